@@ -1,0 +1,15 @@
+export type {
+  Brand,
+  BuildId,
+  DeploymentId,
+  Digest,
+  EnvironmentName,
+  Epoch,
+  GitSha,
+  PromotionId,
+  RegionName,
+  ServiceName,
+  VersionName,
+} from "./brand.ts";
+export { type Machine, type Refusal, refuse, type Step, step, unreachable, type Waiting } from "./machine.ts";
+export { addMs, type Clock, type Instant, instant, msBetween, systemClock } from "./time.ts";

@@ -1,0 +1,45 @@
+import { defineConfig } from "vitest/config";
+
+const source = { resolve: { conditions: ["@slipway/source"] }, ssr: { resolve: { conditions: ["@slipway/source"] } } };
+
+/** unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...source,
+        test: {
+          name: "unit",
+          include: ["{packages,services,apps}/*/src/**/*.test.ts"],
+          environment: "node",
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "integration",
+          include: ["{packages,services,apps}/*/test/**/*.test.ts"],
+          exclude: ["apps/standalone/test/**"],
+          environment: "node",
+          pool: "forks",
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          globalSetup: ["packages/testkit/src/global-setup.ts"],
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "e2e",
+          include: ["apps/standalone/test/**/*.test.ts"],
+          environment: "node",
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+});
