@@ -1,1 +1,77 @@
-export {};
+export { CloudEvent, type EventOf, parseEvent, type Topic, topic } from "./envelope.ts";
+export {
+  type ErrorCode,
+  errorCatalogue,
+  isErrorCode,
+  Problem,
+  ProblemError,
+  type ProblemOptions,
+  problemBody,
+} from "./errors.ts";
+export { artifactTopic } from "./events/artifact.ts";
+export { buildTopic } from "./events/build.ts";
+export { addCounts, Counts, noCounts, Verdict } from "./events/counts.ts";
+export { deploymentTopic } from "./events/deployment.ts";
+export { notificationTopic } from "./events/notification.ts";
+export { regionTopic } from "./events/region.ts";
+export { Judgement, watchTopic } from "./events/watch.ts";
+export {
+  ArtifactView,
+  approvePromotion,
+  getArtifact,
+  listArtifacts,
+  listPromotions,
+  PromotionView,
+  Provenance,
+  registerArtifact,
+  requestPromotion,
+} from "./http/artifacts.ts";
+export {
+  BuildStepView,
+  BuildView,
+  buildLogPath,
+  cancelBuild,
+  getBuild,
+  listBuilds,
+  putRepository,
+} from "./http/builds.ts";
+export { Page, ValidateOnly, WaitingView } from "./http/common.ts";
+export {
+  approveDeployment,
+  createDeployment,
+  DeploymentPhase,
+  DeploymentRequest,
+  DeploymentStatus,
+  DeploymentStatusView,
+  DeploymentView,
+  GateView,
+  getDeployment,
+  getDeploymentStatus,
+  getService,
+  haltDeployment,
+  listDeployments,
+  listEnvironments,
+  listRegions,
+  promoteDeployment,
+  putService,
+  RegionState,
+  resumeDeployment,
+  rollbackDeployment,
+} from "./http/deployments.ts";
+export { anyRole, type Endpoint, endpoint, type Role } from "./http/endpoint.ts";
+export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
+export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
+export {
+  BuildIdSchema,
+  DeploymentIdSchema,
+  DigestSchema,
+  DurationMs,
+  EnvironmentNameSchema,
+  GitShaSchema,
+  InstantSchema,
+  PromotionIdSchema,
+  RegionNameSchema,
+  ServiceNameSchema,
+  VersionNameSchema,
+} from "./ids.ts";
+export { defaultSteps, PipelineStep, PlanStepSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";

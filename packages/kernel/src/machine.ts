@@ -6,7 +6,13 @@
  * Inputs are intents of people (may be refused) and facts of the world (never refused; a stale fact is ignored).
  * Time and randomness arrive inside inputs, so `decide` needs no clock, no random source and no I/O.
  */
-export type Step<S, C> = { readonly kind: "step"; readonly state: S; readonly commands: readonly C[] };
+export type Step<S, C> = {
+  readonly kind: "step";
+  readonly state: S;
+  readonly commands: readonly C[];
+  /** Raises the machine's generation: its older commands that nobody has claimed yet are void. */
+  readonly supersedes?: true;
+};
 
 /** A "no" as a value. `code` is one of the error catalogue in contracts. */
 export type Refusal = {
@@ -17,7 +23,11 @@ export type Refusal = {
   readonly remedy?: string;
 };
 
-export type Machine<S extends { readonly phase: string }, I extends { readonly type: string }, C extends { readonly type: string }> = {
+export type Machine<
+  S extends { readonly phase: string },
+  I extends { readonly type: string },
+  C extends { readonly type: string },
+> = {
   /** Name of the machine: the `kind` column of its rows. */
   readonly name: string;
   decide(state: S, input: I): Step<S, C> | Refusal;

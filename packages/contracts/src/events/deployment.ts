@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { topic } from "../envelope.ts";
+import {
+  DeploymentIdSchema,
+  DigestSchema,
+  EnvironmentNameSchema,
+  GitShaSchema,
+  RegionNameSchema,
+  ServiceNameSchema,
+  VersionNameSchema,
+} from "../ids.ts";
+import { Counts, Verdict } from "./counts.ts";
+
+const about = {
+  deployment_id: DeploymentIdSchema,
+  service: ServiceNameSchema,
+  environment: EnvironmentNameSchema,
+  version: VersionNameSchema,
+  digest: DigestSchema,
+  git_sha: GitShaSchema,
+  regions: z.array(RegionNameSchema),
+};
+const ended = z.object({ ...about, reason: z.string() });
+
+export const deploymentTopic = topic("slipway.deployment.v1", "deployment", {
+  accepted: z.object({
+    ...about,
+    strategy: z.string(),
+    requested_by: z.string(),
+    baselines: z.record(z.string(), VersionNameSchema.nullable()),
+  }),
+  queued: z.object({ ...about, behind: z.string() }),
+  granted: z.object({ ...about, epochs: z.record(z.string(), z.number().int()) }),
+  step_started: z.object({ ...about, step: z.number().int(), weight_percent: z.number() }),
+  /** A gate was passed (or failed): what was known when it was. */
+  gate: z.object({
+    ...about,
+    step: z.number().int(),
+    weight_percent: z.number(),
+    verdict: Verdict,
+    counts: Counts,
+    sentence: z.string(),
+  }),
+  held: z.object({ ...about, reason: z.string() }),
+  approval_requested: z.object({ ...about, reason: z.string() }),
+  /** 100% everywhere and settled. */
+  succeeded: z.object({ ...about, created_at: z.string() }),
+  verified: z.object(about),
+  restoring: z.object({ ...about, reason: z.string(), by: z.string() }),
+  rolled_back: ended,
+  failed: ended,
+  cancelled: ended,
+  superseded: ended,
+});

@@ -1,0 +1,138 @@
+import { z } from "zod";
+import {
+  DigestSchema,
+  EnvironmentNameSchema,
+  GitShaSchema,
+  InstantSchema,
+  PromotionIdSchema,
+  ServiceNameSchema,
+} from "../ids.ts";
+import { SlipwayFile } from "../slipway-file.ts";
+import { Page } from "./common.ts";
+import { anyRole, endpoint } from "./endpoint.ts";
+
+/** Where an artifact came from and how it was made. */
+export const Provenance = z.object({
+  builder: z.string(),
+  build_id: z.string().nullable(),
+  repository: z.string().nullable(),
+  /** `none` bars the artifact from prod. */
+  isolation: z.enum(["bubblewrap", "namespaces", "none"]),
+  limits: z.string(),
+  started_at: InstantSchema,
+  finished_at: InstantSchema,
+});
+export type Provenance = z.infer<typeof Provenance>;
+
+export const ArtifactView = z.object({
+  digest: DigestSchema,
+  service: ServiceNameSchema,
+  git_sha: GitShaSchema,
+  /** `<host>/<service>@<digest>`, ready to pull. */
+  image: z.string(),
+  spec: SlipwayFile,
+  provenance: Provenance,
+  /** Environments the artifact may run in, in the order it got there. The first is where registering puts it. */
+  environments: z.array(z.object({ environment: EnvironmentNameSchema, at: InstantSchema, by: z.string() })),
+  bad_in: z.array(EnvironmentNameSchema),
+  created_at: InstantSchema,
+});
+export type ArtifactView = z.infer<typeof ArtifactView>;
+
+export const PromotionView = z.object({
+  promotion_id: PromotionIdSchema,
+  digest: DigestSchema,
+  service: ServiceNameSchema,
+  from: EnvironmentNameSchema,
+  to: EnvironmentNameSchema,
+  status: z.enum(["PENDING", "PROMOTED", "REJECTED"]),
+  requested_by: z.string(),
+  requested_at: InstantSchema,
+  approvals_needed: z.number().int(),
+  approvals: z.array(z.object({ by: z.string(), at: InstantSchema, reason: z.string().nullable() })),
+  decided_at: InstantSchema.nullable(),
+});
+export type PromotionView = z.infer<typeof PromotionView>;
+
+const byDigest = z.object({ digest: DigestSchema });
+
+export const registerArtifact = endpoint({
+  id: "registerArtifact",
+  method: "POST",
+  path: "/api/v1/artifacts",
+  summary: "Register an image that is in the registry as an artifact of a service",
+  roles: ["service"],
+  body: z.strictObject({
+    service: ServiceNameSchema,
+    git_sha: GitShaSchema,
+    digest: DigestSchema,
+    spec: SlipwayFile,
+    provenance: Provenance,
+  }),
+  status: 201,
+  response: ArtifactView,
+});
+
+export const listArtifacts = endpoint({
+  id: "listArtifacts",
+  method: "GET",
+  path: "/api/v1/artifacts",
+  summary: "Artifacts, newest first",
+  roles: anyRole,
+  query: Page.extend({
+    service: ServiceNameSchema.optional(),
+    git_sha: z
+      .string()
+      .regex(/^[0-9a-f]{7,40}$/)
+      .optional(),
+  }),
+  status: 200,
+  response: z.object({ artifacts: z.array(ArtifactView), next_page_token: z.string().nullable() }),
+});
+
+export const getArtifact = endpoint({
+  id: "getArtifact",
+  method: "GET",
+  path: "/api/v1/artifacts/:digest",
+  summary: "One artifact",
+  roles: anyRole,
+  params: byDigest,
+  status: 200,
+  response: ArtifactView,
+});
+
+export const requestPromotion = endpoint({
+  id: "requestPromotion",
+  method: "POST",
+  path: "/api/v1/artifacts/:digest/promotions",
+  summary: "Ask for an artifact to be promoted to the next environment",
+  roles: ["deployer"],
+  params: byDigest,
+  body: z.strictObject({ to: EnvironmentNameSchema }),
+  status: 201,
+  response: PromotionView,
+});
+
+export const listPromotions = endpoint({
+  id: "listPromotions",
+  method: "GET",
+  path: "/api/v1/artifacts/:digest/promotions",
+  summary: "Promotions of an artifact with their approval chain",
+  roles: anyRole,
+  params: byDigest,
+  status: 200,
+  response: z.object({ promotions: z.array(PromotionView) }),
+});
+
+export const approvePromotion = endpoint({
+  id: "approvePromotion",
+  method: "POST",
+  path: "/api/v1/promotions/:id/approvals",
+  summary: "Approve a promotion somebody else asked for",
+  roles: ["approver"],
+  params: z.object({ id: PromotionIdSchema }),
+  body: z.strictObject({ reason: z.string().max(500).optional() }),
+  emptyBody: true,
+  status: 200,
+  response: PromotionView,
+});

@@ -1,0 +1,16 @@
+import { z } from "zod";
+
+/** `?validate_only=true`: check everything, change nothing. */
+export const ValidateOnly = z.object({ validate_only: z.stringbool().optional() });
+
+export const Page = z.object({
+  page_size: z.coerce.number().int().min(1).max(500).default(50),
+  page_token: z.string().optional(),
+});
+
+export const WaitingView = z.object({
+  for: z.string(),
+  holder: z.string().optional(),
+  since: z.string(),
+  unblockedBy: z.string(),
+});
