@@ -1,1 +1,19 @@
-export {};
+export type {
+  Fence,
+  FencedWrite,
+  LowerRequest,
+  LowerResult,
+  OpenFenceRequest,
+  OpenFenceResult,
+  OpenRegionOptions,
+  RaiseRefusal,
+  RaiseRequest,
+  RaiseResult,
+  RegionCluster,
+  Subscription,
+  Target,
+  TrafficView,
+  WorkloadManifest,
+  WorkloadStatus,
+  WorkloadSummary,
+} from "./port.ts";

@@ -1,0 +1,164 @@
+import type { DeploymentId, EnvironmentName, Epoch, RegionName, ServiceName, VersionName } from "@slipway/kernel";
+
+/** Pino-compatible: object first, static message. */
+export type Logger = {
+  debug(details: object, message: string): void;
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+};
+
+/** What is changed in one region: the namespace is the environment, the objects are named after the service. */
+export type Target = {
+  readonly environment: EnvironmentName;
+  readonly service: ServiceName;
+};
+
+/** The annotation `slipway.dev/fence: <epoch>/<seq>/<open|shut>/<D-id>` of a VirtualService. */
+export type Fence = {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly gate: "open" | "shut";
+  readonly holder: string;
+};
+
+export type TrafficView = {
+  /** Whether the VirtualService exists. */
+  readonly exists: boolean;
+  /** Missing or unreadable means shut. */
+  readonly fence: Fence | null;
+  /** Reason given in `slipway.dev/paused`. */
+  readonly paused: string | null;
+  /** Percent by destination host: a version's name, or the service's own name while the base Service is the destination. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** The version that the base Service selects. */
+  readonly liveVersion: VersionName | null;
+  /** Both empty when nothing exists. */
+  readonly resourceVersion: string;
+  readonly uid: string;
+};
+
+export type OpenFenceRequest = {
+  readonly epoch: Epoch;
+  readonly deployment: DeploymentId;
+  /** Null for the first deployment of a service. */
+  readonly baseline: VersionName | null;
+};
+
+export type RaiseRequest = {
+  readonly epoch: Epoch;
+  readonly deployment: DeploymentId;
+  readonly baseline: VersionName | null;
+  readonly canary: VersionName;
+  /** 0 to 100, whole numbers (Istio knows no fractions). */
+  readonly percent: number;
+  /** Checked where the weight is written: in production nothing unproven is raised above 5%. */
+  readonly exposure: { readonly production: boolean; readonly proven: boolean };
+};
+
+export type LowerRequest = {
+  readonly epoch: Epoch;
+  readonly deployment: DeploymentId;
+  readonly baseline: VersionName | null;
+  readonly canary: VersionName;
+};
+
+export type OpenFenceResult =
+  | { readonly kind: "opened"; readonly seq: number }
+  | { readonly kind: "stale"; readonly fence: Fence }
+  | { readonly kind: "paused"; readonly reason: string };
+
+export type RaiseRefusal =
+  | "stale"
+  | "shut"
+  | "paused"
+  | "conflict"
+  | "not_ready"
+  | "drifted"
+  /** More than 5% of production for a version that is not proven. */
+  | "unproven";
+
+export type RaiseResult =
+  | { readonly kind: "raised"; readonly seq: number }
+  | { readonly kind: "refused"; readonly why: RaiseRefusal; readonly traffic: TrafficView };
+
+export type LowerResult =
+  | { readonly kind: "shut"; readonly seq: number }
+  | { readonly kind: "stale"; readonly fence: Fence };
+
+/** One version's workload: a Deployment, a Service and a DestinationRule, all named after the version. */
+export type WorkloadManifest = {
+  readonly name: VersionName;
+  readonly service: ServiceName;
+  readonly environment: EnvironmentName;
+  /** `<host>/<service>@sha256:<hex>`. */
+  readonly image: string;
+  readonly replicas: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly ready: { readonly path: string; readonly timeoutMs: number };
+  /** Kubernetes quantities: `250m`, `256Mi`. */
+  readonly resources: { readonly cpu: string; readonly memory: string };
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
+export type WorkloadStatus = {
+  readonly desired: number;
+  readonly ready: number;
+  /** Why pods are not ready, in words of the region; empty when all are. */
+  readonly reasons: readonly string[];
+};
+
+export type WorkloadSummary = WorkloadStatus & { readonly version: VersionName; readonly epoch: number };
+
+/** What a write that carries an epoch answers: `stale` = the object belongs to a newer grant and was left alone. */
+export type FencedWrite = { readonly kind: "done" } | { readonly kind: "stale"; readonly epoch: number };
+
+export type Subscription = { stop(): Promise<void> };
+
+/**
+ * One region through its Kubernetes API. Every call has a deadline and throws RegionUnavailable when the region does
+ * not answer, RegionRejected when it answers with an error that no retry mends.
+ */
+export type RegionCluster = {
+  readonly name: RegionName;
+  /** Answers once the region's API does. */
+  ping(): Promise<void>;
+  readTraffic(target: Target): Promise<TrafficView>;
+  /** Takes the target for a new epoch. Creates the namespace, the base Service and the VirtualService when absent. */
+  openFence(target: Target, request: OpenFenceRequest): Promise<OpenFenceResult>;
+  raise(target: Target, request: RaiseRequest): Promise<RaiseResult>;
+  /** All traffic to the baseline and the gate shut for this epoch, in one write. */
+  lower(target: Target, request: LowerRequest): Promise<LowerResult>;
+  ensureWorkload(
+    target: Target,
+    manifest: WorkloadManifest,
+    grant: { readonly epoch: Epoch; readonly deployment: DeploymentId },
+  ): Promise<FencedWrite>;
+  readWorkload(target: Target, version: VersionName): Promise<WorkloadStatus | null>;
+  scaleWorkload(
+    target: Target,
+    version: VersionName,
+    replicas: number,
+    grant: { readonly epoch: Epoch },
+  ): Promise<FencedWrite>;
+  /** Makes the base Service select this version. */
+  follow(target: Target, request: { readonly epoch: Epoch; readonly version: VersionName }): Promise<FencedWrite>;
+  /** Removes a version's routes and then its workload. */
+  retire(target: Target, version: VersionName, grant: { readonly epoch: Epoch }): Promise<FencedWrite>;
+  listWorkloads(target: Target): Promise<readonly WorkloadSummary[]>;
+  /** Calls back with each state of the target's traffic, first with the present one. */
+  watchTraffic(target: Target, onChange: (traffic: TrafficView) => void): Subscription;
+  close(): Promise<void>;
+};
+
+export type OpenRegionOptions = {
+  readonly name: RegionName;
+  /** Path of a kubeconfig file. */
+  readonly kubeconfig: string;
+  readonly context: string;
+  readonly log: Logger;
+  /** Time that one request may take. */
+  readonly requestTimeoutMs?: number;
+};
