@@ -1,1 +1,1 @@
-export {};
+export type { Bus, Handler, ReadPage, ReadPosition, SubscribeOptions, Subscription } from "./port.ts";

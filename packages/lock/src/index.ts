@@ -1,1 +1,1 @@
-export {};
+export type { Acquired, AcquireRequest, Locks, Target, TargetHolder } from "./port.ts";

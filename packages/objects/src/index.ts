@@ -1,1 +1,2 @@
-export {};
+export { fileObjects } from "./filesystem.ts";
+export { InvalidObjectKey, type ObjectInfo, type ObjectKey, type Objects } from "./port.ts";

@@ -1,0 +1,36 @@
+import type { CloudEvent } from "@slipway/contracts";
+
+export type Handler = (event: CloudEvent, context: { readonly signal: AbortSignal }) => Promise<void>;
+
+export type SubscribeOptions = {
+  /** Consumers of one group share the events; each group sees all of them, from the first. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /**
+   * Called at least once per event; events of one subject one after another, in order, across all processes of the
+   * group. Throwing means "again later": the subject waits with back-off (100 ms to 30 s), other subjects go on. The
+   * signal fires on stop, when the lease is lost, or after 30 s; what it still does then must be harmless.
+   */
+  readonly handler: Handler;
+};
+
+export type Subscription = {
+  /** Ends after the handlers that run now have ended (at most 10 s later their leases simply run out). */
+  stop(): Promise<void>;
+};
+
+/** Where a reader of a topic stands: 0 = the beginning, else the `next` of the last answer. Opaque. */
+export type ReadPosition = 0 | string;
+
+export type ReadPage = { readonly events: readonly CloudEvent[]; readonly next: ReadPosition };
+
+/** Events between services. At least once, in order per subject, kept for every group on its own. */
+export interface Bus {
+  /** Durable when it resolves; all events or none. An event id that the topic has already is left out: twice = once. */
+  publish(topic: string, events: readonly CloudEvent[]): Promise<void>;
+  subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /** For display: events after a position, in order per subject, roughly in order of time. */
+  read(topic: string, from: ReadPosition, limit: number): Promise<ReadPage>;
+  /** Stops every subscription and lets go of connections. */
+  close(): Promise<void>;
+}
