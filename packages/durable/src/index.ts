@@ -1,1 +1,16 @@
-export {};
+export { type AuditEntry, type AuditVerdict, appendAudit, verifyAudit } from "./audit.ts";
+export { defineMachine } from "./define-machine.ts";
+export { createDurable } from "./durable.ts";
+export type {
+  AnyMachine,
+  CommandContext,
+  Durable,
+  DurableMachine,
+  DurableOptions,
+  ListOptions,
+  MachineRef,
+  Outcome,
+  PendingCommand,
+  Row,
+  SendResult,
+} from "./types.ts";

@@ -1,1 +1,4 @@
-export {};
+export { type FakeClock, fakeClock } from "./fake-clock.ts";
+export { type SeededRandom, seededRandom } from "./seeded-random.ts";
+export { type TestDatabase, testDatabase } from "./test-database.ts";
+export { type UntilOptions, until } from "./until.ts";

@@ -1,0 +1,5 @@
+import type { Durable, DurableOptions } from "./types.ts";
+
+export function createDurable<T>(options: DurableOptions<T>): Durable {
+  throw new Error(`not written yet: ${options.machines.length}`);
+}

@@ -1,0 +1,59 @@
+import type { Instant } from "@slipway/kernel";
+import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
+import pg from "pg";
+import { columnTypes } from "./column-types.ts";
+import type { Logger } from "./logger.ts";
+
+export type Db<T> = Kysely<T>;
+export type Tx<T> = Transaction<T>;
+
+export type OpenDbOptions = {
+  /** `postgres://role:password@host/database`; a socket directory goes into `?host=`. */
+  readonly url: string;
+  /** The only schema in the search path. */
+  readonly schema: string;
+  /** Connections at most. Default 3. */
+  readonly max?: number;
+  readonly applicationName?: string;
+  readonly log?: Logger;
+};
+
+/**
+ * A pool as Kysely. Waits are bounded: 5 s to connect, 30 s a statement, 10 s idle inside a transaction (a forgotten
+ * transaction would hold back every reader of the bus). int8 arrives as number, timestamptz as Instant.
+ * `destroy()` closes it.
+ */
+export function openDb<T>({ url, schema, max = 3, applicationName, log }: OpenDbOptions): Db<T> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    application_name: applicationName ?? `slipway-${schema}`,
+    options: sessionOptions(schema),
+    types: columnTypes,
+  });
+  // Without a listener an idle connection that breaks would end the process; the pool replaces it by itself.
+  pool.on("error", (error) => log?.warn({ err: error, schema }, "an idle database connection broke"));
+  return new Kysely<T>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** Time of the database: the one clock of leases and of `now` in decisions. */
+export async function dbNow<T>(db: Db<T>): Promise<Instant> {
+  const { rows } = await sql<{ now: Instant }>`select clock_timestamp() as now`.execute(db);
+  const row = rows[0];
+  if (row === undefined) throw new Error("select clock_timestamp() gave no row");
+  return row.now;
+}
+
+function sessionOptions(schema: string): string {
+  if (!/^[a-z][a-z0-9_]*$/.test(schema)) throw new Error(`not a schema name: ${schema}`);
+  return [
+    `-c search_path=${schema}`,
+    "-c timezone=UTC",
+    "-c statement_timeout=30000",
+    "-c lock_timeout=10000",
+    "-c idle_in_transaction_session_timeout=10000",
+  ].join(" ");
+}
