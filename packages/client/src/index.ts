@@ -1,1 +1,3 @@
-export {};
+export type { CallInput, CallOptions, Client, ServerSentEvent, StreamOptions } from "./client.ts";
+export { type ClientOptions, createClient } from "./create-client.ts";
+export { ownerOf, type PlatformService } from "./owners.ts";

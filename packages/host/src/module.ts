@@ -1,0 +1,83 @@
+import type { Bus } from "@slipway/bus";
+import type { Client } from "@slipway/client";
+import type { CloudEvent } from "@slipway/contracts";
+import type { Clock, EnvironmentName } from "@slipway/kernel";
+import type { Locks } from "@slipway/lock";
+import type { MetricsSource } from "@slipway/metrics";
+import type { Objects } from "@slipway/objects";
+import type { Db, Logger } from "@slipway/sql";
+import type { z } from "zod";
+import type { ServiceApp } from "./app.ts";
+import type { RegionEntry } from "./regions.ts";
+
+/**
+ * One service as the host runs it, alone or beside others in one process:
+ *
+ *   config (environment) -> start(context) -> routes, subscriptions, ready, drain, close
+ *
+ * `C` is the service's own configuration, `DB` the tables of its schema.
+ */
+export type ServiceModule<C = unknown, DB = unknown> = {
+  /** e.g. `build-service`. Also the name of its token and of `SLIPWAY_BUILD_SERVICE_URL`. */
+  readonly name: string;
+  /** Its Postgres schema, e.g. `build`. Migrated from `migrations/durable` and `migrations/<schema>` before start. */
+  readonly schema: string;
+  /** Parses the record of all SLIPWAY_ variables under their full names, e.g. `z.object({ SLIPWAY_SLACK_URL: z.url().optional() })`. */
+  readonly config: z.ZodType<C>;
+  start(context: ServiceContext<C, DB>): Promise<RunningService>;
+};
+
+export type EnvironmentEntry = {
+  readonly name: EnvironmentName;
+  readonly production: boolean;
+  readonly minimumBakeMs: number;
+};
+
+export type ServiceContext<C = unknown, DB = unknown> = {
+  readonly config: C;
+  /** Pool on the service's own schema and role. The host closes it after `close()`. */
+  readonly db: Db<DB>;
+  /** URL of the same role, for LISTEN and durable. */
+  readonly dbUrl: string;
+  readonly bus: Bus;
+  readonly objects: Objects;
+  /** Deploy locks over `db`: of use only to the service that owns their tables. */
+  readonly locks: Locks;
+  /** How versions in a region are doing, by the scheme of its `metrics_url`. */
+  metrics(region: RegionEntry): MetricsSource;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Typed calls to other services under this service's own token. */
+  readonly client: Client;
+  /** This service's own token, for what is no typed call (pushing an image). Never log it. */
+  readonly token: string;
+  readonly urls: {
+    /** Base URL of a service, without a slash at the end. Ask at the time of use: the own port is known once it listens. */
+    of(service: string): string;
+    /** Where people and webhooks reach the platform. */
+    readonly public: string;
+  };
+  readonly regions: readonly RegionEntry[];
+  /** In the order in which artifacts pass them. */
+  readonly environments: readonly EnvironmentEntry[];
+  readonly productionEnvironments: readonly EnvironmentName[];
+  /** SLIPWAY_DATA, absolute. */
+  readonly dataDir: string;
+};
+
+export type Subscription = {
+  readonly group: string;
+  readonly topics: readonly string[];
+  handler(event: CloudEvent, context: { readonly signal: AbortSignal }): Promise<void>;
+};
+
+export type RunningService = {
+  /** Called once, before the listener opens. */
+  routes(app: ServiceApp): void | Promise<void>;
+  readonly subscriptions?: readonly Subscription[];
+  /** Why the service cannot work now, or undefined when it can. */
+  ready(): Promise<string | undefined>;
+  /** New work is no longer accepted: finish or hand back what is under way. */
+  drain?(): Promise<void>;
+  close(): Promise<void>;
+};
