@@ -1,0 +1,80 @@
+import { lstatSync, readlinkSync, statSync } from "node:fs";
+import type { Mount } from "./types.ts";
+
+/** One entry of the root file system that a step sees. */
+export type RootEntry =
+  | { readonly kind: "ro" | "rw" | "dev"; readonly from: string; readonly to: string }
+  | { readonly kind: "link"; readonly target: string; readonly to: string }
+  | { readonly kind: "tmpfs"; readonly bytes: number; readonly to: string }
+  | { readonly kind: "proc"; readonly to: string };
+
+export const workspacePath = "/workspace";
+/** Where the platform's Node is inside; on PATH as `node`. */
+export const nodeInside = "/opt/slipway/bin/node";
+export const pathInside = "/opt/slipway/bin:/usr/local/bin:/usr/bin:/bin";
+
+const systemFolders = ["/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin"];
+/** Of /etc only what programs need to run: no users, hosts or keys of this machine. */
+const fromEtc = ["/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/localtime"];
+const devices = ["null", "zero", "full", "random", "urandom"];
+
+export type RootRequest = {
+  readonly workspace: string;
+  readonly nodePath: string;
+  /** Folder with passwd, group, hosts and nsswitch.conf made for the step. */
+  readonly etc: string;
+  readonly mounts: readonly Mount[];
+  readonly tmpBytes: number;
+};
+
+/** The whole file system of a step: system folders and tools read-only, /workspace writable, nothing of a home. */
+export function rootEntries(request: RootRequest): RootEntry[] {
+  return [
+    { kind: "ro", from: "/usr", to: "/usr" },
+    ...systemFolders.flatMap(systemEntry),
+    ...fromEtc.filter(exists).map((path): RootEntry => ({ kind: "ro", from: path, to: path })),
+    ...["passwd", "group", "hosts", "nsswitch.conf", "resolv.conf"].map(
+      (name): RootEntry => ({ kind: "ro", from: `${request.etc}/${name}`, to: `/etc/${name}` }),
+    ),
+    { kind: "proc", to: "/proc" },
+    ...deviceEntries(),
+    { kind: "tmpfs", bytes: request.tmpBytes, to: "/dev/shm" },
+    { kind: "tmpfs", bytes: request.tmpBytes, to: "/tmp" },
+    { kind: "ro", from: request.nodePath, to: nodeInside },
+    ...request.mounts.map((mount): RootEntry => ({ kind: "ro", ...mount })),
+    { kind: "rw", from: request.workspace, to: workspacePath },
+  ];
+}
+
+function deviceEntries(): RootEntry[] {
+  return [
+    ...devices.map((name): RootEntry => ({ kind: "dev", from: `/dev/${name}`, to: `/dev/${name}` })),
+    { kind: "link", target: "/proc/self/fd", to: "/dev/fd" },
+    { kind: "link", target: "/proc/self/fd/0", to: "/dev/stdin" },
+    { kind: "link", target: "/proc/self/fd/1", to: "/dev/stdout" },
+    { kind: "link", target: "/proc/self/fd/2", to: "/dev/stderr" },
+  ];
+}
+
+/** /lib and its like: a link on a merged-usr system, a folder elsewhere. */
+function systemEntry(path: string): RootEntry[] {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  if (found.isSymbolicLink()) return [{ kind: "link", target: readlinkSync(path), to: path }];
+  return [{ kind: "ro", from: path, to: path }];
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Files of /etc that are made for a step: the one account it runs as, and localhost. */
+export function etcFiles(uid: number): Readonly<Record<string, string>> {
+  return {
+    passwd: `root:x:0:0::/:/usr/sbin/nologin\nbuild:x:${uid}:${uid}:build:/tmp:/bin/sh\n`,
+    group: `root:x:0:\nbuild:x:${uid}:\n`,
+    hosts: "127.0.0.1 localhost\n::1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    "resolv.conf": "",
+  };
+}

@@ -1,0 +1,166 @@
+import { randomUUID } from "node:crypto";
+import { dirname } from "node:path";
+import { makeGroup, type StepGroup } from "./cgroups.ts";
+import { type ChildEnd, startChild } from "./child.ts";
+import { defaultLimits, prlimitArgs } from "./limits.ts";
+import { rootEntries } from "./minimal-root.ts";
+import { bubblewrapArgv, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
+import { enterScript } from "./scripts.ts";
+import type { Limits, StepRequest, StepResult } from "./types.ts";
+import { folderBytes, giveTo, makeStage, uidOf } from "./workspace.ts";
+
+const diskCheckMs = 1_000;
+
+/** Why the platform itself ended a step. */
+type Verdict = Pick<StepResult, "outcome"> & { readonly reason: string };
+
+/**
+ * Runs one command isolated and waits until nothing of it is left. Ends it at its time, output, memory or disk limit,
+ * or when `signal` fires. Output is handed on in order, with backpressure.
+ *
+ * Throws when the isolation itself could not be set up (the step did not run), or when `onOutput` throws.
+ */
+export async function runStep(request: StepRequest): Promise<StepResult> {
+  if (request.signal?.aborted === true) return { outcome: "cancelled", exitCode: null, reason: "cancelled" };
+  const limits = { ...defaultLimits, ...request.limits };
+  const { isolation } = request;
+  const uid = uidOf(request.identity);
+  const stage = await makeStage(isolation.scratch, stepUid(request, uid));
+  let group: StepGroup | undefined;
+  try {
+    group = makeGroup(isolation.cgroups, `${process.pid}-${randomUUID()}`, limits);
+    if (isolation.asRoot && isolation.method !== "none") await giveTo(request.workspace, uid);
+    return await supervise(request, limits, group, argvOf(request, limits, group, stage, uid));
+  } finally {
+    group?.kill();
+    group?.remove();
+    await stage.remove();
+  }
+}
+
+function stepUid(request: StepRequest, uid: number): number {
+  return request.isolation.asRoot && request.isolation.method === "namespaces" ? uid : insideUid;
+}
+
+function argvOf(
+  request: StepRequest,
+  limits: Limits,
+  group: StepGroup,
+  stage: { root: string; etc: string },
+  uid: number,
+): [string, ...string[]] {
+  const { isolation } = request;
+  const recipe = {
+    asRoot: isolation.asRoot,
+    uid,
+    stage: stage.root,
+    entries: rootEntries({
+      workspace: request.workspace,
+      nodePath: isolation.nodePath,
+      etc: stage.etc,
+      mounts: request.mounts ?? [],
+      tmpBytes: limits.diskBytes,
+    }),
+    rlimits: prlimitArgs(limits, group.limitsMemory),
+    env: request.env ?? {},
+    command: request.command,
+  };
+  const argv = {
+    bubblewrap: () => bubblewrapArgv(recipe),
+    namespaces: () => namespacesArgv(recipe),
+    none: () => unisolatedArgv(request.command),
+  }[isolation.method]();
+  return ["/bin/sh", "-eu", "-c", enterScript, "slipway-enter", ...group.procsFiles, "--", ...argv];
+}
+
+async function supervise(
+  request: StepRequest,
+  limits: Limits,
+  group: StepGroup,
+  argv: [string, ...string[]],
+): Promise<StepResult> {
+  let verdict: Verdict | undefined;
+  let printed = 0;
+  const child = startChild(argv, childPlace(request));
+  const end = (outcome: Verdict["outcome"], reason: string): void => {
+    verdict ??= { outcome, reason };
+    group.kill();
+    child.kill();
+  };
+  const deadline = setTimeout(
+    () => end("timed_out", `took longer than ${request.timeoutMs} ms`),
+    Math.min(request.timeoutMs, 2 ** 31 - 1),
+  );
+  const cancel = (): void => end("cancelled", "cancelled");
+  request.signal?.addEventListener("abort", cancel, { once: true });
+  const disk = watchDisk(request.workspace, limits.diskBytes, () =>
+    end("failed", `used more than ${limits.diskBytes} bytes of disk`),
+  );
+  try {
+    const ended = await child.run(async (chunk) => {
+      const room = limits.outputBytes - printed;
+      printed += chunk.length;
+      if (room > 0) await request.onOutput(chunk.subarray(0, room));
+      if (printed > limits.outputBytes) end("failed", `printed more than ${limits.outputBytes} bytes`);
+    });
+    return conclude(request, verdict, group, limits, ended);
+  } finally {
+    clearTimeout(deadline);
+    request.signal?.removeEventListener("abort", cancel);
+    await disk.stop();
+  }
+}
+
+function childPlace(request: StepRequest): { cwd: string; env: Record<string, string> } {
+  const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  if (request.isolation.method !== "none") return { cwd: "/", env: { PATH: path } };
+  const env = { ...stepEnvironment(request.env ?? {}), PATH: `${dirname(request.isolation.nodePath)}:${path}` };
+  return { cwd: request.workspace, env };
+}
+
+function conclude(
+  request: StepRequest,
+  verdict: Verdict | undefined,
+  group: StepGroup,
+  limits: Limits,
+  ended: ChildEnd,
+): StepResult {
+  if (verdict !== undefined) return { ...verdict, exitCode: ended.code };
+  if (!ended.ready && request.isolation.method !== "none") {
+    throw new Error(`the isolation (${request.isolation.method}) could not be set up: ${ended.stderr.trim()}`);
+  }
+  if (ended.code === 0) return { outcome: "succeeded", exitCode: 0 };
+  const memory = `used more than ${limits.memoryBytes} bytes of memory`;
+  const reason = group.ranOutOfMemory() ? memory : exitText(ended);
+  return { outcome: "failed", exitCode: ended.code, reason };
+}
+
+function exitText(ended: ChildEnd): string {
+  return ended.code === null ? `ended by ${ended.signal ?? "a signal"}` : `exit code ${ended.code}`;
+}
+
+/** Looks at the size of the workspace now and then; a look never overlaps the next one. */
+function watchDisk(path: string, limit: number, onOver: () => void): { stop(): Promise<void> } {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> = Promise.resolve();
+  const look = async (): Promise<void> => {
+    const began = performance.now();
+    if ((await folderBytes(path, limit).catch(() => 0)) > limit) return onOver();
+    // A big tree is looked at less often, so that looking stays below a tenth of a core.
+    if (!stopped) schedule(Math.max(diskCheckMs, (performance.now() - began) * 10));
+  };
+  const schedule = (afterMs: number): void => {
+    timer = setTimeout(() => {
+      looking = look();
+    }, afterMs);
+  };
+  schedule(diskCheckMs);
+  return {
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      return looking;
+    },
+  };
+}
