@@ -1,1 +1,13 @@
-export {};
+export { binomialCdf, binomialUpper } from "./binomial.ts";
+export {
+  type Finding,
+  type JudgeState,
+  type Look,
+  look,
+  type Sample,
+  startJudge,
+  startWindow,
+  verdict,
+} from "./judge.ts";
+export { addHistograms, type Histogram, noHistogram } from "./latency.ts";
+export { type PassCounts, type PassProof, provePass } from "./pass.ts";

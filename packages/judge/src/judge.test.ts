@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { type JudgeState, type Look, look, type Sample, startJudge, startWindow, verdict } from "./judge.ts";
+
+const regions = ["a", "b", "c"];
+const bounds = [5, 10, 25, 50, 100, Number.POSITIVE_INFINITY];
+
+function randomSource(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+type World = { readonly canaryError: number; readonly baselineError: number; readonly canarySlow?: number };
+
+function sample(random: () => number, requests: number, error: number, slow: number): Sample {
+  const hosts = { one: { requests: 0, errors: 0 }, two: { requests: 0, errors: 0 } };
+  const counts = bounds.map(() => 0);
+  let errors = 0;
+  for (let i = 0; i < requests; i += 1) {
+    const host = random() < 0.5 ? hosts.one : hosts.two;
+    const bad = random() < error ? 1 : 0;
+    errors += bad;
+    host.requests += 1;
+    host.errors += bad;
+    const ms = random() < slow ? 80 : 2 + random() * 7;
+    bounds.forEach((edge, j) => {
+      if (ms <= edge) counts[j] = (counts[j] as number) + 1;
+    });
+  }
+  return { requests, errors, latency: { le: bounds, counts }, hosts };
+}
+
+function run(
+  world: World,
+  looks: number,
+  seed: number,
+): { state: JudgeState; failedAt: number | null; requests: number } {
+  const random = randomSource(seed);
+  let state = startJudge("canary");
+  for (let i = 0; i < looks; i += 1) {
+    const seen: Look = {
+      regions: Object.fromEntries(
+        regions.map((region) => [
+          region,
+          {
+            canary: sample(random, 5, world.canaryError, world.canarySlow ?? 0.005),
+            baseline: sample(random, 95, world.baselineError, 0.005),
+          },
+        ]),
+      ),
+    };
+    state = look(state, seen);
+    if (verdict(state, regions).verdict === "FAIL")
+      return { state, failedAt: i, requests: state.total.canary_requests };
+  }
+  return { state, failedAt: null, requests: state.total.canary_requests };
+}
+
+describe("the judge", () => {
+  test("passes a healthy canary once every region has brought its requests", () => {
+    const { state } = run({ canaryError: 0, baselineError: 0 }, 31, 1);
+
+    const found = verdict(state, regions);
+
+    expect(found).toMatchObject({ verdict: "PASS", requestsNeeded: 0, counts: { canary_requests: 465 } });
+    expect(verdict(state, [...regions, "silent"]).verdict).toBe("NONE");
+  });
+
+  test("asks for the evidence again at each step", () => {
+    const { state } = run({ canaryError: 0, baselineError: 0 }, 31, 1);
+
+    expect(verdict(startWindow(state), regions)).toMatchObject({ verdict: "NONE" });
+  });
+
+  test("fails one request in five failing after few failed requests", () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const { failedAt, state } = run({ canaryError: 0.2, baselineError: 0 }, 200, seed);
+      expect(failedAt, `seed ${seed}`).not.toBeNull();
+      expect(state.total.canary_errors, `seed ${seed}`).toBeLessThanOrEqual(25);
+    }
+  });
+
+  test("fails a canary that is slow and answers everything", () => {
+    const { failedAt } = run({ canaryError: 0, baselineError: 0, canarySlow: 0.2 }, 200, 7);
+    expect(failedAt).not.toBeNull();
+  });
+
+  test("does not blame the canary for an incident that both sides share", () => {
+    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+      expect(run({ canaryError: 0.05, baselineError: 0.05 }, 300, seed).failedAt, `seed ${seed}`).toBeNull();
+    }
+  });
+
+  test("a hundred healthy rollouts are all left alone", () => {
+    const failed = Array.from({ length: 100 }, (_, seed) =>
+      run({ canaryError: 0.001, baselineError: 0.001 }, 120, seed + 1),
+    ).filter((r) => r.failedAt !== null);
+    expect(failed).toEqual([]);
+  });
+
+  test("takes a version that is dead on arrival out after twenty requests, also without a baseline", () => {
+    const dead: Sample = {
+      requests: 20,
+      errors: 20,
+      latency: { le: [], counts: [] },
+      hosts: { one: { requests: 20, errors: 20 } },
+    };
+    const none: Sample = { requests: 0, errors: 0, latency: { le: [], counts: [] }, hosts: {} };
+
+    const state = look(startJudge("absolute"), { regions: { a: { canary: dead, baseline: none } } });
+
+    expect(verdict(state, ["a"])).toMatchObject({ verdict: "FAIL" });
+  });
+
+  test("one guilty host among several does not condemn the version", () => {
+    const canary: Sample = {
+      requests: 100,
+      errors: 20,
+      latency: { le: [], counts: [] },
+      hosts: { one: { requests: 50, errors: 20 }, two: { requests: 50, errors: 0 } },
+    };
+    const baseline: Sample = { requests: 1_900, errors: 0, latency: { le: [], counts: [] }, hosts: {} };
+
+    const state = look(startJudge("canary"), { regions: { a: { canary, baseline } } });
+
+    expect(verdict(state, ["a"]).verdict).toBe("NONE");
+  });
+});
