@@ -1,0 +1,57 @@
+import type { deploymentTopic, EventOf } from "@slipway/contracts";
+import type { Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
+import type { TimerPurpose } from "./input.ts";
+
+/** What a decision wants done. Each is a durable row; each repeats harmlessly. */
+export type Command =
+  | { readonly type: "AcquireLock"; readonly holder: string; readonly preempt: boolean }
+  | { readonly type: "ReleaseLock"; readonly holder: string }
+  | {
+      readonly type: "OpenFence";
+      readonly region: RegionName;
+      readonly epoch: Epoch;
+      readonly baseline: VersionName | null;
+    }
+  | {
+      readonly type: "PrepareWorkload";
+      readonly region: RegionName;
+      readonly epoch: Epoch;
+      readonly step: number;
+      readonly replicas: number;
+    }
+  | {
+      readonly type: "ArmWatch";
+      readonly step: number;
+      readonly weightPercent: number;
+      readonly mode: "canary" | "initial" | "live";
+      readonly epochs: Readonly<Record<string, Epoch>>;
+    }
+  | { readonly type: "CheckWatch"; readonly step: number; readonly at: Instant }
+  | {
+      readonly type: "RaiseWeight";
+      readonly region: RegionName;
+      readonly epoch: Epoch;
+      readonly step: number;
+      readonly percent: number;
+      readonly proven: boolean;
+      readonly at: Instant | null;
+    }
+  | { readonly type: "LowerWeight"; readonly region: RegionName; readonly epoch: Epoch }
+  | {
+      readonly type: "Follow";
+      readonly region: RegionName;
+      readonly epoch: Epoch;
+      readonly version: VersionName | null;
+    }
+  /** Waits until the mesh has shown no request to the version for some seconds, then removes its workload. */
+  | {
+      readonly type: "DrainAndRetire";
+      readonly region: RegionName;
+      readonly epoch: Epoch;
+      readonly version: VersionName;
+    }
+  | { readonly type: "WakeAt"; readonly at: Instant; readonly purpose: TimerPurpose }
+  | { readonly type: "TellReplaced"; readonly regions: readonly RegionName[] }
+  | { readonly type: "Publish"; readonly event: DeploymentEvent };
+
+export type DeploymentEvent = EventOf<typeof deploymentTopic>;

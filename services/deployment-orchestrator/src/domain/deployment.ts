@@ -1,0 +1,165 @@
+import type { Counts, RegionState, Verdict } from "@slipway/contracts";
+import type {
+  DeploymentId,
+  Digest,
+  EnvironmentName,
+  Epoch,
+  GitSha,
+  Instant,
+  RegionName,
+  ServiceName,
+  VersionName,
+} from "@slipway/kernel";
+
+/**
+ * The life of a deployment.
+ *
+ *   accepted ─▶ queued ─▶ opening ─▶ preparing ─▶ raising ⇄ baking ─▶ finishing ─▶ watching ─▶ verified
+ *                                        │           ▲  │
+ *                                        ▼           │  ▼
+ *                               awaiting_approval    held          any of them ─▶ restoring ─▶ rolled_back | failed | cancelled
+ *
+ * A phase carries exactly the fields it needs; what is fixed when the deployment is accepted stands in `plan` (never changed).
+ */
+export type Deployment =
+  | Of<"accepted">
+  | Of<"queued", { behind: string; since: Instant }>
+  | Of<"opening", Granted & { opened: readonly RegionName[]; since: Instant }>
+  | Of<"preparing", Granted & { ready: readonly RegionName[]; since: Instant }>
+  | Of<"awaiting_approval", Granted & { step: number; since: Instant }>
+  | Of<"raising", Granted & Raising>
+  | Of<"baking", Granted & Baking>
+  | Of<"held", Granted & { step: number; why: string; by: string; unblockedBy: string; since: Instant }>
+  | Of<"finishing", Granted & { followed: readonly RegionName[]; settled: boolean; since: Instant }>
+  | Of<"watching", Granted & { since: Instant; replacedBy: DeploymentId | null }>
+  | Of<"verified", Granted & { at: Instant }>
+  | Of<"restoring", Restoring>
+  | Of<"rolled_back", Ended>
+  | Of<"failed", Ended>
+  | Of<"cancelled", Ended>
+  | Of<"superseded", Ended>;
+
+type Of<P extends string, Fields = unknown> = { readonly phase: P } & Common & Readonly<Fields>;
+
+export type Phase = Deployment["phase"];
+export type In<P extends Phase> = Extract<Deployment, { phase: P }>;
+
+/** What every phase carries. */
+export type Common = {
+  readonly plan: Plan;
+  readonly gates: readonly Gate[];
+  readonly approval: Approval | null;
+  readonly regions: Readonly<Record<string, RegionProgress>>;
+};
+
+/** Fixed when the deployment is accepted. */
+export type Plan = {
+  readonly id: DeploymentId;
+  readonly service: ServiceName;
+  readonly environment: EnvironmentName;
+  readonly production: boolean;
+  readonly version: VersionName;
+  readonly digest: Digest;
+  readonly gitSha: GitSha;
+  readonly strategy: "canary" | "rollback";
+  /** No deployment before it and nothing serving: there is no baseline to compare with. */
+  readonly initial: boolean;
+  readonly steps: readonly PlanStep[];
+  readonly regions: readonly RegionName[];
+  readonly baselines: Readonly<Record<string, VersionName | null>>;
+  readonly workload: Workload;
+  readonly verifyAfterMs: number;
+  /** How long 100% must stand before the lock goes back. */
+  readonly settleMs: number;
+  readonly requestedBy: string;
+  readonly createdAt: Instant;
+  readonly rollsBack: DeploymentId | null;
+};
+
+export type PlanStep = { readonly weightPercent: number; readonly bakeMs: number };
+
+/** What runs in each region; named after the version. */
+export type Workload = {
+  readonly image: string;
+  readonly replicas: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly ready: { readonly path: string; readonly timeoutMs: number };
+  readonly resources: { readonly cpu: string; readonly memory: string };
+  readonly graceMs: number;
+};
+
+export type RegionProgress = {
+  readonly state: RegionState;
+  readonly weightPercent: number;
+  readonly reason: string | null;
+};
+
+export type Gate = {
+  readonly step: number;
+  readonly weightPercent: number;
+  readonly verdict: Verdict;
+  readonly counts: Counts;
+  /** Canary requests per region, for the share that each must have brought. */
+  readonly canaryRequests: Readonly<Record<string, number>>;
+  readonly sentence: string;
+  readonly at: Instant;
+};
+
+export type Approval = { readonly by: string; readonly reason: string; readonly at: Instant };
+
+export type Granted = { readonly epochs: Readonly<Record<string, Epoch>> };
+
+export type Raising = {
+  readonly step: number;
+  /** scaling: the workload grows to the step's size; arming: the watch must acknowledge; weighting: weights are written. */
+  readonly stage: "scaling" | "arming" | "weighting";
+  readonly done: readonly RegionName[];
+  readonly since: Instant;
+};
+
+export type Baking = {
+  readonly step: number;
+  readonly since: Instant;
+  readonly until: Instant;
+  /** A person asked to go on without waiting for the end of the bake; it still takes a PASS. */
+  readonly promotedBy: string | null;
+  readonly latest: Gate | null;
+};
+
+export type Restoring = {
+  readonly epochs: Readonly<Record<string, Epoch>>;
+  readonly reason: string;
+  readonly by: string;
+  readonly outcome: "rolled_back" | "failed" | "cancelled" | "superseded";
+  /** After 100% the base Service has moved and the lock went back: both are taken again, under a new epoch. */
+  readonly relock: "not_needed" | "waiting" | "opening" | "held";
+  readonly since: Instant;
+};
+
+export type Ended = { readonly reason: string; readonly at: Instant; readonly hadWeight: boolean };
+
+export const terminalPhases = [
+  "verified",
+  "rolled_back",
+  "failed",
+  "cancelled",
+  "superseded",
+] as const satisfies readonly Phase[];
+
+/** The fields that all phases share, taken from one of them. */
+export function common(state: Deployment): Common {
+  return { plan: state.plan, gates: state.gates, approval: state.approval, regions: state.regions };
+}
+
+export function setRegion(
+  regions: Common["regions"],
+  region: string,
+  change: Partial<RegionProgress>,
+): Common["regions"] {
+  const before = regions[region] ?? { state: "pending", weightPercent: 0, reason: null };
+  return { ...regions, [region]: { ...before, ...change } };
+}
+
+export function setRegions(state: Common, change: Partial<RegionProgress>): Common["regions"] {
+  return state.plan.regions.reduce((regions, region) => setRegion(regions, region, change), state.regions);
+}

@@ -1,0 +1,42 @@
+import type { Judgement } from "@slipway/contracts";
+import type { DeploymentId, Epoch, Instant, RegionName } from "@slipway/kernel";
+
+type Dated<T extends string, Fields = unknown> = { readonly type: T; readonly now: Instant } & Readonly<Fields>;
+
+/** What people ask for. May be refused. */
+export type Intent =
+  | Dated<"Rollback", { by: string; reason: string }>
+  | Dated<"Halt", { by: string; reason: string }>
+  | Dated<"Resume", { by: string }>
+  | Dated<"Promote", { by: string; expectedStep: number | null }>
+  | Dated<"Approve", { by: string; reason: string }>;
+
+/** What the world answered. Never refused; a fact with an old stamp changes nothing. */
+export type Fact =
+  | Dated<"LockGranted", { epochs: Readonly<Record<string, Epoch>> }>
+  | Dated<"LockWaiting", { behind: string }>
+  | Dated<"LockLost", { to: string }>
+  | Dated<"Superseded", { by: DeploymentId }>
+  | Dated<"FenceOpened", { region: RegionName; epoch: number }>
+  | Dated<"FenceStale", { region: RegionName; epoch: number; found: string }>
+  | Dated<"WorkloadReady", { region: RegionName; epoch: number; step: number }>
+  | Dated<"WorkloadFailed", { region: RegionName; epoch: number; step: number; reason: string }>
+  | Dated<"WatchArmed", { step: number }>
+  | Dated<"WatchSeen", { step: number; judgement: Judgement | null; epochs: Readonly<Record<string, number>> }>
+  | Dated<"WatchSilent", { step: number; since: Instant }>
+  | Dated<"WeightServed", { region: RegionName; epoch: number; step: number; percent: number }>
+  | Dated<"RaiseRefused", { region: RegionName; epoch: number; step: number; why: RaiseRefusal }>
+  | Dated<"Judged", { judgement: Judgement; epochs: Readonly<Record<string, number>> }>
+  | Dated<"WatchFailed", { judgement: Judgement; epochs: Readonly<Record<string, number>> }>
+  | Dated<"Lowered", { region: RegionName; epoch: number }>
+  | Dated<"LowerStale", { region: RegionName; epoch: number }>
+  | Dated<"Followed", { region: RegionName; epoch: number }>
+  | Dated<"Retired", { region: RegionName; epoch: number }>
+  | Dated<"Replaced", { by: DeploymentId }>
+  | Dated<"TimeReached", { purpose: TimerPurpose }>;
+
+export type RaiseRefusal = "stale" | "shut" | "paused" | "conflict" | "not_ready" | "drifted" | "unproven";
+export type TimerPurpose = "bake" | "evidence" | "settle" | "verify";
+
+export type Input = Intent | Fact;
+export type InputType = Input["type"];

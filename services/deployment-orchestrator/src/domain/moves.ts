@@ -1,0 +1,238 @@
+import type { Counts } from "@slipway/contracts";
+import { addMs, type Instant, type Step, step } from "@slipway/kernel";
+import type { Command, DeploymentEvent } from "./command.ts";
+import {
+  type Common,
+  common,
+  type Deployment,
+  type Ended,
+  type Gate,
+  type Granted,
+  type In,
+  type Restoring,
+  setRegion,
+  setRegions,
+} from "./deployment.ts";
+import { mayExpose } from "./exposure.ts";
+import { replicasAt } from "./plan.ts";
+
+export type Decision = Step<Deployment, Command>;
+
+export function stay(state: Deployment): Decision {
+  return step(state);
+}
+
+/** Facts of a deployment that every event about it carries. */
+export function about(state: Common) {
+  const { id, service, environment, version, digest, gitSha, regions } = state.plan;
+  return { deployment_id: id, service, environment, version, digest, git_sha: gitSha, regions: [...regions] };
+}
+
+export function publish(event: DeploymentEvent): Command {
+  return { type: "Publish", event };
+}
+
+export function holderOf(state: Common): string {
+  return state.plan.id;
+}
+
+/** A second claim on the same targets, made to take a version back after the first claim was returned. */
+export function restoreHolderOf(state: Common): string {
+  return `${state.plan.id}/restore`;
+}
+
+/** The deepest evidence rule: a canary is held until a PASS, and drained when none came within a day. */
+const evidenceDeadlineMs = 24 * 3_600_000;
+const watchCheckMs = 5_000;
+
+/** Begins a step: first its size, then its watch, then its weight; or waits for the approval that its weight needs. */
+export function beginStep(state: Common & Granted, index: number, now: Instant): Decision {
+  const target = state.plan.steps[index];
+  if (target === undefined) return beginFinish(state, now);
+  const exposure = mayExpose(state, target.weightPercent, now);
+  const carried = {
+    plan: state.plan,
+    gates: state.gates,
+    approval: state.approval,
+    regions: state.regions,
+    epochs: state.epochs,
+  };
+  if (!exposure.allowed) {
+    const event = publish({ type: "deployment.approval_requested", data: { ...about(state), reason: exposure.why } });
+    return step({ phase: "awaiting_approval", ...carried, step: index, since: now }, [event]);
+  }
+  const replicas = replicasAt(state.plan.workload.replicas, target.weightPercent);
+  return step(
+    { phase: "raising", ...carried, step: index, stage: "scaling", done: [], since: now },
+    perRegion(state, (region, epoch) => ({ type: "PrepareWorkload", region, epoch, step: index, replicas })),
+  );
+}
+
+export function armWatch(state: Common & Granted, index: number): Command {
+  const weightPercent = state.plan.steps[index]?.weightPercent ?? 0;
+  const mode = state.plan.initial || state.plan.rollsBack !== null ? "initial" : "canary";
+  return { type: "ArmWatch", step: index, weightPercent, mode, epochs: state.epochs };
+}
+
+export function raiseAll(state: In<"raising">, now: Instant): readonly Command[] {
+  return perRegion(state, (region) => raiseCommand(state, region, now, null));
+}
+
+export function raiseCommand(state: In<"raising">, region: string, now: Instant, at: Instant | null): Command {
+  const percent = state.plan.steps[state.step]?.weightPercent ?? 0;
+  const exposure = mayExpose(state, percent, now);
+  return {
+    type: "RaiseWeight",
+    region: region as In<"raising">["plan"]["regions"][number],
+    epoch: epochOf(state, region),
+    step: state.step,
+    percent,
+    proven: exposure.allowed && exposure.proven,
+    at,
+  };
+}
+
+/** All regions serve the new weight: the bake begins now. */
+export function beginBake(state: In<"raising">, now: Instant): Decision {
+  const target = state.plan.steps[state.step];
+  const until = addMs(now, target?.bakeMs ?? 0);
+  const { done: _done, stage: _stage, ...kept } = state;
+  return step({ ...kept, phase: "baking", since: now, until, promotedBy: null, latest: null }, [
+    { type: "WakeAt", at: until, purpose: "bake" },
+    { type: "WakeAt", at: addMs(now, evidenceDeadlineMs), purpose: "evidence" },
+    { type: "CheckWatch", step: state.step, at: addMs(now, watchCheckMs) },
+    publish({
+      type: "deployment.step_started",
+      data: { ...about(state), step: state.step, weight_percent: target?.weightPercent ?? 0 },
+    }),
+  ]);
+}
+
+/** 100% has passed everywhere: the base Service follows, then it settles. */
+export function beginFinish(state: Common & Granted, now: Instant): Decision {
+  const carried = {
+    plan: state.plan,
+    gates: state.gates,
+    approval: state.approval,
+    regions: state.regions,
+    epochs: state.epochs,
+  };
+  return step({ phase: "finishing", ...carried, followed: [], settled: false, since: now }, [
+    ...perRegion(state, (region, epoch): Command => ({ type: "Follow", region, epoch, version: state.plan.version })),
+    { type: "WakeAt", at: addMs(now, state.plan.settleMs), purpose: "settle" },
+  ]);
+}
+
+export function hold(
+  state: In<"raising" | "baking">,
+  why: string,
+  by: string,
+  unblockedBy: string,
+  now: Instant,
+): Decision {
+  const { plan, gates, approval, regions, epochs, step: index } = state;
+  return {
+    ...step<Deployment, Command>(
+      { phase: "held", plan, gates, approval, regions, epochs, step: index, why, by, unblockedBy, since: now },
+      [publish({ type: "deployment.held", data: { ...about(state), reason: why } })],
+    ),
+    supersedes: true,
+  };
+}
+
+/**
+ * Takes the version back: weights first, in every region at once, in a lane of their own; older commands become void.
+ * After 100% the lock has gone back and the base Service has moved: the lock is taken again with preemption.
+ */
+export function restore(
+  state: Common & Partial<Granted>,
+  options: { reason: string; by: string; outcome: Restoring["outcome"]; afterFull: boolean; now: Instant },
+): Decision {
+  const { reason, by, outcome, afterFull, now } = options;
+  const epochs = state.epochs ?? {};
+  const regions = setRegions(state, { state: "lowering" });
+  const next: Deployment = {
+    phase: "restoring",
+    plan: state.plan,
+    gates: state.gates,
+    approval: state.approval,
+    regions,
+    epochs,
+    reason,
+    by,
+    outcome,
+    relock: afterFull ? "waiting" : "not_needed",
+    since: now,
+  };
+  const lower = perRegion({ ...next, epochs }, (region, epoch): Command => ({ type: "LowerWeight", region, epoch }));
+  const relock: Command[] = afterFull ? [{ type: "AcquireLock", holder: restoreHolderOf(state), preempt: true }] : [];
+  const event = publish({ type: "deployment.restoring", data: { ...about(state), reason, by } });
+  return { ...step<Deployment, Command>(next, [...lower, ...relock, event]), supersedes: true };
+}
+
+/** Nothing of it ever reached a region: it just ends. */
+export function endUntouched(
+  state: Common,
+  outcome: "cancelled" | "failed" | "superseded",
+  reason: string,
+  now: Instant,
+): Decision {
+  return end(state, { outcome, reason, now, hadWeight: false, release: [holderOf(state)] });
+}
+
+export function end(
+  state: Common,
+  options: {
+    outcome: Restoring["outcome"];
+    reason: string;
+    now: Instant;
+    hadWeight: boolean;
+    release: readonly string[];
+  },
+): Decision {
+  const { outcome, reason, now, hadWeight, release } = options;
+  const ended: Ended = { reason, at: now, hadWeight };
+  const next: Deployment = { phase: outcome, ...pickCommon(state), ...ended };
+  return {
+    ...step<Deployment, Command>(next, [
+      ...release.map((holder): Command => ({ type: "ReleaseLock", holder })),
+      publish({ type: `deployment.${outcome}`, data: { ...about(state), reason } }),
+    ]),
+    supersedes: true,
+  };
+}
+
+export function recordGate(state: In<"baking">, gate: Gate): In<"baking"> {
+  return { ...state, gates: [...state.gates, gate] };
+}
+
+export function gateEvent(state: Common, gate: Gate): Command {
+  const { step: index, weightPercent, verdict, sentence } = gate;
+  const counts: Counts = gate.counts;
+  return publish({
+    type: "deployment.gate",
+    data: { ...about(state), step: index, weight_percent: weightPercent, verdict, counts, sentence },
+  });
+}
+
+export function perRegion(
+  state: Common & Granted,
+  make: (region: Common["plan"]["regions"][number], epoch: Granted["epochs"][string]) => Command,
+): Command[] {
+  const granted = state.plan.regions.filter((region) => state.epochs[region] !== undefined);
+  return granted.map((region) => make(region, epochOf(state, region)));
+}
+
+export function epochOf(state: Granted, region: string): Granted["epochs"][string] {
+  const epoch = state.epochs[region];
+  if (epoch === undefined) throw new Error(`no epoch for ${region}`);
+  return epoch;
+}
+
+export function withRegion<S extends Deployment>(state: S, region: string, change: Parameters<typeof setRegion>[2]): S {
+  return { ...state, regions: setRegion(state.regions, region, change) };
+}
+
+function pickCommon(state: Common): Common {
+  return common(state as Deployment);
+}

@@ -1,0 +1,74 @@
+import { addMs, step } from "@slipway/kernel";
+import { type Answer, ignoreFacts } from "../answers.ts";
+import type { Command } from "../command.ts";
+import { common, type In, setRegion } from "../deployment.ts";
+import type { Input } from "../input.ts";
+import { about, armWatch, epochOf, holderOf, perRegion, publish, stay } from "../moves.ts";
+import { byPerson, onExposed, sameEpochs, takeBack } from "./failing.ts";
+
+/** 100% everywhere: the base Service follows in each region, and it settles before the lock goes back. */
+export function onFinishing(state: In<"finishing">, input: Input): Answer {
+  switch (input.type) {
+    case "Followed": {
+      if (input.epoch !== epochOf(state, input.region) || state.followed.includes(input.region)) return stay(state);
+      const regions = setRegion(state.regions, input.region, { state: "serving", weightPercent: 100 });
+      return settle({ ...state, regions, followed: [...state.followed, input.region] }, input.now);
+    }
+    case "TimeReached":
+      return input.purpose === "settle" ? settle({ ...state, settled: true }, input.now) : stay(state);
+    default:
+      return onExposed(state, input);
+  }
+}
+
+function settle(state: In<"finishing">, now: In<"watching">["since"]): Answer {
+  if (!state.settled || state.followed.length < state.plan.regions.length) return step(state);
+  const next: In<"watching"> = {
+    ...common(state),
+    phase: "watching",
+    epochs: state.epochs,
+    since: now,
+    replacedBy: null,
+  };
+  const live: Command = { ...armWatch(state, state.plan.steps.length - 1), mode: "live" } as Command;
+  return step(next, [
+    live,
+    { type: "ReleaseLock", holder: holderOf(state) },
+    { type: "TellReplaced", regions: state.plan.regions },
+    { type: "WakeAt", at: addMs(now, state.plan.verifyAfterMs), purpose: "verify" },
+    publish({ type: "deployment.succeeded", data: { ...about(state), created_at: state.plan.createdAt } }),
+  ]);
+}
+
+/** At 100%, watched. It counts as verified when it stood long enough without FAIL; a newer deployment ends the watch. */
+export function onWatching(state: In<"watching">, input: Input): Answer {
+  switch (input.type) {
+    case "TimeReached":
+      return input.purpose === "verify" && state.replacedBy === null ? verify(state, input.now) : stay(state);
+    case "Replaced":
+      return step({ ...state, replacedBy: state.replacedBy ?? input.by });
+    case "Rollback":
+      return state.replacedBy === null ? byPerson(state, input) : ignoreFacts(state, input);
+    case "WatchFailed":
+      return state.replacedBy === null && sameEpochs(state, input.epochs)
+        ? takeBack(state, input.judgement.sentence, "rollback-controller", input.now)
+        : stay(state);
+    default:
+      return ignoreFacts(state, input);
+  }
+}
+
+function verify(state: In<"watching">, now: In<"verified">["at"]): Answer {
+  const retire = perRegion(state, (region, epoch) => {
+    const old = state.plan.baselines[region];
+    return old == null ? publishVerified(state) : { type: "DrainAndRetire", region, epoch, version: old };
+  }).filter((command) => command.type === "DrainAndRetire");
+  return step({ ...common(state), phase: "verified", epochs: state.epochs, at: now }, [
+    ...retire,
+    publishVerified(state),
+  ]);
+}
+
+function publishVerified(state: In<"watching">): Command {
+  return publish({ type: "deployment.verified", data: about(state) });
+}

@@ -1,0 +1,170 @@
+import { type Step, step } from "@slipway/kernel";
+import { type Answer, ignoreFacts } from "../answers.ts";
+import type { Command } from "../command.ts";
+import { common, type Deployment, type Granted, type In, setRegion, setRegions } from "../deployment.ts";
+import type { Input } from "../input.ts";
+import {
+  about,
+  armWatch,
+  beginStep,
+  endUntouched,
+  epochOf,
+  holderOf,
+  perRegion,
+  publish,
+  restore,
+  stay,
+} from "../moves.ts";
+import { replicasAt } from "../plan.ts";
+
+/** The first step of a deployment's life: what `create` stores together with its row. */
+export function firstCommands(state: In<"accepted">): readonly Command[] {
+  const { strategy, requestedBy, baselines } = state.plan;
+  return [
+    { type: "AcquireLock", holder: holderOf(state), preempt: state.plan.rollsBack !== null },
+    publish({
+      type: "deployment.accepted",
+      data: { ...about(state), strategy, requested_by: requestedBy, baselines: { ...baselines } },
+    }),
+  ];
+}
+
+export function onAccepted(state: In<"accepted">, input: Input): Answer {
+  if (input.type === "LockWaiting") {
+    const event = publish({ type: "deployment.queued", data: { ...about(state), behind: input.behind } });
+    return step({ ...common(state), phase: "queued", behind: input.behind, since: input.now }, [event]);
+  }
+  return onUngranted(state, input);
+}
+
+export function onQueued(state: In<"queued">, input: Input): Answer {
+  if (input.type === "LockWaiting")
+    return input.behind === state.behind ? stay(state) : step({ ...state, behind: input.behind });
+  return onUngranted(state, input);
+}
+
+function onUngranted(state: In<"accepted" | "queued">, input: Input): Answer {
+  switch (input.type) {
+    case "LockGranted":
+      return open(state, input.epochs, input.now);
+    case "Superseded":
+      return endUntouched(state, "superseded", `${input.by} is newer and covers its regions`, input.now);
+    case "LockLost":
+      return endUntouched(state, "superseded", `${input.to} took its targets`, input.now);
+    case "Rollback":
+      return endUntouched(state, "cancelled", `${input.by}: ${input.reason}`, input.now);
+    default:
+      return ignoreFacts(state, input);
+  }
+}
+
+function open(
+  state: In<"accepted" | "queued">,
+  epochs: Granted["epochs"],
+  now: In<"opening">["since"],
+): Step<Deployment, Command> {
+  const regions = setRegions(state, { state: "opening" });
+  const next: In<"opening"> = { ...common(state), regions, phase: "opening", epochs, opened: [], since: now };
+  const granted = publish({ type: "deployment.granted", data: { ...about(state), epochs: { ...epochs } } });
+  return step(next, [
+    granted,
+    ...perRegion(next, (region, epoch) => ({
+      type: "OpenFence",
+      region,
+      epoch,
+      baseline: state.plan.baselines[region] ?? null,
+    })),
+  ]);
+}
+
+export function onOpening(state: In<"opening">, input: Input): Answer {
+  switch (input.type) {
+    case "FenceOpened": {
+      if (input.epoch !== epochOf(state, input.region) || state.opened.includes(input.region)) return stay(state);
+      const opened = [...state.opened, input.region];
+      const regions = setRegion(state.regions, input.region, { state: "preparing" });
+      if (opened.length < state.plan.regions.length) return step({ ...state, opened, regions });
+      return prepare({ ...state, regions }, input.now);
+    }
+    case "FenceStale":
+      if (input.epoch !== epochOf(state, input.region)) return stay(state);
+      return restore(state, {
+        reason: `${input.found} holds ${input.region}`,
+        by: "slipway",
+        outcome: "superseded",
+        afterFull: false,
+        now: input.now,
+      });
+    default:
+      return onLeaving(state, input);
+  }
+}
+
+function prepare(state: In<"opening">, now: In<"preparing">["since"]): Step<Deployment, Command> {
+  const next: In<"preparing"> = { ...common(state), phase: "preparing", epochs: state.epochs, ready: [], since: now };
+  const replicas = replicasAt(state.plan.workload.replicas, state.plan.steps[0]?.weightPercent ?? 100);
+  return step(
+    next,
+    perRegion(next, (region, epoch) => ({ type: "PrepareWorkload", region, epoch, step: 0, replicas })),
+  );
+}
+
+export function onPreparing(state: In<"preparing">, input: Input): Answer {
+  switch (input.type) {
+    case "WorkloadReady": {
+      if (input.epoch !== epochOf(state, input.region) || state.ready.includes(input.region)) return stay(state);
+      const ready = [...state.ready, input.region];
+      const next = {
+        ...state,
+        ready,
+        regions: setRegion(state.regions, input.region, { state: "ready", reason: null }),
+      };
+      return step(next, ready.length === state.plan.regions.length ? [armWatch(next, 0)] : []);
+    }
+    case "WorkloadFailed":
+      if (input.epoch !== epochOf(state, input.region)) return stay(state);
+      return restore(state, {
+        reason: `${input.region}: ${input.reason}`,
+        by: "slipway",
+        outcome: "failed",
+        afterFull: false,
+        now: input.now,
+      });
+    case "WatchArmed":
+      return state.ready.length === state.plan.regions.length ? beginStep(state, 0, input.now) : stay(state);
+    default:
+      return onLeaving(state, input);
+  }
+}
+
+/** What ends a deployment that holds its lock but has no weight yet. */
+export function onLeaving(state: In<"opening" | "preparing" | "awaiting_approval">, input: Input): Answer {
+  switch (input.type) {
+    case "Rollback":
+      return restore(state, {
+        reason: input.reason,
+        by: input.by,
+        outcome: "cancelled",
+        afterFull: false,
+        now: input.now,
+      });
+    case "LockLost":
+      return restore(state, {
+        reason: `${input.to} took its targets`,
+        by: "slipway",
+        outcome: "superseded",
+        afterFull: false,
+        now: input.now,
+      });
+    case "WatchFailed":
+      return restore(state, {
+        reason: input.judgement.sentence,
+        by: "rollback-controller",
+        outcome: "failed",
+        afterFull: false,
+        now: input.now,
+      });
+    default:
+      return ignoreFacts(state, input);
+  }
+}

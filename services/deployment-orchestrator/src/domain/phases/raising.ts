@@ -1,0 +1,110 @@
+import { addMs, msBetween, step, unreachable } from "@slipway/kernel";
+import type { Answer } from "../answers.ts";
+import type { In } from "../deployment.ts";
+import type { Input, RaiseRefusal } from "../input.ts";
+import { armWatch, beginBake, epochOf, hold, raiseAll, raiseCommand, stay, withRegion } from "../moves.ts";
+import { onExposed, takeBack } from "./failing.ts";
+
+const conflictPauseMs = 200;
+const notReadyPauseMs = 1_000;
+const notReadyDeadlineMs = 120_000;
+
+export function onRaising(state: In<"raising">, input: Input): Answer {
+  switch (input.type) {
+    case "WorkloadReady":
+      return onReady(state, input);
+    case "WorkloadFailed":
+      if (!isCurrent(state, input)) return stay(state);
+      return takeBack(state, `${input.region}: ${input.reason}`, "slipway", input.now);
+    case "WatchArmed": {
+      if (state.stage !== "arming" || input.step !== state.step) return stay(state);
+      const next: In<"raising"> = { ...state, stage: "weighting", done: [] };
+      return step(next, raiseAll(next, input.now));
+    }
+    case "WeightServed":
+      return onServed(state, input);
+    case "RaiseRefused":
+      return isCurrent(state, input) && state.stage === "weighting" ? onRefused(state, input) : stay(state);
+    case "Halt":
+      return hold(state, input.reason, input.by, "a person resumes it", input.now);
+    default:
+      return onExposed(state, input);
+  }
+}
+
+function onReady(state: In<"raising">, input: Extract<Input, { type: "WorkloadReady" }>): Answer {
+  if (state.stage !== "scaling" || !isCurrent(state, input) || state.done.includes(input.region)) return stay(state);
+  const done = [...state.done, input.region];
+  if (done.length < state.plan.regions.length) return step({ ...state, done });
+  return step({ ...state, done: [], stage: "arming" }, [armWatch(state, state.step)]);
+}
+
+function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightServed" }>): Answer {
+  if (state.stage !== "weighting" || !isCurrent(state, input) || state.done.includes(input.region)) return stay(state);
+  const done = [...state.done, input.region];
+  const next = withRegion({ ...state, done }, input.region, {
+    state: "serving",
+    weightPercent: input.percent,
+    reason: null,
+  });
+  return done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next);
+}
+
+/** A raise that did not take hold is never simply repeated: what was found decides. */
+function onRefused(state: In<"raising">, input: Extract<Input, { type: "RaiseRefused" }>): Answer {
+  const { why, region, now } = input;
+  const marked = withRegion(state, region, { state: "raising", reason: reasons[why] });
+  switch (why) {
+    case "conflict":
+      return step(marked, [raiseCommand(state, region, now, addMs(now, conflictPauseMs))]);
+    case "not_ready":
+      if (msBetween(state.since, now) > notReadyDeadlineMs) {
+        return hold(
+          marked,
+          `${region}: ${reasons[why]}`,
+          "slipway",
+          "its pods become ready and a person resumes it",
+          now,
+        );
+      }
+      return step(marked, [raiseCommand(state, region, now, addMs(now, notReadyPauseMs))]);
+    case "paused":
+      return hold(
+        marked,
+        `${region}: ${reasons[why]}`,
+        "slipway",
+        "the annotation slipway.dev/paused is removed and a person resumes it",
+        now,
+      );
+    case "drifted":
+      return hold(
+        marked,
+        `${region}: ${reasons[why]}`,
+        "somebody with kubectl",
+        "a person resumes it or rolls it back",
+        now,
+      );
+    case "shut":
+      return takeBack(marked, `${region}: ${reasons[why]}`, "rollback-controller", now);
+    case "stale":
+      return takeBack(marked, `${region}: ${reasons[why]}`, "slipway", now);
+    case "unproven":
+      return hold(marked, `${region}: ${reasons[why]}`, "slipway", "a PASS at 5% or less, or a named approval", now);
+    default:
+      return unreachable(why);
+  }
+}
+
+const reasons: Record<RaiseRefusal, string> = {
+  conflict: "somebody else wrote the VirtualService",
+  not_ready: "the version has no ready endpoint",
+  paused: "the VirtualService carries slipway.dev/paused",
+  drifted: "somebody lowered the weight by hand",
+  shut: "the fence is shut",
+  stale: "a newer grant holds the fence",
+  unproven: "the version is not proven for this weight",
+};
+
+function isCurrent(state: In<"raising">, fact: { region: string; epoch: number; step: number }): boolean {
+  return fact.step === state.step && fact.epoch === epochOf(state, fact.region);
+}

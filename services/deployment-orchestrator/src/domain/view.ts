@@ -1,0 +1,223 @@
+import type { DeploymentStatus, DeploymentStatusView, DeploymentView, Judgement } from "@slipway/contracts";
+import { type Instant, msBetween, unreachable, type Waiting } from "@slipway/kernel";
+import type { Deployment, In } from "./deployment.ts";
+
+/** The public status of a phase. */
+export function statusOf(state: Deployment): DeploymentStatus {
+  switch (state.phase) {
+    case "accepted":
+    case "queued":
+    case "opening":
+    case "preparing":
+      return "IN_PROGRESS";
+    case "raising":
+    case "baking":
+      return state.step === 0 && !state.plan.initial && state.plan.rollsBack === null && !promoted(state)
+        ? "CANARY_MONITORING"
+        : "ROLLING_OUT";
+    case "awaiting_approval":
+      return "AWAITING_APPROVAL";
+    case "held":
+      return "HELD";
+    case "finishing":
+      return "ROLLING_OUT";
+    case "watching":
+    case "verified":
+      return "SUCCEEDED";
+    case "restoring":
+      return "ROLLING_BACK";
+    case "rolled_back":
+      return "ROLLED_BACK";
+    case "failed":
+      return "FAILED";
+    case "cancelled":
+      return "CANCELLED";
+    case "superseded":
+      return "SUPERSEDED";
+    default:
+      return unreachable(state);
+  }
+}
+
+function promoted(state: In<"raising" | "baking">): boolean {
+  return state.phase === "baking" && state.promotedBy !== null;
+}
+
+/** What a waiting phase waits for, who holds it, since when, and what would unblock it; null where nothing is waited for. */
+export function waitingOf(state: Deployment): Waiting | null {
+  switch (state.phase) {
+    case "accepted":
+      return { for: "the lock of its targets", since: state.plan.createdAt, unblockedBy: "the lock is granted" };
+    case "queued":
+      return {
+        for: "the lock of its targets",
+        holder: state.behind,
+        since: state.since,
+        unblockedBy: `${state.behind} ends`,
+      };
+    case "opening":
+      return {
+        for: `the fence in ${missing(state, state.opened)}`,
+        since: state.since,
+        unblockedBy: "the region answers",
+      };
+    case "preparing":
+      return {
+        for: `ready pods in ${missing(state, state.ready)}`,
+        since: state.since,
+        unblockedBy: "the pods pass their readiness check",
+      };
+    case "raising":
+      return waitingToRaise(state);
+    case "baking":
+      return waitingToBake(state);
+    case "awaiting_approval":
+      return {
+        for: "a named approval",
+        since: state.since,
+        unblockedBy: `POST /api/v1/deployments/${state.plan.id}/approvals by an approver`,
+      };
+    case "held":
+      return { for: state.why, holder: state.by, since: state.since, unblockedBy: state.unblockedBy };
+    case "finishing":
+      return {
+        for: `the base Service in ${missing(state, state.followed)}`,
+        since: state.since,
+        unblockedBy: "it settles",
+      };
+    case "restoring":
+      return {
+        for: `traffic and pods in ${notRetired(state)}`,
+        since: state.since,
+        unblockedBy: "each region shows the baseline alone",
+      };
+    default:
+      return null;
+  }
+}
+
+function waitingToRaise(state: In<"raising">): Waiting {
+  const what = { scaling: "ready pods", arming: "the watch's acknowledgement", weighting: "the weight to be served" }[
+    state.stage
+  ];
+  const where = state.stage === "arming" ? "" : ` in ${missing(state, state.done)}`;
+  const unblockedBy = state.stage === "arming" ? "the rollback-controller answers" : "the region answers";
+  return { for: `${what}${where}`, since: state.since, unblockedBy };
+}
+
+function waitingToBake(state: In<"baking">): Waiting {
+  if (state.promotedBy !== null) {
+    return {
+      for: "a PASS",
+      holder: state.promotedBy,
+      since: state.since,
+      unblockedBy: "enough canary requests: then it goes on",
+    };
+  }
+  return { for: "the bake and a PASS", since: state.since, unblockedBy: `${state.until} and enough canary requests` };
+}
+
+function missing(state: Deployment, done: readonly string[]): string {
+  const left = state.plan.regions.filter((region) => !done.includes(region));
+  return left.length === 0 ? "every region" : left.join(", ");
+}
+
+function notRetired(state: Deployment): string {
+  const left = state.plan.regions.filter((region) => state.regions[region]?.state !== "retired");
+  return left.join(", ") || "every region";
+}
+
+/** The plan as people say it: `5% -> 25% -> 50% -> 100%`. */
+export function progressOf(state: Deployment): string {
+  return state.plan.steps.map((step) => `${step.weightPercent}%`).join(" -> ");
+}
+
+export function stepOf(state: Deployment): number | null {
+  switch (state.phase) {
+    case "raising":
+    case "baking":
+    case "held":
+    case "awaiting_approval":
+      return state.step;
+    default:
+      return null;
+  }
+}
+
+/** The whole deployment as the API shows it. */
+export function deploymentView(state: Deployment, updatedAt: Instant): DeploymentView {
+  const { plan } = state;
+  const epochs = "epochs" in state ? state.epochs : {};
+  return {
+    deployment_id: plan.id,
+    status: statusOf(state),
+    phase: state.phase,
+    service: plan.service,
+    environment: plan.environment,
+    version: plan.version,
+    digest: plan.digest,
+    git_sha: plan.gitSha,
+    strategy: plan.strategy,
+    initial: plan.initial,
+    plan: plan.steps.map((step) => ({ weight_percent: step.weightPercent, bake_ms: step.bakeMs })),
+    step: stepOf(state),
+    regions: Object.fromEntries(
+      plan.regions.map((region) => [region, regionView(state, region, epochs[region] ?? null)]),
+    ),
+    gates: state.gates.map(({ weightPercent, canaryRequests: _, ...gate }) => ({
+      ...gate,
+      weight_percent: weightPercent,
+    })),
+    verified: state.phase === "verified",
+    rolls_back: plan.rollsBack,
+    waiting: waitingOf(state),
+    reason: "reason" in state ? state.reason : null,
+    requested_by: plan.requestedBy,
+    created_at: plan.createdAt,
+    updated_at: updatedAt,
+  };
+}
+
+function regionView(state: Deployment, region: string, epoch: number | null): DeploymentView["regions"][string] {
+  const progress = state.regions[region];
+  return {
+    state: progress?.state ?? "pending",
+    weight_percent: progress?.weightPercent ?? 0,
+    epoch,
+    baseline: state.plan.baselines[region] ?? null,
+    reason: progress?.reason ?? null,
+  };
+}
+
+/** The short answer of the fixed API: rates in percent, minutes of bake that are left; null where nothing is known. */
+export function statusView(state: Deployment, judgement: Judgement | null, now: Instant): DeploymentStatusView {
+  const counts = judgement?.counts;
+  const step = stepOf(state);
+  return {
+    deployment_id: state.plan.id,
+    status: statusOf(state),
+    canary_error_rate: rate(counts?.canary_errors, counts?.canary_requests),
+    baseline_error_rate: rate(counts?.baseline_errors, counts?.baseline_requests),
+    time_remaining_min: minutesLeft(state, now),
+    progress: progressOf(state),
+    step,
+    weight_percent: Math.max(0, ...Object.values(state.regions).map((region) => region.weightPercent)),
+    verdict: judgement?.verdict ?? null,
+    sentence: judgement?.sentence ?? null,
+    requests_needed: judgement?.requests_needed ?? null,
+    waiting: waitingOf(state),
+  };
+}
+
+function rate(errors: number | undefined, requests: number | undefined): number | null {
+  if (errors === undefined || requests === undefined || requests === 0) return null;
+  return Math.round((errors / requests) * 10_000) / 100;
+}
+
+function minutesLeft(state: Deployment, now: Instant): number | null {
+  if (state.phase !== "raising" && state.phase !== "baking") return null;
+  const present =
+    state.phase === "baking" ? Math.max(0, msBetween(now, state.until)) : (state.plan.steps[state.step]?.bakeMs ?? 0);
+  const later = state.plan.steps.slice(state.step + 1).reduce((sum, step) => sum + step.bakeMs, 0);
+  return Math.ceil((present + later) / 60_000);
+}
