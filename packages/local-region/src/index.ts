@@ -1,1 +1,13 @@
-export {};
+export { startAgent } from "./agent/agent.ts";
+export { podLogs } from "./agent/logs.ts";
+export {
+  type Agent,
+  type AgentOptions,
+  type Logger,
+  type PodLogRequest,
+  type PodLogs,
+  podAnnotations,
+  type RegistryAccess,
+} from "./agent/types.ts";
+export { startMesh } from "./mesh/mesh.ts";
+export type { Mesh, MeshOptions } from "./mesh/types.ts";

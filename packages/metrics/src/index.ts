@@ -1,1 +1,13 @@
-export {};
+export { diffReadings } from "./diff.ts";
+export { emptyHistogram, mergeHistograms } from "./histogram.ts";
+export { type ScrapeOptions, scrapeMetrics } from "./scrape.ts";
+export {
+  type Histogram,
+  type HostReading,
+  type MetricsSource,
+  MetricsUnreadable,
+  type Reading,
+  type ReadingDelta,
+  type ReadRequest,
+  type VersionReading,
+} from "./types.ts";
