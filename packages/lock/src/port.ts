@@ -12,7 +12,7 @@ export type AcquireRequest = {
   readonly holder: string;
   /** One service in one environment, at least one region, each region once. */
   readonly targets: readonly Target[];
-  /** Take the targets at once from whoever holds them or waits for them. For rollback only. */
+  /** Take the targets at once from whoever holds them; who waits for them goes on waiting. For rollback only. */
   readonly preempt?: boolean | undefined;
 };
 

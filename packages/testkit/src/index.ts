@@ -1,4 +1,5 @@
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
+export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";

@@ -1,0 +1,169 @@
+import type { Epoch, Instant, RegionName } from "@slipway/kernel";
+import type { Db, Logger, Tx } from "@slipway/sql";
+import { sql } from "kysely";
+import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
+import { type Ask, rule, type Ticket } from "./ruling.ts";
+
+/** A service in an environment: the unit that is locked while its tickets are looked at. */
+type Queue = { readonly service: string; readonly environment: string };
+
+/**
+ * Locks as rows (`target`, `ticket`) of the schema that `db` works in. Each call is one short transaction that first
+ * takes an advisory lock on its queue, so that rulings on one queue happen one after another and rows never deadlock.
+ */
+export function postgresLocks<T>({ db, log }: { readonly db: Db<T>; readonly log: Logger }): Locks {
+  return {
+    async acquire(request) {
+      const queue = queueOf(request.targets);
+      const ask: Ask = {
+        holder: request.holder,
+        regions: request.targets.map((target) => target.region).sort(),
+        preempt: request.preempt ?? false,
+      };
+      const answer = await db.transaction().execute(async (tx) => {
+        await enterQueue(tx, queue);
+        return acquireInside(tx, queue, ask, log);
+      });
+      return answer;
+    },
+
+    async release(holder) {
+      await db.transaction().execute(async (tx) => {
+        const queue = await queueOfHolder(tx, holder);
+        if (queue === undefined) return;
+        await enterQueue(tx, queue);
+        await freeTargets(tx, queue, holder);
+        await sql`update ticket set state = 'released', lost_to = null, ended_at = clock_timestamp()
+                  where holder = ${holder} and state <> 'released'`.execute(tx);
+        await sql`delete from ticket where service = ${queue.service} and environment = ${queue.environment}
+                  and state = 'released' and ended_at < clock_timestamp() - interval '90 days'`.execute(tx);
+      });
+    },
+
+    async holders(targets) {
+      return Promise.all(targets.map((target) => readHolder(db, target)));
+    },
+
+    async lostTo(holder) {
+      const { rows } = await sql<{ lost_to: string }>`
+        select lost_to from ticket where holder = ${holder} and state = 'lost'`.execute(db);
+      return rows[0]?.lost_to;
+    },
+  };
+}
+
+async function acquireInside<T>(tx: Tx<T>, queue: Queue, ask: Ask, log: Logger): Promise<Acquired> {
+  const existing = await ownTicket(tx, ask.holder);
+  // A released holder that asks again is an old command come late, unless it preempts: a rollback always gets its way.
+  const own =
+    existing === undefined || (existing.state === "released" && ask.preempt) ? await draw(tx, queue, ask) : existing;
+  const ruling = rule(own, await otherTickets(tx, queue, own), ask);
+
+  if (ruling.kind === "lost") return ruling;
+  if (ruling.kind === "wait") return { kind: "waiting", behind: ruling.behind, since: own.drawnAt };
+  if (ruling.kind === "grant") {
+    for (const loser of ruling.losers) await endByPreemption(tx, queue, loser, ask.holder);
+    await grant(tx, queue, own);
+    const losers = ruling.losers.map((loser) => loser.holder);
+    log.info({ ...queue, holder: own.holder, regions: own.regions, losers }, "lock granted");
+  }
+  return { kind: "granted", epochs: await epochsOf(tx, queue, ask) };
+}
+
+function queueOf(targets: readonly Target[]): Queue {
+  const [first] = targets;
+  if (first === undefined) throw new Error("a lock needs at least one target");
+  const { service, environment } = first;
+  const regions = new Set(targets.map((target) => target.region));
+  const oneQueue = targets.every((target) => target.service === service && target.environment === environment);
+  if (!oneQueue) throw new Error("the targets of a lock are one service in one environment");
+  if (regions.size !== targets.length) throw new Error("a lock names each region once");
+  return { service, environment };
+}
+
+async function enterQueue<T>(tx: Tx<T>, { service, environment }: Queue): Promise<void> {
+  const name = `slipway.lock:${environment}/${service}`;
+  await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(tx);
+}
+
+async function queueOfHolder<T>(tx: Tx<T>, holder: string): Promise<Queue | undefined> {
+  const { rows } = await sql<Queue>`
+    select service, environment from ticket where holder = ${holder} and state <> 'released'`.execute(tx);
+  return rows[0];
+}
+
+const ticketColumns = sql`id, holder, regions, state, lost_to as "lostTo", drawn_at as "drawnAt"`;
+
+async function ownTicket<T>(tx: Tx<T>, holder: string): Promise<Ticket | undefined> {
+  const { rows } = await sql<Ticket>`
+    select ${ticketColumns} from ticket where holder = ${holder} order by id desc limit 1`.execute(tx);
+  return rows[0];
+}
+
+async function otherTickets<T>(tx: Tx<T>, queue: Queue, own: Ticket): Promise<readonly Ticket[]> {
+  const { rows } = await sql<Ticket>`
+    select ${ticketColumns} from ticket
+    where service = ${queue.service} and environment = ${queue.environment}
+      and state in ('waiting', 'granted') and id <> ${own.id}
+    order by id`.execute(tx);
+  return rows;
+}
+
+async function draw<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Promise<Ticket> {
+  const { rows } = await sql<Ticket>`
+    insert into ticket (holder, service, environment, regions)
+    values (${ask.holder}, ${service}, ${environment}, ${[...ask.regions]}::text[])
+    returning ${ticketColumns}`.execute(tx);
+  return the(rows[0]);
+}
+
+async function grant<T>(tx: Tx<T>, { service, environment }: Queue, own: Ticket): Promise<void> {
+  await sql`
+    insert into target (service, environment, region, epoch, holder, held_since)
+    select ${service}, ${environment}, region, 1, ${own.holder}, clock_timestamp()
+    from unnest(${[...own.regions]}::text[]) as region
+    on conflict (service, environment, region) do update
+      set epoch = target.epoch + 1, holder = excluded.holder, held_since = excluded.held_since`.execute(tx);
+  await sql`update ticket set state = 'granted', granted_at = clock_timestamp() where id = ${own.id}`.execute(tx);
+}
+
+async function endByPreemption<T>(tx: Tx<T>, queue: Queue, loser: Ticket, to: string): Promise<void> {
+  await freeTargets(tx, queue, loser.holder);
+  await sql`update ticket set state = 'lost', lost_to = ${to}, ended_at = clock_timestamp()
+            where id = ${loser.id}`.execute(tx);
+}
+
+async function freeTargets<T>(tx: Tx<T>, { service, environment }: Queue, holder: string): Promise<void> {
+  await sql`update target set holder = null, held_since = null
+            where service = ${service} and environment = ${environment} and holder = ${holder}`.execute(tx);
+}
+
+async function epochsOf<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Promise<Record<RegionName, Epoch>> {
+  const { rows } = await sql<{ region: RegionName; epoch: Epoch }>`
+    select region, epoch from target
+    where service = ${service} and environment = ${environment} and holder = ${ask.holder}
+      and region = any(${[...ask.regions]}::text[])
+    order by region`.execute(tx);
+  if (rows.length !== ask.regions.length) throw new Error(`${ask.holder} was granted targets that it does not hold`);
+  return Object.fromEntries(rows.map((row) => [row.region, row.epoch]));
+}
+
+async function readHolder<T>(db: Db<T>, target: Target): Promise<TargetHolder> {
+  const { service, environment, region } = target;
+  const { rows } = await sql<{ epoch: Epoch | null; holder: string | null; since: Instant | null; waiting: string[] }>`
+    select t.epoch, t.holder, t.held_since as since, array(
+        select w.holder from ticket w
+        where w.service = ${service} and w.environment = ${environment}
+          and w.state = 'waiting' and ${region} = any(w.regions)
+        order by w.id) as waiting
+    from (values (1)) as one
+    left join target t on t.service = ${service} and t.environment = ${environment} and t.region = ${region}
+  `.execute(db);
+  const { epoch, holder, since, waiting } = the(rows[0]);
+  return { target, epoch: epoch ?? (0 as Epoch), holder, since, waiting };
+}
+
+function the<Row>(row: Row | undefined): Row {
+  if (row === undefined) throw new Error("a statement that always gives a row gave none");
+  return row;
+}
