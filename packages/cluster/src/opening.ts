@@ -1,0 +1,102 @@
+import { fenceAnnotation, formatFence, nextFence, weightsAnnotation } from "./fence.ts";
+import { type PatchOperation, pointer, setAnnotations, testVersion } from "./json-patch.ts";
+import type { Fence, OpenFenceRequest, Target } from "./port.ts";
+import {
+  fenceOf,
+  formatWeights,
+  isOurs,
+  mainRoute,
+  mainRouteName,
+  pausedOf,
+  type VirtualService,
+  weightsOf,
+} from "./virtual-service.ts";
+
+export type OpenDecision =
+  | { readonly kind: "stale"; readonly fence: Fence }
+  | { readonly kind: "paused"; readonly reason: string }
+  | { readonly kind: "already"; readonly seq: number }
+  /** Another route takes every request before ours would. */
+  | { readonly kind: "hidden"; readonly route: string }
+  | { readonly kind: "write"; readonly patch: readonly PatchOperation[]; readonly fence: Fence };
+
+/** Decides a new grant's first write. It moves no traffic: weights stay as they are, the baseline's route is added with 0. */
+export function decideOpen(vs: VirtualService, service: string, request: OpenFenceRequest): OpenDecision {
+  const found = fenceOf(vs);
+  if (found !== null && found.epoch > request.epoch) return { kind: "stale", fence: found };
+  if (found?.epoch === request.epoch) {
+    const ours = found.gate === "open" && found.holder === request.deployment;
+    return ours ? { kind: "already", seq: found.seq } : { kind: "stale", fence: found };
+  }
+  const paused = pausedOf(vs);
+  if (paused !== null) return { kind: "paused", reason: paused };
+  const hiding = hidingRoute(vs);
+  if (hiding !== null) return { kind: "hidden", route: hiding };
+
+  const fence = nextFence(found, { epoch: request.epoch, gate: "open", holder: request.deployment });
+  const weights = mainRoute(vs) === null ? { [service]: 100 } : weightsOf(vs);
+  const recorded = request.baseline === null ? weights : { [request.baseline]: 0, ...weights };
+  return {
+    kind: "write",
+    fence,
+    patch: [
+      testVersion(vs.metadata.resourceVersion),
+      ...ensureRoute(vs, service, request.baseline),
+      ...setAnnotations(vs.metadata.annotations, {
+        [fenceAnnotation]: formatFence(fence),
+        [weightsAnnotation]: formatWeights(recorded),
+      }),
+    ],
+  };
+}
+
+/** The VirtualService of a service that has none: all traffic stays with the base Service. */
+export function newVirtualService(target: Target, fence: Fence, baseline: string | null): Record<string, unknown> {
+  const { service, environment } = target;
+  const weights = baseline === null ? { [service]: 100 } : { [service]: 100, [baseline]: 0 };
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: {
+      name: service,
+      namespace: environment,
+      labels: { app: service, "app.kubernetes.io/managed-by": "slipway", "slipway.dev/service": service },
+      annotations: { [fenceAnnotation]: formatFence(fence), [weightsAnnotation]: formatWeights(weights) },
+    },
+    spec: { hosts: [service], http: [newRoute(weights)] },
+  };
+}
+
+function newRoute(weights: Readonly<Record<string, number>>): object {
+  const route = Object.entries(weights).map(([host, weight]) => ({ destination: { host }, weight }));
+  return { name: mainRouteName, route };
+}
+
+function ensureRoute(vs: VirtualService, service: string, baseline: string | null): PatchOperation[] {
+  const main = mainRoute(vs);
+  if (main === null) {
+    const missing: PatchOperation[] =
+      vs.spec.http === undefined ? [{ op: "add", path: pointer("spec", "http"), value: [] }] : [];
+    const weights = baseline === null ? { [service]: 100 } : { [service]: 100, [baseline]: 0 };
+    return [...missing, { op: "add", path: pointer("spec", "http", "-"), value: newRoute(weights) }];
+  }
+  if (baseline === null || baseline in weightsOf(vs)) return [];
+  const at = (...rest: (string | number)[]) => pointer("spec", "http", main.index, "route", ...rest);
+  const entries = main.route.route ?? [];
+  // A lone destination has all traffic without saying so; beside a second one it would have none.
+  const lone: PatchOperation[] =
+    entries.length === 1 && entries[0]?.weight === undefined ? [{ op: "add", path: at(0, "weight"), value: 100 }] : [];
+  return [...lone, { op: "add", path: at("-"), value: { destination: { host: baseline }, weight: 0 } }];
+}
+
+/** Istio takes the first route that matches: one without `match` ahead of ours leaves ours no request. */
+function hidingRoute(vs: VirtualService): string | null {
+  const http = vs.spec.http ?? [];
+  const ours = mainRoute(vs)?.index ?? http.length;
+  const index = http.findIndex((route, position) => position < ours && !isOurs(route) && !hasMatch(route.match));
+  return index === -1 ? null : (http[index]?.name ?? `number ${index + 1}`);
+}
+
+function hasMatch(match: unknown): boolean {
+  return Array.isArray(match) && match.length > 0;
+}

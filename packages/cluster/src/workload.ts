@@ -1,0 +1,219 @@
+import type { Epoch, VersionName } from "@slipway/kernel";
+import { z } from "zod";
+import { epochAnnotation } from "./fence.ts";
+import type { Target, WorkloadManifest } from "./port.ts";
+
+/** The port that a container listens on; it is told so in `$PORT`. */
+export const containerPort = 8080;
+/** What the base Service selects while no version is live: no pod carries it. */
+export const noVersion = "none";
+export const versionLabel = "slipway.dev/version";
+export const serviceLabel = "slipway.dev/service";
+const managed = { "app.kubernetes.io/managed-by": "slipway" };
+
+type KubeObject = { readonly apiVersion: string; readonly kind: string } & Record<string, unknown>;
+type Grant = { readonly epoch: Epoch; readonly deployment: string };
+
+/** The objects of one version, all named after it, in the order in which they are written. */
+export function workloadObjects(manifest: WorkloadManifest, grant: Grant) {
+  return {
+    service: versionService(manifest, grant),
+    destinationRule: destinationRule(manifest, grant),
+    deployment: deployment(manifest, grant),
+  };
+}
+
+export function namespaceObject(name: string): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name, labels: { ...managed, "istio-injection": "enabled" } },
+  };
+}
+
+/** The clients' name for a service. It selects one version's pods, or nobody's. */
+export function baseService({ service, environment }: Target, version: VersionName | null, epoch: Epoch): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: {
+      name: service,
+      namespace: environment,
+      labels: { ...managed, app: service, [serviceLabel]: service },
+      annotations: { [epochAnnotation]: String(epoch) },
+    },
+    spec: { selector: baseSelector(service, version), ports: servicePorts() },
+  };
+}
+
+export function baseSelector(service: string, version: VersionName | null): Record<string, string> {
+  return { [serviceLabel]: service, [versionLabel]: version ?? noVersion };
+}
+
+function versionService(manifest: WorkloadManifest, grant: Grant): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: metadata(manifest, grant),
+    spec: { selector: { [serviceLabel]: manifest.service, [versionLabel]: manifest.name }, ports: servicePorts() },
+  };
+}
+
+function destinationRule(manifest: WorkloadManifest, grant: Grant): KubeObject {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "DestinationRule",
+    metadata: metadata(manifest, grant),
+    spec: { host: manifest.name },
+  };
+}
+
+function deployment(manifest: WorkloadManifest, grant: Grant): KubeObject {
+  const labels = labelsOf(manifest);
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: metadata(manifest, grant),
+    spec: {
+      replicas: manifest.replicas,
+      revisionHistoryLimit: 1,
+      progressDeadlineSeconds: seconds(Math.max(manifest.ready.timeoutMs, 10_000)),
+      selector: { matchLabels: { [serviceLabel]: manifest.service, [versionLabel]: manifest.name } },
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: { labels, annotations: { ...manifest.annotations } },
+        spec: {
+          automountServiceAccountToken: false,
+          terminationGracePeriodSeconds: seconds(manifest.graceMs),
+          containers: [container(manifest)],
+        },
+      },
+    },
+  };
+}
+
+function container(manifest: WorkloadManifest): object {
+  const { cpu, memory } = manifest.resources;
+  const env = { ...manifest.env, PORT: String(containerPort) };
+  return {
+    name: "app",
+    image: manifest.image,
+    env: Object.entries(env).map(([name, value]) => ({ name, value })),
+    ports: [{ name: "http", containerPort }],
+    readinessProbe: {
+      httpGet: { path: manifest.ready.path, port: "http" },
+      periodSeconds: 1,
+      timeoutSeconds: 2,
+      failureThreshold: 2,
+    },
+    resources: { requests: { cpu, memory }, limits: { memory } },
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+  };
+}
+
+function metadata(manifest: WorkloadManifest, grant: Grant): object {
+  return {
+    name: manifest.name,
+    namespace: manifest.environment,
+    labels: labelsOf(manifest),
+    annotations: {
+      ...manifest.annotations,
+      [epochAnnotation]: String(grant.epoch),
+      "slipway.dev/deployment": grant.deployment,
+    },
+  };
+}
+
+function labelsOf({ name, service }: WorkloadManifest): Record<string, string> {
+  return { ...managed, app: service, [serviceLabel]: service, [versionLabel]: name, version: name };
+}
+
+function servicePorts(): readonly object[] {
+  return [{ name: "http", port: 80, targetPort: "http" }];
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1_000);
+}
+
+/** Any object, as far as fencing needs it. */
+export const Fenced = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    uid: z.string(),
+    resourceVersion: z.string(),
+    labels: z.record(z.string(), z.string()).optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  }),
+});
+export type Fenced = z.infer<typeof Fenced>;
+
+export const ServiceObject = Fenced.extend({
+  spec: z.looseObject({ selector: z.record(z.string(), z.string()).optional() }),
+});
+export const DeploymentObject = Fenced.extend({ spec: z.looseObject({ replicas: z.number().optional() }) });
+export type DeploymentObject = z.infer<typeof DeploymentObject>;
+
+/** 0 for an object that carries no epoch: anybody with a grant may take it over. */
+export function epochOf(object: Fenced): number {
+  const epoch = Number(object.metadata.annotations?.[epochAnnotation] ?? 0);
+  return Number.isSafeInteger(epoch) ? epoch : 0;
+}
+
+/** The version that the base Service selects; null when it selects nobody or something that is not ours. */
+export function liveVersionOf(service: z.infer<typeof ServiceObject> | null): VersionName | null {
+  const version = service?.spec.selector?.[versionLabel];
+  return version === undefined || version === noVersion ? null : (version as VersionName);
+}
+
+const Pod = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    labels: z.record(z.string(), z.string()).optional(),
+    deletionTimestamp: z.string().optional(),
+  }),
+  status: z
+    .looseObject({
+      phase: z.string().optional(),
+      reason: z.string().optional(),
+      message: z.string().optional(),
+      conditions: z
+        .array(z.looseObject({ type: z.string(), status: z.string(), message: z.string().optional() }))
+        .optional(),
+      containerStatuses: z
+        .array(
+          z.looseObject({
+            restartCount: z.number().optional(),
+            state: z
+              .looseObject({
+                waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
+                terminated: z
+                  .looseObject({ reason: z.string().optional(), exitCode: z.number().optional() })
+                  .optional(),
+              })
+              .optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+});
+export type Pod = z.infer<typeof Pod>;
+export const PodList = z.looseObject({ items: z.array(Pod) });
+
+export function isReady(pod: Pod): boolean {
+  const ready = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+  return ready === true && pod.metadata.deletionTimestamp === undefined;
+}
+
+/** Why a pod is not ready, in the region's own words. */
+export function reasonOf(pod: Pod): string {
+  const state = pod.status?.containerStatuses?.[0]?.state;
+  const condition = pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status !== "True");
+  const exit = state?.terminated?.exitCode;
+  const words = [
+    state?.waiting?.reason ?? state?.terminated?.reason ?? pod.status?.reason ?? pod.status?.phase ?? "Pending",
+    state?.waiting?.message ?? (exit === undefined ? undefined : `exit code ${exit}`) ?? condition?.message,
+  ];
+  return `${pod.metadata.name}: ${words.filter((word) => word !== undefined && word !== "").join(", ")}`;
+}
