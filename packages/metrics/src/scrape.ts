@@ -1,4 +1,6 @@
-import type { MetricsSource } from "./types.ts";
+import { request } from "undici";
+import { readMeshPage } from "./mesh-reading.ts";
+import { type MetricsSource, MetricsUnreadable } from "./types.ts";
 
 export type ScrapeOptions = {
   /** The proxy's metrics page, e.g. `http://127.0.0.1:15090/metrics`; `/metrics` is added to a bare origin. */
@@ -8,6 +10,24 @@ export type ScrapeOptions = {
 };
 
 /** Reads the counters of one mesh proxy itself, with no Prometheus in between. */
-export function scrapeMetrics(_options: ScrapeOptions): MetricsSource {
-  throw new Error("not written yet");
+export function scrapeMetrics({ url, timeoutMs = 2_000 }: ScrapeOptions): MetricsSource {
+  const page = new URL(url);
+  if (page.pathname === "/") page.pathname = "/metrics";
+  return {
+    async read(wanted) {
+      return readMeshPage(await fetchPage(page, timeoutMs), wanted);
+    },
+  };
+}
+
+async function fetchPage(page: URL, timeoutMs: number): Promise<string> {
+  try {
+    const { statusCode, body } = await request(page, { signal: AbortSignal.timeout(timeoutMs) });
+    const text = await body.text();
+    if (statusCode !== 200) throw new MetricsUnreadable(`${page.origin} answered ${statusCode}`);
+    return text;
+  } catch (error) {
+    if (error instanceof MetricsUnreadable) throw error;
+    throw new MetricsUnreadable(`${page.origin} did not answer with its metrics`, error);
+  }
 }

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { parsePrometheusText } from "./prometheus-text.ts";
+import { MetricsUnreadable } from "./types.ts";
+
+const parse = (text: string) => parsePrometheusText(text, new Set(["a_total", "b"]));
+
+describe("Prometheus text", () => {
+  it("gives names, labels and values of the metrics that were asked for", () => {
+    const samples = parse(
+      '# HELP a_total x\n# TYPE a_total counter\na_total{x="1",y="2"} 5\nb 1e3 1700000000\nother 7\n',
+    );
+
+    expect(samples).toEqual([
+      { name: "a_total", labels: { x: "1", y: "2" }, value: 5 },
+      { name: "b", labels: {}, value: 1_000 },
+    ]);
+  });
+
+  it("reads escaped quotes, backslashes, new lines and braces inside of labels", () => {
+    const [sample] = parse('a_total{path="a\\"b\\\\c\\nd}",} +Inf\n');
+
+    expect(sample).toEqual({ name: "a_total", labels: { path: 'a"b\\c\nd}' }, value: Number.POSITIVE_INFINITY });
+  });
+
+  it("refuses a page that was cut inside a number", () => {
+    expect(() => parse("a_total 12345\nb 99")).toThrow(MetricsUnreadable);
+  });
+
+  it.each([
+    'a_total{x="1" 5\n',
+    "a_total{x=1} 5\n",
+    "a_total five\n",
+    "a_total\n",
+    "{} 1\n",
+    'a_total{x="1"y="2"} 1\n',
+  ])("refuses the line %j", (text) => {
+    expect(() => parse(text)).toThrow(MetricsUnreadable);
+  });
+});

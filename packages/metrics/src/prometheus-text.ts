@@ -1,0 +1,74 @@
+import { MetricsUnreadable } from "./types.ts";
+
+export type Sample = {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+};
+
+const nameChars = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
+const labelName = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"/y;
+const labelText = /(?:[^"\\]|\\.)*/y;
+const labelEnd = /"\s*(,?)\s*/y;
+const valueText = /\s*(\S+)(?:\s+-?\d+)?\s*$/y;
+
+/**
+ * Samples of the Prometheus text format, for the metrics of the given names only (`_bucket`, `_sum`, `_count` are names of
+ * their own). Throws MetricsUnreadable at a line it cannot read and at a text that ends inside a line: a number cut short
+ * would pass for a smaller one.
+ */
+export function parsePrometheusText(text: string, names: ReadonlySet<string>): Sample[] {
+  if (text !== "" && !text.endsWith("\n")) throw new MetricsUnreadable("the metrics page ends inside a line");
+  const samples: Sample[] = [];
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("#")) continue;
+    const name = take(nameChars, line, 0)?.[0];
+    if (name === undefined) throw unreadable(line);
+    if (names.has(name)) samples.push(parseSample(line, name));
+  }
+  return samples;
+}
+
+function parseSample(line: string, name: string): Sample {
+  let at = name.length;
+  const labels: Record<string, string> = {};
+  if (line[at] === "{") at = parseLabels(line, at + 1, labels);
+  const value = take(valueText, line, at)?.[1];
+  if (value === undefined) throw unreadable(line);
+  return { name, labels, value: parseNumber(value, line) };
+}
+
+/** Reads labels up to the closing brace into `into`, and returns the position behind it. */
+function parseLabels(line: string, start: number, into: Record<string, string>): number {
+  let at = start;
+  while (line[at] !== "}") {
+    const name = take(labelName, line, at);
+    if (name?.[1] === undefined) throw unreadable(line);
+    const text = take(labelText, line, at + name[0].length);
+    const end = text === null ? null : take(labelEnd, line, at + name[0].length + text[0].length);
+    if (text === null || end === null) throw unreadable(line);
+    into[name[1]] = text[0].replaceAll(/\\(.)/g, (_, char: string) => (char === "n" ? "\n" : char));
+    at += name[0].length + text[0].length + end[0].length;
+    if (end[1] === "" && line[at] !== "}") throw unreadable(line);
+  }
+  return at + 1;
+}
+
+function parseNumber(text: string, line: string): number {
+  if (text === "+Inf" || text === "Inf") return Number.POSITIVE_INFINITY;
+  if (text === "-Inf") return Number.NEGATIVE_INFINITY;
+  if (text === "NaN") return Number.NaN;
+  const value = Number(text);
+  if (Number.isNaN(value)) throw unreadable(line);
+  return value;
+}
+
+/** Matches a sticky pattern at one position. */
+function take(pattern: RegExp, line: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  return pattern.exec(line);
+}
+
+function unreadable(line: string): MetricsUnreadable {
+  return new MetricsUnreadable(`not a line of Prometheus text: ${line.slice(0, 120)}`);
+}
