@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
-const source = { resolve: { conditions: ["@slipway/source"] }, ssr: { resolve: { conditions: ["@slipway/source"] } } };
+const resolve = { conditions: ["@slipway/source"] };
+// Tests resolve through `ssr`, global setup through vitest's own environment.
+const source = { resolve, ssr: { resolve }, environments: { __vitest__: { resolve } } };
 
 /** unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform. */
 export default defineConfig({

@@ -1,4 +1,9 @@
-import type { Db } from "@slipway/sql";
+import { createHash, randomBytes } from "node:crypto";
+import { access, readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Db, type EmbeddedPostgres, migrate, openDb, silentLogger } from "@slipway/sql";
+import pg from "pg";
+import { testServer } from "./test-server.ts";
 
 export type TestDatabase = {
   /** A pool as the schema's own role. Closed by `close`. */
@@ -15,5 +20,94 @@ export type TestDatabase = {
  * `migrations/durable` (not for `bus` and `access`) and `migrations/<schema>`; one without a folder has durable's only.
  */
 export async function testDatabase(schemas: string | readonly string[]): Promise<TestDatabase> {
-  throw new Error(`not written yet: ${String(schemas)}`);
+  const names = typeof schemas === "string" ? [schemas] : [...schemas];
+  const server = await testServer();
+  const template = await ensureTemplate(server, names);
+  const database = `test_${randomBytes(6).toString("hex")}`;
+  await asAdmin(server, async (client) => {
+    await client.query(`create database ${database} template ${template}`);
+  });
+  // Rights on a database are not cloned with it.
+  await migrateAll(server, database, names);
+  const pools = new Set<Db<never>>();
+  const url = (schema: string): string => server.roleUrl(`slipway_${schema}`, database);
+  return {
+    adminUrl: server.adminUrl(database),
+    url,
+    db<T>(schema: string): Db<T> {
+      const db = openDb<T>({ url: url(schema), schema });
+      pools.add(db as unknown as Db<never>);
+      return db;
+    },
+    async close() {
+      for (const pool of pools) await pool.destroy().catch(() => {});
+      await asAdmin(server, async (client) => {
+        await client.query(`drop database ${database} with (force)`);
+      });
+    },
+  };
+}
+
+/** Made once a run for each set of schemas and each state of their files. Test files ask at the same time. */
+async function ensureTemplate(server: EmbeddedPostgres, schemas: readonly string[]): Promise<string> {
+  const hash = createHash("sha256").update(schemas.join(","));
+  for (const schema of schemas)
+    for (const directory of await migrationDirectories(schema)) hash.update(await contents(directory));
+  const template = `template_${hash.digest("hex").slice(0, 16)}`;
+  await asAdmin(server, async (client) => {
+    await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [template]);
+    const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [template]);
+    if (rowCount !== 0) return;
+    const making = `${template}_new`;
+    await client.query(`drop database if exists ${making} with (force)`);
+    await client.query(`create database ${making}`);
+    await migrateAll(server, making, schemas);
+    await client.query(`alter database ${making} rename to ${template}`);
+  });
+  return template;
+}
+
+async function migrateAll(server: EmbeddedPostgres, database: string, schemas: readonly string[]): Promise<void> {
+  for (const schema of schemas) {
+    await migrate({
+      adminUrl: server.adminUrl(database),
+      roleUrl: server.roleUrl(`slipway_${schema}`, database),
+      schema,
+      directories: await migrationDirectories(schema),
+      log: silentLogger,
+    });
+  }
+}
+
+async function migrationDirectories(schema: string): Promise<string[]> {
+  const root = join(await repositoryRoot(), "migrations");
+  const own = join(root, schema);
+  return schema === "bus" || schema === "access" ? [own] : [join(root, "durable"), own];
+}
+
+async function repositoryRoot(): Promise<string> {
+  for (let directory = import.meta.dirname; directory !== "/"; directory = dirname(directory)) {
+    const found = await access(join(directory, "pnpm-workspace.yaml")).then(
+      () => true,
+      () => false,
+    );
+    if (found) return directory;
+  }
+  throw new Error("testkit stands in no checkout");
+}
+
+async function contents(directory: string): Promise<string> {
+  const names = await readdir(directory).catch(() => []);
+  const files = await Promise.all(names.sort().map(async (name) => await readFile(join(directory, name), "utf8")));
+  return JSON.stringify([directory, names, files]);
+}
+
+async function asAdmin(server: EmbeddedPostgres, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: server.adminUrl("postgres"), connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
 }

@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { access, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import type { EmbeddedOptions } from "./embedded.ts";
+import { asOrdinaryUser, type Binaries, postgresEnvironment, run } from "./postgres-binaries.ts";
+import { isRunning } from "./postmaster-file.ts";
+
+export const adminRole = "slipway_admin";
+
+const settings = [
+  "listen_addresses=",
+  "unix_socket_permissions=0700",
+  "max_connections=200",
+  "shared_buffers=64MB",
+  "max_wal_size=512MB",
+  "timezone=UTC",
+  "jit=off",
+  "log_min_messages=warning",
+  "log_line_prefix=%m [%p] %a ",
+  "log_statement=none",
+];
+const withoutSafety = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum_naptime=5s"];
+
+/** Makes the cluster beside its place and moves it there when finished, so that a killed initdb leaves nothing behind. */
+export async function ensureCluster(cluster: string, binaries: Binaries, passwordFile: string): Promise<void> {
+  if (await exists(join(cluster, "PG_VERSION"))) return;
+  const fresh = `${cluster}.new-${randomBytes(6).toString("hex")}`;
+  const { code, output } = await run(
+    asOrdinaryUser([
+      binaries.initdb,
+      `--pgdata=${fresh}`,
+      `--username=${adminRole}`,
+      `--pwfile=${passwordFile}`,
+      "--auth=scram-sha-256",
+      "--encoding=UTF8",
+      "--locale=C.UTF-8",
+      "--no-sync",
+      "--no-instructions",
+    ]),
+    60_000,
+  );
+  if (code !== 0) {
+    await rm(fresh, { recursive: true, force: true });
+    throw new Error(`initdb failed (${code}): ${output.trim()}${rootRemedy(output)}`);
+  }
+  await rename(fresh, cluster).catch(async (error: NodeJS.ErrnoException) => {
+    await rm(fresh, { recursive: true, force: true });
+    // Another process was first; its cluster is as good.
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+  });
+}
+
+function rootRemedy(output: string): string {
+  return /unshare/.test(output)
+    ? " — run Slipway as an ordinary user, or allow user namespaces, or give a server's url in SLIPWAY_DATABASE_URL"
+    : "";
+}
+
+export type ServerProcess = { readonly child: ChildProcess; readonly pid: number; readonly exited: Promise<string> };
+
+/** Starts the server in a session of its own: it outlives us (except in tests) and does not see our Ctrl-C. */
+export async function spawnServer(
+  cluster: string,
+  sockets: string,
+  binaries: Binaries,
+  durability: EmbeddedOptions["durability"],
+): Promise<ServerProcess> {
+  const logPath = join(cluster, "server.log");
+  await mkdir(cluster, { recursive: true });
+  const log = await open(logPath, "a", 0o600);
+  const { size } = await log.stat();
+  const chosen = durability === "test" ? [...settings, ...withoutSafety] : settings;
+  const server = [binaries.postgres, "-D", cluster, "-k", sockets, "-p", "5432", ...chosen.flatMap((s) => ["-c", s])];
+  const dies = durability === "test" && (await exists("/usr/bin/setpriv"));
+  const [file = "", ...args] = asOrdinaryUser(dies ? ["/usr/bin/setpriv", "--pdeathsig", "INT", ...server] : server);
+  try {
+    const child = spawn(file, args, {
+      cwd: "/",
+      env: postgresEnvironment,
+      detached: true,
+      stdio: ["ignore", log.fd, log.fd],
+    });
+    const exited = new Promise<string>((resolve) => {
+      child.once("error", (error) => resolve(error.message));
+      child.once("exit", () => {
+        void readFile(logPath).then(
+          (text) => resolve(text.subarray(size).toString().slice(-2_000)),
+          () => resolve("its log is gone"),
+        );
+      });
+    });
+    child.unref();
+    return { child, pid: child.pid ?? 0, exited };
+  } finally {
+    await log.close();
+  }
+}
+
+/** True once the server answers with our password within the time. */
+export async function answers(url: string, timeoutMs = 2_000): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query("select 1");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** Fast shutdown; after 15 s an immediate one. */
+export async function stopServer(pid: number): Promise<void> {
+  for (const [signal, patienceMs] of [
+    ["SIGINT", 15_000],
+    ["SIGQUIT", 5_000],
+  ] as const) {
+    if (!(await isRunning(pid))) return;
+    process.kill(pid, signal);
+    const deadline = performance.now() + patienceMs;
+    while (performance.now() < deadline) {
+      if (!(await isRunning(pid))) return;
+      await pause(20);
+    }
+  }
+  throw new Error(`Postgres (pid ${pid}) did not stop`);
+}
+
+export async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

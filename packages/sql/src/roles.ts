@@ -1,0 +1,89 @@
+import pg from "pg";
+import { scramVerifier, verifierMatches } from "./role-password.ts";
+
+/** Every service's role is a member: what all services may use (the bus) is granted to it. */
+export const everyServiceRole = "slipway_service";
+
+export function serviceRole(schema: string): string {
+  return `slipway_${schema}`;
+}
+
+/**
+ * The schema and its role. The role may log in, use its schema and read and write the rows there. It owns nothing, makes
+ * no tables, and sees no other schema. Roles belong to the whole server: two databases migrated together meet here.
+ */
+export async function ensureSchema(client: pg.Client, schema: string, roleUrl: string | undefined): Promise<void> {
+  const role = serviceRole(schema);
+  await retryRace(async () => await ensureRole(client, everyServiceRole, "nologin"));
+  await retryRace(async () => await ensureRole(client, role, "login"));
+  await retryRace(async () => await ensureMembership(client, role));
+  if (roleUrl !== undefined) await retryRace(async () => await ensurePassword(client, role, roleUrl));
+  await retryRace(async () => await grantRights(client, schema, role));
+}
+
+async function ensureRole(client: pg.Client, role: string, login: "login" | "nologin"): Promise<void> {
+  const { rowCount } = await client.query("select 1 from pg_roles where rolname = $1", [role]);
+  if (rowCount === 0)
+    await client.query(`create role ${pg.escapeIdentifier(role)} ${login} nosuperuser nocreatedb nocreaterole`);
+}
+
+async function ensureMembership(client: pg.Client, role: string): Promise<void> {
+  const { rows } = await client.query<{ member: boolean }>("select pg_has_role($1, $2, 'member') as member", [
+    role,
+    everyServiceRole,
+  ]);
+  if (rows[0]?.member !== true)
+    await client.query(`grant ${pg.escapeIdentifier(everyServiceRole)} to ${pg.escapeIdentifier(role)}`);
+}
+
+async function ensurePassword(client: pg.Client, role: string, roleUrl: string): Promise<void> {
+  const url = new URL(roleUrl);
+  if (decodeURIComponent(url.username) !== role) throw new Error(`the url's role is not ${role}`);
+  const password = decodeURIComponent(url.password);
+  if (password === "") return;
+  if (verifierMatches(await storedVerifier(client, role), password)) return;
+  await client.query(`alter role ${pg.escapeIdentifier(role)} password ${pg.escapeLiteral(scramVerifier(password))}`);
+}
+
+/** Null also where the administrator is not a superuser, who alone may read it. */
+async function storedVerifier(client: pg.Client, role: string): Promise<string | null> {
+  try {
+    const { rows } = await client.query<{ verifier: string | null }>(
+      "select rolpassword as verifier from pg_authid where rolname = $1",
+      [role],
+    );
+    return rows[0]?.verifier ?? null;
+  } catch (error) {
+    if ((error as { code?: string }).code === "42501") return null;
+    throw error;
+  }
+}
+
+async function grantRights(client: pg.Client, schema: string, role: string): Promise<void> {
+  const database = pg.escapeIdentifier(client.database ?? "");
+  const [schemaName, roleName] = [pg.escapeIdentifier(schema), pg.escapeIdentifier(role)];
+  await client.query(`
+    create schema if not exists ${schemaName};
+    revoke all on database ${database} from public;
+    grant connect on database ${database} to ${roleName};
+    revoke all on schema public from public;
+    revoke all on schema ${schemaName} from public;
+    grant usage on schema ${schemaName} to ${roleName};
+    alter default privileges in schema ${schemaName} grant select, insert, update, delete on tables to ${roleName};
+    alter default privileges in schema ${schemaName} grant usage, select, update on sequences to ${roleName};
+  `);
+}
+
+/** Two sessions that change the same catalogue row, or make the same role: the second is refused and simply asks again. */
+async function retryRace(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const { code, message } = error as { code?: string; message?: string };
+      const race =
+        code === "23505" || code === "42710" || (code === "XX000" && /concurrently|tuple/.test(message ?? ""));
+      if (!race || attempt === 20) throw error;
+    }
+  }
+}
