@@ -1,5 +1,11 @@
 import type { Digest } from "@slipway/kernel";
-import type { BlobSource, StoredManifest } from "./types.ts";
+import { z } from "zod";
+import { digestOf, verified } from "./digest.ts";
+import { OciError } from "./errors.ts";
+import { isDigest, isRepository, isTag } from "./reference.ts";
+import { type Answer, type Call, type Deadline, deadlineIn, readSmall, Transport } from "./transport.ts";
+import { type BlobSource, Descriptor, mediaTypes, type StoredManifest } from "./types.ts";
+import { locationOf, sendBlob } from "./upload.ts";
 
 export type RegistryAuth = { readonly username: string; readonly password: string };
 
@@ -19,48 +25,241 @@ export type CallOptions = { readonly signal?: AbortSignal };
 
 export type Pushed = "present" | "mounted" | "uploaded";
 
+const acceptManifests = [
+  mediaTypes.manifest,
+  mediaTypes.index,
+  mediaTypes.dockerManifest,
+  mediaTypes.dockerManifestList,
+].join(", ");
+const maxManifestBytes = 4 * 1024 * 1024;
+const defaultDeadlineMs = 60_000;
+const defaultChunkBytes = 16 * 1024 * 1024;
+
 /** One registry, over kept-alive connections. Every method throws OciError and nothing else. */
 export class RegistryClient {
+  readonly #base: URL;
+  readonly #transport: Transport;
+  readonly #deadlineMs: number;
+  readonly #chunkBytes: number;
+
   constructor(options: RegistryClientOptions) {
-    void options;
+    this.#base = new URL("/v2/", options.url);
+    this.#deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+    this.#chunkBytes = options.chunkBytes ?? defaultChunkBytes;
+    this.#transport = new Transport({
+      registry: this.#base,
+      auth: options.auth,
+      random: options.random ?? Math.random,
+    });
   }
 
   /** Size of a blob, or undefined where the repository does not have it. */
-  headBlob(_repository: string, _digest: Digest, _options?: CallOptions): Promise<{ size: number } | undefined> {
-    throw new Error("not written yet");
+  async headBlob(repository: string, digest: Digest, options: CallOptions = {}): Promise<{ size: number } | undefined> {
+    const answer = await this.#send(repository, `blobs/${digest}`, {
+      method: "HEAD",
+      expect: [200, 404],
+      deadline: this.#deadline(options),
+    });
+    await answer.body.dump();
+    return answer.status === 404 ? undefined : { size: Number(answer.headers["content-length"] ?? 0) };
   }
 
   /** Streams a blob; the stream throws `digest_mismatch` at its end when the bytes are others. */
-  getBlob(_repository: string, _digest: Digest, _options?: CallOptions): Promise<AsyncIterable<Uint8Array>> {
-    throw new Error("not written yet");
+  async getBlob(repository: string, digest: Digest, options: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    const deadline = this.#deadline(options, 10);
+    const first = await this.#openBlob(repository, digest, 0, deadline);
+    return verified(this.#resuming(repository, digest, first, deadline), digest);
   }
 
   /** Makes sure the repository has the blob: asks first, then mounts from `mountFrom`, then sends. */
-  pushBlob(_repository: string, _blob: BlobSource, _options?: CallOptions & { mountFrom?: string }): Promise<Pushed> {
-    throw new Error("not written yet");
+  async pushBlob(
+    repository: string,
+    blob: BlobSource,
+    options: CallOptions & { readonly mountFrom?: string } = {},
+  ): Promise<Pushed> {
+    const deadline = this.#deadline(options, 10);
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        if ((await this.headBlob(repository, blob.digest, options)) !== undefined) return "present";
+        return await this.#pushOnce(repository, blob, options.mountFrom, deadline);
+      } catch (error) {
+        const again = error instanceof OciError && error.kind === "unavailable" && attempt < 3;
+        if (!again || deadline.signal.aborted) throw error;
+      }
+    }
   }
 
   /** A manifest by tag or digest; undefined where there is none. Asked by digest, its bytes are verified. */
-  getManifest(_repository: string, _reference: string, _options?: CallOptions): Promise<StoredManifest | undefined> {
-    throw new Error("not written yet");
+  async getManifest(
+    repository: string,
+    reference: string,
+    options: CallOptions = {},
+  ): Promise<StoredManifest | undefined> {
+    const answer = await this.#manifest("GET", repository, reference, options);
+    if (answer.status === 404) {
+      await answer.body.dump();
+      return undefined;
+    }
+    const bytes = await readSmall(answer.body, maxManifestBytes);
+    const digest = digestOf(bytes);
+    if (isDigest(reference) && digest !== reference) {
+      throw new OciError("digest_mismatch", `asked for ${reference}, got ${digest}`);
+    }
+    const mediaType = (answer.headers["content-type"] ?? mediaTypes.manifest).split(";")[0] ?? mediaTypes.manifest;
+    return { digest, mediaType, bytes };
   }
 
   /** Puts a manifest under a tag or its digest and answers its digest. */
-  putManifest(
-    _repository: string,
-    _reference: string,
-    _manifest: { mediaType: string; bytes: Uint8Array },
-    _options?: CallOptions,
+  async putManifest(
+    repository: string,
+    reference: string,
+    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+    options: CallOptions = {},
   ): Promise<Digest> {
-    throw new Error("not written yet");
+    const answer = await this.#send(repository, `manifests/${checkedReference(reference)}`, {
+      method: "PUT",
+      expect: [201],
+      headers: { "content-type": manifest.mediaType },
+      body: () => manifest.bytes,
+      bodyBytes: manifest.bytes.byteLength,
+      deadline: this.#deadline(options),
+    });
+    await answer.body.dump();
+    return digestOf(manifest.bytes);
   }
 
   /** The digest a tag stands for now; undefined where the tag does not exist. */
-  resolve(_repository: string, _tag: string, _options?: CallOptions): Promise<Digest | undefined> {
-    throw new Error("not written yet");
+  async resolve(repository: string, tag: string, options: CallOptions = {}): Promise<Digest | undefined> {
+    const answer = await this.#manifest("HEAD", repository, tag, options);
+    await answer.body.dump();
+    if (answer.status === 404) return undefined;
+    const digest = answer.headers["docker-content-digest"] ?? "";
+    if (isDigest(digest)) return digest;
+    return (await this.getManifest(repository, tag, options))?.digest;
+  }
+
+  /** One page of tags in lexical order, after `last`. */
+  async listTags(
+    repository: string,
+    page: { readonly last?: string; readonly n?: number } = {},
+    options: CallOptions = {},
+  ): Promise<readonly string[]> {
+    const query = new URLSearchParams();
+    if (page.n !== undefined) query.set("n", String(page.n));
+    if (page.last !== undefined) query.set("last", page.last);
+    const answer = await this.#send(repository, `tags/list?${query}`, {
+      method: "GET",
+      expect: [200],
+      deadline: this.#deadline(options),
+    });
+    const { tags } = await readJson(answer, z.looseObject({ tags: z.array(z.string()).nullish() }));
+    return tags ?? [];
+  }
+
+  /** Manifests whose subject is this digest: signatures, provenance, SBOMs. */
+  async referrers(
+    repository: string,
+    digest: Digest,
+    filter: { readonly artifactType?: string } = {},
+    options: CallOptions = {},
+  ): Promise<readonly Descriptor[]> {
+    const query = filter.artifactType === undefined ? "" : `?${new URLSearchParams(filter)}`;
+    const answer = await this.#send(repository, `referrers/${digest}${query}`, {
+      method: "GET",
+      expect: [200],
+      deadline: this.#deadline(options),
+    });
+    return (await readJson(answer, z.looseObject({ manifests: z.array(Descriptor) }))).manifests;
   }
 
   close(): Promise<void> {
-    throw new Error("not written yet");
+    return this.#transport.close();
+  }
+
+  async #pushOnce(
+    repository: string,
+    blob: BlobSource,
+    mountFrom: string | undefined,
+    deadline: Deadline,
+  ): Promise<Pushed> {
+    const query = mountFrom === undefined ? "" : `?${new URLSearchParams({ mount: blob.digest, from: mountFrom })}`;
+    const path = `blobs/uploads/${query}`;
+    const scope = `repository:${repository}:pull,push`;
+    const opened = await this.#send(repository, path, { method: "POST", expect: [201, 202], bodyBytes: 0, deadline });
+    await opened.body.dump();
+    if (opened.status === 201) return "mounted";
+    const session = locationOf(opened, this.#url(repository, path));
+    await sendBlob({ transport: this.#transport, scope, deadline, blob, chunkBytes: this.#chunkBytes }, session);
+    return "uploaded";
+  }
+
+  #openBlob(repository: string, digest: Digest, from: number, deadline: Deadline): Promise<Answer> {
+    return this.#send(repository, `blobs/${digest}`, {
+      method: "GET",
+      expect: from === 0 ? [200] : [206],
+      ...(from === 0 ? {} : { headers: { range: `bytes=${from}-` } }),
+      deadline,
+    });
+  }
+
+  /** Goes on with a range request where a connection broke in the middle of a blob. */
+  async *#resuming(repository: string, digest: Digest, first: Answer, deadline: Deadline): AsyncGenerator<Uint8Array> {
+    let answer = first;
+    let offset = 0;
+    for (let breaks = 0; ; breaks += 1) {
+      try {
+        for await (const chunk of answer.body) {
+          offset += chunk.byteLength;
+          yield chunk;
+        }
+        return;
+      } catch (cause) {
+        if (deadline.signal.aborted || breaks >= 3) {
+          throw new OciError("unavailable", `reading ${digest} broke off at ${offset} bytes`, { cause });
+        }
+        answer = await this.#openBlob(repository, digest, offset, deadline);
+      }
+    }
+  }
+
+  #manifest(method: "GET" | "HEAD", repository: string, reference: string, options: CallOptions): Promise<Answer> {
+    return this.#send(repository, `manifests/${checkedReference(reference)}`, {
+      method,
+      expect: [200, 404],
+      headers: { accept: acceptManifests },
+      deadline: this.#deadline(options),
+    });
+  }
+
+  #send(repository: string, path: string, call: Omit<Call, "url" | "scope">): Promise<Answer> {
+    const actions = call.method === "GET" || call.method === "HEAD" ? "pull" : "pull,push";
+    return this.#transport.send({
+      ...call,
+      url: this.#url(repository, path),
+      scope: `repository:${repository}:${actions}`,
+    });
+  }
+
+  #url(repository: string, path: string): URL {
+    if (!isRepository(repository)) throw new OciError("invalid", `not a repository name: ${repository}`);
+    return new URL(`${repository}/${path}`, this.#base);
+  }
+
+  #deadline(options: CallOptions, times = 1): Deadline {
+    return deadlineIn(this.#deadlineMs * times, options.signal);
+  }
+}
+
+function checkedReference(reference: string): string {
+  if (!isTag(reference) && !isDigest(reference)) throw new OciError("invalid", `not a tag or digest: ${reference}`);
+  return reference;
+}
+
+async function readJson<T>(answer: Answer, shape: z.ZodType<T>): Promise<T> {
+  const bytes = await readSmall(answer.body);
+  try {
+    return shape.parse(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  } catch (cause) {
+    throw new OciError("invalid", "the registry's answer could not be read", { cause });
   }
 }

@@ -1,0 +1,237 @@
+import { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { Agent, request } from "undici";
+import { z } from "zod";
+import { basicHeader, parseChallenge, refuseLeak, tokenUrl } from "./auth.ts";
+import { OciError, type OciErrorKind } from "./errors.ts";
+
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export type Call = {
+  readonly method: Method;
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Opened anew for each attempt. */
+  readonly body?: () => Uint8Array | AsyncIterable<Uint8Array>;
+  readonly bodyBytes?: number;
+  /** Token scope, e.g. `repository:orders:pull,push`. */
+  readonly scope: string;
+  /** Statuses to hand back; any other one is an OciError. */
+  readonly expect: readonly number[];
+  readonly deadline: Deadline;
+  /** False for requests whose repetition does something else, e.g. a chunk at an offset. */
+  readonly repeatable?: boolean;
+};
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array> & { dump(): Promise<void> };
+};
+
+/** A point in monotonic time together with the signal that fires there (or when the caller gives up). */
+export type Deadline = { readonly at: number; readonly signal: AbortSignal };
+
+export function deadlineIn(ms: number, signal: AbortSignal | undefined): Deadline {
+  const timeout = AbortSignal.timeout(ms);
+  return { at: performance.now() + ms, signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) };
+}
+
+const TokenAnswer = z.object({
+  token: z.string().optional(),
+  access_token: z.string().optional(),
+  expires_in: z.number().optional(),
+});
+const ErrorBody = z.object({ errors: z.array(z.object({ code: z.string(), message: z.string().optional() })).min(1) });
+
+const retryStatuses = new Set([408, 429, 500, 502, 503, 504]);
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+const maxSmallBody = 8 * 1024 * 1024;
+
+export type TransportOptions = {
+  readonly registry: URL;
+  readonly auth: { readonly username: string; readonly password: string } | undefined;
+  readonly random: () => number;
+};
+
+/** HTTP with authentication, redirects and retries. Knows nothing of blobs and manifests. */
+export class Transport {
+  readonly #registry: URL;
+  readonly #auth: TransportOptions["auth"];
+  readonly #random: () => number;
+  readonly #agent = new Agent({
+    connections: 8,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: 5_000 },
+    headersTimeout: 60_000,
+    bodyTimeout: 30_000,
+  });
+  #basic = false;
+  readonly #tokens = new Map<string, { readonly header: string; readonly until: number }>();
+
+  constructor(options: TransportOptions) {
+    this.#registry = options.registry;
+    this.#auth = options.auth;
+    this.#random = options.random;
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+
+  /** Sends until an expected answer, a final refusal or the deadline. */
+  async send(call: Call): Promise<Answer> {
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await this.#attempt(call);
+      if (outcome.kind === "answer") return outcome.answer;
+      const wait = outcome.afterMs ?? Math.min(5_000, 100 * 2 ** attempt) * (0.5 + this.#random() / 2);
+      if (call.repeatable === false || performance.now() + wait >= call.deadline.at || attempt >= 8)
+        throw outcome.error;
+      await delay(wait, undefined, { signal: call.deadline.signal }).catch(() => {
+        throw outcome.error;
+      });
+    }
+  }
+
+  async #attempt(
+    call: Call,
+  ): Promise<{ kind: "answer"; answer: Answer } | { kind: "again"; error: OciError; afterMs: number | undefined }> {
+    try {
+      const answer = await this.#authorised(call);
+      if (call.expect.includes(answer.status)) return { kind: "answer", answer };
+      const error = await this.#errorOf(call, answer);
+      if (!retryStatuses.has(answer.status)) throw error;
+      const after = Number(answer.headers["retry-after"] ?? Number.NaN);
+      return { kind: "again", error, afterMs: Number.isFinite(after) ? after * 1_000 : undefined };
+    } catch (cause) {
+      if (cause instanceof OciError) throw cause;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const error = new OciError("unavailable", `${call.method} ${call.url.href}: ${why}`, { cause });
+      if (call.deadline.signal.aborted) throw error;
+      return { kind: "again", error, afterMs: undefined };
+    }
+  }
+
+  async #authorised(call: Call): Promise<Answer> {
+    const first = await this.#follow(call);
+    if (first.status !== 401 || this.#auth === undefined) return first;
+    const learnt = await this.#learn(first, call);
+    if (!learnt) return first;
+    await first.body.dump();
+    return this.#follow(call);
+  }
+
+  /** Takes the answer to a challenge up. False where it brings nothing that was not tried already. */
+  async #learn(answer: Answer, call: Call): Promise<boolean> {
+    const challenge = parseChallenge(answer.headers["www-authenticate"] ?? "");
+    if (challenge === undefined || this.#auth === undefined) return false;
+    if (challenge.scheme === "basic") {
+      const fresh = !this.#basic;
+      this.#basic = true;
+      return fresh;
+    }
+    const url = tokenUrl(challenge, call.scope);
+    refuseLeak(url, this.#registry);
+    const { statusCode, body } = await request(url, {
+      dispatcher: this.#agent,
+      signal: call.deadline.signal,
+      headers: { authorization: basicHeader(this.#auth.username, this.#auth.password) },
+    });
+    if (statusCode !== 200) {
+      await body.dump();
+      throw new OciError("unauthorised", `the token server answered ${statusCode}`, { status: statusCode });
+    }
+    const { token, access_token, expires_in = 60 } = TokenAnswer.parse(await body.json());
+    const value = token ?? access_token;
+    if (value === undefined) throw new OciError("unauthorised", "the token server answered without a token");
+    const until = performance.now() + expires_in * 900;
+    this.#tokens.set(call.scope, { header: `Bearer ${value}`, until });
+    return true;
+  }
+
+  #authorization(call: Call, url: URL): string | undefined {
+    if (this.#auth === undefined || url.origin !== this.#registry.origin) return undefined;
+    if (this.#basic) return basicHeader(this.#auth.username, this.#auth.password);
+    const token = this.#tokens.get(call.scope);
+    return token !== undefined && token.until > performance.now() ? token.header : undefined;
+  }
+
+  async #follow(call: Call): Promise<Answer> {
+    let url = call.url;
+    for (let hops = 0; hops < 4; hops += 1) {
+      const answer = await this.#once(call, url);
+      const location = answer.headers.location;
+      const readOnly = call.method === "GET" || call.method === "HEAD";
+      if (!readOnly || !redirectStatuses.has(answer.status) || location === undefined) return answer;
+      await answer.body.dump();
+      url = new URL(location, url);
+    }
+    throw new OciError("refused", `${call.method} ${call.url.href}: too many redirects`);
+  }
+
+  async #once(call: Call, url: URL): Promise<Answer> {
+    const authorization = this.#authorization(call, url);
+    const response = await request(url, {
+      dispatcher: this.#agent,
+      method: call.method,
+      signal: call.deadline.signal,
+      headers: {
+        "user-agent": "slipway",
+        ...call.headers,
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(call.bodyBytes === undefined ? {} : { "content-length": String(call.bodyBytes) }),
+      },
+      body: bodyOf(call),
+    });
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(response.headers)) {
+      if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    }
+    return { status: response.statusCode, headers, body: response.body };
+  }
+
+  async #errorOf(call: Call, answer: Answer): Promise<OciError> {
+    const text = await readSmall(answer.body, 64 * 1024).catch(() => new Uint8Array());
+    const parsed = ErrorBody.safeParse(parseJson(text));
+    const first = parsed.success ? parsed.data.errors[0] : undefined;
+    const detail = first === undefined ? "" : `: ${first.code} ${first.message ?? ""}`.trimEnd();
+    return new OciError(kindOf(answer.status), `${call.method} ${call.url.pathname}: ${answer.status}${detail}`, {
+      status: answer.status,
+      ...(first === undefined ? {} : { code: first.code }),
+    });
+  }
+}
+
+function bodyOf(call: Call): Uint8Array | Readable | null {
+  const body = call.body?.();
+  if (body === undefined) return null;
+  return body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false });
+}
+
+function kindOf(status: number): OciErrorKind {
+  if (status === 401) return "unauthorised";
+  if (status === 403) return "forbidden";
+  if (status === 404) return "not_found";
+  if (status === 413) return "too_large";
+  return retryStatuses.has(status) ? "unavailable" : "refused";
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a whole body that ought to be small; more than `cap` bytes is `too_large`. */
+export async function readSmall(body: AsyncIterable<Uint8Array>, cap = maxSmallBody): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.byteLength;
+    if (size > cap) throw new OciError("too_large", `the answer has more than ${cap} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
