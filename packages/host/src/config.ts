@@ -1,10 +1,19 @@
-import type { EnvironmentEntry } from "./module.ts";
-import type { RegionEntry } from "./regions.ts";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { DurationMs, EnvironmentNameSchema } from "@slipway/contracts";
+import { z } from "zod";
+import { refuseScheme, type schemes } from "./adapters.ts";
+import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
+import type { EnvironmentEntry, ServiceModule } from "./module.ts";
+import { parseRegions, type RegionEntry } from "./regions.ts";
+import { platformRoot } from "./root.ts";
 
 /** What the host itself reads from SLIPWAY_ variables. `env` holds all of them for the modules' own schemas. */
 export type HostConfig = {
+  /** Absolute. */
   readonly dataDir: string;
-  readonly port: number;
+  /** 0 = any free port. Undefined: the first free one of 7400 to 7419. */
+  readonly port: number | undefined;
   readonly host: string;
   readonly publicUrl: string | undefined;
   readonly databaseUrl: string;
@@ -18,3 +27,105 @@ export type HostConfig = {
   readonly stopWithinMs: number;
   readonly env: Readonly<Record<string, string>>;
 };
+
+const url = (kind: keyof typeof schemes, fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .superRefine((value, context) => {
+      const refusal = refuseScheme(kind, value);
+      if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
+    });
+
+const names = z
+  .string()
+  .transform((text) => text.split(",").map((name) => name.trim()))
+  .pipe(z.array(EnvironmentNameSchema));
+
+const Variables = z.object({
+  SLIPWAY_DATA: z.string().optional(),
+  SLIPWAY_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  SLIPWAY_HOST: z.string().default("127.0.0.1"),
+  SLIPWAY_URL: z.url({ protocol: /^https?$/ }).optional(),
+  SLIPWAY_DATABASE_URL: url("SLIPWAY_DATABASE_URL", "embedded:"),
+  SLIPWAY_BUS_URL: url("SLIPWAY_BUS_URL", "postgres:"),
+  SLIPWAY_LOCK_URL: url("SLIPWAY_LOCK_URL", "postgres:"),
+  SLIPWAY_OBJECTS_URL: url("SLIPWAY_OBJECTS_URL", "file:"),
+  SLIPWAY_MIGRATIONS: z.string().optional(),
+  SLIPWAY_REGIONS: z.string().default("local:"),
+  SLIPWAY_ENVIRONMENTS: names.default(["dev", "staging", "prod"].map((name) => EnvironmentNameSchema.parse(name))),
+  SLIPWAY_PRODUCTION: names.default([EnvironmentNameSchema.parse("prod")]),
+  SLIPWAY_MINIMUM_BAKE: DurationMs.optional(),
+  SLIPWAY_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  SLIPWAY_STOP_WITHIN: DurationMs.default(20_000),
+});
+type Variables = z.output<typeof Variables>;
+
+/**
+ * Reads SLIPWAY_ variables of an environment; empty ones count as unset. The schemas of the modules are checked too, so that
+ * ConfigError names every problem at once.
+ */
+export function readConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  modules: readonly ServiceModule[] = [],
+): HostConfig {
+  const env = slipwayVariables(environment);
+  const problems: ConfigProblem[] = [];
+  const parsed = Variables.safeParse(env);
+  if (!parsed.success) problems.push(...problemsOf(parsed.error));
+  for (const module of modules) {
+    const own = module.config.safeParse(env);
+    if (!own.success) problems.push(...problemsOf(own.error));
+  }
+  const regions = readRegions(env.SLIPWAY_REGIONS ?? "local:", problems);
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  return { ...hostConfig(parsed.data), regions, env };
+}
+
+/** The record that a module's own schema parses: every SLIPWAY_ variable that has a value. */
+function slipwayVariables(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const entries = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[0].startsWith("SLIPWAY_") && entry[1] !== undefined && entry[1] !== "",
+  );
+  return Object.fromEntries(entries);
+}
+
+function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
+  const root = platformRoot();
+  return {
+    dataDir: resolve(variables.SLIPWAY_DATA ?? resolve(root, ".slipway")),
+    port: variables.SLIPWAY_PORT,
+    host: variables.SLIPWAY_HOST,
+    publicUrl: variables.SLIPWAY_URL?.replace(/\/+$/, ""),
+    databaseUrl: variables.SLIPWAY_DATABASE_URL,
+    busUrl: variables.SLIPWAY_BUS_URL,
+    lockUrl: variables.SLIPWAY_LOCK_URL,
+    objectsUrl: variables.SLIPWAY_OBJECTS_URL,
+    migrationsDir: resolve(variables.SLIPWAY_MIGRATIONS ?? resolve(root, "migrations")),
+    environments: environmentsOf(variables),
+    logLevel: variables.SLIPWAY_LOG_LEVEL,
+    stopWithinMs: variables.SLIPWAY_STOP_WITHIN,
+  };
+}
+
+/** A production environment bakes 10 minutes at least, unless the platform is a laptop's or is told otherwise. */
+function environmentsOf(variables: Variables): readonly EnvironmentEntry[] {
+  const embedded = variables.SLIPWAY_DATABASE_URL.startsWith("embedded:") || variables.SLIPWAY_REGIONS === "local:";
+  const minimumBakeMs = variables.SLIPWAY_MINIMUM_BAKE ?? (embedded ? 0 : 600_000);
+  return variables.SLIPWAY_ENVIRONMENTS.map((name) => {
+    const production = variables.SLIPWAY_PRODUCTION.includes(name);
+    return { name, production, minimumBakeMs: production ? minimumBakeMs : 0 };
+  });
+}
+
+function readRegions(value: string, problems: ConfigProblem[]): HostConfig["regions"] {
+  if (value === "local:") return { kind: "local" };
+  const file = resolve(value.startsWith("file:") ? value.slice("file:".length) : value);
+  try {
+    return { kind: "file", entries: parseRegions(readFileSync(file, "utf8"), file) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    problems.push({ variable: "SLIPWAY_REGIONS", message: `${file}: ${why}` });
+    return { kind: "local" };
+  }
+}

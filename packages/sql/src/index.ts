@@ -3,3 +3,4 @@ export { type ListenOptions, listen } from "./listen.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { type Db, dbNow, type OpenDbOptions, openDb, type Tx } from "./open-db.ts";
+export { rolePassword } from "./role-password.ts";

@@ -1,0 +1,56 @@
+import { isAbsolute, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Bus, postgresBus } from "@slipway/bus";
+import { type Locks, postgresLocks } from "@slipway/lock";
+import { type MetricsSource, scrapeMetrics } from "@slipway/metrics";
+import { fileObjects, type Objects } from "@slipway/objects";
+import type { Db, Logger } from "@slipway/sql";
+import type { RegionEntry } from "./regions.ts";
+
+/** What each kind of URL may begin with: the only place in which adapters are chosen. */
+export const schemes = {
+  SLIPWAY_DATABASE_URL: ["embedded:", "postgres:", "postgresql:"],
+  SLIPWAY_BUS_URL: ["postgres:"],
+  SLIPWAY_LOCK_URL: ["postgres:"],
+  SLIPWAY_OBJECTS_URL: ["file:"],
+  metrics_url: ["scrape:"],
+} as const;
+
+/** Undefined when the scheme is one of those known, else the refusal as a sentence. */
+export function refuseScheme(kind: keyof typeof schemes, url: string): string | undefined {
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase();
+  const known: readonly string[] = schemes[kind];
+  if (scheme !== undefined && known.includes(scheme)) return undefined;
+  const what = scheme === undefined ? "there is no scheme" : `${scheme} is not available`;
+  return `${what}; there is: ${known.join(", ")}`;
+}
+
+/** `postgres:` alone: the log lies in the platform's own database, used under the service's role. */
+export function openBus(_busUrl: string, roleUrl: string, log: Logger): Bus {
+  return postgresBus({ url: roleUrl, log });
+}
+
+/** `file:` alone is `<data>/objects`; `file:folder` is inside the data folder; `file:///folder` is anywhere. */
+export function openObjects(objectsUrl: string, dataDir: string): Objects {
+  return fileObjects({ root: objectsFolder(objectsUrl, dataDir) });
+}
+
+export function objectsFolder(objectsUrl: string, dataDir: string): string {
+  const rest = objectsUrl.slice("file:".length);
+  if (rest.startsWith("//")) return fileURLToPath(objectsUrl);
+  return isAbsolute(rest) ? rest : resolve(dataDir, rest === "" ? "objects" : rest);
+}
+
+/** Tables of locks belong to one service's schema; for the others this opens nothing. */
+export function openLocks<T>(db: Db<T>, log: Logger): Locks {
+  return postgresLocks({ db, log });
+}
+
+/** `scrape:http://…` reads the mesh proxy's own page. */
+export function openMetrics(region: RegionEntry): MetricsSource {
+  const url = region.metrics_url;
+  if (url === undefined) throw new Error(`region ${region.name} has no metrics_url`);
+  const refusal = refuseScheme("metrics_url", url);
+  if (refusal !== undefined) throw new Error(`metrics_url of region ${region.name}: ${refusal}`);
+  return scrapeMetrics({ url: url.slice("scrape:".length) });
+}

@@ -1,0 +1,24 @@
+import type { z } from "zod";
+
+export type ConfigProblem = { readonly variable: string; readonly message: string };
+
+/** Everything that is wrong with the configuration, at once: one line per problem, each with its variable. */
+export class ConfigError extends Error {
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ variable, message }) => `  ${variable}: ${message}`);
+    super(
+      `the configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${lines.join("\n")}`,
+    );
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+export function problemsOf(error: z.core.$ZodError): readonly ConfigProblem[] {
+  return error.issues.map((issue) => ({
+    variable: issue.path.length === 0 ? "SLIPWAY_*" : issue.path.map(String).join("."),
+    message: issue.message,
+  }));
+}

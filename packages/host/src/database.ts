@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { type Db, type Logger, migrate, openDb, rolePassword } from "@slipway/sql";
+import type { HostConfig } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
+import type { ServiceModule } from "./module.ts";
+import type { AccessTables } from "./token-rows.ts";
+
+/** Where the platform's database is: for migrating, and under which URL each role uses it. */
+export type HostDatabase = { readonly adminUrl: string; roleUrl(role: string): string };
+
+/**
+ * The database of `SLIPWAY_DATABASE_URL`. That URL is the administrator's; each service logs in under a role of its own, with a
+ * password kept in `<data>/secrets/postgres/<role>` (mount these where several machines share one database).
+ */
+export function databaseOf(config: HostConfig): HostDatabase {
+  if (config.databaseUrl.startsWith("embedded:")) {
+    throw new ConfigError([
+      {
+        variable: "SLIPWAY_DATABASE_URL",
+        message: "embedded: is started by the standalone app; a service alone needs postgres://",
+      },
+    ]);
+  }
+  return {
+    adminUrl: config.databaseUrl,
+    roleUrl(role) {
+      const url = new URL(config.databaseUrl);
+      url.username = role;
+      url.password = encodeURIComponent(rolePassword(join(config.dataDir, "secrets", "postgres"), role));
+      return url.href;
+    },
+  };
+}
+
+export const roleOf = (schema: string): string => `slipway_${schema}`;
+
+/** `bus` and `access` first, then each module's schema: durable's tables and its own. */
+export async function migrateAll(
+  database: HostDatabase,
+  modules: readonly ServiceModule[],
+  migrationsDir: string,
+  log: Logger,
+): Promise<void> {
+  const folder = (name: string) => join(migrationsDir, name);
+  const schemas = [
+    { schema: "bus", directories: [folder("bus")] },
+    { schema: "access", directories: [folder("access")] },
+    ...modules.map(({ schema }) => ({ schema, directories: [folder("durable"), folder(schema)] })),
+  ];
+  for (const { schema, directories } of schemas) {
+    const roleUrl = database.roleUrl(roleOf(schema));
+    await migrate({ adminUrl: database.adminUrl, roleUrl, schema, directories, log });
+  }
+}
+
+/** For the few rows that only the host writes. Close it soon. */
+export function openAccess(database: HostDatabase, log: Logger): Db<AccessTables> {
+  return openDb<AccessTables>({
+    url: database.adminUrl,
+    schema: "access",
+    max: 1,
+    applicationName: "slipway-host",
+    log,
+  });
+}

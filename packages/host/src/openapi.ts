@@ -1,0 +1,53 @@
+import swagger from "@fastify/swagger";
+import type { FastifyInstance } from "fastify";
+import { jsonSchemaTransform } from "fastify-type-provider-zod";
+
+/** Describes every endpoint that is added after this. Raw routes carry no schema and are left out. */
+export async function describeEndpoints(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    hideUntagged: true,
+    transform: jsonSchemaTransform,
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Slipway",
+        version,
+        description:
+          "Errors are RFC 9457 problems with a code of one closed catalogue. Mutating calls take `Idempotency-Key`.",
+      },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer", description: "slp_…" } } },
+    },
+  });
+}
+
+/** No address outside this server: what the page would load from elsewhere stays unloaded. */
+const pagePolicy = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** /openapi.json and the page /docs. */
+export async function serveDocs(app: FastifyInstance): Promise<void> {
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  await app.register(async (docs) => {
+    docs.addHook("onSend", async (_, reply) => {
+      reply.header("content-security-policy", pagePolicy);
+    });
+    // Five megabytes of page: read only when somebody looks at it would be better, but routes are fixed once we listen.
+    const { default: reference } = await import("@scalar/fastify-api-reference");
+    await docs.register(reference, {
+      routePrefix: "/docs",
+      configuration: {
+        url: "/openapi.json",
+        withDefaultFonts: false,
+        telemetry: false,
+        hideClientButton: true,
+      },
+    });
+  });
+}

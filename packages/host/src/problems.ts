@@ -1,0 +1,82 @@
+import { type ErrorCode, isErrorCode, ProblemError } from "@slipway/contracts";
+import type { Refusal } from "@slipway/kernel";
+import type { z } from "zod";
+
+/** Fastify's own errors, by their code. */
+const fastifyCodes: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: ["request.malformed", "the body is not JSON"],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ["request.malformed", "the body is empty"],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["request.malformed", "the body is shorter or longer than Content-Length says"],
+  FST_ERR_CTP_BODY_TOO_LARGE: ["request.too_large", "the body is larger than this endpoint takes"],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ["request.unsupported_media_type", "this endpoint takes application/json"],
+  FST_ERR_BAD_URL: ["request.invalid", "the path is not a valid URL path"],
+  FST_ERR_MAX_PARAM_LENGTH: ["request.invalid", "a part of the path is too long"],
+};
+
+/** How an error is answered. What is no error of the catalogue becomes `unavailable` (database away) or `internal`. */
+export function asProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  const known = fastifyCodes[text(error, "code")];
+  if (known !== undefined) return new ProblemError(known[0], known[1], { cause: error });
+  if (error instanceof SyntaxError)
+    return new ProblemError("request.malformed", "the body is not JSON", { cause: error });
+  if (isDatabaseAway(error)) {
+    return new ProblemError("unavailable", "the database does not answer; nothing was changed as far as we know", {
+      remedy: "Try again in a few seconds; with the same Idempotency-Key nothing is done twice.",
+      cause: error,
+    });
+  }
+  const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
+  if (status >= 400 && status < 500)
+    return new ProblemError("request.invalid", "the request is not valid", { cause: error });
+  return new ProblemError("internal", "something went wrong on our side; the request id leads to it in the logs", {
+    cause: error,
+  });
+}
+
+/** A refusal of the domain as its problem. An unknown code is a bug and answered as `internal`. */
+export function refusalProblem(refusal: Refusal): ProblemError {
+  if (!isErrorCode(refusal.code)) {
+    return new ProblemError("internal", "the request was refused for a reason that has no code", {
+      cause: new Error(`no such code in the catalogue: ${refusal.code} (${refusal.detail})`),
+    });
+  }
+  return new ProblemError(refusal.code, refusal.detail, { remedy: refusal.remedy });
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "refusal" && "code" in value;
+}
+
+/** Zod's issues as `request.invalid`, each at its JSON pointer under the part it is in: `/body/steps/0/weight`. */
+export function invalidRequest(part: string, error: z.core.$ZodError): ProblemError {
+  const errors = error.issues.flatMap((issue) => {
+    const at = [part, ...issue.path.map(String)];
+    if (issue.code !== "unrecognized_keys") return [{ at: pointer(at), message: issue.message }];
+    return issue.keys.map((key) => ({ at: pointer([...at, key]), message: "this field is not known here" }));
+  });
+  const first = errors[0];
+  const detail = first === undefined ? "the request is not valid" : `${first.at}: ${first.message}`;
+  return new ProblemError("request.invalid", detail, { errors });
+}
+
+function pointer(path: readonly string[]): string {
+  return path.map((step) => `/${step.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
+/** Class 08 and 57P0x of Postgres, and what the socket says when nobody is there. */
+const awayCodes = /^(08...|57P0.|53300|ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
+const awayMessages = /timeout exceeded when trying to connect|connection terminated|connection timeout/i;
+
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = text(error, "code");
+  if (code === "ENOENT" && text(error, "syscall") !== "connect") return false;
+  return awayCodes.test(code) || awayMessages.test(error.message);
+}
+
+function text(error: unknown, field: string): string {
+  if (typeof error !== "object" || error === null) return "";
+  const value = (error as Readonly<Record<string, unknown>>)[field];
+  return typeof value === "string" ? value : "";
+}

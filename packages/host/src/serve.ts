@@ -1,0 +1,177 @@
+import { type Endpoint, Problem, ProblemError } from "@slipway/contracts";
+import { type Clock, instant, type Refusal } from "@slipway/kernel";
+import type { Logger } from "@slipway/sql";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
+import type { z } from "zod";
+import type { Call, Principal } from "./app.ts";
+import type { Authorizer } from "./authorizer.ts";
+import { type Idempotency, type IdempotencyKey, requestHash, type StoredAnswer } from "./idempotency.ts";
+import { invalidRequest, isRefusal, refusalProblem } from "./problems.ts";
+
+export type AnyCall = Call<z.ZodType, z.ZodType, z.ZodType>;
+export type AnyHandler = (call: AnyCall) => Promise<unknown>;
+
+export type ServeParts = {
+  readonly service: string;
+  readonly authorizer: Authorizer;
+  readonly idempotency: Idempotency;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborted when the host stops. */
+  readonly stopping: AbortSignal;
+};
+
+/** A handler that has no answer by then is given up; its key stays claimed a little longer. */
+const handlerMs = 60_000;
+const claimMs = 90_000;
+
+/** The route of one endpoint. Order: who are you, may you, is it valid, was it asked before, then the handler. */
+export function routeOf(endpoint: Endpoint, handler: AnyHandler, parts: ServeParts): RouteOptions {
+  const principals = new WeakMap<FastifyRequest, Principal>();
+  return {
+    method: endpoint.method,
+    url: endpoint.path,
+    schema: schemaOf(endpoint, parts.service),
+    // Before the body is read: who may not call this cannot make us parse a megabyte either.
+    onRequest: async (request) => {
+      const principal = await parts.authorizer.authorize(request, endpoint.roles);
+      refuseWhenStopping(principal, request, parts.stopping);
+      principals.set(request, principal);
+    },
+    preValidation: async (request) => {
+      if (endpoint.emptyBody === true && (request.body === undefined || request.body === null)) request.body = {};
+    },
+    handler: async (request, reply) => {
+      const principal = principals.get(request);
+      if (principal === undefined) throw new Error("a request without a principal reached its handler");
+      const call = callOf(endpoint, request, principal, parts);
+      const answer = await once(endpoint, request, reply, call, parts, () => perform(endpoint, handler, call));
+      return reply.code(answer.status).type("application/json; charset=utf-8").send(answer.body);
+    },
+  };
+}
+
+/** Validates a part of the request by its zod schema; used as Fastify's validator compiler. */
+export function validator({ schema, httpPart }: { schema: unknown; httpPart?: string }) {
+  const part = httpPart === "querystring" ? "query" : (httpPart ?? "body");
+  return (data: unknown) => {
+    const parsed = (schema as z.ZodType).safeParse(data);
+    return parsed.success ? { value: parsed.data } : { error: invalidRequest(part, parsed.error) };
+  };
+}
+
+function schemaOf(endpoint: Endpoint, service: string): NonNullable<RouteOptions["schema"]> {
+  const problem = { description: "A problem (RFC 9457)", content: { "application/problem+json": { schema: Problem } } };
+  return {
+    operationId: endpoint.id,
+    summary: endpoint.summary,
+    tags: [service],
+    description: `Roles: ${[...new Set([...endpoint.roles, "admin"])].join(", ")}.`,
+    security: [{ token: [] }],
+    ...(endpoint.params === undefined ? {} : { params: endpoint.params }),
+    ...(endpoint.query === undefined ? {} : { querystring: endpoint.query }),
+    ...(endpoint.body === undefined ? {} : { body: endpoint.body }),
+    response: { [endpoint.status]: endpoint.response, "4xx": problem, "5xx": problem },
+  };
+}
+
+function refuseWhenStopping(principal: Principal, request: FastifyRequest, stopping: AbortSignal): void {
+  // Work under way may still need a read or a sister service's answer; new work of people goes to another replica.
+  if (!stopping.aborted || request.method === "GET" || principal.roles.includes("service")) return;
+  throw new ProblemError("unavailable", "This process is stopping and takes no new work.", {
+    remedy: "Try again in a few seconds.",
+  });
+}
+
+function callOf(endpoint: Endpoint, request: FastifyRequest, principal: Principal, parts: ServeParts): AnyCall {
+  const key = keyOf(endpoint, request, principal);
+  const gone = new AbortController();
+  request.raw.once("close", () => {
+    if (!request.raw.complete || request.raw.destroyed) gone.abort();
+  });
+  return {
+    params: request.params,
+    query: request.query,
+    body: request.body,
+    principal,
+    now: instant(parts.clock.now()),
+    idempotencyKey: key === undefined ? undefined : `${key.principal} ${key.endpoint} ${key.key}`,
+    requestId: request.id,
+    log: parts.log,
+    signal: AbortSignal.any([gone.signal, AbortSignal.timeout(handlerMs)]),
+  };
+}
+
+function keyOf(endpoint: Endpoint, request: FastifyRequest, principal: Principal): IdempotencyKey | undefined {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined || endpoint.method === "GET") return undefined;
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,200}$/.test(key)) {
+    throw new ProblemError("request.invalid", "Idempotency-Key is 1 to 200 visible ASCII characters.", {
+      errors: [{ at: "/headers/idempotency-key", message: "1 to 200 visible ASCII characters" }],
+    });
+  }
+  return { principal: principal.name, endpoint: endpoint.id, key };
+}
+
+/** Performs, or repeats the answer that the same key had. Only answers of success are kept: a refusal changed nothing. */
+async function once(
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  call: AnyCall,
+  { idempotency, log }: ServeParts,
+  work: () => Promise<StoredAnswer>,
+): Promise<StoredAnswer> {
+  const key = keyOf(endpoint, request, call.principal);
+  // A PUT repeats harmlessly by its meaning, and must work while the database is away; a dry run has nothing to keep.
+  if (key === undefined || endpoint.method === "PUT" || isDryRun(call.query)) return await work();
+  const hash = requestHash({ params: call.params, query: call.query, body: call.body });
+  const earlier = await idempotency.begin(key, hash, claimMs);
+  if (earlier !== undefined) {
+    reply.header("idempotent-replayed", "true");
+    return earlier;
+  }
+  try {
+    const answer = await work();
+    await idempotency.finish(key, answer).catch((error: unknown) => {
+      log.error({ err: error, endpoint: endpoint.id }, "an answer could not be kept for its idempotency key");
+    });
+    return answer;
+  } catch (error) {
+    // A handler that was given up may still be at work: its claim runs out by itself.
+    if (!call.signal.aborted) await idempotency.free(key).catch(() => undefined);
+    throw error;
+  }
+}
+
+function isDryRun(query: unknown): boolean {
+  return typeof query === "object" && query !== null && "validate_only" in query && query.validate_only === true;
+}
+
+async function perform(endpoint: Endpoint, handler: AnyHandler, call: AnyCall): Promise<StoredAnswer> {
+  const result: unknown = await withinTime(handler(call));
+  if (isRefusal(result)) throw refusalProblem(result satisfies Refusal);
+  const parsed = endpoint.response.safeParse(result);
+  if (!parsed.success) {
+    throw new ProblemError("internal", "the answer is not what the contract promises", { cause: parsed.error });
+  }
+  return { status: endpoint.status, body: JSON.stringify(parsed.data) };
+}
+
+async function withinTime<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new ProblemError("unavailable", "No answer was found in time; the work may still be done."));
+  }, handlerMs);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What `register` needs of Fastify before routes of endpoints are added. */
+export function validateWithZod(app: FastifyInstance): void {
+  app.setValidatorCompiler(validator);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto";
+import { ProblemError, problemBody } from "@slipway/contracts";
+import type { Logger } from "@slipway/sql";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { AuthorizeOptions } from "./app.ts";
+import { type Meters, measureRequests } from "./meters.ts";
+import { asProblem } from "./problems.ts";
+import { type Trace, traceOf, withTrace } from "./trace.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    trace: Trace | null;
+    /** What a 401 of this request asks for. */
+    challenge: NonNullable<AuthorizeOptions["challenge"]>;
+  }
+}
+
+/** 1 MB: what a JSON body may hold. Raw routes set their own. */
+export const jsonBodyLimit = 1_048_576;
+
+/** Fastify with everything that holds for every route: ids, traces, problems, metrics. No routes yet. */
+export function createServer(log: Logger, meters: Meters): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: log as unknown as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: jsonBodyLimit,
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    requestTimeout: 600_000,
+    routerOptions: { maxParamLength: 512 },
+    frameworkErrors: (error, request, reply) => answerProblem(error, request, reply, log),
+  });
+  app.decorateRequest("trace", null);
+  app.decorateRequest("challenge", "bearer");
+  app.addHook("onRequest", (request, reply, next) => {
+    const header = request.headers.traceparent;
+    const trace = traceOf(typeof header === "string" ? header : undefined);
+    request.trace = trace;
+    reply.header("x-request-id", request.id);
+    withTrace(trace, next);
+  });
+  app.addHook("onResponse", async (request, reply) => logAnswer(log, request, reply));
+  acceptJson(app);
+  measureRequests(app, meters);
+  app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
+  app.setNotFoundHandler((request, reply) => {
+    const problem = new ProblemError("route.not_found", `There is no ${request.method} ${pathOf(request)}.`, {
+      remedy: "See /docs for what there is.",
+    });
+    return answerProblem(problem, request, reply, log);
+  });
+  return app;
+}
+
+/** An empty JSON body is no body (some endpoints allow that); anything else goes through Fastify's safe parser. */
+function acceptJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else void parse(request, body as string, done);
+  });
+  app.removeContentTypeParser("text/plain");
+}
+
+function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  const problem = asProblem(error);
+  const { status } = problem;
+  if (status >= 500) {
+    const err = problem.cause ?? problem;
+    log.error({ err, code: problem.code, requestId: request.id, traceId: request.trace?.traceId }, "request failed");
+  }
+  if (status === 401) reply.header("www-authenticate", challengeOf(request));
+  if (status === 503 || problem.code === "idempotency.in_flight") reply.header("retry-after", "1");
+  // The rest of a body that nobody will read must not be taken for the next request.
+  if (status === 413) reply.header("connection", "close");
+  return reply
+    .code(status)
+    .type("application/problem+json")
+    .send(JSON.stringify(problemBody(problem, `urn:uuid:${request.id}`)));
+}
+
+function challengeOf(request: FastifyRequest): string {
+  return request.challenge === "basic" ? 'Basic realm="slipway", charset="UTF-8"' : 'Bearer realm="slipway"';
+}
+
+function logAnswer(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  const what = {
+    requestId: request.id,
+    traceId: request.trace?.traceId,
+    method: request.method,
+    route: request.routeOptions.url ?? pathOf(request),
+    status: reply.statusCode,
+    ms: Math.round(reply.elapsedTime * 10) / 10,
+  };
+  if (request.method === "GET" || request.method === "HEAD") log.debug(what, "request answered");
+  else log.info(what, "request answered");
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split("?")[0] ?? request.url;
+}

@@ -1,0 +1,34 @@
+import type { Endpoint } from "@slipway/contracts";
+import type { FastifyInstance } from "fastify";
+import type { ServiceApp } from "./app.ts";
+import type { EventStreams } from "./event-stream.ts";
+import type { RunningService } from "./module.ts";
+import { type AnyHandler, routeOf, type ServeParts, validateWithZod } from "./serve.ts";
+
+/**
+ * Adds a service's routes to the shared listener in two scopes beside each other: parsers and hooks that the service sets
+ * on `raw` never reach its own endpoints nor those of another service.
+ */
+export async function addRoutes(
+  root: FastifyInstance,
+  running: RunningService,
+  parts: ServeParts,
+  streams: EventStreams,
+): Promise<void> {
+  const served: { readonly endpoint: Endpoint; readonly handler: AnyHandler }[] = [];
+  await root.register(async (raw) => {
+    const app: ServiceApp = {
+      raw,
+      serve(endpoint, handler) {
+        served.push({ endpoint, handler: handler as AnyHandler });
+      },
+      authorize: parts.authorizer.authorize,
+      events: streams.open,
+    };
+    await running.routes(app);
+  });
+  await root.register(async (typed) => {
+    validateWithZod(typed);
+    for (const { endpoint, handler } of served) typed.route(routeOf(endpoint, handler, parts));
+  });
+}

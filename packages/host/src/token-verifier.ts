@@ -1,0 +1,110 @@
+import { timingSafeEqual } from "node:crypto";
+import { ProblemError, type Role } from "@slipway/contracts";
+import { type Clock, msBetween } from "@slipway/kernel";
+import type { Db, Logger } from "@slipway/sql";
+import type { Principal } from "./app.ts";
+import { type AccessTables, findToken, type TokenRow } from "./token-rows.ts";
+import { parseToken } from "./tokens.ts";
+
+export type TokenVerifier = {
+  /** Throws ProblemError `auth.invalid`, or `unavailable` when nothing is known of the token and the database is away. */
+  verify(token: string): Promise<Principal>;
+};
+
+export type TokenVerifierOptions = {
+  readonly find: (kid: string) => Promise<TokenRow | undefined>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long an answer of the database stands. Default 30 s. */
+  readonly freshMs?: number;
+  /** How long it stands while the database is away. Default 24 h. */
+  readonly staleMs?: number;
+  /** Of one look at the database. Default 1.5 s. */
+  readonly lookMs?: number;
+};
+
+type Known = { readonly row: TokenRow | undefined; readonly at: number };
+
+/** More different kids than this at a time are an attack: the cache starts again. */
+const maxKnown = 10_000;
+/** After a failed look the database counts as away for this long, so that not every request waits for it. */
+const awayMs = 2_000;
+
+/** Checks tokens against `access.token` with a cache that outlives the database. */
+export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const { freshMs = 30_000, staleMs = 86_400_000, lookMs = 1_500, clock, log } = options;
+  const known = new Map<string, Known>();
+  const looking = new Map<string, Promise<TokenRow | undefined>>();
+  let awayUntil = Number.NEGATIVE_INFINITY;
+
+  function look(kid: string): Promise<TokenRow | undefined> {
+    const running = looking.get(kid);
+    if (running !== undefined) return running;
+    const started = withDeadline(options.find(kid), lookMs)
+      .then((row) => {
+        if (known.size >= maxKnown) known.clear();
+        known.set(kid, { row, at: clock.monotonicMs() });
+        return row;
+      })
+      .finally(() => looking.delete(kid));
+    looking.set(kid, started);
+    return started;
+  }
+
+  /** The last answer where the database has none now; undefined when nothing usable is known. */
+  function remembered(kid: string): TokenRow | undefined {
+    const had = known.get(kid);
+    return had !== undefined && clock.monotonicMs() - had.at < staleMs ? had.row : undefined;
+  }
+
+  async function rowOf(kid: string): Promise<TokenRow | undefined> {
+    const had = known.get(kid);
+    if (had !== undefined && clock.monotonicMs() - had.at < freshMs) return had.row;
+    const old = remembered(kid);
+    if (old !== undefined && clock.monotonicMs() < awayUntil) return old;
+    try {
+      return await look(kid);
+    } catch (error) {
+      awayUntil = clock.monotonicMs() + awayMs;
+      if (old === undefined) throw notCheckable(error);
+      log.warn({ err: error, kid }, "token checked from memory: the database does not answer");
+      return old;
+    }
+  }
+
+  return {
+    async verify(token) {
+      const parsed = parseToken(token);
+      if (parsed === undefined) throw invalid("it is not a whole Slipway token (slp_…)");
+      const row = await rowOf(parsed.kid);
+      if (row === undefined || !timingSafeEqual(row.hash, parsed.hash)) throw invalid("it is not known");
+      if (row.revoked_at !== null) throw invalid("it was revoked");
+      if (row.expires_at !== null && msBetween(row.expires_at, clock.now()) >= 0) throw invalid("it has expired");
+      return { name: row.name, roles: row.roles as readonly Role[] };
+    },
+  };
+}
+
+/** Looks tokens up through a service's own role, which may read `access.token`. */
+export function findTokenIn<T>(db: Db<T>): TokenVerifierOptions["find"] {
+  const access = db as unknown as Db<AccessTables>;
+  return (kid) => findToken(access, kid);
+}
+
+function invalid(why: string): ProblemError {
+  return new ProblemError("auth.invalid", `The token was not accepted: ${why}.`);
+}
+
+function notCheckable(cause: unknown): ProblemError {
+  return new ProblemError("unavailable", "the token cannot be checked: the database does not answer", { cause });
+}
+
+async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
+  const deadline = Promise.withResolvers<never>();
+  const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, deadline.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
