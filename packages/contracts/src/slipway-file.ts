@@ -16,7 +16,8 @@ export const PipelineStep = z
 export type PipelineStep = z.infer<typeof PipelineStep>;
 
 export const PlanStepSpec = z.strictObject({
-  weight: z.number().min(0.1).max(100),
+  /** Whole percents: Istio knows no fractions. */
+  weight: z.number().int().min(1).max(100),
   bake: DurationMs.default(0),
 });
 export type PlanStepSpec = z.infer<typeof PlanStepSpec>;

@@ -1,1 +1,1 @@
-export {};
+export { deploymentOrchestrator } from "./module.ts";

@@ -74,7 +74,7 @@ export const DeploymentRequest = z.strictObject({
     ),
   strategy: z.enum(["canary", "blue-green", "rolling"]).default("canary"),
   /** Replaces the plan's first weight; above 5 in production it needs an approval. */
-  canary_percent: z.number().min(0.1).max(100).optional(),
+  canary_percent: z.number().int().min(1).max(100).optional(),
   regions: z
     .array(RegionNameSchema)
     .min(1)

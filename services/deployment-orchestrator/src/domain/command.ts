@@ -4,7 +4,7 @@ import type { TimerPurpose } from "./input.ts";
 
 /** What a decision wants done. Each is a durable row; each repeats harmlessly. */
 export type Command =
-  | { readonly type: "AcquireLock"; readonly holder: string; readonly preempt: boolean }
+  | { readonly type: "AcquireLock"; readonly holder: string; readonly preempt: boolean; readonly at: Instant | null }
   | { readonly type: "ReleaseLock"; readonly holder: string }
   | {
       readonly type: "OpenFence";

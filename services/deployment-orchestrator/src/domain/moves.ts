@@ -165,7 +165,9 @@ export function restore(
     since: now,
   };
   const lower = perRegion({ ...next, epochs }, (region, epoch): Command => ({ type: "LowerWeight", region, epoch }));
-  const relock: Command[] = afterFull ? [{ type: "AcquireLock", holder: restoreHolderOf(state), preempt: true }] : [];
+  const relock: Command[] = afterFull
+    ? [{ type: "AcquireLock", holder: restoreHolderOf(state), preempt: true, at: null }]
+    : [];
   const event = publish({ type: "deployment.restoring", data: { ...about(state), reason, by } });
   return { ...step<Deployment, Command>(next, [...lower, ...relock, event]), supersedes: true };
 }

@@ -36,8 +36,8 @@ export function sameEpochs(state: Exposed | In<"watching">, epochs: Readonly<Rec
 
 /** A person's rollback. The first deployment has nothing to return to once it serves. */
 export function byPerson(state: Exposed | In<"watching">, input: Extract<Input, { type: "Rollback" }>): Answer {
-  if (state.plan.initial && hadWeight(state)) {
-    const detail = `${state.plan.id} is the first deployment: there is no version to return to.`;
+  if (nothingToReturnTo(state) && hadWeight(state)) {
+    const detail = `${state.plan.id} has no version to return to.`;
     return refuse("deployment.no_rollback_target", detail, "Deploy another version.");
   }
   return takeBack(state, input.reason, input.by, input.now);
@@ -45,15 +45,20 @@ export function byPerson(state: Exposed | In<"watching">, input: Extract<Input, 
 
 /**
  * Takes the version back. In `finishing` the base Service may have moved already, so that the way back needs the longer road.
- * A first deployment that serves has nothing to return to: it is held, and the watch's event pages.
+ * What serves and has nothing to return to is held, and the watch's event pages.
  */
 export function takeBack(state: Exposed | In<"watching">, reason: string, by: string, now: Instant): Decision {
-  if (state.plan.initial && hadWeight(state)) return holdInitial(state, reason, by, now);
+  if (nothingToReturnTo(state) && hadWeight(state)) return holdInPlace(state, reason, by, now);
   const afterFull = state.phase === "watching" || state.phase === "finishing";
   return restore(state, { reason, by, outcome: outcomeOf(state), afterFull, now });
 }
 
-function holdInitial(state: Exposed | In<"watching">, reason: string, by: string, now: Instant): Decision {
+/** A way back that goes bad must not return to the version it leads away from. */
+function nothingToReturnTo(state: Exposed | In<"watching">): boolean {
+  return state.plan.initial || state.plan.rollsBack !== null;
+}
+
+function holdInPlace(state: Exposed | In<"watching">, reason: string, by: string, now: Instant): Decision {
   if (state.phase !== "raising" && state.phase !== "baking") return stay(state);
   return hold(state, reason, by, "a person mends the service and resumes it, or deploys another version", now);
 }

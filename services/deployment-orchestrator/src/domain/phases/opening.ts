@@ -1,4 +1,4 @@
-import { type Step, step } from "@slipway/kernel";
+import { addMs, type Instant, type Step, step } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { Command } from "../command.ts";
 import { common, type Deployment, type Granted, type In, setRegion, setRegions } from "../deployment.ts";
@@ -21,7 +21,7 @@ import { replicasAt } from "../plan.ts";
 export function firstCommands(state: In<"accepted">): readonly Command[] {
   const { strategy, requestedBy, baselines } = state.plan;
   return [
-    { type: "AcquireLock", holder: holderOf(state), preempt: state.plan.rollsBack !== null },
+    acquire(state, null),
     publish({
       type: "deployment.accepted",
       data: { ...about(state), strategy, requested_by: requestedBy, baselines: { ...baselines } },
@@ -29,17 +29,27 @@ export function firstCommands(state: In<"accepted">): readonly Command[] {
   ];
 }
 
+/** Asked again after a moment while somebody else holds a target; the place in the queue is kept by its ticket. */
+function acquire(state: In<"accepted" | "queued">, at: Instant | null): Command {
+  return { type: "AcquireLock", holder: holderOf(state), preempt: state.plan.rollsBack !== null, at };
+}
+
+const askAgainMs = 300;
+
 export function onAccepted(state: In<"accepted">, input: Input): Answer {
   if (input.type === "LockWaiting") {
     const event = publish({ type: "deployment.queued", data: { ...about(state), behind: input.behind } });
-    return step({ ...common(state), phase: "queued", behind: input.behind, since: input.now }, [event]);
+    return step({ ...common(state), phase: "queued", behind: input.behind, since: input.now }, [
+      event,
+      acquire(state, addMs(input.now, askAgainMs)),
+    ]);
   }
   return onUngranted(state, input);
 }
 
 export function onQueued(state: In<"queued">, input: Input): Answer {
   if (input.type === "LockWaiting")
-    return input.behind === state.behind ? stay(state) : step({ ...state, behind: input.behind });
+    return step({ ...state, behind: input.behind }, [acquire(state, addMs(input.now, askAgainMs))]);
   return onUngranted(state, input);
 }
 

@@ -1,0 +1,193 @@
+import { type DeploymentRequest, ProblemError } from "@slipway/contracts";
+import { appendAudit } from "@slipway/durable";
+import type { EnvironmentEntry, Principal } from "@slipway/host";
+import type { DeploymentId, Instant, RegionName, VersionName } from "@slipway/kernel";
+import { type In, type Plan, setRegion } from "./domain/deployment.ts";
+import type { Input } from "./domain/input.ts";
+import { renderWorkload } from "./domain/manifest.ts";
+import { firstCommands } from "./domain/phases/opening.ts";
+import { canaryPlan, wholePlan } from "./domain/plan.ts";
+import { resolveArtifact } from "./resolve.ts";
+import type { Service } from "./service.ts";
+import { byRequestKey, insertDeployment, isBanned, listDeployments, nextDeploymentId } from "./store.ts";
+
+export type Asked = { readonly request: DeploymentRequest; readonly principal: Principal; readonly now: Instant };
+
+type Baselines = Readonly<Record<string, VersionName | null>>;
+
+/**
+ * Turns a request into a plan that is fixed from here on: version resolved to a digest, manifests rendered, steps and baselines written
+ * down. Changes nothing. Throws ProblemError for what cannot be deployed.
+ */
+export async function planDeployment(service: Service, { request, principal, now }: Asked): Promise<Omit<Plan, "id">> {
+  const environment = environmentOf(service, request.environment ?? "prod");
+  if (request.strategy !== "canary") {
+    throw new ProblemError("strategy.unsupported", `Deployments by ${request.strategy} are not available yet.`, {
+      remedy: 'Use "strategy": "canary".',
+    });
+  }
+  const regions = regionsOf(service, request.regions);
+  const artifact = await resolveArtifact(service.client, request, environment);
+  const { version, workload } = renderWorkload(artifact, environment.name);
+  await refuseBanned(service, environment, version, principal);
+  const baselines = await readBaselines(service, request, environment, regions);
+  const initial = isInitial(baselines, regions);
+  if (initial) confirmInitial(request, principal, environment);
+  if (regions.every((region) => baselines[region] === version)) {
+    throw new ProblemError("deployment.no_change", `${version} already serves in ${regions.join(", ")}.`);
+  }
+  const steps = initial ? wholePlan(environment.minimumBakeMs) : canaryPlan(artifact.spec, request, environment);
+  if ("kind" in steps) throw new ProblemError("plan.invalid", steps.detail, { remedy: steps.remedy });
+  return {
+    service: request.service,
+    environment: environment.name,
+    production: environment.production,
+    version,
+    digest: artifact.digest,
+    gitSha: artifact.git_sha,
+    strategy: "canary",
+    initial,
+    steps,
+    regions,
+    baselines,
+    workload,
+    verifyAfterMs: artifact.spec.deploy.verify_after,
+    settleMs: service.settleMs,
+    requestedBy: principal.name,
+    createdAt: now,
+    rollsBack: null,
+  };
+}
+
+/** Stores the deployment, its first commands, the audit entry and the caller's key in one transaction. */
+export async function acceptDeployment(
+  service: Service,
+  draft: Omit<Plan, "id">,
+  requestKey: string | undefined,
+): Promise<In<"accepted">> {
+  const known = requestKey === undefined ? undefined : await byRequestKey(service.db, requestKey);
+  if (known !== undefined) return storedAs(service, known);
+  const accepted = await service.db.transaction().execute(async (tx) => {
+    const { id, number } = await nextDeploymentId(tx);
+    const state = newDeployment({ id, ...draft });
+    await insertDeployment(tx, number, state.plan, requestKey);
+    await service.durable.create(tx, service.machine, id, state, firstCommands(state));
+    const { version, environment, regions } = draft;
+    await appendAudit(tx, {
+      actor: draft.requestedBy,
+      action: "deployment.requested",
+      subject: id,
+      detail: { version, environment, regions },
+      at: draft.createdAt,
+    });
+    return state;
+  });
+  await supersedeOlder(service, accepted);
+  return accepted;
+}
+
+async function storedAs(service: Service, id: DeploymentId): Promise<In<"accepted">> {
+  const row = await service.durable.read(service.machine, id);
+  if (row === undefined) throw new Error(`${id} has a key and no row`);
+  return row.state as In<"accepted">;
+}
+
+export function newDeployment(plan: Plan): In<"accepted"> {
+  const regions = plan.regions.reduce((all, region) => setRegion(all, region, {}), {});
+  const approval = plan.initial
+    ? { by: plan.requestedBy, reason: "confirmed as the first deployment", at: plan.createdAt }
+    : null;
+  return { phase: "accepted", plan, gates: [], approval, regions };
+}
+
+/** A newer deployment that covers all regions of an older one that still waits takes its place. */
+async function supersedeOlder(service: Service, newer: In<"accepted">): Promise<void> {
+  const { id, environment, service: name, regions } = newer.plan;
+  const waiting = await listDeployments(service.db, { service: name, environment, phases: ["accepted", "queued"] }, 50);
+  for (const { state } of waiting) {
+    if (numberOf(state.plan.id) >= numberOf(id) || !state.plan.regions.every((region) => regions.includes(region)))
+      continue;
+    await service.durable.send(service.machine, state.plan.id, (now): Input => ({ type: "Superseded", by: id, now }));
+  }
+}
+
+function numberOf(id: DeploymentId): number {
+  return Number(id.slice(2));
+}
+
+export function environmentOf(service: Service, name: string): EnvironmentEntry {
+  const environment = service.environments.find((entry) => entry.name === name);
+  if (environment !== undefined) return environment;
+  const known = service.environments.map((entry) => entry.name).join(", ");
+  throw new ProblemError("environment.not_found", `There is no environment ${name}.`, { remedy: `One of: ${known}.` });
+}
+
+function regionsOf(service: Service, asked: readonly RegionName[] | undefined): readonly RegionName[] {
+  const unknown = asked?.filter((region) => !service.regions.names.includes(region)) ?? [];
+  if (unknown.length > 0) {
+    throw new ProblemError("region.not_found", `There is no region ${unknown.join(", ")}.`, {
+      remedy: `One of: ${service.regions.names.join(", ")}.`,
+    });
+  }
+  return asked ?? service.regions.names;
+}
+
+async function refuseBanned(
+  service: Service,
+  environment: EnvironmentEntry,
+  version: VersionName,
+  principal: Principal,
+): Promise<void> {
+  if (principal.roles.includes("approver") || !(await isBanned(service.db, environment.name, version))) return;
+  throw new ProblemError("version.banned", `${version} was rolled back in ${environment.name}.`, {
+    remedy: "Deploy another version; an approver may deploy this one again.",
+  });
+}
+
+/** What serves in each region now. A region that cannot be read is an error, never "no baseline". */
+async function readBaselines(
+  service: Service,
+  request: DeploymentRequest,
+  environment: EnvironmentEntry,
+  regions: readonly RegionName[],
+): Promise<Baselines> {
+  const target = { service: request.service, environment: environment.name };
+  const read = async (region: RegionName): Promise<[string, VersionName | null]> => {
+    try {
+      const cluster = await service.regions.cluster(region);
+      return [region, (await cluster.readTraffic(target)).liveVersion];
+    } catch (cause) {
+      throw new ProblemError("region.unavailable", `${region} does not say what serves ${request.service} there.`, {
+        remedy: "Leave the region out, or try again when it answers.",
+        cause,
+      });
+    }
+  };
+  return Object.fromEntries(await Promise.all(regions.map(read)));
+}
+
+function isInitial(baselines: Baselines, regions: readonly RegionName[]): boolean {
+  const without = regions.filter((region) => baselines[region] === null);
+  if (without.length === 0) return false;
+  if (without.length === regions.length) return true;
+  throw new ProblemError(
+    "plan.invalid",
+    `Nothing serves yet in ${without.join(", ")}: a new region first gets the version that is live elsewhere.`,
+    {
+      remedy: `Deploy the live version to ${without.join(", ")} alone, then this one everywhere.`,
+    },
+  );
+}
+
+function confirmInitial(request: DeploymentRequest, principal: Principal, environment: EnvironmentEntry): void {
+  if (!environment.production) return;
+  const mayConfirm = principal.roles.includes("approver") || principal.roles.includes("admin");
+  if (request.confirm_initial === true && mayConfirm) return;
+  throw new ProblemError(
+    "deployment.confirmation_required",
+    `Nothing of ${request.service} serves in ${environment.name}: this is its first deployment, with nothing to compare with or return to.`,
+    {
+      remedy: 'Send "confirm_initial": true with an approver\'s token.',
+    },
+  );
+}

@@ -1,0 +1,59 @@
+import type { Epoch } from "@slipway/kernel";
+import type { Command } from "../domain/command.ts";
+import type { Deployment } from "../domain/deployment.ts";
+import { type Context, currentState, type Ports, type Result } from "../effects.ts";
+
+const askAgainMs = 300;
+/** Phases in which a deployment holds its targets. */
+const holding: readonly Deployment["phase"][] = [
+  "opening",
+  "preparing",
+  "awaiting_approval",
+  "raising",
+  "baking",
+  "held",
+  "finishing",
+];
+
+export async function acquireLock(
+  ports: Ports,
+  command: Extract<Command, { type: "AcquireLock" }>,
+  ctx: Context,
+): Result {
+  const state = await currentState(ctx);
+  const { service, environment, regions } = state.plan;
+  const targets = regions.map((region) => ({ service, environment, region }));
+  const answer = await ports.locks.acquire({ holder: command.holder, targets, preempt: command.preempt });
+  switch (answer.kind) {
+    case "granted":
+      if (command.preempt) await tellLost(ports, state);
+      return {
+        kind: "fact",
+        fact: (now) => ({ type: "LockGranted", epochs: answer.epochs as Record<string, Epoch>, now }),
+      };
+    case "lost":
+      return { kind: "fact", fact: (now) => ({ type: "LockLost", to: answer.to, now }) };
+    case "waiting":
+      if (state.phase === "queued" && state.behind === answer.behind) {
+        return { kind: "retry", afterMs: askAgainMs, reason: `behind ${answer.behind}` };
+      }
+      return { kind: "fact", fact: (now) => ({ type: "LockWaiting", behind: answer.behind, now }) };
+  }
+}
+
+/** Those whose targets were taken learn it at once; without this they would learn it from the fence. */
+async function tellLost(ports: Ports, state: Deployment): Promise<void> {
+  for (const id of await ports.sharing(state, holding)) {
+    const to = await ports.locks.lostTo(id);
+    if (to !== undefined) await ports.send(id, (now) => ({ type: "LockLost", to, now }));
+  }
+}
+
+/** The deployment whose version was replaced is no longer watched for verification. */
+export async function tellReplaced(ports: Ports, ctx: Context): Result {
+  const state = await currentState(ctx);
+  for (const id of await ports.sharing(state, ["watching"])) {
+    await ports.send(id, (now) => ({ type: "Replaced", by: state.plan.id, now }));
+  }
+  return { kind: "done" };
+}

@@ -1,0 +1,102 @@
+import { getWatch } from "@slipway/contracts";
+import type { Command } from "../domain/command.ts";
+import type { Deployment } from "../domain/deployment.ts";
+import { type Context, currentState, type Ports, type Result } from "../effects.ts";
+import { pause } from "./pause.ts";
+
+type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
+
+const heartbeatMs = 60_000;
+const servedWithinMs = 5_000;
+const servedPollMs = 100;
+
+export async function openFence(ports: Ports, command: Of<"OpenFence">, ctx: Context): Result {
+  const { plan } = await currentState(ctx);
+  const { region, epoch, baseline } = command;
+  const cluster = await ports.regions.cluster(region);
+  const answer = await cluster.openFence(plan, { epoch, deployment: plan.id, baseline });
+  switch (answer.kind) {
+    case "opened":
+      return { kind: "fact", fact: (now) => ({ type: "FenceOpened", region, epoch, now }) };
+    case "stale":
+      return { kind: "fact", fact: (now) => ({ type: "FenceStale", region, epoch, found: answer.fence.holder, now }) };
+    case "paused":
+      return { kind: "retry", afterMs: 2_000, reason: `${region} is paused: ${answer.reason}` };
+  }
+}
+
+/**
+ * Raises the weight and waits until the mesh serves it. Whether it may is looked at again here: the machine must still be at this
+ * step under this generation, and the watch must have looked within the last minute.
+ */
+export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx: Context): Result {
+  const row = await ctx.current();
+  if (row === undefined || !stillAsked(row.state, command) || row.generation !== ctx.generation)
+    return { kind: "done" };
+  const { plan } = row.state;
+  const unwatched = await unwatchedReason(ports, ctx);
+  if (unwatched !== undefined) return { kind: "retry", afterMs: 1_000, reason: unwatched };
+  const { region, epoch, step, percent, proven } = command;
+  const cluster = await ports.regions.cluster(region);
+  const answer = await cluster.raise(plan, {
+    epoch,
+    deployment: plan.id,
+    baseline: plan.baselines[region] ?? null,
+    canary: plan.version,
+    percent,
+    exposure: { production: plan.production, proven },
+  });
+  if (answer.kind === "refused") {
+    return { kind: "fact", fact: (now) => ({ type: "RaiseRefused", region, epoch, step, why: answer.why, now }) };
+  }
+  await untilServed(ports, ctx, region, percent);
+  return { kind: "fact", fact: (now) => ({ type: "WeightServed", region, epoch, step, percent, now }) };
+}
+
+function stillAsked(state: Deployment, command: Of<"RaiseWeight">): boolean {
+  return state.phase === "raising" && state.stage === "weighting" && state.step === command.step;
+}
+
+async function unwatchedReason(ports: Ports, ctx: Context): Promise<string | undefined> {
+  const watch = await ports.client.call(getWatch, { params: { id: ctx.id as never } });
+  if (watch.state !== "watching") return `the watch is ${watch.state}`;
+  const last = watch.last_look_at;
+  const age = last === null ? 0 : Date.parse(ports.clock.now()) - Date.parse(last);
+  return age > heartbeatMs ? `the watch has not looked for ${Math.round(age / 1_000)} s` : undefined;
+}
+
+/** Until the watch's source says that the mesh serves the weight; where it cannot say so, five seconds count as served. */
+async function untilServed(ports: Ports, ctx: Context, region: string, percent: number): Promise<void> {
+  const deadline = ports.clock.monotonicMs() + servedWithinMs;
+  while (ports.clock.monotonicMs() < deadline && !ctx.signal.aborted) {
+    const watch = await ports.client.call(getWatch, { params: { id: ctx.id as never } }).catch(() => undefined);
+    const served = watch?.regions[region]?.served_weight;
+    if (served != null && served.percent >= percent) return;
+    await pause(servedPollMs, ctx.signal);
+  }
+}
+
+/** Traffic to the baseline, gate shut. A fence that this grant never opened carries nothing of it. */
+export async function lowerWeight(ports: Ports, command: Of<"LowerWeight">, ctx: Context): Result {
+  const { plan } = await currentState(ctx);
+  const { region, epoch } = command;
+  const cluster = await ports.regions.cluster(region);
+  const answer = await cluster.lower(plan, {
+    epoch,
+    deployment: plan.id,
+    baseline: plan.baselines[region] ?? null,
+    canary: plan.version,
+  });
+  const overtaken = answer.kind === "stale" && answer.fence.epoch > epoch;
+  return { kind: "fact", fact: (now) => ({ type: overtaken ? "LowerStale" : "Lowered", region, epoch, now }) };
+}
+
+export async function follow(ports: Ports, command: Of<"Follow">, ctx: Context): Result {
+  const { plan } = await currentState(ctx);
+  const { region, epoch, version } = command;
+  if (version !== null) {
+    const cluster = await ports.regions.cluster(region);
+    await cluster.follow(plan, { epoch, version });
+  }
+  return { kind: "fact", fact: (now) => ({ type: "Followed", region, epoch, now }) };
+}

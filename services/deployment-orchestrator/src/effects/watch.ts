@@ -1,0 +1,47 @@
+import { getWatch, putWatch } from "@slipway/contracts";
+import { msBetween } from "@slipway/kernel";
+import type { Command } from "../domain/command.ts";
+import { type Context, currentState, type Ports, type Result } from "../effects.ts";
+
+type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
+
+const silentAfterMs = 60_000;
+
+/** The answer of the rollback-controller is its acknowledgement: without it no weight is raised. */
+export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Context): Result {
+  const { plan } = await currentState(ctx);
+  const { step, weightPercent, mode, epochs } = command;
+  const { service, environment, version, baselines } = plan;
+  const watch = await ports.client.call(putWatch, {
+    params: { id: plan.id },
+    body: {
+      service,
+      environment,
+      version,
+      mode,
+      baselines: { ...baselines },
+      epochs: { ...epochs },
+      step,
+      weight_percent: weightPercent,
+    },
+  });
+  const { judgement } = watch;
+  if (watch.state === "failed" && judgement !== null) {
+    return { kind: "fact", fact: (now) => ({ type: "WatchFailed", judgement, epochs: watch.epochs, now }) };
+  }
+  return { kind: "fact", fact: (now) => ({ type: "WatchArmed", step, now }) };
+}
+
+/** Looks at the watch itself: a judgement whose event was late is taken from here, and silence is noticed. */
+export async function checkWatch(ports: Ports, command: Of<"CheckWatch">, ctx: Context): Result {
+  const state = await currentState(ctx);
+  if (state.phase !== "baking" || state.step !== command.step) return { kind: "done" };
+  const { step } = command;
+  const watch = await ports.client.call(getWatch, { params: { id: state.plan.id } }).catch(() => undefined);
+  const since = watch?.last_look_at ?? state.since;
+  if (watch === undefined || msBetween(since, ports.clock.now()) > silentAfterMs) {
+    return { kind: "fact", fact: (now) => ({ type: "WatchSilent", step, since, now }) };
+  }
+  const { judgement, epochs } = watch;
+  return { kind: "fact", fact: (now) => ({ type: "WatchSeen", step, judgement, epochs, now }) };
+}

@@ -1,0 +1,111 @@
+import type { RegionCluster, WorkloadManifest } from "@slipway/cluster";
+import { getWatch } from "@slipway/contracts";
+import type { Command } from "../domain/command.ts";
+import type { Plan } from "../domain/deployment.ts";
+import { type Context, currentState, type Ports, type Result } from "../effects.ts";
+import { pause } from "./pause.ts";
+
+type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
+
+const pollMs = 200;
+/** Beyond the service's own readiness time: pulling and unpacking the image. */
+const pullMs = 120_000;
+const quietMs = 2_000;
+
+/** Creates or grows the version's workload and waits until all its pods are ready. */
+export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload">, ctx: Context): Result {
+  const { plan } = await currentState(ctx);
+  const { region, epoch, step, replicas } = command;
+  const cluster = await ports.regions.cluster(region);
+  if (step === 0) await retireOthers(cluster, plan, command);
+  await cluster.ensureWorkload(plan, manifestOf(plan, replicas), { epoch, deployment: plan.id });
+  await cluster.scaleWorkload(plan, plan.version, replicas, { epoch });
+  const failure = await untilReady(ports, cluster, { plan, replicas, signal: ctx.signal });
+  if (failure === undefined)
+    return { kind: "fact", fact: (now) => ({ type: "WorkloadReady", region, epoch, step, now }) };
+  if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: failure };
+  return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, reason: failure, now }) };
+}
+
+function manifestOf(plan: Plan, replicas: number): WorkloadManifest {
+  const { image, env, ready, resources, graceMs } = plan.workload;
+  const { version: name, service, environment } = plan;
+  const annotations = { "slipway.dev/git-sha": plan.gitSha, "slipway.dev/digest": plan.digest };
+  return {
+    name,
+    service,
+    environment,
+    image,
+    replicas,
+    env: { ...env, SLIPWAY_VERSION: name },
+    ready,
+    resources,
+    graceMs,
+    annotations,
+  };
+}
+
+/** Versions that an earlier grant left standing and that this plan neither tries nor returns to. */
+async function retireOthers(cluster: RegionCluster, plan: Plan, command: Of<"PrepareWorkload">): Promise<void> {
+  const keep = [plan.version, plan.baselines[command.region]];
+  for (const { version } of await cluster.listWorkloads(plan)) {
+    if (!keep.includes(version)) await cluster.retire(plan, version, { epoch: command.epoch });
+  }
+}
+
+/** Undefined once all are ready; else why not, when the time is up. */
+async function untilReady(
+  ports: Ports,
+  cluster: RegionCluster,
+  what: { plan: Plan; replicas: number; signal: AbortSignal },
+): Promise<string | undefined> {
+  const deadline = ports.clock.monotonicMs() + what.plan.workload.ready.timeoutMs + pullMs;
+  let reasons = "its pods were not created";
+  while (ports.clock.monotonicMs() < deadline && !what.signal.aborted) {
+    const status = await cluster.readWorkload(what.plan, what.plan.version);
+    if (status !== null && status.desired >= what.replicas && status.ready >= what.replicas) return undefined;
+    if (status !== null) reasons = status.reasons.join("; ") || `${status.ready} of ${what.replicas} pods are ready`;
+    if (/CrashLoopBackOff/.test(reasons) && ports.clock.monotonicMs() > deadline - pullMs) return reasons;
+    await pause(pollMs, what.signal);
+  }
+  return reasons;
+}
+
+/** Waits until the mesh has sent the version nothing for two seconds, then removes its workload. */
+export async function drainAndRetire(ports: Ports, command: Of<"DrainAndRetire">, ctx: Context): Result {
+  const { plan } = await currentState(ctx);
+  const { region, epoch, version } = command;
+  const busy = await stillBusy(ports, command, ctx, version === plan.version ? "canary_requests" : "baseline_requests");
+  if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
+  const cluster = await ports.regions.cluster(region);
+  await cluster.retire(plan, version, { epoch });
+  return { kind: "fact", fact: (now) => ({ type: "Retired", region, epoch, now }) };
+}
+
+/** Compares two looks of the watch that are at least two seconds apart. A version that nobody watches has had no traffic. */
+async function stillBusy(
+  ports: Ports,
+  command: Of<"DrainAndRetire">,
+  ctx: Context,
+  side: "canary_requests" | "baseline_requests",
+): Promise<string | undefined> {
+  const first = await regionCounts(ports, ctx.id, command.region);
+  if (first === undefined) return undefined;
+  await pause(quietMs, ctx.signal);
+  const second = await regionCounts(ports, ctx.id, command.region);
+  if (second === undefined) return undefined;
+  if (second.last_look_at === first.last_look_at) return "no fresh look at the mesh: its pods stay";
+  return second.counts[side] > first.counts[side] ? "the mesh still sends it requests" : undefined;
+}
+
+async function regionCounts(ports: Ports, id: string, region: string) {
+  const watch = await ports.client.call(getWatch, { params: { id: id as never } }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  return watch?.state === "ended" ? undefined : watch?.regions[region];
+}
+
+function isNotFound(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "watch.not_found";
+}

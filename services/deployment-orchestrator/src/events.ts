@@ -1,0 +1,42 @@
+import { anyRole, DeploymentIdSchema, ProblemError } from "@slipway/contracts";
+import type { EventStream, ServiceApp } from "@slipway/host";
+import { z } from "zod";
+import { terminalPhases } from "./domain/deployment.ts";
+import { deploymentView } from "./domain/view.ts";
+import { pause } from "./effects/pause.ts";
+import type { Service } from "./service.ts";
+
+const Params = z.object({ id: DeploymentIdSchema });
+const lookMs = 250;
+
+/** Server-sent events of a deployment: its whole view at each change; the id is the row's version, so that a reader resumes without a repeat. */
+export function eventRoutes(app: ServiceApp, service: Service): void {
+  app.raw.get("/api/v1/deployments/:id/events", async (request, reply) => {
+    await app.authorize(request, anyRole);
+    const { id } = Params.parse(request.params);
+    if ((await service.durable.read(service.machine, id)) === undefined) {
+      throw new ProblemError("deployment.not_found", `There is no deployment ${id}.`);
+    }
+    await follow(service, id, app.events(request, reply));
+  });
+}
+
+async function follow(service: Service, id: string, stream: EventStream): Promise<void> {
+  let seen = Number(stream.lastEventId ?? 0);
+  while (!stream.signal.aborted) {
+    const row = await service.durable.read(service.machine, id);
+    if (row === undefined) break;
+    if (row.version > seen) {
+      seen = row.version;
+      const open = await stream.send({
+        id: String(row.version),
+        event: "deployment",
+        data: JSON.stringify(deploymentView(row.state, row.updatedAt)),
+      });
+      if (!open) return;
+    }
+    if ((terminalPhases as readonly string[]).includes(row.state.phase)) break;
+    await pause(lookMs, stream.signal);
+  }
+  stream.end();
+}

@@ -1,0 +1,190 @@
+import {
+  approveDeployment,
+  createDeployment,
+  type DeploymentPhase,
+  type DeploymentStatus,
+  getDeployment,
+  getDeploymentStatus,
+  getService,
+  getWatch,
+  haltDeployment,
+  listDeployments as listDeploymentsEndpoint,
+  listEnvironments,
+  listRegions,
+  ProblemError,
+  promoteDeployment,
+  putService,
+  resumeDeployment,
+  rollbackDeployment,
+} from "@slipway/contracts";
+import type { Principal, ServiceApp } from "@slipway/host";
+import type { DeploymentId, Instant, Refusal } from "@slipway/kernel";
+import { acceptDeployment, planDeployment } from "./accept.ts";
+import type { Deployment } from "./domain/deployment.ts";
+import type { Intent } from "./domain/input.ts";
+import { deploymentView, progressOf, statusOf, statusView, waitingOf } from "./domain/view.ts";
+import { intend } from "./intents.ts";
+import { liveVersions } from "./live.ts";
+import { rollBackVerified } from "./rollback.ts";
+import type { Service } from "./service.ts";
+import { findService, listDeployments, upsertService } from "./store.ts";
+
+/** Routes of the orchestrator: parse, one call, map. */
+export function routes(app: ServiceApp, service: Service): void {
+  deploymentRoutes(app, service);
+  actionRoutes(app, service);
+  catalogueRoutes(app, service);
+}
+
+function deploymentRoutes(app: ServiceApp, service: Service): void {
+  app.serve(createDeployment, async ({ body, query, principal, now, idempotencyKey }) => {
+    const draft = await planDeployment(service, { request: body, principal, now });
+    if (query.validate_only === true) return { deployment_id: null, status: "IN_PROGRESS" as const, deployment: null };
+    const state = await acceptDeployment(service, draft, idempotencyKey);
+    return { deployment_id: state.plan.id, status: statusOf(state), deployment: deploymentView(state, now) };
+  });
+
+  app.serve(listDeploymentsEndpoint, async ({ query }) => {
+    const before = query.page_token === undefined ? undefined : Number(query.page_token);
+    const phases = query.status === undefined ? undefined : phasesOf(query.status);
+    const found = await listDeployments(service.db, { ...query, phases }, query.page_size, before);
+    const last = found.length === query.page_size ? found.at(-1) : undefined;
+    return {
+      deployments: found.map((row) => deploymentView(row.state, row.updatedAt)),
+      next_page_token: last === undefined ? null : String(last.number),
+    };
+  });
+
+  app.serve(getDeployment, async ({ params }) => {
+    const row = await read(service, params.id);
+    return deploymentView(row.state, row.updatedAt);
+  });
+
+  app.serve(getDeploymentStatus, async ({ params, now }) => {
+    const { state } = await read(service, params.id);
+    const watch = await service.client.call(getWatch, { params }).catch(() => undefined);
+    return statusView(state, watch?.judgement ?? null, now);
+  });
+}
+
+function actionRoutes(app: ServiceApp, service: Service): void {
+  app.serve(promoteDeployment, ({ params, body, principal }) =>
+    act(service, params.id, principal, (now) => ({
+      type: "Promote",
+      by: principal.name,
+      expectedStep: body.expected_step ?? null,
+      now,
+    })),
+  );
+  app.serve(haltDeployment, ({ params, body, principal }) =>
+    act(service, params.id, principal, (now) => ({
+      type: "Halt",
+      by: principal.name,
+      reason: body.reason ?? "halted by a person",
+      now,
+    })),
+  );
+  app.serve(resumeDeployment, ({ params, principal }) =>
+    act(service, params.id, principal, (now) => ({ type: "Resume", by: principal.name, now })),
+  );
+  app.serve(approveDeployment, async ({ params, body, principal }) => {
+    const { state } = await read(service, params.id);
+    if (state.plan.requestedBy === principal.name) {
+      throw new ProblemError(
+        "deployment.self_approval",
+        `${principal.name} asked for ${params.id} and may not approve it.`,
+        { remedy: "Ask another approver." },
+      );
+    }
+    return act(service, params.id, principal, (now) => ({
+      type: "Approve",
+      by: principal.name,
+      reason: body.reason ?? "",
+      now,
+    }));
+  });
+  app.serve(rollbackDeployment, async ({ params, body, principal, now, idempotencyKey }) => {
+    const { state } = await read(service, params.id);
+    if (state.phase === "verified")
+      return moved(await rollBackVerified(service, state, principal, now, idempotencyKey));
+    const reason = body.reason ?? `rolled back by ${principal.name}`;
+    return act(service, params.id, principal, (at) => ({ type: "Rollback", by: principal.name, reason, now: at }));
+  });
+}
+
+function catalogueRoutes(app: ServiceApp, service: Service): void {
+  app.serve(putService, async ({ params, body }) => {
+    await upsertService(service.db, params.name, body.owner);
+    return { name: params.name, owner: body.owner };
+  });
+  app.serve(getService, async ({ params }) => {
+    const found = await findService(service.db, params.name);
+    const live = await liveVersions(service, params.name);
+    if (found === undefined && Object.keys(live).length === 0) {
+      throw new ProblemError("service.not_found", `There is no service ${params.name}.`);
+    }
+    return { name: params.name, owner: found?.owner ?? "nobody yet", live };
+  });
+  app.serve(listEnvironments, async () => ({
+    environments: service.environments.map(({ name, production, minimumBakeMs }) => ({
+      name,
+      production,
+      minimum_bake_ms: minimumBakeMs,
+    })),
+  }));
+  app.serve(listRegions, async () => ({
+    regions: await Promise.all(service.regions.names.map((name) => regionView(service, name))),
+  }));
+}
+
+async function regionView(service: Service, name: Service["regions"]["names"][number]) {
+  const mesh_url = service.regions.entry(name)?.mesh_url ?? "";
+  try {
+    await (await service.regions.cluster(name)).ping();
+    return { name, reachable: true, reason: null, mesh_url };
+  } catch (error) {
+    return { name, reachable: false, reason: error instanceof Error ? error.message : "it does not answer", mesh_url };
+  }
+}
+
+async function act(service: Service, id: DeploymentId, principal: Principal, intent: (now: Instant) => Intent) {
+  const answer = await intend(service, id, principal, intent);
+  return isRefusal(answer) ? answer : moved(answer);
+}
+
+function isRefusal(answer: Deployment | Refusal): answer is Refusal {
+  return "kind" in answer;
+}
+
+function moved(state: Deployment) {
+  return {
+    deployment_id: state.plan.id,
+    status: statusOf(state),
+    progress: progressOf(state),
+    waiting: waitingOf(state),
+  };
+}
+
+async function read(service: Service, id: DeploymentId) {
+  const row = await service.durable.read(service.machine, id);
+  if (row === undefined) throw new ProblemError("deployment.not_found", `There is no deployment ${id}.`);
+  return row;
+}
+
+const phasesByStatus: Record<DeploymentStatus, readonly DeploymentPhase[]> = {
+  IN_PROGRESS: ["accepted", "queued", "opening", "preparing"],
+  CANARY_MONITORING: ["raising", "baking"],
+  ROLLING_OUT: ["raising", "baking", "finishing"],
+  AWAITING_APPROVAL: ["awaiting_approval"],
+  HELD: ["held"],
+  SUCCEEDED: ["watching", "verified"],
+  ROLLING_BACK: ["restoring"],
+  ROLLED_BACK: ["rolled_back"],
+  FAILED: ["failed"],
+  CANCELLED: ["cancelled"],
+  SUPERSEDED: ["superseded"],
+};
+
+function phasesOf(status: DeploymentStatus): readonly DeploymentPhase[] {
+  return phasesByStatus[status];
+}

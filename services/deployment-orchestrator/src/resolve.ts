@@ -1,0 +1,86 @@
+import type { Client } from "@slipway/client";
+import {
+  type ArtifactView,
+  type DeploymentRequest,
+  getArtifact,
+  listArtifacts,
+  ProblemError,
+} from "@slipway/contracts";
+import type { EnvironmentEntry } from "@slipway/host";
+import type { Digest, ServiceName } from "@slipway/kernel";
+import { renderWorkload } from "./domain/manifest.ts";
+
+/**
+ * Finds the one artifact that a request's version names: a digest, a commit of 7 to 40 digits, or `<sha7>-<hash5>`.
+ * Throws version.not_found, version.ambiguous, artifact.not_promoted, artifact.unisolated or artifact.marked_bad.
+ */
+export async function resolveArtifact(
+  client: Client,
+  request: DeploymentRequest,
+  environment: EnvironmentEntry,
+): Promise<ArtifactView> {
+  const artifact = await findArtifact(client, request.service, request.version, environment);
+  const here = artifact.environments.some((entry) => entry.environment === environment.name);
+  if (!here) {
+    throw new ProblemError(
+      "artifact.not_promoted",
+      `${artifact.git_sha.slice(0, 7)} of ${request.service} is not promoted to ${environment.name}.`,
+      {
+        remedy: `slipway artifacts promote ${artifact.digest} --to ${environment.name}`,
+      },
+    );
+  }
+  if (environment.production && artifact.provenance.isolation === "none") {
+    throw new ProblemError(
+      "artifact.unisolated",
+      `${artifact.digest} was built without isolation and may not run in ${environment.name}.`,
+      {
+        remedy: "Build the commit again with isolation.",
+      },
+    );
+  }
+  return artifact;
+}
+
+async function findArtifact(
+  client: Client,
+  service: ServiceName,
+  version: string,
+  environment: EnvironmentEntry,
+): Promise<ArtifactView> {
+  const found = await candidates(client, service, version, environment);
+  const [first, second] = found;
+  if (first === undefined) {
+    throw new ProblemError("version.not_found", `No artifact of ${service} is called ${version}.`, {
+      remedy: `GET /api/v1/artifacts?service=${service} lists those there are.`,
+    });
+  }
+  if (second !== undefined) {
+    const named = found.map((artifact) => artifact.digest).join(", ");
+    throw new ProblemError("version.ambiguous", `${version} of ${service} names more than one artifact: ${named}.`, {
+      remedy: "Name the digest.",
+    });
+  }
+  return first;
+}
+
+async function candidates(
+  client: Client,
+  service: ServiceName,
+  version: string,
+  environment: EnvironmentEntry,
+): Promise<readonly ArtifactView[]> {
+  if (version.startsWith("sha256:")) {
+    const artifact = await client
+      .call(getArtifact, { params: { digest: version as Digest } })
+      .catch((error: unknown) => {
+        if (error instanceof ProblemError && error.code === "artifact.not_found") return undefined;
+        throw error;
+      });
+    return artifact !== undefined && artifact.service === service ? [artifact] : [];
+  }
+  const [sha, hash] = version.split("-");
+  const { artifacts } = await client.call(listArtifacts, { query: { service, git_sha: sha, page_size: 50 } });
+  if (hash === undefined) return artifacts;
+  return artifacts.filter((artifact) => renderWorkload(artifact, environment.name).version.endsWith(`-${sha}-${hash}`));
+}

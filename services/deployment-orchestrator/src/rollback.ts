@@ -1,0 +1,58 @@
+import { ProblemError } from "@slipway/contracts";
+import type { Principal } from "@slipway/host";
+import type { Instant } from "@slipway/kernel";
+import { acceptDeployment } from "./accept.ts";
+import type { Deployment, In, Plan } from "./domain/deployment.ts";
+import { wholePlan } from "./domain/plan.ts";
+import type { Service } from "./service.ts";
+import { listDeployments } from "./store.ts";
+
+/**
+ * The way back from a verified version: a deployment of its own that goes to the version verified before it, takes the lock by preemption
+ * and needs no gate. Throws deployment.no_rollback_target when no such version is known.
+ */
+export async function rollBackVerified(
+  service: Service,
+  state: In<"verified">,
+  principal: Principal,
+  now: Instant,
+  key: string | undefined,
+): Promise<Deployment> {
+  const target = await lastVerifiedBefore(service, state);
+  if (target === undefined) {
+    throw new ProblemError(
+      "deployment.no_rollback_target",
+      `No version was verified before ${state.plan.version} in ${state.plan.environment}.`,
+      {
+        remedy: "Deploy another version.",
+      },
+    );
+  }
+  const baselines = Object.fromEntries(state.plan.regions.map((region) => [region, state.plan.version]));
+  const draft: Omit<Plan, "id"> = {
+    ...target.plan,
+    strategy: "rollback",
+    initial: false,
+    steps: wholePlan(0),
+    regions: state.plan.regions,
+    baselines,
+    requestedBy: principal.name,
+    createdAt: now,
+    rollsBack: state.plan.id,
+  };
+  return acceptDeployment(service, draft, key);
+}
+
+async function lastVerifiedBefore(service: Service, state: In<"verified">): Promise<Deployment | undefined> {
+  const { service: name, environment, version, regions } = state.plan;
+  const verified = await listDeployments(
+    service.db,
+    { service: name, environment, phases: ["verified"] },
+    50,
+    Number(state.plan.id.slice(2)),
+  );
+  const fits = verified.find(
+    (d) => d.state.plan.version !== version && regions.every((region) => d.state.plan.regions.includes(region)),
+  );
+  return fits?.state;
+}

@@ -1,0 +1,104 @@
+import type { DeploymentId, EnvironmentName, Instant, ServiceName, VersionName } from "@slipway/kernel";
+import type { Db, Tx } from "@slipway/sql";
+import { type Generated, sql } from "kysely";
+import type { Deployment, Plan } from "./domain/deployment.ts";
+
+/** The tables of schema `deployment` that this service reads and writes itself. */
+export type Tables = {
+  service: { name: string; owner: string; created_at: Generated<Instant> };
+  deployment: {
+    number: number;
+    id: string;
+    service: string;
+    environment: string;
+    version: string;
+    request_key: string | null;
+    created_at: Generated<Instant>;
+  };
+  machine: { kind: string; id: string; phase: string; state: Deployment; updated_at: Instant };
+};
+
+export type Stored = { readonly state: Deployment; readonly updatedAt: Instant };
+export type Filter = {
+  readonly service?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly phases?: readonly string[] | undefined;
+};
+
+export async function nextDeploymentId(db: Db<Tables> | Tx<Tables>): Promise<{ id: DeploymentId; number: number }> {
+  const { rows } = await sql<{ number: number }>`select nextval('deployment_number') as number`.execute(db);
+  const number = Number(rows[0]?.number);
+  return { id: `D-${number}` as DeploymentId, number };
+}
+
+export async function insertDeployment(
+  tx: Tx<Tables>,
+  number: number,
+  plan: Plan,
+  requestKey: string | undefined,
+): Promise<void> {
+  const { id, service, environment, version } = plan;
+  await tx
+    .insertInto("deployment")
+    .values({ number, id, service, environment, version, request_key: requestKey ?? null })
+    .execute();
+}
+
+export async function byRequestKey(db: Db<Tables>, key: string): Promise<DeploymentId | undefined> {
+  const row = await db.selectFrom("deployment").select("id").where("request_key", "=", key).executeTakeFirst();
+  return row?.id as DeploymentId | undefined;
+}
+
+/** Newest first, below the number `before`. */
+export async function listDeployments(
+  db: Db<Tables>,
+  filter: Filter,
+  limit: number,
+  before?: number,
+): Promise<readonly (Stored & { number: number })[]> {
+  let query = db
+    .selectFrom("deployment")
+    .innerJoin("machine", (join) =>
+      join.onRef("machine.id", "=", "deployment.id").on("machine.kind", "=", "deployment"),
+    )
+    .select(["deployment.number", "machine.state", "machine.updated_at"])
+    .orderBy("deployment.number", "desc")
+    .limit(limit);
+  if (before !== undefined) query = query.where("deployment.number", "<", before);
+  if (filter.service !== undefined) query = query.where("deployment.service", "=", filter.service);
+  if (filter.environment !== undefined) query = query.where("deployment.environment", "=", filter.environment);
+  if (filter.phases !== undefined) query = query.where("machine.phase", "in", [...filter.phases]);
+  const rows = await query.execute();
+  return rows.map((row) => ({ number: row.number, state: row.state as Deployment, updatedAt: row.updated_at }));
+}
+
+/** True when this version was taken back in this environment. */
+export async function isBanned(db: Db<Tables>, environment: EnvironmentName, version: VersionName): Promise<boolean> {
+  const row = await db
+    .selectFrom("deployment")
+    .innerJoin("machine", (join) =>
+      join.onRef("machine.id", "=", "deployment.id").on("machine.kind", "=", "deployment"),
+    )
+    .select("deployment.id")
+    .where("deployment.environment", "=", environment)
+    .where("deployment.version", "=", version)
+    .where("machine.phase", "=", "rolled_back")
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function upsertService(db: Db<Tables>, name: ServiceName, owner: string): Promise<void> {
+  await db
+    .insertInto("service")
+    .values({ name, owner })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet({ owner }))
+    .execute();
+}
+
+export async function findService(
+  db: Db<Tables>,
+  name: ServiceName,
+): Promise<{ name: string; owner: string } | undefined> {
+  return db.selectFrom("service").select(["name", "owner"]).where("name", "=", name).executeTakeFirst();
+}

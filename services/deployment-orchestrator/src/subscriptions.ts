@@ -1,0 +1,43 @@
+import { inboxOnce } from "@slipway/bus";
+import { parseEvent, watchTopic } from "@slipway/contracts";
+import type { Subscription } from "@slipway/host";
+import type { DeploymentId, Instant } from "@slipway/kernel";
+import type { Fact } from "./domain/input.ts";
+import type { Service } from "./service.ts";
+
+const group = "deployment-orchestrator";
+
+/** What the rollback-controller saw and did, as facts of the deployment it watches. */
+export function subscriptions(service: Service): readonly Subscription[] {
+  return [
+    {
+      group,
+      topics: [watchTopic.name],
+      handler: async (event) => {
+        const read = parseEvent(watchTopic, event);
+        if (read === undefined || (read.type !== "watch.judged" && read.type !== "watch.failed")) return;
+        const { deployment_id, judgement, epochs } = read.data;
+        if (read.type === "watch.failed" && (await isOvertaken(service, deployment_id, epochs))) return;
+        const type = read.type === "watch.failed" ? "WatchFailed" : "Judged";
+        await service.db.transaction().execute(async (tx) => {
+          if (!(await inboxOnce(tx, group, event.id))) return;
+          const fact = (now: Instant): Fact => ({ type, judgement, epochs, now });
+          await service.durable.send(service.machine, deployment_id, fact, tx);
+        });
+      },
+    },
+  ];
+}
+
+/** The watch of an older grant is void: whoever holds a newer epoch judges the same traffic with its own watch. */
+async function isOvertaken(
+  service: Service,
+  id: DeploymentId,
+  epochs: Readonly<Record<string, number>>,
+): Promise<boolean> {
+  const row = await service.durable.read(service.machine, id);
+  if (row === undefined) return true;
+  const { service: name, environment, regions } = row.state.plan;
+  const holders = await service.locks.holders(regions.map((region) => ({ service: name, environment, region })));
+  return holders.some((holder) => holder.epoch > (epochs[holder.target.region] ?? 0));
+}
