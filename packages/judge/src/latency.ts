@@ -23,11 +23,12 @@ export function slowerThan(histogram: Histogram, threshold: number): number {
   return index < 0 ? 0 : total - (histogram.counts[index] as number);
 }
 
-/** The sum of two histograms with the same bounds; the other one where one of them is empty. */
+/** The sum of two histograms with the same bounds; the other one where one is empty, the fuller one where the bounds differ. */
 export function addHistograms(a: Histogram, b: Histogram): Histogram {
   if (a.le.length === 0) return b;
   if (b.le.length === 0) return a;
-  if (a.le.length !== b.le.length) throw new Error("histograms with different bounds cannot be added");
+  const same = a.le.length === b.le.length && a.le.every((edge, i) => edge === b.le[i]);
+  if (!same) return (a.counts.at(-1) ?? 0) >= (b.counts.at(-1) ?? 0) ? a : b;
   return { le: a.le, counts: a.counts.map((count, i) => count + (b.counts[i] as number)) };
 }
 

@@ -1,1 +1,1 @@
-export {};
+export { rollbackController } from "./module.ts";

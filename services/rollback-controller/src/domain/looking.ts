@@ -1,0 +1,63 @@
+import type { Counts, Judgement, WatchRequest } from "@slipway/contracts";
+import { addCounts, noCounts } from "@slipway/contracts";
+import { type Finding, type JudgeState, type Look, look, startJudge, startWindow, verdict } from "@slipway/judge";
+import type { Instant } from "@slipway/kernel";
+
+/** Everything a watcher remembers between looks. Plain data: stored as a snapshot, rebuilt by replaying looks. */
+export type Looking = {
+  readonly judge: JudgeState;
+  readonly step: number;
+  readonly windowFrom: Instant;
+  readonly firstErrorAt: Instant | null;
+  /** Counts of each region since the watch was armed. */
+  readonly totals: Readonly<Record<string, Counts>>;
+};
+
+export function startLooking(spec: WatchRequest, now: Instant): Looking {
+  const judge = startJudge(spec.mode === "canary" ? "canary" : "absolute");
+  return { judge, step: spec.step, windowFrom: now, firstErrorAt: null, totals: {} };
+}
+
+/**
+ * A watch moved to another step keeps its evidence for FAIL and gathers that for PASS again. At 100% there is nothing left to compare with:
+ * the judge turns absolute.
+ */
+export function moveTo(looking: Looking, spec: WatchRequest, now: Instant): Looking {
+  if (spec.mode !== "canary" && looking.judge.mode === "canary")
+    return { ...looking, judge: startJudge("absolute"), step: spec.step, windowFrom: now };
+  if (spec.step === looking.step) return looking;
+  return { ...looking, judge: startWindow(looking.judge), step: spec.step, windowFrom: now };
+}
+
+export function addLook(looking: Looking, seen: Look, now: Instant): Looking {
+  const judge = look(looking.judge, seen);
+  const totals = { ...looking.totals };
+  let errors = 0;
+  for (const [region, { canary, baseline }] of Object.entries(seen.regions)) {
+    errors += canary.errors;
+    totals[region] = addCounts(totals[region] ?? noCounts, {
+      canary_requests: canary.requests,
+      canary_errors: canary.errors,
+      baseline_requests: baseline.requests,
+      baseline_errors: baseline.errors,
+    });
+  }
+  const firstErrorAt = looking.firstErrorAt ?? (errors > 0 ? now : null);
+  return { ...looking, judge, totals, firstErrorAt };
+}
+
+/** The verdict of everything seen so far, as the event and the API say it. */
+export function judgementOf(looking: Looking, spec: WatchRequest, now: Instant): Judgement {
+  const found: Finding = verdict(looking.judge, Object.keys(spec.epochs));
+  return {
+    step: looking.step,
+    weight_percent: spec.weight_percent,
+    verdict: found.verdict,
+    sentence: found.sentence,
+    requests_needed: found.requestsNeeded,
+    counts: found.counts,
+    regions: { ...found.regions },
+    window_from: looking.windowFrom,
+    at: now,
+  };
+}

@@ -1,0 +1,99 @@
+import {
+  getWatch,
+  type Judgement,
+  listWatches,
+  ProblemError,
+  putWatch,
+  shutWatch,
+  type WatchView,
+} from "@slipway/contracts";
+import { appendAudit } from "@slipway/durable";
+import type { ServiceApp } from "@slipway/host";
+import type { DeploymentId, Instant } from "@slipway/kernel";
+import { judgementOf } from "./domain/looking.ts";
+import { armed, type Watch, type WatchInput } from "./domain/watch.ts";
+import type { Service } from "./service.ts";
+
+/** Routes of the rollback-controller. */
+export function routes(app: ServiceApp, service: Service): void {
+  app.serve(putWatch, async ({ params, body, now }) => {
+    const first = armed(params.id, body);
+    const created = await service.durable.create(undefined, service.machine, params.id, first.state, first.commands);
+    if (!created) {
+      const answer = await service.durable.send(
+        service.machine,
+        params.id,
+        (): WatchInput => ({ type: "Arm", spec: body }),
+      );
+      if (answer.kind === "refusal") return answer;
+      if (answer.kind === "not_found") throw unknown(params.id);
+    }
+    const watcher = await service.watchers.arm(params.id, body);
+    if (watcher.lastLookAt === null) {
+      throw new ProblemError(
+        "unavailable",
+        `Not every region's metrics can be read at ${now}: the watch is not acknowledged.`,
+        {
+          remedy: "It is asked again by itself until they can.",
+        },
+      );
+    }
+    return watcher.view();
+  });
+
+  app.serve(getWatch, ({ params }) => viewOf(service, params.id));
+
+  app.serve(listWatches, async () => ({ watches: service.watchers.all().map((watcher) => watcher.view()) }));
+
+  app.serve(shutWatch, async ({ params, body, principal, now }) => {
+    const watcher = service.watchers.get(params.id);
+    if (watcher === undefined) throw unknown(params.id);
+    const reason = body.reason ?? "no reason given";
+    const judgement: Judgement = {
+      ...judgementOf(watcher.looking, watcher.spec, now),
+      verdict: "FAIL",
+      sentence: `Shut by ${principal.name}: ${reason}`,
+    };
+    if (watcher.state === "watching") watcher.fail(judgement);
+    await service.db.transaction().execute((tx) =>
+      appendAudit(tx, {
+        actor: principal.name,
+        action: "watch.shut",
+        subject: params.id,
+        detail: { reason },
+        at: now,
+      }),
+    );
+    return watcher.view();
+  });
+}
+
+async function viewOf(service: Service, id: DeploymentId): Promise<WatchView> {
+  const watcher = service.watchers.get(id);
+  if (watcher !== undefined) return watcher.view();
+  const row = await service.durable.read(service.machine, id);
+  if (row === undefined) throw unknown(id);
+  return endedView(row.state, row.updatedAt);
+}
+
+function endedView(state: Watch, at: Instant): WatchView {
+  const { service, environment, version, mode, step, epochs } = state.spec;
+  const judgement = state.judgement;
+  return {
+    deployment_id: state.id,
+    service,
+    environment,
+    version,
+    mode,
+    state: state.phase === "ended" ? "ended" : state.phase,
+    step,
+    epochs,
+    judgement,
+    regions: {},
+    last_look_at: judgement?.at ?? at,
+  };
+}
+
+function unknown(id: DeploymentId): ProblemError {
+  return new ProblemError("watch.not_found", `There is no watch for ${id}.`);
+}

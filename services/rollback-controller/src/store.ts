@@ -1,0 +1,44 @@
+import type { DeploymentId, Instant } from "@slipway/kernel";
+import type { Db } from "@slipway/sql";
+import type { Generated } from "kysely";
+import type { Snapshot, Watcher } from "./watcher.ts";
+
+/** The tables of schema `rollback` that this service reads and writes itself. */
+export type Tables = {
+  snapshot: { watch_id: string; at: Instant; content: string };
+  look: { watch_id: string; batch: Generated<number>; at: Instant; looks: string };
+};
+
+/** Stores what a watcher learned since the last time: its snapshot and its looks, in one transaction. */
+export async function saveWatcher(db: Db<Tables>, watcher: Watcher, at: Instant): Promise<void> {
+  const content = encode(watcher.snapshot());
+  const looks = watcher.takeLooks();
+  await db.transaction().execute(async (tx) => {
+    await tx
+      .insertInto("snapshot")
+      .values({ watch_id: watcher.id, at, content })
+      .onConflict((conflict) => conflict.column("watch_id").doUpdateSet({ at, content }))
+      .execute();
+    if (looks.length > 0)
+      await tx
+        .insertInto("look")
+        .values({ watch_id: watcher.id, at, looks: encode(looks) })
+        .execute();
+  });
+}
+
+export async function loadSnapshot(db: Db<Tables>, id: DeploymentId): Promise<Snapshot | undefined> {
+  const row = await db.selectFrom("snapshot").select("content").where("watch_id", "=", id).executeTakeFirst();
+  return row === undefined ? undefined : (decode(row.content) as Snapshot);
+}
+
+const infinity = "\u221e";
+
+/** JSON that keeps the infinite bound of a histogram. */
+export function encode(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => (part === Number.POSITIVE_INFINITY ? infinity : part));
+}
+
+export function decode(text: string): unknown {
+  return JSON.parse(text, (_key, part: unknown) => (part === infinity ? Number.POSITIVE_INFINITY : part));
+}

@@ -1,0 +1,56 @@
+import { deploymentTopic, parseEvent } from "@slipway/contracts";
+import type { Subscription } from "@slipway/host";
+import type { DeploymentId } from "@slipway/kernel";
+import type { WatchInput } from "./domain/watch.ts";
+import type { Service } from "./service.ts";
+
+const ending = new Set([
+  "deployment.rolled_back",
+  "deployment.failed",
+  "deployment.cancelled",
+  "deployment.superseded",
+  "deployment.verified",
+]);
+
+/** A watch ends with its deployment, or when another version has come to 100% in its place. */
+export function subscriptions(service: Service): readonly Subscription[] {
+  return [
+    {
+      group: "rollback-controller",
+      topics: [deploymentTopic.name],
+      handler: async (event) => {
+        const read = parseEvent(deploymentTopic, event);
+        if (read === undefined) return;
+        const { deployment_id } = read.data;
+        if (ending.has(read.type)) await endWatch(service, deployment_id, read.type.slice("deployment.".length));
+        if (read.type === "deployment.succeeded") await endReplaced(service, read.data);
+      },
+    },
+  ];
+}
+
+async function endReplaced(
+  service: Service,
+  by: { deployment_id: DeploymentId; service: string; environment: string },
+): Promise<void> {
+  const replaced = service.watchers.all().filter(({ id, spec }) => {
+    return (
+      id !== by.deployment_id &&
+      spec.mode === "live" &&
+      spec.service === by.service &&
+      spec.environment === by.environment
+    );
+  });
+  for (const { id } of replaced)
+    if (numberOf(id) < numberOf(by.deployment_id)) await endWatch(service, id, `replaced by ${by.deployment_id}`);
+}
+
+async function endWatch(service: Service, id: DeploymentId, outcome: string): Promise<void> {
+  const totals = service.watchers.get(id)?.looking.totals ?? {};
+  await service.durable.send(service.machine, id, (): WatchInput => ({ type: "DeploymentEnded", outcome, totals }));
+  await service.watchers.end(id);
+}
+
+function numberOf(id: DeploymentId): number {
+  return Number(id.slice(2));
+}

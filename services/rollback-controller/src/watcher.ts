@@ -1,0 +1,257 @@
+import type { RegionCluster } from "@slipway/cluster";
+import type { Judgement, WatchRequest, WatchView } from "@slipway/contracts";
+import { noCounts } from "@slipway/contracts";
+import type { Look } from "@slipway/judge";
+import type { Clock, DeploymentId, Epoch, Instant } from "@slipway/kernel";
+import { diffReadings, type MetricsSource, type Reading } from "@slipway/metrics";
+import type { Logger } from "@slipway/sql";
+import { addLook, judgementOf, type Looking, moveTo, startLooking } from "./domain/looking.ts";
+import { samplesOf, versionsOf } from "./domain/sample.ts";
+import { shutCommands } from "./domain/watch.ts";
+
+/** What a watcher needs of the world, and whom it tells. All that it tells is stored by others; it never waits for them to act. */
+export type WatcherPorts = {
+  metrics(region: string): MetricsSource;
+  cluster(region: string): Promise<RegionCluster>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  tell(id: DeploymentId, news: News): void;
+};
+
+export type News =
+  | { readonly type: "Judged"; readonly judgement: Judgement }
+  | { readonly type: "Failed"; readonly judgement: Judgement; readonly firstErrorAt: Instant | null }
+  | {
+      readonly type: "ShutConfirmed";
+      readonly region: string;
+      readonly epoch: number;
+      readonly seq: number;
+      readonly at: Instant;
+    }
+  | { readonly type: "MetricsMissing"; readonly since: Instant; readonly regions: readonly string[] };
+
+type RegionMemory = {
+  reading: Reading | null;
+  lookedAt: Instant | null;
+  served: WatchView["regions"][string]["served_weight"];
+  shutAt: Instant | null;
+};
+
+export type Snapshot = { readonly looking: Looking; readonly readings: Readonly<Record<string, Reading | null>> };
+
+const shutPauseMs = 100;
+const missingAfterMs = 30_000;
+
+/**
+ * One watch at work: it reads, judges and, on FAIL, takes the version out of traffic itself. Everything it needs is in memory, so that it goes on
+ * with database, bus and orchestrator away.
+ */
+export class Watcher {
+  readonly id: DeploymentId;
+  spec: WatchRequest;
+  state: "watching" | "failed" | "ended" = "watching";
+  judgement: Judgement | null = null;
+  looking: Looking;
+  readonly #ports: WatcherPorts;
+  readonly #regions = new Map<string, RegionMemory>();
+  readonly #looks: { at: Instant; look: Look }[] = [];
+  #toldMissing = false;
+
+  constructor(id: DeploymentId, spec: WatchRequest, ports: WatcherPorts, snapshot?: Snapshot) {
+    this.id = id;
+    this.spec = spec;
+    this.#ports = ports;
+    this.looking = snapshot?.looking ?? startLooking(spec, ports.clock.now());
+    for (const region of Object.keys(spec.epochs)) this.#memory(region).reading = snapshot?.readings[region] ?? null;
+  }
+
+  /** Moves the watch to another step or grant. Under a new grant it starts afresh. */
+  move(spec: WatchRequest, newGrant: boolean): void {
+    const now = this.#ports.clock.now();
+    this.spec = spec;
+    if (newGrant) {
+      this.state = "watching";
+      this.looking = startLooking(spec, now);
+      this.judgement = null;
+      return;
+    }
+    const before = this.looking;
+    this.looking = moveTo(before, spec, now);
+    if (this.looking !== before) this.judgement = null;
+  }
+
+  /** One look at every region. A region that cannot be read brings nothing to this look, and zeros to none. */
+  async look(): Promise<void> {
+    if (this.state === "ended") return;
+    const seen = await Promise.all(Object.keys(this.spec.epochs).map((region) => this.#lookAt(region)));
+    const regions = Object.fromEntries(seen.filter((entry) => entry !== undefined));
+    const now = this.#ports.clock.now();
+    if (Object.keys(regions).length > 0) {
+      this.looking = addLook(this.looking, { regions }, now);
+      this.#looks.push({ at: now, look: { regions } });
+    }
+    if (this.state === "watching") this.#judge(now);
+    this.#noticeMissing(now);
+  }
+
+  async #lookAt(region: string): Promise<[string, Look["regions"][string]] | undefined> {
+    const memory = this.#memory(region);
+    const { environment, service, version } = this.spec;
+    try {
+      const reading = await this.#ports
+        .metrics(region)
+        .read({ environment, service, versions: versionsOf(this.spec, region) });
+      const now = this.#ports.clock.now();
+      const percent = reading.servedWeight?.[version];
+      memory.served = percent === undefined ? null : { percent, source: "gauge", at: now };
+      memory.lookedAt = now;
+      const before = memory.reading;
+      memory.reading = reading;
+      // The first reading of a region is where counting begins: what was before it belongs to nobody's canary.
+      return before === null
+        ? undefined
+        : [region, samplesOf(diffReadings(before, reading), version, this.spec.baselines[region])];
+    } catch (error) {
+      this.#ports.log.debug({ err: error, watch: this.id, region }, "metrics could not be read");
+      return undefined;
+    }
+  }
+
+  #judge(now: Instant): void {
+    const judgement = judgementOf(this.looking, this.spec, now);
+    const before = this.judgement;
+    this.judgement = judgement;
+    if (judgement.verdict === "FAIL") {
+      this.fail(judgement);
+      return;
+    }
+    if (before?.verdict !== judgement.verdict || before.step !== judgement.step)
+      this.#ports.tell(this.id, { type: "Judged", judgement });
+  }
+
+  /** Shuts first, tells then: the traffic comes before everything else. */
+  fail(judgement: Judgement): void {
+    this.state = "failed";
+    this.judgement = judgement;
+    for (const { region, epoch } of shutCommands(this.spec)) void this.#shut(region, epoch);
+    this.#ports.tell(this.id, { type: "Failed", judgement, firstErrorAt: this.looking.firstErrorAt });
+  }
+
+  /** Again and again until it reads that the gate is shut and the version has no weight, or that a newer grant has taken over. */
+  async #shut(region: string, epoch: number): Promise<void> {
+    for (
+      let pauseMs = shutPauseMs;
+      this.state === "failed" && this.spec.epochs[region] === epoch;
+      pauseMs = Math.min(pauseMs * 2, 5_000)
+    ) {
+      try {
+        const done = await shutRegion(await this.#ports.cluster(region), this.id, this.spec, region);
+        if (done.kind === "shut") {
+          const at = this.#ports.clock.now();
+          this.#memory(region).shutAt = at;
+          this.#ports.tell(this.id, { type: "ShutConfirmed", region, epoch, seq: done.seq, at });
+        }
+        return;
+      } catch (error) {
+        this.#ports.log.warn({ err: error, watch: this.id, region }, "could not shut the fence; trying again");
+        await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+      }
+    }
+  }
+
+  #noticeMissing(now: Instant): void {
+    const silent = [...this.#regions]
+      .filter(([, memory]) => age(memory.lookedAt, now) > missingAfterMs)
+      .map(([region]) => region);
+    if (silent.length > 0 && !this.#toldMissing) {
+      const since = silent
+        .map((region) => this.#memory(region).lookedAt ?? this.looking.windowFrom)
+        .sort()[0] as Instant;
+      this.#ports.tell(this.id, { type: "MetricsMissing", since, regions: silent });
+    }
+    this.#toldMissing = silent.length > 0;
+  }
+
+  /** When every region was last read; null until each has been. */
+  get lastLookAt(): Instant | null {
+    const times = Object.keys(this.spec.epochs).map((region) => this.#memory(region).lookedAt);
+    return times.includes(null) ? null : ((times as Instant[]).sort()[0] ?? null);
+  }
+
+  snapshot(): Snapshot {
+    return {
+      looking: this.looking,
+      readings: Object.fromEntries([...this.#regions].map(([region, memory]) => [region, memory.reading])),
+    };
+  }
+
+  /** Looks not yet stored; the caller stores them. */
+  takeLooks(): readonly { at: Instant; look: Look }[] {
+    return this.#looks.splice(0);
+  }
+
+  view(): WatchView {
+    const { service, environment, version, mode, step, epochs } = this.spec;
+    const regions = Object.keys(epochs).map((region): [string, WatchView["regions"][string]] => {
+      const { served, lookedAt, shutAt } = this.#memory(region);
+      return [
+        region,
+        {
+          counts: this.looking.totals[region] ?? noCounts,
+          served_weight: served,
+          last_look_at: lookedAt,
+          shut_at: shutAt,
+        },
+      ];
+    });
+    return {
+      deployment_id: this.id,
+      service,
+      environment,
+      version,
+      mode,
+      state: this.state,
+      step,
+      epochs,
+      judgement: this.judgement,
+      regions: Object.fromEntries(regions),
+      last_look_at: this.lastLookAt,
+    };
+  }
+
+  #memory(region: string): RegionMemory {
+    const known = this.#regions.get(region);
+    if (known !== undefined) return known;
+    const memory: RegionMemory = { reading: null, lookedAt: null, served: null, shutAt: null };
+    this.#regions.set(region, memory);
+    return memory;
+  }
+}
+
+/** Writes the fence shut with the baseline at 100, then reads it: confirmed means read. Throws when the region does not show it. */
+export async function shutRegion(
+  cluster: RegionCluster,
+  id: DeploymentId,
+  spec: WatchRequest,
+  region: string,
+): Promise<{ kind: "shut"; seq: number } | { kind: "overtaken" }> {
+  const target = { environment: spec.environment, service: spec.service };
+  const epoch = spec.epochs[region] as Epoch;
+  const answer = await cluster.lower(target, {
+    epoch,
+    deployment: id,
+    baseline: spec.baselines[region] ?? null,
+    canary: spec.version,
+  });
+  if (answer.kind === "stale") return { kind: "overtaken" };
+  const traffic = await cluster.readTraffic(target);
+  const overtaken = (traffic.fence?.epoch ?? 0) > epoch;
+  if (overtaken) return { kind: "overtaken" };
+  if (traffic.fence?.gate !== "shut" || (traffic.weights[spec.version] ?? 0) !== 0)
+    throw new Error(`${region} does not show the fence shut yet`);
+  return { kind: "shut", seq: traffic.fence.seq };
+}
+
+function age(at: Instant | null, now: Instant): number {
+  return at === null ? 0 : Date.parse(now) - Date.parse(at);
+}

@@ -1,0 +1,147 @@
+import type { WatchRequest } from "@slipway/contracts";
+import type { Clock, DeploymentId } from "@slipway/kernel";
+import type { Logger } from "@slipway/sql";
+import { compareEpochs } from "./domain/watch.ts";
+import type { Journal } from "./journal.ts";
+import { type News, type Snapshot, Watcher, type WatcherPorts } from "./watcher.ts";
+
+export type WatchersOptions = {
+  readonly ports: Omit<WatcherPorts, "tell">;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly lookEveryMs: number;
+  /** Stores a watcher's looks; fails while the database is away. */
+  save(watcher: Watcher): Promise<void>;
+  /** Applies news to the stored watch; fails while the database is away. */
+  apply(id: DeploymentId, news: News): Promise<void>;
+};
+
+const saveEveryMs = 2_000;
+const replayEveryMs = 2_000;
+
+/** All watches of this process: one rhythm of looks, one queue of news, one journal for the time without a database. */
+export class Watchers {
+  readonly #options: WatchersOptions;
+  readonly #byId = new Map<DeploymentId, Watcher>();
+  #queue: Promise<void> = Promise.resolve();
+  #timers: NodeJS.Timeout[] = [];
+  #looking = false;
+  #journaled = false;
+
+  constructor(options: WatchersOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timers = [
+      setInterval(() => void this.#lookAll(), this.#options.lookEveryMs),
+      setInterval(() => void this.#saveAll(), saveEveryMs),
+      setInterval(() => this.#enqueue(() => this.#replay()), replayEveryMs),
+    ];
+  }
+
+  get(id: DeploymentId): Watcher | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): readonly Watcher[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Begins or moves a watch and looks at once: the answer to a PUT is an acknowledgement that this side sees the regions. */
+  async arm(id: DeploymentId, spec: WatchRequest): Promise<Watcher> {
+    const known = this.#byId.get(id);
+    const watcher = known ?? this.restore(id, spec);
+    if (known !== undefined) known.move(spec, compareEpochs(spec.epochs, known.spec.epochs) === "newer");
+    await watcher.look();
+    await this.#keepSpecs();
+    return watcher;
+  }
+
+  /** Puts a watch back to work after a restart. */
+  restore(id: DeploymentId, spec: WatchRequest, snapshot?: Snapshot): Watcher {
+    const tell = (about: DeploymentId, news: News) => this.#tell(about, news);
+    const watcher = new Watcher(id, spec, { ...this.#options.ports, tell }, snapshot);
+    this.#byId.set(id, watcher);
+    return watcher;
+  }
+
+  async end(id: DeploymentId): Promise<void> {
+    const watcher = this.#byId.get(id);
+    if (watcher === undefined) return;
+    watcher.state = "ended";
+    this.#byId.delete(id);
+    await this.#keepSpecs();
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#saveAll();
+    await this.#queue;
+  }
+
+  async #lookAll(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    await Promise.allSettled(this.all().map((watcher) => watcher.look()));
+    this.#looking = false;
+  }
+
+  async #saveAll(): Promise<void> {
+    await Promise.allSettled(this.all().map((watcher) => this.#options.save(watcher)));
+  }
+
+  #tell(id: DeploymentId, news: News): void {
+    this.#enqueue(() => this.#deliver(id, news));
+  }
+
+  /** News keep their order: while older ones wait in the journal, newer ones go there too. */
+  async #deliver(id: DeploymentId, news: News): Promise<void> {
+    if (!this.#journaled) {
+      try {
+        await this.#options.apply(id, news);
+        return;
+      } catch (error) {
+        this.#options.log.warn(
+          { err: error, watch: id, news: news.type },
+          "the database is away: written to the journal",
+        );
+      }
+    }
+    this.#journaled = true;
+    await this.#options.journal.append(id, news);
+  }
+
+  async #replay(): Promise<void> {
+    const entries = await this.#options.journal.read();
+    if (entries.length === 0) {
+      this.#journaled = false;
+      return;
+    }
+    try {
+      for (const { id, news } of entries) await this.#options.apply(id, news);
+      await this.#options.journal.clear();
+      this.#journaled = false;
+      this.#options.log.info({ entries: entries.length }, "the journal was replayed into the database");
+    } catch (error) {
+      this.#options.log.debug({ err: error }, "the database is still away");
+    }
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#queue = this.#queue
+      .then(work)
+      .catch((error: unknown) => this.#options.log.error({ err: error }, "news could not be kept"));
+  }
+
+  async #keepSpecs(): Promise<void> {
+    const specs = this.all().map(({ id, spec, judgement, state }) => ({
+      id,
+      spec,
+      judgement,
+      failed: state === "failed",
+    }));
+    await this.#options.journal.keepSpecs(specs);
+  }
+}
