@@ -127,8 +127,8 @@ async function untilReady(place: Place, pid: number, deadline: number): Promise<
 
 async function ensureDatabase(url: string, database: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 30_000 });
-  await client.connect();
   try {
+    await client.connect();
     const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [database]);
     if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(database)}`);
   } catch (error) {

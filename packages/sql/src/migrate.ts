@@ -31,8 +31,8 @@ export async function migrate({ adminUrl, schema, directories, log, roleUrl }: M
     options: `-c search_path=${schema} -c lock_timeout=${lockPatienceMs} -c timezone=UTC`,
   });
   client.on("error", (error) => log.warn({ err: error, schema }, "the migrating connection broke"));
-  await client.connect();
   try {
+    await client.connect();
     await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [`slipway.migrate.${schema}`]);
     await ensureSchema(client, schema, roleUrl);
     const { pending, unknown } = planMigrations(schema, files, await readApplied(client));

@@ -32,8 +32,8 @@ afterEach(async () => {
 async function ask(url: string, text: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on("error", () => {});
-  await client.connect();
   try {
+    await client.connect();
     return (await client.query<Record<string, unknown>>(text)).rows;
   } finally {
     await client.end();

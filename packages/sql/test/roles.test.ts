@@ -10,8 +10,8 @@ afterAll(async () => await database.close());
 
 async function query(url: string, text: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  await client.connect();
   try {
+    await client.connect();
     return (await client.query(text)).rows;
   } finally {
     await client.end();

@@ -1,3 +1,4 @@
+export { type BusWorld, busContract, freshName, testEvent } from "./bus.contract.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { objectsContract } from "./objects.contract.ts";

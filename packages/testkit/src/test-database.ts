@@ -104,8 +104,8 @@ async function contents(directory: string): Promise<string> {
 
 async function asAdmin(server: EmbeddedPostgres, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: server.adminUrl("postgres"), connectionTimeoutMillis: 5_000 });
-  await client.connect();
   try {
+    await client.connect();
     await work(client);
   } finally {
     await client.end();
