@@ -1,6 +1,106 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { systemClock } from "@slipway/kernel";
+import { createKubeClient } from "../kube/client.ts";
+import { follow, type KubeObject } from "../kube/follow.ts";
+import { readKubeconfig } from "../kube/kubeconfig.ts";
+import { adoptContainer } from "./container.ts";
+import { openImages } from "./images.ts";
+import type { AgentContext } from "./live-pod.ts";
+import { rotateLogs } from "./logs.ts";
+import { memoryParent } from "./memory-group.ts";
+import { type PodSpec, readPod } from "./pod-spec.ts";
+import { type PodWorker, workOn } from "./pod-worker.ts";
+import { type PodState, readStates, removePodFolder } from "./state-files.ts";
 import type { Agent, AgentOptions } from "./types.ts";
 
-/** Runs the pods bound to one node until stopped. Resolves once the pods left by an earlier agent are adopted. */
-export function startAgent(_options: AgentOptions): Promise<Agent> {
-  throw new Error("not written yet");
+const rotateEveryMs = 2_000;
+
+/** Runs the pods bound to one node until stopped. Pods that an earlier agent left are adopted with the first list. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { region, node, dir, log, clock = systemClock, random = Math.random } = options;
+  await mkdir(join(dir, "pods"), { recursive: true, mode: 0o700 });
+  const client = createKubeClient(await readKubeconfig(options.kubeconfig));
+  const images = openImages(options.imagesDir ?? join(dir, "images"), options.registries ?? {});
+  const context: AgentContext = {
+    ...{ dir, region, client, images, log, clock, random },
+    ports: new Set(),
+    memory: memoryParent(),
+  };
+  const left = new Map((await readStates(dir)).map((state) => [state.uid, state]));
+  for (const { port } of left.values()) if (port !== null) context.ports.add(port);
+  const workers = new Map<string, PodWorker>();
+  const orphans = new Set<Promise<void>>();
+  const following = follow({
+    ...{ client, log, random },
+    path: "/api/v1/pods",
+    query: { fieldSelector: `spec.nodeName=${node}` },
+    onChange: (objects) => {
+      const wanted = podsOf(objects, node, context);
+      reconcile(context, workers, left, wanted);
+      // What is left now belonged to pods that were deleted while no agent ran.
+      for (const state of left.values()) {
+        const ending = endOrphan(context, state).finally(() => orphans.delete(ending));
+        orphans.add(ending);
+      }
+      left.clear();
+    },
+  });
+  const rotating = setInterval(() => void rotateLogs(dir, [...workers.keys()]), rotateEveryMs);
+  rotating.unref();
+  return {
+    async stop({ leavePods }) {
+      clearInterval(rotating);
+      await following.stop();
+      for (const worker of workers.values()) worker.end(leavePods ? "leave" : "shutdown");
+      await Promise.all([...workers.values()].map((worker) => worker.done));
+      await Promise.all(orphans);
+      await images.close();
+      client.close();
+    },
+  };
+}
+
+function podsOf(objects: ReadonlyMap<string, KubeObject>, node: string, { log }: AgentContext): Map<string, PodSpec> {
+  const pods = new Map<string, PodSpec>();
+  for (const object of objects.values()) {
+    try {
+      const pod = readPod(object);
+      if (pod.nodeName === node) pods.set(pod.uid, pod);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      log.error({ pod: object.metadata.name, message }, "pod cannot be read");
+    }
+  }
+  return pods;
+}
+
+function reconcile(
+  context: AgentContext,
+  workers: Map<string, PodWorker>,
+  left: Map<string, PodState>,
+  wanted: ReadonlyMap<string, PodSpec>,
+): void {
+  for (const [uid, pod] of wanted) {
+    const known = workers.get(uid);
+    if (known !== undefined) {
+      known.update(pod);
+      continue;
+    }
+    const worker = workOn(context, pod, left.get(uid));
+    left.delete(uid);
+    workers.set(uid, worker);
+    void worker.done.then(() => workers.delete(uid));
+  }
+  for (const [uid, worker] of workers) if (!wanted.has(uid)) worker.end("gone");
+}
+
+async function endOrphan({ dir, log, ports }: AgentContext, state: PodState): Promise<void> {
+  const running = state.process === null ? undefined : await adoptContainer(dir, state.uid, state.process);
+  if (running !== undefined) {
+    log.info({ pod: state.name, pid: running.processes.inner.pid }, "stopping a pod that was deleted meanwhile");
+    await running.terminate(state.graceMs);
+  }
+  if (state.port !== null) ports.delete(state.port);
+  await removePodFolder(dir, state.uid);
 }

@@ -1,0 +1,203 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, fchownSync, openSync } from "node:fs";
+import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { UnpackedImage } from "@slipway/oci";
+import type { PodSpec } from "./pod-spec.ts";
+import { bootId, firstChild, identify, isAlive, type ProcessIdentity, parseStat, signalProcess } from "./process.ts";
+import { ownFolders, podArgv, type RootEntry } from "./recipe.ts";
+import { podFolder } from "./state-files.ts";
+
+export type ProcessPair = {
+  /** `unshare --fork`: outside, hands on the exit code. */
+  readonly outer: ProcessIdentity;
+  /** First process of the pod's pid namespace: with it all of them end. */
+  readonly inner: ProcessIdentity;
+};
+
+/** Null where the process was another agent's child, or never came to run the pod. */
+export type Exit = { readonly code: number | null; readonly lost: boolean };
+
+export type RunningContainer = {
+  readonly processes: ProcessPair;
+  readonly exited: Promise<Exit>;
+  /** SIGTERM, the grace, SIGKILL. Resolves when the container is gone. */
+  terminate(graceMs: number): Promise<void>;
+};
+
+export type StartRequest = {
+  readonly dir: string;
+  readonly pod: PodSpec;
+  readonly image: UnpackedImage;
+  readonly port: number;
+  readonly groups: readonly string[];
+  readonly limitedByGroup: boolean;
+};
+
+/** Host uids of pods: above what accounts and container runtimes use, and one per port, so one per pod of the machine. */
+const firstUid = 700_000;
+const logLimitBytes = 256 * 1_048_576;
+const rlimitHeadroomBytes = 512 * 1_048_576;
+const appearDeadlineMs = 5_000;
+const adoptedPollMs = 200;
+const killDeadlineMs = 10_000;
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Starts a pod's container. Throws when its processes do not appear. */
+export async function startContainer(request: StartRequest): Promise<RunningContainer> {
+  const { dir, pod, image } = request;
+  const folder = podFolder(dir, pod.uid);
+  const asRoot = process.getuid?.() === 0;
+  const uid = (await manyUids()) ? firstUid + request.port : request.port;
+  const stage = join(folder, "root");
+  await mkdir(stage, { recursive: true, mode: 0o755 });
+  await rm(join(folder, "pid"), { force: true });
+  await rename(join(folder, "log"), join(folder, "previous.log")).catch(() => undefined);
+  await rm(join(folder, "log.1"), { force: true });
+  const argv = podArgv({
+    asRoot,
+    uid,
+    pidFile: join(folder, "pid"),
+    groups: request.groups,
+    stage,
+    hostname: pod.name,
+    entries: await rootEntries(image.root),
+    rlimits: rlimits(request),
+    workingDir: pod.workingDir ?? image.workingDir,
+    command: commandOf(pod, image),
+  });
+  const output = openSync(join(folder, "log"), "a", 0o600);
+  try {
+    if (asRoot) fchownSync(output, uid, uid);
+    const [file, ...args] = argv;
+    const env = environment(request);
+    const child = spawn(file, args, { cwd: "/", env, detached: true, stdio: ["ignore", output, output] });
+    return await running(child);
+  } finally {
+    closeSync(output);
+  }
+}
+
+async function running(child: ChildProcess): Promise<RunningContainer> {
+  const exited = new Promise<Exit>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code: code ?? signalCode(signal), lost: false }));
+    child.once("error", () => resolve({ code: null, lost: false }));
+  });
+  child.unref();
+  const outer = child.pid === undefined ? undefined : identify(child.pid);
+  const inner = outer === undefined ? undefined : await innerOf(outer, appearDeadlineMs);
+  if (outer === undefined || inner === undefined) {
+    if (outer !== undefined) signalProcess(outer, "SIGKILL");
+    throw new Error("the container's processes did not appear");
+  }
+  return handle({ outer, inner }, exited);
+}
+
+/** Takes over a container that another agent started; undefined when it has ended. */
+export async function adoptContainer(
+  dir: string,
+  uid: string,
+  recorded: "starting" | ProcessPair | null,
+): Promise<RunningContainer | undefined> {
+  const processes = recorded === "starting" ? await announced(dir, uid) : (recorded ?? undefined);
+  if (processes === undefined || !isAlive(processes.inner)) return undefined;
+  return handle(processes, goneByItself(processes.inner));
+}
+
+/** The agent died between starting a process and writing down which: the process itself has told its number. */
+async function announced(dir: string, uid: string): Promise<ProcessPair | undefined> {
+  const line = await readFile(join(podFolder(dir, uid), "pid"), "utf8").catch(() => "");
+  const outer = parseStat(line, bootId());
+  if (outer === undefined || !isAlive(outer)) return undefined;
+  const inner = await innerOf(outer, 1_000);
+  return inner === undefined ? undefined : { outer, inner };
+}
+
+async function innerOf(outer: ProcessIdentity, deadlineMs: number): Promise<ProcessIdentity | undefined> {
+  const deadline = performance.now() + deadlineMs;
+  while (performance.now() < deadline && isAlive(outer)) {
+    const inner = firstChild(outer.pid);
+    if (inner !== undefined) return inner;
+    await pause(2);
+  }
+  return undefined;
+}
+
+async function goneByItself(inner: ProcessIdentity): Promise<Exit> {
+  while (isAlive(inner)) await pause(adoptedPollMs, undefined, { ref: false });
+  return { code: null, lost: true };
+}
+
+function handle(processes: ProcessPair, exited: Promise<Exit>): RunningContainer {
+  return {
+    processes,
+    exited,
+    async terminate(graceMs) {
+      // `unshare --fork` swallows SIGTERM: the inner process must get it.
+      signalProcess(processes.inner, "SIGTERM");
+      if (await within(exited, graceMs)) return;
+      signalProcess(processes.inner, "SIGKILL");
+      signalProcess(processes.outer, "SIGKILL");
+      await within(exited, killDeadlineMs);
+    },
+  };
+}
+
+/** True when the promise resolved in time. */
+async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = pause(ms, false, { signal: timer.signal }).catch(() => false);
+  const inTime = await Promise.race([promise.then(() => true), late]);
+  timer.abort();
+  return inTime;
+}
+
+function signalCode(signal: NodeJS.Signals | null): number | null {
+  const numbers: Partial<Record<NodeJS.Signals, number>> = {
+    SIGHUP: 1,
+    SIGINT: 2,
+    SIGABRT: 6,
+    SIGKILL: 9,
+    SIGSEGV: 11,
+    SIGTERM: 15,
+  };
+  return signal === null ? null : 128 + (numbers[signal] ?? 0);
+}
+
+function commandOf(pod: PodSpec, image: UnpackedImage): readonly string[] {
+  const command = [...(pod.command ?? (pod.args === null ? image.command : [])), ...(pod.args ?? [])];
+  if (command.length === 0) throw new Error("neither the pod nor its image says what to run");
+  return command;
+}
+
+function environment({ pod, image, port }: StartRequest): Record<string, string> {
+  const place = { HOSTNAME: pod.name, PORT: String(port), HOST: "127.0.0.1" };
+  return { PATH: defaultPath, HOME: "/tmp", ...image.env, ...pod.env, ...place };
+}
+
+/** The image's top level, each entry bound read-only; what a pod has of its own is left out. */
+async function rootEntries(root: string): Promise<RootEntry[]> {
+  const names = (await readdir(root)).filter((name) => !ownFolders.has(name));
+  return await Promise.all(
+    names.map(async (name): Promise<RootEntry> => {
+      const from = join(root, name);
+      const isLink = (await lstat(from)).isSymbolicLink();
+      return isLink
+        ? { kind: "link", target: await readlink(from), to: `/${name}` }
+        : { kind: "ro", from, to: `/${name}` };
+    }),
+  );
+}
+
+/** Where no group holds the memory, each process is held apart, and loosely: reserved stacks count as data. */
+function rlimits({ pod, limitedByGroup }: StartRequest): string[] {
+  const data = limitedByGroup || pod.memoryBytes === null ? [] : [`--data=${pod.memoryBytes + rlimitHeadroomBytes}`];
+  return ["--core=0", "--nofile=65536", "--nproc=1024", `--fsize=${logLimitBytes}`, ...data];
+}
+
+/** False inside of containers that own the usual 65,536 ids only. */
+async function manyUids(): Promise<boolean> {
+  const map = await readFile("/proc/self/uid_map", "utf8").catch(() => "");
+  return map.split("\n").some((line) => Number(line.trim().split(/\s+/)[2]) > firstUid + 65_536);
+}

@@ -1,0 +1,175 @@
+import { z } from "zod";
+
+const probe = z.looseObject({
+  httpGet: z
+    .looseObject({
+      path: z.string().default("/"),
+      httpHeaders: z.array(z.looseObject({ name: z.string(), value: z.string() })).nullish(),
+    })
+    .optional(),
+  tcpSocket: z.looseObject({}).optional(),
+  initialDelaySeconds: z.number().nonnegative().nullish(),
+  periodSeconds: z.number().positive().nullish(),
+  timeoutSeconds: z.number().positive().nullish(),
+  failureThreshold: z.number().int().positive().nullish(),
+  successThreshold: z.number().int().positive().nullish(),
+});
+
+const Container = z.looseObject({
+  name: z.string(),
+  image: z.string(),
+  command: z.array(z.string()).nullish(),
+  args: z.array(z.string()).nullish(),
+  workingDir: z.string().nullish(),
+  env: z
+    .array(z.looseObject({ name: z.string(), value: z.string().nullish(), valueFrom: z.unknown().optional() }))
+    .nullish(),
+  volumeMounts: z.array(z.unknown()).nullish(),
+  resources: z.looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).nullish() }).nullish(),
+  readinessProbe: probe.nullish(),
+  livenessProbe: probe.nullish(),
+});
+
+const Pod = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.string(),
+    uid: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
+    deletionTimestamp: z.string().nullish(),
+    deletionGracePeriodSeconds: z.number().nullish(),
+  }),
+  spec: z.looseObject({
+    nodeName: z.string().nullish(),
+    restartPolicy: z.enum(["Always", "OnFailure", "Never"]).default("Always"),
+    terminationGracePeriodSeconds: z.number().nonnegative().nullish(),
+    containers: z.array(Container).min(1),
+  }),
+});
+
+export type Probe = {
+  readonly check:
+    | { readonly kind: "http"; readonly path: string; readonly headers: Record<string, string> }
+    | { readonly kind: "tcp" };
+  readonly initialDelayMs: number;
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+  readonly failureThreshold: number;
+  readonly successThreshold: number;
+};
+
+/** The part of a pod object that the agent acts on. */
+export type PodSpec = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly container: string;
+  readonly image: string;
+  /** Null = the image's own. */
+  readonly command: readonly string[] | null;
+  readonly args: readonly string[] | null;
+  readonly workingDir: string | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryBytes: number | null;
+  readonly restartPolicy: "Always" | "OnFailure" | "Never";
+  readonly graceMs: number;
+  readonly deleting: boolean;
+  readonly readiness: Probe | null;
+  readonly liveness: Probe | null;
+  /** Why this pod cannot run here; null when it can. */
+  readonly unsupported: string | null;
+};
+
+/** Reads a pod object. Throws for an object that is no pod; says in `unsupported` what a local region cannot do. */
+export function readPod(object: unknown): PodSpec & { readonly nodeName: string | null } {
+  const { metadata, spec } = Pod.parse(object);
+  const [container] = spec.containers as [z.infer<typeof Container>];
+  const readiness = readProbe(container.readinessProbe);
+  const liveness = readProbe(container.livenessProbe);
+  const graceSeconds = metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
+  return {
+    nodeName: spec.nodeName ?? null,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: metadata.uid,
+    container: container.name,
+    image: container.image,
+    command: container.command ?? null,
+    args: container.args ?? null,
+    workingDir: container.workingDir ?? null,
+    env: Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value ?? ""])),
+    memoryBytes: readQuantity(container.resources?.limits?.memory),
+    restartPolicy: spec.restartPolicy,
+    graceMs: graceSeconds * 1_000,
+    deleting: typeof metadata.deletionTimestamp === "string",
+    readiness: readiness ?? null,
+    liveness: liveness ?? null,
+    unsupported: unsupportedPart(spec.containers, readiness, liveness),
+  };
+}
+
+function unsupportedPart(
+  containers: readonly z.infer<typeof Container>[],
+  readiness: Probe | null | undefined,
+  liveness: Probe | null | undefined,
+): string | null {
+  const [container] = containers;
+  if (containers.length > 1) return "a local region runs one container per pod";
+  if ((container?.volumeMounts ?? []).length > 0) return "a local region has no volumes";
+  if (readiness === undefined || liveness === undefined) return "a local region probes by httpGet or tcpSocket only";
+  const dynamic = container?.env?.find((entry) => entry.valueFrom !== undefined && entry.valueFrom !== null);
+  if (dynamic !== undefined) return `a local region knows no valueFrom (${dynamic.name})`;
+  const forbidden = container?.env?.find(({ name }) => !isSafeVariable(name));
+  return forbidden === undefined ? null : `the variable ${forbidden.name.slice(0, 80)} cannot be set in a local region`;
+}
+
+/**
+ * Variables that the tools which build a pod's namespaces would act on, as root and outside of it: the loader's, glibc's
+ * and the shell's. Anything else of the shape of a name goes through.
+ */
+export function isSafeVariable(name: string): boolean {
+  const toolsListen = /^(LD_.*|GLIBC_.*|MALLOC_.*|GCONV_PATH|LOCPATH|NLSPATH|SHELLOPTS|BASHOPTS|BASH_.*|PS4|IFS)$/;
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !toolsListen.test(name);
+}
+
+/** Null where there is no probe, undefined where there is one of a kind that is not known here. */
+function readProbe(raw: z.infer<typeof probe> | null | undefined): Probe | null | undefined {
+  if (raw === null || raw === undefined) return null;
+  const check = readCheck(raw);
+  if (check === undefined) return undefined;
+  return {
+    check,
+    initialDelayMs: (raw.initialDelaySeconds ?? 0) * 1_000,
+    periodMs: (raw.periodSeconds ?? 10) * 1_000,
+    timeoutMs: (raw.timeoutSeconds ?? 1) * 1_000,
+    failureThreshold: raw.failureThreshold ?? 3,
+    successThreshold: raw.successThreshold ?? 1,
+  };
+}
+
+function readCheck(raw: z.infer<typeof probe>): Probe["check"] | undefined {
+  if (raw.httpGet !== undefined) {
+    const headers = Object.fromEntries((raw.httpGet.httpHeaders ?? []).map(({ name, value }) => [name, value]));
+    return { kind: "http", path: raw.httpGet.path, headers };
+  }
+  return raw.tcpSocket === undefined ? undefined : { kind: "tcp" };
+}
+
+const factors: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 0.001,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 1_024,
+  Mi: 1_024 ** 2,
+  Gi: 1_024 ** 3,
+  Ti: 1_024 ** 4,
+};
+
+/** A Kubernetes quantity (`128Mi`, `1e9`, `500M`) as a number; null for none or one that cannot be read. */
+export function readQuantity(quantity: string | number | undefined): number | null {
+  if (quantity === undefined) return null;
+  const match = /^(\d+(?:\.\d+)?(?:e\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/.exec(String(quantity));
+  return match === null ? null : Number(match[1]) * (factors[match[2] ?? ""] ?? 1);
+}

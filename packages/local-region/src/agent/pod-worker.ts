@@ -1,0 +1,274 @@
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Instant } from "@slipway/kernel";
+import { KubeError } from "../kube/client.ts";
+import { healthyAfterMs, pullDelayMs, restartDelayMs } from "./back-off.ts";
+import { adoptContainer, type Exit, type RunningContainer, startContainer } from "./container.ts";
+import { type AgentContext, type Ending, firstRuntime, firstState, type LivePod, note, save } from "./live-pod.ts";
+import { type MemoryGroup, makeMemoryGroup } from "./memory-group.ts";
+import type { PodSpec } from "./pod-spec.ts";
+import type { Terminated } from "./pod-status.ts";
+import { freePort } from "./ports.ts";
+import { runProbe } from "./probe.ts";
+import { createReporter, podPath } from "./reporter.ts";
+import { type PodState, removePodFolder } from "./state-files.ts";
+
+export type PodWorker = {
+  /** The pod object changed. Only its deletion matters: the rest of a pod is fixed when it is made. */
+  update(pod: PodSpec): void;
+  end(ending: Ending): void;
+  /** Never rejects. */
+  readonly done: Promise<void>;
+};
+
+/** Between leaving the routes and SIGTERM: requests already on their way must still meet a listener. */
+const drainMs = 750;
+
+type Held = { readonly running: RunningContainer; readonly group: MemoryGroup | undefined };
+
+/** Has one pod until it is deleted or the agent ends. `saved` = what an earlier agent wrote down. */
+export function workOn(context: AgentContext, pod: PodSpec, saved: PodState | undefined): PodWorker {
+  const ending = new AbortController();
+  const state = saved ?? firstState(pod);
+  const live: LivePod = {
+    context,
+    reporter: createReporter(context.client, pod, context.log),
+    ending: ending.signal,
+    pod,
+    state,
+    runtime: firstRuntime(state, context.clock.now()),
+    status: null,
+  };
+  if (state.port !== null) context.ports.add(state.port);
+  if (pod.deleting) ending.abort("delete" satisfies Ending);
+  const done = liveAndEnd(live).catch((error: unknown) => {
+    context.log.error({ pod: pod.name, error: messageOf(error) }, "pod worker failed");
+  });
+  return {
+    update(next) {
+      if (!next.deleting) return;
+      live.pod = next;
+      ending.abort("delete" satisfies Ending);
+    },
+    end: (why) => ending.abort(why),
+    done,
+  };
+}
+
+async function liveAndEnd(live: LivePod): Promise<void> {
+  let held = await adopt(live);
+  while (!live.ending.aborted) {
+    held ??= await nextContainer(live);
+    if (held === undefined) continue;
+    const exit = await serve(live, held.running);
+    if (exit === undefined) break;
+    await recordExit(live, exit, held.group?.ranOutOfMemory() ?? false);
+    held = undefined;
+  }
+  await finish(live, held);
+}
+
+async function adopt(live: LivePod): Promise<Held | undefined> {
+  const { context, state } = live;
+  if (state.process === null) return undefined;
+  const running = await adoptContainer(context.dir, state.uid, state.process);
+  if (running === undefined) {
+    await recordExit(live, { code: null, lost: true }, false);
+    return undefined;
+  }
+  context.log.info({ pod: state.name, pid: running.processes.inner.pid }, "pod adopted");
+  await save(live, { process: running.processes });
+  note(live, { container: { kind: "running", startedAt: startedAt(live) } });
+  return { running, group: undefined };
+}
+
+/** Waits as long as it must and starts the container. Undefined when it did not start, or never will. */
+async function nextContainer(live: LivePod): Promise<Held | undefined> {
+  const { pod, ending } = live;
+  const { container } = live.runtime;
+  const ended = container.kind === "terminated" ? container.end : undefined;
+  const finished = pod.restartPolicy === "Never" || (pod.restartPolicy === "OnFailure" && ended?.exitCode === 0);
+  if (pod.unsupported !== null || (ended !== undefined && finished)) {
+    if (pod.unsupported !== null) waiting(live, "CreateContainerConfigError", pod.unsupported);
+    await aborted(ending);
+    return undefined;
+  }
+  const delayMs = restartDelayMs(live.state.failures);
+  if (delayMs > 0) {
+    waiting(live, "CrashLoopBackOff", `back-off ${delayMs / 1_000}s restarting failed container=${pod.container}`);
+    await pauseOrEnd(delayMs, ending);
+  }
+  const image = await pull(live);
+  if (image === undefined || ending.aborted) return undefined;
+  try {
+    return await start(live, image);
+  } catch (error) {
+    await recordExit(live, { code: null, lost: false }, false, messageOf(error));
+    return undefined;
+  }
+}
+
+type Image = Awaited<ReturnType<AgentContext["images"]["get"]>>;
+
+async function pull(live: LivePod): Promise<Image | undefined> {
+  const { context, pod, ending } = live;
+  for (let failures = 1; !ending.aborted; failures += 1) {
+    try {
+      return await context.images.get(pod.image, ending);
+    } catch (error) {
+      if (ending.aborted) return undefined;
+      const reason = failures === 1 ? "ErrImagePull" : "ImagePullBackOff";
+      waiting(live, reason, messageOf(error));
+      context.log.warn({ pod: pod.name, image: pod.image, error: messageOf(error), failures }, "image was not pulled");
+      await pauseOrEnd(pullDelayMs(failures), ending);
+    }
+  }
+  return undefined;
+}
+
+async function start(live: LivePod, image: Image): Promise<Held> {
+  const { context, pod, state } = live;
+  if (state.port !== null) context.ports.delete(state.port);
+  const port = await freePort(context.random, context.ports);
+  context.ports.add(port);
+  const { memory } = context;
+  const group =
+    memory === undefined || pod.memoryBytes === null ? undefined : makeMemoryGroup(memory, pod.uid, pod.memoryBytes);
+  const again = state.startedAt !== null;
+  await save(live, {
+    port,
+    limits: group === undefined ? "rlimit" : "cgroup",
+    imageId: pod.image,
+    startedAt: context.clock.now(),
+    restartCount: state.restartCount + (again && state.failures > 0 ? 1 : 0),
+    process: "starting",
+  });
+  const running = await startContainer({
+    dir: context.dir,
+    pod,
+    image,
+    port,
+    groups: group === undefined ? [] : [group.procsFile],
+    limitedByGroup: group !== undefined,
+  });
+  await save(live, { process: running.processes });
+  context.log.info({ pod: pod.name, pid: running.processes.inner.pid, port }, "pod started");
+  note(live, {
+    container: { kind: "running", startedAt: startedAt(live) },
+    ready: false,
+    notReady: "",
+    restartCount: live.state.restartCount,
+    imageId: live.state.imageId,
+  });
+  return { running, group };
+}
+
+/** Probes until the container ends (its exit) or the worker must (undefined). */
+async function serve(live: LivePod, running: RunningContainer): Promise<Exit | undefined> {
+  const { pod, ending, context } = live;
+  const probes = new AbortController();
+  const signal = AbortSignal.any([probes.signal, ending]);
+  const port = live.state.port ?? 0;
+  const probing: Promise<void>[] = [];
+  if (pod.readiness === null) note(live, { ready: true });
+  else {
+    const onChange = (ready: boolean, notReady: string): void => note(live, { ready, notReady });
+    probing.push(runProbe({ probe: pod.readiness, port, eager: true, signal, onChange }));
+  }
+  if (pod.liveness !== null) {
+    const onChange = (alive: boolean, message: string): void => {
+      if (alive) return;
+      context.log.warn({ pod: pod.name, message }, "liveness probe failed");
+      void running.terminate(pod.graceMs);
+    };
+    probing.push(runProbe({ probe: pod.liveness, port, eager: false, signal, onChange }));
+  }
+  const exit = await Promise.race([running.exited, aborted(signal)]);
+  probes.abort();
+  await Promise.all(probing);
+  return exit;
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
+  if (!signal.aborted) await once(signal, "abort");
+  return undefined;
+}
+
+async function recordExit(live: LivePod, exit: Exit, outOfMemory: boolean, startError?: string): Promise<void> {
+  const { context } = live;
+  const end: Terminated = {
+    exitCode: exit.code ?? 255,
+    reason: reasonOf(exit, outOfMemory, startError),
+    message: startError ?? (exit.lost ? "ended while no agent was watching: the exit status is not known" : ""),
+    startedAt: startedAt(live),
+    finishedAt: context.clock.now(),
+  };
+  const ranMs = Date.parse(end.finishedAt) - Date.parse(end.startedAt);
+  const failures = ranMs >= healthyAfterMs ? 1 : live.state.failures + 1;
+  context.log.warn({ pod: live.state.name, exitCode: end.exitCode, reason: end.reason, failures }, "container ended");
+  note(live, { container: { kind: "terminated", end }, last: end, ready: false, notReady: "the container ended" });
+  await save(live, { process: null, failures });
+}
+
+function reasonOf(exit: Exit, outOfMemory: boolean, startError: string | undefined): string {
+  if (startError !== undefined) return "StartError";
+  if (outOfMemory) return "OOMKilled";
+  return exit.code === 0 ? "Completed" : "Error";
+}
+
+async function finish(live: LivePod, held: Held | undefined): Promise<void> {
+  const { context, pod, state } = live;
+  const why = live.ending.reason as Ending;
+  if (why === "leave") {
+    live.reporter.stop();
+    return;
+  }
+  if (held !== undefined) {
+    note(live, { ready: false, notReady: "the pod is being stopped" });
+    await Promise.race([held.running.exited, pause(Math.min(drainMs, pod.graceMs / 4))]);
+    await held.running.terminate(pod.graceMs);
+    held.group?.remove();
+  }
+  if (state.port !== null) context.ports.delete(state.port);
+  if (why === "shutdown") {
+    await save(live, { process: null, failures: 0 });
+    await live.reporter.flush(1_000);
+    live.reporter.stop();
+    return;
+  }
+  live.reporter.stop();
+  await removePodFolder(context.dir, pod.uid);
+  if (why === "delete") await removeObject(live);
+  context.log.info({ pod: pod.name }, "pod ended");
+}
+
+/** Tells the API that nothing of the pod is left. A pod that is gone already, or made anew, is none of ours. */
+async function removeObject({ context, pod }: LivePod): Promise<void> {
+  const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0, preconditions: { uid: pod.uid } };
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    try {
+      await context.client.call("DELETE", podPath(pod), { body });
+      return;
+    } catch (error) {
+      if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return;
+      await pause(250);
+    }
+  }
+  context.log.warn({ pod: pod.name }, "the API did not take the end of a pod");
+}
+
+function waiting(live: LivePod, reason: string, message: string): void {
+  note(live, { container: { kind: "waiting", reason, message }, ready: false, notReady: reason });
+}
+
+function startedAt(live: LivePod): Instant {
+  return (live.state.startedAt as Instant | null) ?? live.context.clock.now();
+}
+
+async function pauseOrEnd(ms: number, ending: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal: ending }).catch(() => undefined);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

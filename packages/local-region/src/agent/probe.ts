@@ -1,0 +1,75 @@
+import { request } from "node:http";
+import { connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Probe } from "./pod-spec.ts";
+
+export type ProbeRun = {
+  readonly probe: Probe;
+  readonly port: number;
+  /** Ask often while the container is not ready: a deployment waits for the first answer. */
+  readonly eager: boolean;
+  readonly signal: AbortSignal;
+  /** Called when the answer changes for good: after `successThreshold` or `failureThreshold` in a row. */
+  onChange(passing: boolean, message: string): void;
+};
+
+const eagerPeriodMs = 200;
+
+/** Probes one container until the signal fires. */
+export async function runProbe({ probe, port, eager, signal, onChange }: ProbeRun): Promise<void> {
+  let passing: boolean | undefined;
+  let inRow = { ok: true, count: 0 };
+  await pause(probe.initialDelayMs, undefined, { signal, ref: false }).catch(() => undefined);
+  while (!signal.aborted) {
+    const failure = await probeOnce(probe, port, signal);
+    if (signal.aborted) return;
+    const ok = failure === undefined;
+    inRow = { ok, count: inRow.ok === ok ? inRow.count + 1 : 1 };
+    const needed = ok ? probe.successThreshold : probe.failureThreshold;
+    if (inRow.count >= needed && passing !== ok) {
+      passing = ok;
+      onChange(ok, failure ?? "");
+    }
+    const periodMs = eager && passing !== true ? Math.min(eagerPeriodMs, probe.periodMs) : probe.periodMs;
+    await pause(periodMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** Undefined when the container answers as it should, else what was wrong. */
+function probeOnce(probe: Probe, port: number, signal: AbortSignal): Promise<string | undefined> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(probe.timeoutMs)]);
+  return probe.check.kind === "tcp" ? probeTcp(port, deadline) : probeHttp(probe.check, port, deadline);
+}
+
+function probeHttp(
+  { path, headers }: { path: string; headers: Record<string, string> },
+  port: number,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const target = { host: "127.0.0.1", port, path: path.startsWith("/") ? path : `/${path}`, agent: false, signal };
+    const failed = (error: Error) => resolve(`Get http://127.0.0.1:${port}${target.path}: ${error.message}`);
+    try {
+      const asking = request({ ...target, headers: { "user-agent": "kube-probe/slipway", ...headers } }, (answer) => {
+        answer.on("error", () => undefined).resume();
+        const status = answer.statusCode ?? 0;
+        resolve(status >= 200 && status < 400 ? undefined : `HTTP probe failed with statuscode: ${status}`);
+      });
+      asking.on("error", failed).end();
+    } catch (error) {
+      failed(error as Error);
+    }
+  });
+}
+
+function probeTcp(port: number, signal: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    const end = (failure: string | undefined) => {
+      socket.destroy();
+      resolve(failure);
+    };
+    signal.addEventListener("abort", () => end("no connection in time"), { once: true });
+    socket.once("connect", () => end(undefined)).once("error", (error) => end(error.message));
+  });
+}
