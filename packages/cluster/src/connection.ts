@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { RequestContext } from "@kubernetes/client-node";
 import { z } from "zod";
-import { ApiStatus, isStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
+import { ApiStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
 
 /**
  * Requests to one cluster's API over @kubernetes/client-node: its kubeconfig, authentication and HTTP library, with what
@@ -48,23 +48,71 @@ const headersLifetimeMs = 30_000;
 
 export async function connect(options: ConnectOptions): Promise<Connection> {
   // 70 MB and half a second: only a process that talks to a region pays for it.
-  const client = await import("@kubernetes/client-node");
-  const { httpApi } = client.createConfiguration();
-  const { region } = options;
-  const closing = new AbortController();
-  let session: Session | undefined;
+  return new ClusterConnection(await import("@kubernetes/client-node"), options);
+}
 
-  async function current(): Promise<Session> {
-    if (session === undefined || performance.now() - session.since > headersLifetimeMs) {
-      session = await openSession(client, options, session);
-    }
-    return session;
+class ClusterConnection implements Connection {
+  readonly region: string;
+  readonly #client: Client;
+  readonly #options: ConnectOptions;
+  readonly #http: ReturnType<Client["createConfiguration"]>["httpApi"];
+  readonly #closing = new AbortController();
+  #session: Session | undefined;
+
+  constructor(client: Client, options: ConnectOptions) {
+    this.region = options.region;
+    this.#client = client;
+    this.#options = options;
+    this.#http = client.createConfiguration().httpApi;
   }
 
-  async function send(method: Method, path: string, request: RequestOptions, signal: AbortSignal) {
-    const { server, dispatcher, headers } = await current();
+  async request(method: Method, path: string, request: RequestOptions = {}): Promise<unknown> {
+    const timeoutMs = request.timeoutMs ?? this.#options.timeoutMs;
+    const answer = await this.#exchange(method, path, request, timeoutMs);
+    if (answer.code < 300) return parseJson(answer.text);
+    if (answer.code === 401) this.#expire();
+    throw statusOf(answer.code, answer.headers, answer.text);
+  }
+
+  async lines(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) {
+    const opening = new AbortController();
+    const timer = setTimeout(
+      () => opening.abort(new DOMException("no answer", "TimeoutError")),
+      this.#options.timeoutMs,
+    );
+    try {
+      const response = await this.#send("GET", path, { query }, AbortSignal.any([signal, opening.signal]));
+      if (response.httpStatusCode < 300) return linesOf(response.body.stream());
+      throw statusOf(response.httpStatusCode, response.headers, await response.body.text());
+    } catch (error) {
+      if (error instanceof ApiStatus || error instanceof RegionRejected) throw error;
+      this.#expire();
+      throw unavailable(this.region, `watch of ${path}`, this.#options.timeoutMs, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#session?.dispatcher?.destroy();
+  }
+
+  async #exchange(method: Method, path: string, request: RequestOptions, timeoutMs: number) {
+    try {
+      const response = await this.#send(method, path, request, AbortSignal.timeout(timeoutMs));
+      return { code: response.httpStatusCode, headers: response.headers, text: await response.body.text() };
+    } catch (error) {
+      if (error instanceof RegionRejected || error instanceof RegionUnavailable) throw error;
+      this.#expire();
+      throw unavailable(this.region, `${method} ${path}`, timeoutMs, error);
+    }
+  }
+
+  async #send(method: Method, path: string, request: RequestOptions, signal: AbortSignal) {
+    const { server, dispatcher, headers } = await this.#current();
     const query = new URLSearchParams(request.query).toString();
-    const context = new client.RequestContext(`${server}${path}${query === "" ? "" : `?${query}`}`, method);
+    const context = new this.#client.RequestContext(`${server}${path}${query === "" ? "" : `?${query}`}`, method);
     for (const [name, value] of Object.entries(headers)) context.setHeaderParam(name, value);
     context.setHeaderParam("Accept", "application/json");
     if (request.body !== undefined) {
@@ -72,51 +120,21 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       context.setBody(JSON.stringify(request.body));
     }
     if (dispatcher !== undefined) context.setDispatcher(dispatcher);
-    context.setSignal(AbortSignal.any([signal, closing.signal]));
-    return httpApi.send(context).toPromise();
+    context.setSignal(AbortSignal.any([signal, this.#closing.signal]));
+    return this.#http.send(context).toPromise();
   }
 
-  async function request(method: Method, path: string, asked: RequestOptions = {}): Promise<unknown> {
-    const timeoutMs = asked.timeoutMs ?? options.timeoutMs;
-    try {
-      const response = await send(method, path, asked, AbortSignal.timeout(timeoutMs));
-      const text = await response.body.text();
-      if (response.httpStatusCode < 300) return JSON.parse(text);
-      throw statusOf(response.httpStatusCode, response.headers, text);
-    } catch (error) {
-      if (error instanceof RegionRejected) throw error;
-      if (error instanceof ApiStatus) {
-        if (error.status === 401) session = undefined;
-        throw error;
-      }
-      // A region that came back may have moved: its kubeconfig is read again.
-      if (session !== undefined) session = { ...session, since: Number.NEGATIVE_INFINITY };
-      throw unavailable(region, `${method} ${path}`, timeoutMs, error);
+  async #current(): Promise<Session> {
+    if (this.#session === undefined || performance.now() - this.#session.since > headersLifetimeMs) {
+      this.#session = await openSession(this.#client, this.#options, this.#session);
     }
+    return this.#session;
   }
 
-  return {
-    region,
-    request,
-    async lines(path, query, signal) {
-      const opening = AbortSignal.timeout(options.timeoutMs);
-      const stopped = new AbortController();
-      const stop = () => stopped.abort();
-      for (const each of [signal, opening]) each.addEventListener("abort", stop, { once: true });
-      if (signal.aborted) stop();
-      const response = await send("GET", path, { query }, stopped.signal).finally(() =>
-        opening.removeEventListener("abort", stop),
-      );
-      if (response.httpStatusCode >= 300) {
-        throw statusOf(response.httpStatusCode, response.headers, await response.body.text());
-      }
-      return linesOf(response.body.stream());
-    },
-    async close() {
-      closing.abort();
-      await session?.dispatcher?.destroy();
-    },
-  };
+  /** A region that came back may have moved, a token may have been renewed: the kubeconfig is read again. */
+  #expire(): void {
+    if (this.#session !== undefined) this.#session = { ...this.#session, since: Number.NEGATIVE_INFINITY };
+  }
 }
 
 /** Reads the kubeconfig again; the agent with its open connections stays unless the file has changed. */
@@ -135,7 +153,7 @@ async function openSession(client: Client, options: ConnectOptions, last: Sessio
   const probe = new client.RequestContext(server, "GET");
   await config.applySecurityAuthentication(probe);
   const same = last?.text === text;
-  if (!same) void last?.dispatcher?.close();
+  if (!same) last?.dispatcher?.close().catch(() => undefined);
   return {
     text,
     server,
@@ -179,58 +197,4 @@ async function* linesOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator
     yield* parts.filter((line) => line !== "");
   }
   if (rest !== "") yield rest;
-}
-
-/** What a write came to. `uncertain`: it may have taken hold, only a read can tell. */
-export type WriteOutcome =
-  | { readonly kind: "written"; readonly object: unknown }
-  | { readonly kind: "conflict"; readonly cause: ApiStatus }
-  | { readonly kind: "uncertain"; readonly cause: Error };
-
-/** A write whose failure is an answer. Throws RegionRejected only for what no second attempt mends. */
-export async function write(
-  connection: Connection,
-  method: Method,
-  path: string,
-  options: RequestOptions,
-): Promise<WriteOutcome> {
-  try {
-    return { kind: "written", object: await connection.request(method, path, options) };
-  } catch (error) {
-    if (error instanceof RegionUnavailable) return { kind: "uncertain", cause: error };
-    if (isStatus(error, 404, 409, 422)) return { kind: "conflict", cause: error };
-    if (error instanceof ApiStatus && (error.status === 401 || error.status === 429 || error.status >= 500)) {
-      return { kind: "uncertain", cause: error };
-    }
-    throw rejected(connection.region, error);
-  }
-}
-
-/** An object, or null where there is none. Asks again, a few times, where the region says "not now". */
-export async function read(connection: Connection, path: string, options: RequestOptions = {}): Promise<unknown> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await connection.request("GET", path, options);
-    } catch (error) {
-      if (isStatus(error, 404)) return null;
-      const again = error instanceof ApiStatus && [401, 429, 500, 503].includes(error.status);
-      if (!again) throw rejected(connection.region, error);
-      if (attempt === 3) throw new RegionUnavailable(connection.region, error.message, { cause: error });
-      await pause(Math.min(error.retryAfterMs ?? 20 * attempt, 250));
-    }
-  }
-}
-
-function rejected(region: string, error: unknown): Error {
-  if (error instanceof ApiStatus) {
-    return new RegionRejected(region, `${error.message} (${error.status} ${error.reason})`, {
-      status: error.status,
-      cause: error,
-    });
-  }
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

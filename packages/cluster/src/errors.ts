@@ -41,9 +41,3 @@ export class ApiStatus extends Error {
 export function isStatus(error: unknown, ...statuses: readonly number[]): error is ApiStatus {
   return error instanceof ApiStatus && statuses.includes(error.status);
 }
-
-/** Answers that say "not now" rather than "no". */
-export function isTransient(error: unknown): boolean {
-  if (error instanceof RegionUnavailable) return true;
-  return error instanceof ApiStatus && (error.status === 429 || error.status >= 500);
-}

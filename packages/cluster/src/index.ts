@@ -1,3 +1,6 @@
+export { RegionRejected, RegionUnavailable } from "./errors.ts";
+export { formatFence, parseFence } from "./fence.ts";
+export { openRegions, type RegionAccess, type Regions } from "./open-regions.ts";
 export type {
   Fence,
   FencedWrite,
@@ -17,3 +20,5 @@ export type {
   WorkloadStatus,
   WorkloadSummary,
 } from "./port.ts";
+export { unprovenLimitPercent } from "./raising.ts";
+export { openRegion } from "./region.ts";

@@ -112,8 +112,18 @@ export type WorkloadStatus = {
 
 export type WorkloadSummary = WorkloadStatus & { readonly version: VersionName; readonly epoch: number };
 
-/** What a write that carries an epoch answers: `stale` = the object belongs to a newer grant and was left alone. */
-export type FencedWrite = { readonly kind: "done" } | { readonly kind: "stale"; readonly epoch: number };
+/**
+ * What a write that carries an epoch answers. `stale`: the target belongs to a newer grant. `refused`: somebody paused
+ * the service, the version still has (or does not have all) requests, or there is nothing to write to.
+ */
+export type FencedWrite =
+  | { readonly kind: "done" }
+  | { readonly kind: "stale"; readonly epoch: number }
+  | {
+      readonly kind: "refused";
+      readonly why: "paused" | "in_use" | "not_live" | "absent";
+      readonly detail: string;
+    };
 
 export type Subscription = { stop(): Promise<void> };
 
@@ -143,9 +153,9 @@ export type RegionCluster = {
     replicas: number,
     grant: { readonly epoch: Epoch },
   ): Promise<FencedWrite>;
-  /** Makes the base Service select this version. */
+  /** Makes the base Service select this version, which must have all traffic already (else refused, `not_live`). */
   follow(target: Target, request: { readonly epoch: Epoch; readonly version: VersionName }): Promise<FencedWrite>;
-  /** Removes a version's routes and then its workload. */
+  /** Removes a version's routes and then its workload. Refused (`in_use`) while any route gives it requests. */
   retire(target: Target, version: VersionName, grant: { readonly epoch: Epoch }): Promise<FencedWrite>;
   listWorkloads(target: Target): Promise<readonly WorkloadSummary[]>;
   /** Calls back with each state of the target's traffic, first with the present one. */
@@ -159,6 +169,8 @@ export type OpenRegionOptions = {
   readonly kubeconfig: string;
   readonly context: string;
   readonly log: Logger;
-  /** Time that one request may take. */
+  /** Time that one request may take; default 10 s. A lowering waits at most 2 s for one answer before it asks again. */
   readonly requestTimeoutMs?: number;
+  /** Time that a lowering keeps trying before it throws; default 10 s. */
+  readonly lowerDeadlineMs?: number;
 };

@@ -11,7 +11,12 @@ export const versionLabel = "slipway.dev/version";
 export const serviceLabel = "slipway.dev/service";
 const managed = { "app.kubernetes.io/managed-by": "slipway" };
 
-type KubeObject = { readonly apiVersion: string; readonly kind: string } & Record<string, unknown>;
+type KubeObject = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string } & Record<string, unknown>;
+  readonly spec?: object;
+};
 type Grant = { readonly epoch: Epoch; readonly deployment: string };
 
 /** The objects of one version, all named after it, in the order in which they are written. */
@@ -111,7 +116,7 @@ function container(manifest: WorkloadManifest): object {
   };
 }
 
-function metadata(manifest: WorkloadManifest, grant: Grant): object {
+function metadata(manifest: WorkloadManifest, grant: Grant): KubeObject["metadata"] {
   return {
     name: manifest.name,
     namespace: manifest.environment,

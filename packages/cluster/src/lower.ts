@@ -1,0 +1,83 @@
+import { patchObject } from "./calls.ts";
+import { RegionRejected, RegionUnavailable } from "./errors.ts";
+import { type PatchOperation, pointer, setAnnotations, testVersion } from "./json-patch.ts";
+import { decideLower, isExposed } from "./lowering.ts";
+import { type Effects, jitter, readBase, readVirtualService } from "./objects.ts";
+import * as paths from "./paths.ts";
+import type { LowerRequest, LowerResult, Target } from "./port.ts";
+import { createTraffic } from "./traffic.ts";
+import { VirtualService } from "./virtual-service.ts";
+import { baseSelector, epochOf, liveVersionOf } from "./workload.ts";
+
+/** Marks on the base Service that an epoch is shut: writing it makes a late `follow` of that epoch fall. */
+const shutAnnotation = "slipway.dev/shut";
+
+/**
+ * All traffic to the baseline and the gate shut, in one write, tried again at once until it stands or the deadline is
+ * over. A lowering whose answer was lost finds its own work at the next reading.
+ */
+export async function lower(effects: Effects, target: Target, request: LowerRequest): Promise<LowerResult> {
+  if (request.canary === request.baseline) throw new RangeError(`${request.canary} is canary and baseline at once`);
+  const deadline = effects.monotonicMs() + effects.lowerDeadlineMs;
+  const result = await persist(effects, deadline, () => attemptLower(effects, target, request));
+  if (result.kind === "stale") return result;
+  const settled = persist(effects, deadline, () => settleBase(effects, target, request));
+  // Without a baseline the base Service is where the traffic went: it is part of the lowering. Else the routes decide.
+  if (request.baseline === null) await settled;
+  else
+    await settled.catch((err: unknown) => effects.log.warn({ err, target }, "base Service not settled after lowering"));
+  return result;
+}
+
+/** Null: lost a race or an answer, go again. */
+async function attemptLower(effects: Effects, target: Target, request: LowerRequest): Promise<LowerResult | null> {
+  const { connection, lowerRequestMs } = effects;
+  const vs = await readVirtualService(effects, target, lowerRequestMs);
+  if (vs === null) {
+    // A gate that does not exist could still be opened by a late request of this very epoch.
+    await createTraffic(effects, target, request, "shut");
+    return null;
+  }
+  const decision = decideLower(vs, target.service, request);
+  if (decision.kind === "stale") return decision;
+  if (decision.kind === "already") return { kind: "shut", seq: decision.seq };
+  const outcome = await patchObject(connection, paths.virtualService(target), decision.patch, lowerRequestMs);
+  if (outcome.kind !== "written") return null;
+  const after = VirtualService.safeParse(outcome.object);
+  const exposed = after.success && isExposed(after.data, request.canary);
+  return exposed ? null : { kind: "shut", seq: decision.fence.seq };
+}
+
+/** Takes the base Service off the canary, if it had followed already, and makes follows that are under way fall. */
+async function settleBase(effects: Effects, target: Target, request: LowerRequest): Promise<"settled" | null> {
+  const base = await readBase(effects, target, effects.lowerRequestMs);
+  if (base === null || epochOf(base) > request.epoch) return "settled";
+  const follows = liveVersionOf(base) === request.canary;
+  if (!follows && base.metadata.annotations?.[shutAnnotation] === String(request.epoch)) return "settled";
+  const selector: PatchOperation[] = follows
+    ? [{ op: "replace", path: pointer("spec", "selector"), value: baseSelector(target.service, request.baseline) }]
+    : [];
+  const patch = [
+    testVersion(base.metadata.resourceVersion),
+    ...selector,
+    ...setAnnotations(base.metadata.annotations, { [shutAnnotation]: String(request.epoch) }),
+  ];
+  const path = paths.baseServicePath(target);
+  const outcome = await patchObject(effects.connection, path, patch, effects.lowerRequestMs);
+  return outcome.kind === "written" ? "settled" : null;
+}
+
+async function persist<T>(effects: Effects, deadline: number, attempt: () => Promise<T | null>): Promise<T> {
+  let cause: unknown;
+  for (let count = 1; count === 1 || effects.monotonicMs() < deadline; count += 1) {
+    try {
+      const result = await attempt();
+      if (result !== null) return result;
+    } catch (error) {
+      if (error instanceof RegionRejected) throw error;
+      cause = error;
+    }
+    await jitter(effects.random, count);
+  }
+  throw new RegionUnavailable(effects.connection.region, "could not be lowered before the deadline", { cause });
+}

@@ -1,0 +1,59 @@
+import type { RegionName } from "@slipway/kernel";
+import { type Connection, connect } from "./connection.ts";
+import { follow, retire } from "./live.ts";
+import { lower } from "./lower.ts";
+import type { Effects } from "./objects.ts";
+import type { Logger, OpenRegionOptions, RegionCluster } from "./port.ts";
+import { openFence, raise, readTraffic } from "./traffic.ts";
+import { TrafficWatch } from "./traffic-watch.ts";
+import { ensureWorkload, listWorkloads, readWorkload, scaleWorkload } from "./workloads.ts";
+
+/** Opens one region. Nothing is asked of it yet: a region that is away can be opened and answers later. */
+export async function openRegion(options: OpenRegionOptions): Promise<RegionCluster> {
+  const { name, kubeconfig, context, log, requestTimeoutMs = 10_000, lowerDeadlineMs = 10_000 } = options;
+  const connection = await connect({ region: name, kubeconfig, context, timeoutMs: requestTimeoutMs });
+  return regionOver(connection, { name, log, requestTimeoutMs, lowerDeadlineMs });
+}
+
+export type RegionOptions = {
+  readonly name: RegionName;
+  readonly log: Logger;
+  readonly requestTimeoutMs: number;
+  readonly lowerDeadlineMs: number;
+  readonly random?: () => number;
+  readonly monotonicMs?: () => number;
+};
+
+/** A region over any connection. */
+export function regionOver(connection: Connection, options: RegionOptions): RegionCluster {
+  const effects: Effects = {
+    connection,
+    log: options.log,
+    random: options.random ?? Math.random,
+    monotonicMs: options.monotonicMs ?? (() => performance.now()),
+    lowerDeadlineMs: options.lowerDeadlineMs,
+    lowerRequestMs: Math.min(options.requestTimeoutMs, 2_000),
+  };
+  const watches = new TrafficWatch(effects);
+  return {
+    name: options.name,
+    async ping() {
+      await connection.request("GET", "/version");
+    },
+    readTraffic: (target) => readTraffic(effects, target),
+    openFence: (target, request) => openFence(effects, target, request),
+    raise: (target, request) => raise(effects, target, request),
+    lower: (target, request) => lower(effects, target, request),
+    ensureWorkload: (target, manifest, grant) => ensureWorkload(effects, target, manifest, grant),
+    readWorkload: (target, version) => readWorkload(effects, target, version),
+    scaleWorkload: (target, version, replicas, grant) => scaleWorkload(effects, target, version, replicas, grant),
+    follow: (target, request) => follow(effects, target, request),
+    retire: (target, version, grant) => retire(effects, target, version, grant),
+    listWorkloads: (target) => listWorkloads(effects, target),
+    watchTraffic: (target, onChange) => watches.add(target, onChange),
+    async close() {
+      await watches.stop();
+      await connection.close();
+    },
+  };
+}

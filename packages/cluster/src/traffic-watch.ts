@@ -1,0 +1,105 @@
+import { type Effects, readBase } from "./objects.ts";
+import * as paths from "./paths.ts";
+import type { Subscription, Target, TrafficView } from "./port.ts";
+import { reflect } from "./reflector.ts";
+import { VirtualService, viewOf } from "./virtual-service.ts";
+import { liveVersionOf } from "./workload.ts";
+
+type Listener = { readonly target: Target; readonly onChange: (traffic: TrafficView) => void; chain: Promise<void> };
+
+/**
+ * Watches of traffic: one list+watch for the whole region, however many targets are looked at; it runs while there is a
+ * listener. The base Service is read when the VirtualService changes, not watched: where it points matters less.
+ */
+export class TrafficWatch {
+  readonly #effects: Effects;
+  readonly #listeners = new Set<Listener>();
+  #known = new Map<string, VirtualService>();
+  #listed = false;
+  #reflector: Subscription | undefined;
+
+  constructor(effects: Effects) {
+    this.#effects = effects;
+  }
+
+  add(target: Target, onChange: (traffic: TrafficView) => void): Subscription {
+    const listener: Listener = { target, onChange, chain: Promise.resolve() };
+    this.#listeners.add(listener);
+    if (this.#listed) this.#tell(listener);
+    this.#reflector ??= this.#start();
+    return {
+      stop: async () => {
+        this.#listeners.delete(listener);
+        await listener.chain;
+        if (this.#listeners.size === 0) await this.stop();
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    const reflector = this.#reflector;
+    this.#reflector = undefined;
+    this.#listed = false;
+    this.#listeners.clear();
+    await reflector?.stop();
+  }
+
+  #start(): Subscription {
+    const { connection, log, random } = this.#effects;
+    return reflect({
+      connection,
+      log,
+      random,
+      path: paths.allVirtualServices,
+      onReplace: (items) => this.#replace(items),
+      onChange: (type, object) => this.#change(type, object),
+    });
+  }
+
+  #replace(items: readonly unknown[]): void {
+    const before = this.#known;
+    this.#known = new Map();
+    for (const item of items) {
+      const vs = VirtualService.safeParse(item);
+      if (vs.success) this.#known.set(keyOf(vs.data), vs.data);
+    }
+    const first = !this.#listed;
+    this.#listed = true;
+    for (const listener of this.#listeners) {
+      const key = targetKey(listener.target);
+      const same = before.get(key)?.metadata.resourceVersion === this.#known.get(key)?.metadata.resourceVersion;
+      if (first || !same) this.#tell(listener);
+    }
+  }
+
+  #change(type: "upserted" | "deleted", object: unknown): void {
+    const vs = VirtualService.safeParse(object);
+    if (!vs.success) return;
+    const key = keyOf(vs.data);
+    if (type === "deleted") this.#known.delete(key);
+    else this.#known.set(key, vs.data);
+    for (const listener of this.#listeners) {
+      if (targetKey(listener.target) === key) this.#tell(listener);
+    }
+  }
+
+  /** One call at a time and in order; each with the state of that moment. */
+  #tell(listener: Listener): void {
+    const vs = this.#known.get(targetKey(listener.target)) ?? null;
+    listener.chain = listener.chain.then(async () => {
+      const base = await readBase(this.#effects, listener.target).catch(() => null);
+      if (this.#listeners.has(listener)) listener.onChange(viewOf(vs, liveVersionOf(base)));
+    });
+    listener.chain = listener.chain.catch((err: unknown) => {
+      this.#effects.log.warn({ err, target: listener.target }, "traffic listener failed");
+    });
+  }
+}
+
+function targetKey({ environment, service }: Target): string {
+  return `${environment}/${service}`;
+}
+
+function keyOf({ metadata }: VirtualService): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}

@@ -1,0 +1,117 @@
+import { patchObject } from "./calls.ts";
+import { RegionRejected } from "./errors.ts";
+import { nextFence } from "./fence.ts";
+import { create, type Effects, ensureNamespace, readBase, readVirtualService, untilWritten } from "./objects.ts";
+import { decideOpen, newVirtualService } from "./opening.ts";
+import * as paths from "./paths.ts";
+import type {
+  OpenFenceRequest,
+  OpenFenceResult,
+  RaiseRefusal,
+  RaiseRequest,
+  RaiseResult,
+  Target,
+  TrafficView,
+} from "./port.ts";
+import { checkRaise, decideRaise, tookHold } from "./raising.ts";
+import { type VirtualService, viewOf } from "./virtual-service.ts";
+import { baseService, isReady, liveVersionOf, PodList } from "./workload.ts";
+
+/** Effects on the traffic objects that may raise exposure, or open the way to it. Lowering has a file of its own. */
+export async function readTraffic(effects: Effects, target: Target): Promise<TrafficView> {
+  const [vs, base] = await Promise.all([readVirtualService(effects, target), readBase(effects, target)]);
+  return viewOf(vs, liveVersionOf(base));
+}
+
+export async function openFence(effects: Effects, target: Target, request: OpenFenceRequest): Promise<OpenFenceResult> {
+  return untilWritten(effects, paths.virtualService(target), () => attemptOpen(effects, target, request));
+}
+
+async function attemptOpen(
+  effects: Effects,
+  target: Target,
+  request: OpenFenceRequest,
+): Promise<OpenFenceResult | null> {
+  const { connection } = effects;
+  const vs = await readVirtualService(effects, target);
+  if (vs === null) {
+    await createTraffic(effects, target, request, "open");
+    return null;
+  }
+  const decision = decideOpen(vs, target.service, request);
+  if (decision.kind === "stale" || decision.kind === "paused") return decision;
+  if (decision.kind === "already") return { kind: "opened", seq: decision.seq };
+  if (decision.kind === "hidden") {
+    const object = `VirtualService ${target.environment}/${target.service}`;
+    throw new RegionRejected(
+      connection.region,
+      `route ${decision.route} of ${object} takes every request before Slipway's route`,
+    );
+  }
+  await ensureBase(effects, target, request);
+  const outcome = await patchObject(connection, paths.virtualService(target), decision.patch);
+  return outcome.kind === "written" ? { kind: "opened", seq: decision.fence.seq } : null;
+}
+
+/** Namespace, base Service and VirtualService of a service that is new in this region. What exists is left alone. */
+export async function createTraffic(
+  effects: Effects,
+  target: Target,
+  request: OpenFenceRequest,
+  gate: "open" | "shut",
+): Promise<void> {
+  await ensureNamespace(effects, target.environment);
+  await ensureBase(effects, target, request);
+  const fence = nextFence(null, { epoch: request.epoch, gate, holder: request.deployment });
+  await create(effects.connection, paths.virtualServices(target), newVirtualService(target, fence, request.baseline));
+}
+
+async function ensureBase(effects: Effects, target: Target, request: OpenFenceRequest): Promise<void> {
+  if ((await readBase(effects, target)) !== null) return;
+  await create(effects.connection, paths.services(target), baseService(target, request.baseline, request.epoch));
+}
+
+export async function raise(effects: Effects, target: Target, request: RaiseRequest): Promise<RaiseResult> {
+  checkRaise(target.service, request);
+  const vs = await readVirtualService(effects, target);
+  if (vs === null) return refused(effects, target, "shut", vs);
+  const decision = decideRaise(vs, target.service, request);
+  if (decision.kind === "refuse") return refused(effects, target, decision.why, vs);
+  if (decision.kind === "already") return { kind: "raised", seq: decision.seq };
+  const ready = await Promise.all(decision.rising.map((name) => hasReadyPods(effects, target, name)));
+  if (ready.includes(false)) return refused(effects, target, "not_ready", vs);
+
+  const outcome = await patchObject(effects.connection, paths.virtualService(target), decision.patch);
+  if (outcome.kind === "written") return { kind: "raised", seq: decision.fence.seq };
+  // Never repeated here: what was found instead goes back to the one who decides.
+  const after = await readVirtualService(effects, target);
+  if (after !== null && tookHold(after, decision)) return { kind: "raised", seq: decision.fence.seq };
+  return refused(effects, target, whyLost(after, target, request), after);
+}
+
+/** The reason that stands in the region now; `conflict` when nothing but another write came between. */
+function whyLost(vs: VirtualService | null, target: Target, request: RaiseRequest): RaiseRefusal {
+  if (vs === null) return "shut";
+  const decision = decideRaise(vs, target.service, request);
+  return decision.kind === "refuse" ? decision.why : "conflict";
+}
+
+async function refused(
+  effects: Effects,
+  target: Target,
+  why: RaiseRefusal,
+  vs: VirtualService | null,
+): Promise<RaiseResult> {
+  const base = await readBase(effects, target);
+  return { kind: "refused", why, traffic: viewOf(vs, liveVersionOf(base)) };
+}
+
+/** Whether the Service of this name exists and selects at least one ready pod. */
+async function hasReadyPods({ connection }: Effects, target: Target, name: string): Promise<boolean> {
+  const service = await readBase({ connection }, { ...target, service: name as Target["service"] });
+  const selector = Object.entries(service?.spec.selector ?? {});
+  if (selector.length === 0) return false;
+  const labelSelector = selector.map(([label, value]) => `${label}=${value}`).join(",");
+  const list = PodList.parse(await connection.request("GET", paths.pods(target), { query: { labelSelector } }));
+  return list.items.some(isReady);
+}

@@ -1,0 +1,136 @@
+import type { Epoch, VersionName } from "@slipway/kernel";
+import { z } from "zod";
+import { read } from "./calls.ts";
+import { RegionRejected } from "./errors.ts";
+import { pointer } from "./json-patch.ts";
+import {
+  type Effects,
+  ensureNamespace,
+  ensureObject,
+  readAs,
+  readVirtualService,
+  untilWritten,
+  updateObject,
+} from "./objects.ts";
+import * as paths from "./paths.ts";
+import type { FencedWrite, Target, WorkloadManifest, WorkloadStatus, WorkloadSummary } from "./port.ts";
+import { fenceOf, pausedOf, type VirtualService, weightsOf } from "./virtual-service.ts";
+import {
+  DeploymentObject,
+  epochOf,
+  isReady,
+  type Pod,
+  PodList,
+  reasonOf,
+  serviceLabel,
+  versionLabel,
+  workloadObjects,
+} from "./workload.ts";
+
+/** What the service's gate says to any write of this epoch: null = go on. */
+export function guard(vs: VirtualService | null, epoch: number): FencedWrite | null {
+  if (vs === null) return null;
+  const fence = fenceOf(vs);
+  if (fence !== null && fence.epoch > epoch) return { kind: "stale", epoch: fence.epoch };
+  const paused = pausedOf(vs);
+  return paused === null ? null : { kind: "refused", why: "paused", detail: paused };
+}
+
+export async function ensureWorkload(
+  effects: Effects,
+  target: Target,
+  manifest: WorkloadManifest,
+  grant: { readonly epoch: Epoch; readonly deployment: string },
+): Promise<FencedWrite> {
+  const no = guard(await readVirtualService(effects, target), grant.epoch);
+  if (no !== null) return no;
+  await ensureNamespace(effects, target.environment);
+  const objects = workloadObjects(manifest, grant);
+  const rest = [
+    await ensureObject(effects, paths.services(target), objects.service, grant.epoch),
+    await ensureObject(effects, paths.destinationRules(target), objects.destinationRule, grant.epoch),
+  ];
+  const stale = rest.find(({ kind }) => kind === "stale");
+  if (stale !== undefined) return stale;
+  return ensureObject(effects, paths.deployments(target), objects.deployment, grant.epoch, (found) => {
+    const present = DeploymentObject.parse(found);
+    checkSameImage(effects, present, manifest);
+    if (present.spec.replicas === manifest.replicas) return [];
+    return [{ op: "add", path: pointer("spec", "replicas"), value: manifest.replicas }];
+  });
+}
+
+const Images = z.looseObject({
+  template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.looseObject({ image: z.string() })) }) }),
+});
+
+/** A name never changes its meaning: the same version with another digest is a mistake that nobody may paper over. */
+function checkSameImage({ connection }: Effects, found: DeploymentObject, manifest: WorkloadManifest): void {
+  const image = Images.safeParse(found.spec).data?.template.spec.containers[0]?.image ?? "";
+  if (image.split("@")[1] === manifest.image.split("@")[1]) return;
+  throw new RegionRejected(connection.region, `${manifest.name} exists with another image: ${image}`);
+}
+
+export async function readWorkload(
+  { connection }: Effects,
+  target: Target,
+  version: VersionName,
+): Promise<WorkloadStatus | null> {
+  const [deployment, pods] = await Promise.all([
+    readAs(connection, `${paths.deployments(target)}/${version}`, DeploymentObject),
+    listPods(connection, target, `${versionLabel}=${version}`),
+  ]);
+  return deployment === null ? null : statusOf(deployment, pods);
+}
+
+const DeploymentList = z.looseObject({ items: z.array(DeploymentObject) });
+
+export async function listWorkloads({ connection }: Effects, target: Target): Promise<readonly WorkloadSummary[]> {
+  const labelSelector = `${serviceLabel}=${target.service}`;
+  const [raw, pods] = await Promise.all([
+    read(connection, paths.deployments(target), { query: { labelSelector } }),
+    listPods(connection, target, labelSelector),
+  ]);
+  return DeploymentList.parse(raw ?? { items: [] }).items.map((deployment) => {
+    const version = (deployment.metadata.labels?.[versionLabel] ?? deployment.metadata.name) as VersionName;
+    const own = pods.filter((pod) => pod.metadata.labels?.[versionLabel] === version);
+    return { version, epoch: epochOf(deployment), ...statusOf(deployment, own) };
+  });
+}
+
+async function listPods(connection: Effects["connection"], target: Target, labelSelector: string) {
+  return PodList.parse((await read(connection, paths.pods(target), { query: { labelSelector } })) ?? { items: [] })
+    .items;
+}
+
+function statusOf(deployment: DeploymentObject, pods: readonly Pod[]): WorkloadStatus {
+  const alive = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  return {
+    desired: deployment.spec.replicas ?? 1,
+    ready: alive.filter(isReady).length,
+    reasons: alive.filter((pod) => !isReady(pod)).map(reasonOf),
+  };
+}
+
+export async function scaleWorkload(
+  effects: Effects,
+  target: Target,
+  version: VersionName,
+  replicas: number,
+  { epoch }: { readonly epoch: Epoch },
+): Promise<FencedWrite> {
+  const { connection } = effects;
+  const vs = await readVirtualService(effects, target);
+  const no = guard(vs, epoch);
+  if (no !== null) return no;
+  if (replicas === 0 && vs !== null && (weightsOf(vs)[version] ?? 0) > 0) {
+    return { kind: "refused", why: "in_use", detail: `${version} still has requests` };
+  }
+  const path = `${paths.deployments(target)}/${version}`;
+  return untilWritten<FencedWrite>(effects, path, async () => {
+    const found = await readAs(connection, path, DeploymentObject);
+    if (found === null) return { kind: "refused", why: "absent", detail: `there is no workload ${version}` };
+    const change = { op: "add", path: pointer("spec", "replicas"), value: replicas } as const;
+    return updateObject(connection, path, found, epoch, found.spec.replicas === replicas ? [] : [change]);
+  });
+}
