@@ -9,7 +9,7 @@ export type SubscribeOptions = {
   /**
    * Called at least once per event; events of one subject one after another, in order, across all processes of the
    * group. Throwing means "again later": the subject waits with back-off (100 ms to 30 s), other subjects go on. The
-   * signal fires on stop, when the lease is lost, or after 30 s; what it still does then must be harmless.
+   * signal fires when the lease is lost, after 30 s, or 5 s into a stop; what it still does then must be harmless.
    */
   readonly handler: Handler;
 };

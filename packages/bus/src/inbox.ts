@@ -1,0 +1,12 @@
+import type { Tx } from "@slipway/sql";
+import { sql } from "kysely";
+
+/**
+ * Notes in the caller's transaction that the group has taken this event. True: for the first time, go on; false: its
+ * effect is already committed. Writes to `inbox` of the service's own schema, so that effect and note commit together.
+ */
+export async function inboxOnce<T>(tx: Tx<T>, group: string, eventId: string): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    insert into inbox (consumer, event_id) values (${group}, ${eventId}) on conflict do nothing`.execute(tx);
+  return numAffectedRows === 1n;
+}
