@@ -1,0 +1,108 @@
+import { readFile } from "node:fs/promises";
+import type { ServiceName } from "@slipway/kernel";
+import { expect, test } from "vitest";
+import { fileErrorText, parseSlipwayYaml } from "./slipway-yaml.ts";
+
+const orders = "orders" as ServiceName;
+const good = `version: 1
+service: orders
+pipeline:
+  compile: { run: node build.mjs }
+  unit: { needs: [compile], run: node --test, timeout: 90s }
+image: { copy: [dist], command: [node, dist/server.js] }
+`;
+
+function errorsOf(text: string, service?: ServiceName): string[] {
+  const parsed = parseSlipwayYaml(text, service);
+  return parsed.kind === "errors" ? parsed.errors.map(fileErrorText) : [];
+}
+
+test("a short file gets every default, with durations in milliseconds", () => {
+  const parsed = parseSlipwayYaml(good, orders);
+
+  expect(parsed).toMatchObject({
+    kind: "file",
+    file: {
+      image: { base: "node24" },
+      pipeline: { unit: { timeout: 90_000, needs: ["compile"] } },
+      workload: { replicas: 2 },
+    },
+  });
+});
+
+test("the example's file is valid", async () => {
+  const text = await readFile(new URL("../../../examples/order-service/slipway.yaml", import.meta.url), "utf8");
+
+  expect(parseSlipwayYaml(text, orders)).toMatchObject({ kind: "file", file: { deploy: { strategy: "canary" } } });
+});
+
+test("all errors are told at once, each with its line and column", () => {
+  const text = `version: 2
+service: Orders!
+pipelines: {}
+pipeline:
+  compile: { run: node build.mjs, colour: blue }
+  unit:
+    needs: compile
+    run: 7
+image: { copy: [], command: [node] }
+`;
+
+  const errors = errorsOf(text);
+
+  expect(errors.map((error) => error.split(" ")[0])).toEqual([
+    "slipway.yaml:1:10",
+    "slipway.yaml:2:10",
+    "slipway.yaml:3:1",
+    "slipway.yaml:5:35",
+    "slipway.yaml:7:12",
+    "slipway.yaml:8:10",
+    "slipway.yaml:9:16",
+  ]);
+  expect(errors[3]).toContain('unknown key "pipeline.compile.colour"');
+});
+
+test("what is missing is shown at the nearest thing that exists", () => {
+  expect(errorsOf("version: 1\nservice: orders\npipeline:\n  a: { needs: [] }\nimage: { copy: [x] }\n")).toEqual([
+    expect.stringMatching(/^slipway.yaml:4:6 pipeline.a: a step has either run or uses/),
+    expect.stringMatching(/^slipway.yaml:5:8 image.command/),
+  ]);
+});
+
+test("a file that is not YAML is told where it breaks", () => {
+  expect(errorsOf("version: 1\nservice: [orders\n")[0]).toMatch(/^slipway.yaml:3:1 /);
+  expect(errorsOf("version: 1\nversion: 1\n")[0]).toMatch(/^slipway.yaml:2:1 /);
+});
+
+test("steps that need what does not exist, or each other, are errors", () => {
+  const text = good
+    .replace("compile: { run", "compile: { needs: [unit], run")
+    .replace("needs: [compile]", "needs: [compile, lint]");
+
+  expect(errorsOf(text)).toEqual([
+    "slipway.yaml:4:21 steps wait for each other: compile -> unit -> compile",
+    'slipway.yaml:5:18 step "unit" needs "lint", which does not exist',
+  ]);
+});
+
+test.each(["/etc/shadow", "../other", "dist/../../x", ".git"])("the image cannot copy %s", (path) => {
+  expect(errorsOf(good.replace("[dist]", `["${path}"]`))).toEqual([
+    `slipway.yaml:6:17 "${path}" is not a path inside the repository`,
+  ]);
+});
+
+test("another service's file is refused", () => {
+  expect(errorsOf(good, "billing" as ServiceName)).toEqual([
+    'slipway.yaml:2:10 the repository is registered for the service "billing", the file says "orders"',
+  ]);
+});
+
+test("a file that grows by aliases is refused and not unfolded", () => {
+  const layers = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`);
+
+  expect(errorsOf(["l0: &l0 [x]", ...layers].join("\n"))).toEqual([expect.stringMatching(/alias/i)]);
+});
+
+test("an enormous file is refused unread", () => {
+  expect(errorsOf(`# ${"x".repeat(300_000)}`)).toEqual([expect.stringContaining("larger than")]);
+});

@@ -1,0 +1,108 @@
+import { SlipwayFile } from "@slipway/contracts";
+import type { ServiceName } from "@slipway/kernel";
+import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, parseDocument } from "yaml";
+import type { z } from "zod";
+import { planProblems } from "./domain/pipeline.ts";
+
+/** One thing that is wrong, where it is: line and column count from 1. */
+export type FileError = { readonly line: number; readonly column: number; readonly message: string };
+
+export type ParsedFile =
+  | { readonly kind: "file"; readonly file: SlipwayFile }
+  | { readonly kind: "errors"; readonly errors: readonly FileError[] };
+
+const maxBytes = 256 * 1_024;
+/** More aliases than any honest file has: they can multiply a small file into a huge value. */
+const maxAliases = 100;
+
+/**
+ * Reads slipway.yaml and answers all of its errors at once, each with its place. `service` is the service that the
+ * repository is registered for.
+ */
+export function parseSlipwayYaml(text: string, service?: ServiceName): ParsedFile {
+  if (Buffer.byteLength(text) > maxBytes)
+    return failed([{ line: 1, column: 1, message: `larger than ${maxBytes} bytes` }]);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
+  const place = (offset: number): { line: number; column: number } => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  if (document.errors.length > 0) {
+    return failed(document.errors.map((error) => ({ ...place(error.pos[0]), message: error.message })));
+  }
+  const value = plainValue(document);
+  if (value.kind === "error") return failed([{ line: 1, column: 1, message: value.message }]);
+  const at: At = (path, key) => place(keyOffset(document, path, key) ?? offsetOf(document, path));
+  const parsed = SlipwayFile.safeParse(value.value);
+  if (!parsed.success) return failed(parsed.error.issues.flatMap((issue) => issueErrors(issue, at)));
+  const problems = semanticProblems(parsed.data, service);
+  if (problems.length > 0) return failed(problems.map(({ path, message }) => ({ ...at(path), message })));
+  return { kind: "file", file: parsed.data };
+}
+
+/** `slipway.yaml:3:5 message`, as compilers say it. */
+export function fileErrorText(error: FileError): string {
+  return `slipway.yaml:${error.line}:${error.column} ${error.message}`;
+}
+
+function failed(errors: readonly FileError[]): ParsedFile {
+  return { kind: "errors", errors: [...errors].sort((a, b) => a.line - b.line || a.column - b.column) };
+}
+
+function plainValue(document: Document.Parsed): { kind: "value"; value: unknown } | { kind: "error"; message: string } {
+  try {
+    return { kind: "value", value: document.toJS({ maxAliasCount: maxAliases }) };
+  } catch (error) {
+    return { kind: "error", message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+type At = (path: readonly PropertyKey[], key?: string) => { line: number; column: number };
+
+/** An unknown key is shown at the key itself, everything else at the value, or at the nearest one that exists. */
+function issueErrors(issue: z.core.$ZodIssue, at: At): FileError[] {
+  const name = issue.path.map(String).join(".");
+  if (issue.code !== "unrecognized_keys") {
+    return [{ ...at(issue.path), message: name === "" ? issue.message : `${name}: ${issue.message}` }];
+  }
+  return issue.keys.map((key) => {
+    const full = [...issue.path, key].map(String).join(".");
+    return { ...at(issue.path, key), message: `unknown key "${full}"` };
+  });
+}
+
+function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length >= 0; length -= 1) {
+    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range != null) return (node as ParsedNode).range[0];
+  }
+  return 0;
+}
+
+function keyOffset(document: Document.Parsed, path: readonly PropertyKey[], key?: string): number | undefined {
+  const map = path.length === 0 ? document.contents : document.getIn(path, true);
+  if (key === undefined || !isMap(map)) return undefined;
+  const found = map.items.find((item) => isScalar(item.key) && String(item.key.value) === key)?.key;
+  return isScalar(found) ? found.range?.[0] : undefined;
+}
+
+type Problem = { readonly path: readonly PropertyKey[]; readonly message: string };
+
+function semanticProblems(file: SlipwayFile, service: ServiceName | undefined): Problem[] {
+  const plan = Object.entries(file.pipeline).map(([name, step]) => ({ name, needs: step.needs }));
+  const order = planProblems(plan).map(({ step, message }) => ({ path: ["pipeline", step, "needs"], message }));
+  const copies = file.image.copy.flatMap((path, index) =>
+    isInside(path)
+      ? []
+      : [{ path: ["image", "copy", index], message: `"${path}" is not a path inside the repository` }],
+  );
+  if (service === undefined || file.service === service) return [...order, ...copies];
+  const message = `the repository is registered for the service "${service}", the file says "${file.service}"`;
+  return [{ path: ["service"], message }, ...order, ...copies];
+}
+
+function isInside(path: string): boolean {
+  const parts = path.split("/");
+  return !path.startsWith("/") && !path.includes("\0") && !parts.includes("..") && !parts.includes(".git");
+}
