@@ -1,5 +1,8 @@
+export { type Addresses, urlVariable } from "./addresses.ts";
 export type { AuthorizeOptions, Call, EventStream, EventStreamOptions, Principal, ServiceApp } from "./app.ts";
-export type { HostConfig } from "./config.ts";
+export { type HostConfig, readConfig } from "./config.ts";
+export { ConfigError, type ConfigProblem } from "./config-error.ts";
+export type { HostDatabase } from "./database.ts";
 export type { EnvironmentEntry, RunningService, ServiceContext, ServiceModule, Subscription } from "./module.ts";
-export type { RegionEntry } from "./regions.ts";
+export { parseRegions, type RegionEntry } from "./regions.ts";
 export { type RunHostOptions, type RunningHost, runHost } from "./run-host.ts";

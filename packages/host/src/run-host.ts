@@ -1,24 +1,172 @@
-import type { HostConfig } from "./config.ts";
+import { systemClock } from "@slipway/kernel";
+import type { Logger } from "@slipway/sql";
+import closeWithGrace from "close-with-grace";
+import { pino } from "pino";
+import { addresses, baseUrl } from "./addresses.ts";
+import { authorizer } from "./authorizer.ts";
+import { type HostConfig, readConfig } from "./config.ts";
+import { databaseOf, type HostDatabase, migrateAll, openAccess } from "./database.ts";
+import { eventStreams } from "./event-stream.ts";
+import { ensureTokens, people } from "./first-tokens.ts";
+import { serveHealth } from "./health.ts";
+import { listenOn } from "./listen-on.ts";
+import { createMeters } from "./meters.ts";
 import type { ServiceModule } from "./module.ts";
+import { describeEndpoints, serveDocs } from "./openapi.ts";
 import type { RegionEntry } from "./regions.ts";
+import { createServer } from "./server.ts";
+import { addRoutes } from "./service-app.ts";
+import { type ModuleWorld, type StartedModule, startModule, tokensFolder } from "./start-module.ts";
+import { type HostParts, stopHost } from "./stop-host.ts";
+import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
 
 export type RunHostOptions = {
   readonly modules: readonly ServiceModule[];
   /** Default: read from the environment of the process. */
   readonly config?: HostConfig;
+  /** A database that the caller started itself (`DATABASE_URL=embedded:`). */
+  readonly database?: HostDatabase;
   /** Regions that the caller started itself (`REGIONS=local:`). */
   readonly regions?: readonly RegionEntry[];
+  /** Default: pino, JSON lines on stdout. */
+  readonly log?: Logger;
+  /** Stop on SIGTERM and SIGINT and then end the process. Default true. */
+  readonly signals?: boolean;
 };
 
 export type RunningHost = {
   /** Base URL of the listener, e.g. `http://127.0.0.1:7400`. */
   readonly url: string;
   readonly port: number;
-  /** Refuses new work, drains, closes. The same promise for every caller. */
+  /** Tokens by name (`admin`, `deployer`, …, one per service of this process), for the caller that prints them. Never log them. */
+  readonly tokens: ReadonlyMap<string, string>;
+  /** Refuses new work, drains, closes. The same promise for every caller. Never rejects. */
   stop(): Promise<void>;
 };
 
-/** Runs modules in this process until a signal or `stop()`: migrates, starts in order, stops in reverse. */
-export async function runHost(_options: RunHostOptions): Promise<RunningHost> {
-  throw new Error("not built yet");
+/**
+ * Runs modules in this process until a signal or `stop()`: migrates, starts them in order, listens, subscribes. Rejects, with
+ * everything closed again, when the configuration is wrong (ConfigError), the port is taken (ProblemError) or a module fails.
+ */
+export async function runHost(options: RunHostOptions): Promise<RunningHost> {
+  const { modules } = options;
+  const config = options.config ?? readConfig(process.env, modules);
+  const log = options.log ?? pino({ level: config.logLevel, base: { pid: process.pid } });
+  const database = options.database ?? databaseOf(config);
+  await migrateAll(database, modules, config.migrationsDir, log);
+  const tokens = await makeTokens(database, config, modules, log);
+  const regions = options.regions ?? (config.regions.kind === "file" ? config.regions.entries : []);
+
+  const listening: { url?: string } = {};
+  const here = new Set(modules.map(({ name }) => name));
+  const world: ModuleWorld = {
+    config,
+    database,
+    addresses: addresses(config, here, () => listening.url),
+    regions,
+    tokens,
+    log,
+  };
+  const host = await assemble(modules, world);
+  const sweep = setInterval(() => sweepAnswers(host.parts.modules, log), 3_600_000).unref();
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    clearInterval(sweep);
+    stopped ??= stopHost(host.parts, config.stopWithinMs);
+    return stopped;
+  };
+  try {
+    const port = await listenOn(host.parts.app, config.host, config.port);
+    const url = baseUrl(config.host, port);
+    listening.url = url;
+    await host.subscribe();
+    log.info({ url, services: [...here] }, "host listens");
+    if (options.signals !== false) stopOnSignals(stop, config, log);
+    return { url, port, tokens, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function makeTokens(
+  database: HostDatabase,
+  config: HostConfig,
+  modules: readonly ServiceModule[],
+  log: Logger,
+): Promise<ReadonlyMap<string, string>> {
+  const access = openAccess(database, log);
+  try {
+    const services = modules.map(({ name }) => ({ name, roles: ["service"] as const }));
+    return await ensureTokens(access, tokensFolder(config), [...people, ...services], log);
+  } finally {
+    await access.destroy();
+  }
+}
+
+type Assembled = { readonly parts: HostParts; subscribe(): Promise<void> };
+
+/** Starts the modules in order and gives all of them one listener that is not open yet. */
+async function assemble(modules: readonly ServiceModule[], world: ModuleWorld): Promise<Assembled> {
+  const { log } = world;
+  const streams = eventStreams();
+  const meters = createMeters(streams.size);
+  const app = createServer(log, meters);
+  const started: StartedModule[] = [];
+  const subscriptions: HostParts["subscriptions"][number][] = [];
+  const stopping = new AbortController();
+  const parts: HostParts = { app, modules: started, subscriptions, streams, stopping, log };
+  try {
+    for (const module of modules) started.push(await startModule(module, world));
+    await describeEndpoints(app, "0.1.0");
+    serveHealth(
+      app,
+      () => started.map(({ name, running }) => ({ name, ready: () => running.ready() })),
+      stopping.signal,
+      meters,
+    );
+    await serveDocs(app);
+    for (const module of started) {
+      const { name, db, idempotency, clock } = module;
+      // Each service checks tokens itself, under its own role: one service's database trouble is not another's.
+      const verifier = tokenVerifier({ find: findTokenIn(db), clock: systemClock, log: module.log });
+      const serve = {
+        service: name,
+        authorizer: authorizer(verifier),
+        idempotency,
+        clock,
+        log: module.log,
+        stopping: stopping.signal,
+      };
+      await addRoutes(app, module.running, serve, streams);
+    }
+    await app.ready();
+  } catch (error) {
+    await stopHost(parts, 5_000);
+    throw error;
+  }
+  return {
+    parts,
+    async subscribe() {
+      for (const { bus, running } of started) {
+        for (const subscription of running.subscriptions ?? []) subscriptions.push(await bus.subscribe(subscription));
+      }
+    },
+  };
+}
+
+function sweepAnswers(modules: readonly StartedModule[], log: Logger): void {
+  for (const { name, idempotency } of modules) {
+    idempotency
+      .sweep()
+      .catch((error: unknown) => log.warn({ err: error, service: name }, "old answers were not swept"));
+  }
+}
+
+function stopOnSignals(stop: () => Promise<void>, config: HostConfig, log: Logger): void {
+  closeWithGrace({ delay: config.stopWithinMs + 2_000, logger: false }, async ({ signal, err }) => {
+    if (err !== undefined) log.error({ err }, "stopping after an error that nobody caught");
+    else log.info({ signal }, "stopping");
+    await stop();
+  });
 }

@@ -173,5 +173,16 @@ async function withinTime<T>(work: Promise<T>): Promise<T> {
 /** What `register` needs of Fastify before routes of endpoints are added. */
 export function validateWithZod(app: FastifyInstance): void {
   app.setValidatorCompiler(validator);
+  acceptJson(app);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+}
+
+/** An empty JSON body is no body (some endpoints allow that); anything else goes through Fastify's safe parser. */
+function acceptJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else void parse(request, body as string, done);
+  });
+  app.removeContentTypeParser("text/plain");
 }

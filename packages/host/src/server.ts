@@ -21,8 +21,7 @@ export const jsonBodyLimit = 1_048_576;
 /** Fastify with everything that holds for every route: ids, traces, problems, metrics. No routes yet. */
 export function createServer(log: Logger, meters: Meters): FastifyInstance {
   const app = Fastify({
-    loggerInstance: log as unknown as FastifyBaseLogger,
-    disableRequestLogging: true,
+    loggerInstance: frameworkLogger(log),
     bodyLimit: jsonBodyLimit,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
@@ -42,7 +41,6 @@ export function createServer(log: Logger, meters: Meters): FastifyInstance {
     withTrace(trace, next);
   });
   app.addHook("onResponse", async (request, reply) => logAnswer(log, request, reply));
-  acceptJson(app);
   measureRequests(app, meters);
   app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
   app.setNotFoundHandler((request, reply) => {
@@ -54,14 +52,20 @@ export function createServer(log: Logger, meters: Meters): FastifyInstance {
   return app;
 }
 
-/** An empty JSON body is no body (some endpoints allow that); anything else goes through Fastify's safe parser. */
-function acceptJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else void parse(request, body as string, done);
-  });
-  app.removeContentTypeParser("text/plain");
+/** What Fastify itself has to say: its warnings and errors. Requests are logged by our own hook, in our own words. */
+function frameworkLogger(log: Logger): FastifyBaseLogger {
+  const quiet = () => {};
+  const pass = (level: "warn" | "error") => (first: unknown, message?: string) => {
+    if (typeof first === "object" && first !== null) log[level](first, message ?? "fastify");
+    else log[level]({ detail: first }, "fastify");
+  };
+  const logger = {
+    level: "warn",
+    ...{ trace: quiet, debug: quiet, info: quiet, silent: quiet },
+    ...{ warn: pass("warn"), error: pass("error"), fatal: pass("error") },
+    child: (): FastifyBaseLogger => logger,
+  } as FastifyBaseLogger;
+  return logger;
 }
 
 function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {

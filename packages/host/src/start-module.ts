@@ -1,0 +1,89 @@
+import { join } from "node:path";
+import type { Bus } from "@slipway/bus";
+import { type Client, createClient, ownerOf } from "@slipway/client";
+import { type Clock, systemClock } from "@slipway/kernel";
+import { type Db, type Logger, openDb } from "@slipway/sql";
+import { openBus, openLocks, openMetrics, openObjects } from "./adapters.ts";
+import type { Addresses } from "./addresses.ts";
+import type { HostConfig } from "./config.ts";
+import { ConfigError, problemsOf } from "./config-error.ts";
+import { type HostDatabase, roleOf } from "./database.ts";
+import { type Idempotency, idempotencyIn } from "./idempotency.ts";
+import type { RunningService, ServiceContext, ServiceModule } from "./module.ts";
+import type { RegionEntry } from "./regions.ts";
+import { traceparent } from "./trace.ts";
+
+export type ModuleWorld = {
+  readonly config: HostConfig;
+  readonly database: HostDatabase;
+  readonly addresses: Addresses;
+  readonly regions: readonly RegionEntry[];
+  readonly tokens: ReadonlyMap<string, string>;
+  readonly log: Logger;
+};
+
+/** A started service with what the host made for it. */
+export type StartedModule = {
+  readonly name: string;
+  readonly db: Db<unknown>;
+  readonly bus: Bus;
+  readonly client: Client;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly idempotency: Idempotency;
+  readonly running: RunningService;
+};
+
+/** Gives a module its own pool, bus, client and logger, and starts it. What was opened is closed again when that fails. */
+export async function startModule(module: ServiceModule, world: ModuleWorld): Promise<StartedModule> {
+  const { config, database, addresses } = world;
+  const log = childLog(world.log, module.name);
+  const dbUrl = database.roleUrl(roleOf(module.schema));
+  const db = openDb<unknown>({ url: dbUrl, schema: module.schema, applicationName: `slipway-${module.name}`, log });
+  const bus = openBus(config.busUrl, dbUrl, log);
+  const token = world.tokens.get(module.name) ?? "";
+  const client = createClient({
+    url: (path) => addresses.of(ownerOf(path) ?? module.name),
+    token,
+    traceparent,
+  });
+  const own = { db, bus, client, log, clock: systemClock };
+  const context: ServiceContext = {
+    ...own,
+    config: parseConfig(module, config),
+    dbUrl,
+    objects: openObjects(config.objectsUrl, config.dataDir),
+    locks: openLocks(db, log),
+    metrics: openMetrics,
+    token,
+    urls: addresses,
+    regions: world.regions,
+    environments: config.environments,
+    productionEnvironments: config.environments.filter(({ production }) => production).map(({ name }) => name),
+    dataDir: config.dataDir,
+  };
+  try {
+    const running = await module.start(context);
+    log.info({ schema: module.schema }, "service started");
+    return { ...own, name: module.name, idempotency: idempotencyIn(db), running };
+  } catch (error) {
+    await Promise.allSettled([bus.close(), client.close(), db.destroy()]);
+    throw new Error(`${module.name} did not start: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+export const tokensFolder = (config: HostConfig): string => join(config.dataDir, "tokens");
+
+function parseConfig(module: ServiceModule, config: HostConfig): unknown {
+  const parsed = module.config.safeParse(config.env);
+  if (!parsed.success) throw new ConfigError(problemsOf(parsed.error));
+  return parsed.data;
+}
+
+/** pino has `child`; a plain logger of a test has not. */
+function childLog(log: Logger, service: string): Logger {
+  if ("child" in log && typeof log.child === "function") return log.child({ service }) as Logger;
+  return log;
+}
