@@ -1,0 +1,129 @@
+import { type RouteTable, servedWeights } from "./routes.ts";
+
+/** Upper bounds in milliseconds: finer than Istio's between 1 ms and 1 s, where services live. */
+const bounds = [
+  0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 25, 35, 50, 75, 100, 150, 200, 250, 300, 400, 500, 750, 1_000, 1_500, 2_500, 5_000,
+  10_000, 30_000, 60_000,
+];
+
+export type Observation = {
+  readonly service: string;
+  readonly namespace: string;
+  readonly version: string;
+  /** Empty where no pod was reached. */
+  readonly pod: string;
+  readonly code: number;
+  readonly ms: number;
+};
+
+type Series = {
+  readonly labels: string;
+  readonly codes: Map<number, number>;
+  readonly buckets: number[];
+  sumMs: number;
+  count: number;
+};
+
+type Gauge = { readonly labels: string; now: number; max: number };
+
+/** Istio's metrics of this proxy and the weights that it serves. */
+export type Counters = {
+  observe(observation: Observation): void;
+  /** Takes the weights of new routes; those of versions that are gone fall to 0 and keep their largest. */
+  serve(table: RouteTable): void;
+  /** Prometheus text. */
+  render(): string;
+};
+
+export function createCounters(startedAtMs: number): Counters {
+  const series = new Map<string, Series>();
+  const gauges = new Map<string, Gauge>();
+  return {
+    observe({ service, namespace, version, pod, code, ms }) {
+      const key = `${namespace}/${service}/${version}/${pod}`;
+      let known = series.get(key);
+      if (known === undefined) {
+        const buckets = new Array<number>(bounds.length + 1).fill(0);
+        known = { labels: labelsOf(service, namespace, version, pod), codes: new Map(), buckets, sumMs: 0, count: 0 };
+        series.set(key, known);
+      }
+      known.codes.set(code, (known.codes.get(code) ?? 0) + 1);
+      const bucket = bounds.findIndex((bound) => ms <= bound);
+      const index = bucket === -1 ? bounds.length : bucket;
+      known.buckets[index] = (known.buckets[index] ?? 0) + 1;
+      known.sumMs += ms;
+      known.count += 1;
+    },
+    serve(table) {
+      for (const gauge of gauges.values()) gauge.now = 0;
+      for (const [host, routes] of table) {
+        for (const [version, percent] of servedWeights(routes)) {
+          const key = `${host}/${version}`;
+          const { service, namespace } = routes;
+          const labels = `service="${escaped(service)}",namespace="${escaped(namespace)}",version="${escaped(version)}"`;
+          const gauge = gauges.get(key) ?? { labels, now: 0, max: 0 };
+          gauges.set(key, { labels, now: percent, max: Math.max(gauge.max, percent) });
+        }
+      }
+    },
+    render: () => `${[...startLines(startedAtMs), ...weightLines(gauges), ...seriesLines(series)].join("\n")}\n`,
+  };
+}
+
+function startLines(startedAtMs: number): string[] {
+  const name = "slipway_mesh_process_start_time_seconds";
+  return [`# TYPE ${name} gauge`, `${name} ${startedAtMs / 1_000}`];
+}
+
+function weightLines(gauges: ReadonlyMap<string, Gauge>): string[] {
+  const name = "slipway_mesh_route_weight";
+  const all = [...gauges.values()];
+  return [
+    `# TYPE ${name} gauge`,
+    ...all.map(({ labels, now }) => `${name}{${labels}} ${now}`),
+    `# TYPE ${name}_max gauge`,
+    ...all.map(({ labels, max }) => `${name}_max{${labels}} ${max}`),
+  ];
+}
+
+function seriesLines(series: ReadonlyMap<string, Series>): string[] {
+  const requests = "istio_requests_total";
+  const duration = "istio_request_duration_milliseconds";
+  const all = [...series.values()];
+  return [
+    `# TYPE ${requests} counter`,
+    ...all.flatMap(({ labels, codes }) =>
+      [...codes].map(([code, count]) => `${requests}{${labels},response_code="${code}"} ${count}`),
+    ),
+    `# TYPE ${duration} histogram`,
+    ...all.flatMap(({ labels, buckets, sumMs, count }) => {
+      let total = 0;
+      const lines = buckets.map((observations, index) => {
+        total += observations;
+        return `${duration}_bucket{${labels},le="${bounds[index] ?? "+Inf"}"} ${total}`;
+      });
+      return [...lines, `${duration}_sum{${labels}} ${sumMs}`, `${duration}_count{${labels}} ${count}`];
+    }),
+  ];
+}
+
+function labelsOf(service: string, namespace: string, version: string, pod: string): string {
+  const labels = {
+    reporter: "destination",
+    destination_service: `${service}.${namespace}.svc.cluster.local`,
+    destination_service_name: service,
+    destination_service_namespace: namespace,
+    destination_workload: version,
+    destination_workload_namespace: namespace,
+    destination_version: version,
+    request_protocol: "http",
+    pod,
+  };
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(",");
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
