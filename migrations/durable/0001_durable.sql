@@ -34,6 +34,7 @@ create table command (
 ) with (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0, fillfactor = 70);
 create index command_lane on command (kind, id, lane, seq);
 create index command_due on command (run_after);
+create index command_lease on command (leased_until) where leased_until is not null;
 
 -- Which events a consumer has taken: the same event a second time has no effect.
 create table inbox (

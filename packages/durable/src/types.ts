@@ -133,4 +133,6 @@ export type DurableOptions<T> = {
   readonly log: Logger;
   /** Commands performed at the same time by this process. Default 64: a slot is a promise, not a connection. */
   readonly workers?: number;
+  /** For the jitter of retries, in [0, 1). Default Math.random. */
+  readonly random?: () => number;
 };

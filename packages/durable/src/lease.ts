@@ -1,0 +1,102 @@
+import { sql } from "kysely";
+import type { Lease } from "./batch.ts";
+import type { DurableDb } from "./tables.ts";
+import type { AnyCommand } from "./types.ts";
+
+/** Short, so that a killed worker's commands are taken over within two seconds; renewed three times within it. */
+export const leaseMs = 1_500;
+
+export type Claim = {
+  readonly lease: Lease;
+  readonly command: AnyCommand;
+  readonly generation: number;
+  /** Its machine was superseded: to be removed, never performed. */
+  readonly void: boolean;
+};
+
+type ClaimedRow = {
+  seq: number;
+  kind: string;
+  id: string;
+  payload: AnyCommand;
+  generation: number;
+  attempts: number;
+  void: boolean;
+};
+
+/**
+ * Takes due heads of lanes. The share lock on the machine makes this and superseding exclude each other: after a supersede
+ * is committed none of the older commands can be claimed. Nothing here waits for a lock; what is locked is skipped.
+ */
+export async function claimCommands(
+  db: DurableDb,
+  holder: string,
+  kinds: readonly string[],
+  limit: number,
+): Promise<Claim[]> {
+  const { rows } = await sql<ClaimedRow>`
+    with head as (
+      select c.seq, not c.survives and c.generation < m.generation as void
+      from command c join machine m on m.kind = c.kind and m.id = c.id
+      where c.run_after <= clock_timestamp() and (c.leased_until is null or c.leased_until <= clock_timestamp())
+        and c.kind = any(${[...kinds]}::text[])
+        and (c.lane is null or not exists (
+          select 1 from command e where e.kind = c.kind and e.id = c.id and e.lane = c.lane and e.seq < c.seq))
+      order by c.run_after, c.seq limit ${limit}
+      for update of c skip locked for share of m skip locked
+    )
+    update command c
+    set holder = ${holder}, attempts = c.attempts + 1, leased_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+    from head where c.seq = head.seq
+    returning c.seq, c.kind, c.id, c.payload, c.generation, c.attempts, head.void`.execute(db);
+  return rows
+    .sort((a, b) => a.seq - b.seq)
+    .map(({ seq, kind, id, payload, generation, attempts, void: isVoid }) => ({
+      lease: { seq, kind, id, attempt: attempts, holder },
+      command: payload,
+      generation,
+      void: isVoid,
+    }));
+}
+
+export type Renewed = { readonly seq: number; readonly attempts: number; readonly superseded: boolean };
+
+/** A row that is being recorded is locked and skipped: its lease is about to end anyway. */
+export async function renewLeases(db: DurableDb, holder: string, seqs: readonly number[]): Promise<Renewed[]> {
+  const { rows } = await sql<Renewed>`
+    with mine as (
+      select c.seq, not c.survives and c.generation < m.generation as superseded
+      from command c join machine m on m.kind = c.kind and m.id = c.id
+      where c.seq = any(${[...seqs]}::bigint[]) and c.holder = ${holder}
+      order by c.seq for update of c skip locked
+    )
+    update command c set leased_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+    from mine where c.seq = mine.seq
+    returning c.seq, c.attempts, mine.superseded`.execute(db);
+  return rows;
+}
+
+/** Gives back what is left at the end of the process, so that others need not wait for the leases to run out. */
+export async function releaseLeases(db: DurableDb, holder: string): Promise<void> {
+  await sql`
+    update command set holder = null, leased_until = null
+    where seq in (select seq from command where holder = ${holder} order by seq for update skip locked)`.execute(db);
+}
+
+/** Milliseconds until the next timer is due or the next lease runs out; null when there is neither. */
+export async function nextDueMs(db: DurableDb): Promise<number | null> {
+  const { rows } = await sql<{ ms: number | null }>`
+    select (extract(epoch from least(
+      (select min(run_after) from command where run_after > clock_timestamp()),
+      (select min(leased_until) from command where leased_until > clock_timestamp())
+    ) - clock_timestamp()) * 1000)::float8 as ms`.execute(db);
+  return rows[0]?.ms ?? null;
+}
+
+export async function hasDueCommand(db: DurableDb, kinds: readonly string[]): Promise<boolean> {
+  const { rows } = await sql<{ due: boolean }>`
+    select exists (select 1 from command where run_after <= clock_timestamp() and kind = any(${[...kinds]}::text[])) as due`.execute(
+    db,
+  );
+  return rows[0]?.due ?? false;
+}

@@ -1,0 +1,141 @@
+import { type Logger, listen, openDb } from "@slipway/sql";
+import { sql } from "kysely";
+import { createBell } from "./bell.ts";
+import { createFlights, type Flight, type Flights } from "./flights.ts";
+import { claimCommands, leaseMs, nextDueMs, releaseLeases } from "./lease.ts";
+import { perform, stopping } from "./perform.ts";
+import type { Queue } from "./queue.ts";
+import { readRow } from "./read.ts";
+import { record } from "./record.ts";
+import type { DurableDb, DurableTables } from "./tables.ts";
+import type { AnyMachine } from "./types.ts";
+
+export type Worker = {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  wake(): void;
+  /** Commands being performed or recorded. */
+  readonly busy: number;
+};
+
+export type WorkerOptions = {
+  readonly db: DurableDb;
+  readonly url: string;
+  readonly machines: ReadonlyMap<string, AnyMachine>;
+  readonly queue: Queue;
+  readonly log: Logger;
+  readonly slots: number;
+  /** Unlike that of any other worker, dead or alive. */
+  readonly holder: string;
+  readonly random: () => number;
+};
+
+/** Five times a lease: one lost answer costs nothing. */
+const keepEveryMs = leaseMs / 5;
+const longestSleepMs = 1_000;
+const largestClaim = 50;
+const drainMs = 5_000;
+const abortMs = 2_000;
+
+/** Claims, performs and records commands until it is stopped. */
+export function createWorker(options: WorkerOptions): Worker {
+  const { log, holder, url } = options;
+  const flights = createFlights(holder, log);
+  const bell = createBell();
+  const end = new AbortController();
+  let loops: Promise<{ close(): Promise<void> }> | undefined;
+  let stopped: Promise<void> | undefined;
+  let drained = false;
+
+  async function begin(): Promise<{ close(): Promise<void> }> {
+    const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(options.db);
+    const schema = rows[0]?.schema ?? "";
+    // Of its own, so that leases are renewed however busy the service's pool is.
+    const own = openDb<DurableTables>({ url, schema, max: 1, applicationName: `slipway-worker-${schema}`, log });
+    const listener = await listen({ url, channel: `slipway_durable_${schema}`, onNotify: () => bell.ring(), log });
+    const claiming = claimLoop(own);
+    const keeping = keepLoop(own);
+    return {
+      async close() {
+        await claiming;
+        await drain(flights);
+        drained = true;
+        await releaseLeases(own, holder).catch((error: unknown) =>
+          log.warn({ err: error }, "leases could not be given back"),
+        );
+        await keeping;
+        await listener.close();
+        await own.destroy();
+      },
+    };
+  }
+
+  async function claimLoop(own: DurableDb): Promise<void> {
+    while (!end.signal.aborted) {
+      bell.mute();
+      const pauseMs = await claimRound(options, own, flights, bell.ring).catch((error: unknown) => {
+        log.warn({ err: error }, "claiming commands failed, will be tried again");
+        return 250;
+      });
+      if (pauseMs > 0 && !end.signal.aborted) await bell.heard(pauseMs);
+    }
+  }
+
+  async function keepLoop(own: DurableDb): Promise<void> {
+    while (!drained) {
+      await flights.keep(own);
+      await new Promise((resolve) => setTimeout(resolve, keepEveryMs));
+    }
+  }
+
+  async function drain(flying: Flights): Promise<void> {
+    await flying.landed(drainMs);
+    flying.abortAll(stopping);
+    await flying.landed(abortMs);
+    if (flying.size > 0) log.warn({ commands: flying.size }, "commands did not end and are left to others");
+  }
+
+  return {
+    async start() {
+      if (end.signal.aborted) throw new Error("a stopped worker does not start again");
+      loops ??= begin();
+      await loops;
+    },
+    async stop() {
+      end.abort();
+      bell.ring();
+      stopped ??= loops?.then((running) => running.close()) ?? Promise.resolve();
+      await stopped;
+    },
+    wake: bell.ring,
+    get busy() {
+      return flights.size;
+    },
+  };
+}
+
+/** Claims once; answers how long there is nothing more to do. */
+async function claimRound(options: WorkerOptions, own: DurableDb, flights: Flights, ring: () => void): Promise<number> {
+  const { machines, holder, slots } = options;
+  const limit = Math.min(largestClaim, slots - flights.size);
+  if (limit <= 0) return longestSleepMs;
+  const askedAt = performance.now();
+  const claims = await claimCommands(own, holder, [...machines.keys()], limit);
+  for (const claim of claims)
+    flights.launch(claim, askedAt + leaseMs, async (flight) => await fly(options, flight), ring);
+  if (claims.length > 0) return 0;
+  const dueMs = (await nextDueMs(own)) ?? longestSleepMs;
+  return Math.min(longestSleepMs, Math.max(1, Math.ceil(dueMs)));
+}
+
+async function fly(options: WorkerOptions, flight: Flight): Promise<void> {
+  const { machines, queue, log, db, random } = options;
+  const { claim, controller } = flight;
+  const { kind, id } = claim.lease;
+  if (claim.void) return await record(queue, log, flight, { kind: "void" });
+  const definition = machines.get(kind);
+  if (definition === undefined) throw new Error(`no machine is named ${kind}`);
+  const current = async () => await readRow(db, kind, id);
+  const outcome = await perform({ definition, claim, controller, log, random, current });
+  await record(queue, log, flight, outcome);
+}
