@@ -36,6 +36,9 @@ export function openDb<T>({ url, schema, max = 3, applicationName, log }: OpenDb
   });
   // Without a listener an idle connection that breaks would end the process; the pool replaces it by itself.
   pool.on("error", (error) => log?.warn({ err: error, schema }, "an idle database connection broke"));
+  // The pool listens only while a connection is idle: one that breaks between two statements of a transaction would end
+  // the process too. The next statement on it is rejected, which is all that its user needs to know.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return new Kysely<T>({ dialect: new PostgresDialect({ pool }) });
 }
 
