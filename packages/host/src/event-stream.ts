@@ -41,10 +41,11 @@ function takeOver(request: FastifyRequest, raw: ServerResponse, options: EventSt
   });
   raw.flushHeaders();
   const heartbeat = setInterval(() => raw.write(": still here\n\n"), heartbeatMs);
-  raw.once("close", () => {
+  const over = () => {
     clearInterval(heartbeat);
     gone.abort();
-  });
+  };
+  raw.once("close", over);
   raw.on("error", () => raw.destroy());
 
   return {
@@ -54,6 +55,7 @@ function takeOver(request: FastifyRequest, raw: ServerResponse, options: EventSt
       if (gone.signal.aborted || raw.writableEnded) return false;
       const room = raw.write(frame(event));
       if (raw.writableLength > maxBufferedBytes) {
+        over();
         raw.destroy();
         return false;
       }
@@ -61,9 +63,8 @@ function takeOver(request: FastifyRequest, raw: ServerResponse, options: EventSt
       return !gone.signal.aborted;
     },
     end() {
-      clearInterval(heartbeat);
       raw.end();
-      gone.abort();
+      over();
     },
   };
 }

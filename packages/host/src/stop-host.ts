@@ -47,10 +47,13 @@ export async function stopHost(parts: HostParts, withinMs: number): Promise<void
 async function closeListener(app: FastifyInstance, deadline: number): Promise<void> {
   const leftMs = Math.max(100, deadline - performance.now());
   const cut = setTimeout(() => app.server.closeAllConnections(), leftMs / 2);
+  // Closing looks for idle connections once; those that become idle later would hold it up until their keep-alive ends.
+  const idle = setInterval(() => app.server.closeIdleConnections(), 20);
   try {
     await app.close();
   } finally {
     clearTimeout(cut);
+    clearInterval(idle);
   }
 }
 

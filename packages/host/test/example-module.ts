@@ -77,6 +77,10 @@ export type Notes = {
   context?: ServiceContext<unknown, unknown>;
   /** Awaited by makeNote before it answers. */
   gate: Promise<void>;
+  /** Calls of makeNote so far. */
+  entered: number;
+  /** Awaited by drain. */
+  drainGate: Promise<void>;
   /** Not ready while set. */
   trouble: string | undefined;
   readonly order: string[];
@@ -89,6 +93,8 @@ export function notesModule(): Notes {
     heard: [],
     order: [],
     gate: Promise.resolve(),
+    entered: 0,
+    drainGate: Promise.resolve(),
     trouble: undefined,
     module: {
       name: "notification-service",
@@ -108,7 +114,10 @@ export function notesModule(): Notes {
             },
           ],
           ready: async () => notes.trouble,
-          drain: async () => void notes.order.push("drain"),
+          drain: async () => {
+            notes.order.push("drain");
+            await notes.drainGate;
+          },
           close: async () => void notes.order.push("close"),
         };
       },
@@ -120,6 +129,7 @@ export function notesModule(): Notes {
 function routes(app: Parameters<Awaited<ReturnType<ServiceModule["start"]>>["routes"]>[0], notes: Notes): void {
   app.serve(makeNote, async ({ body }) => {
     if (body.text === "refuse me") return refuse("deployment.phase", "not now", "wait");
+    notes.entered += 1;
     await notes.gate;
     notes.kept.push(body.text);
     return { text: body.text, count: notes.kept.length };

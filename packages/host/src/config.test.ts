@@ -1,0 +1,119 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { objectsFolder } from "./adapters.ts";
+import { addresses } from "./addresses.ts";
+import { readConfig } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
+import type { ServiceModule } from "./module.ts";
+
+const module: ServiceModule = {
+  name: "notification-service",
+  schema: "notification",
+  config: z.object({ SLIPWAY_SLACK_URL: z.url().optional() }),
+  start: () => Promise.reject(new Error("not started here")),
+};
+
+function problems(environment: Record<string, string>): Record<string, string> {
+  try {
+    readConfig(environment, [module]);
+  } catch (error) {
+    if (error instanceof ConfigError) return Object.fromEntries(error.problems.map((p) => [p.variable, p.message]));
+    throw error;
+  }
+  return {};
+}
+
+test("nothing set is a laptop", () => {
+  const config = readConfig({ PATH: "/bin", SLIPWAY_HOST: "" });
+
+  expect(config).toMatchObject({ databaseUrl: "embedded:", busUrl: "postgres:", host: "127.0.0.1", port: undefined });
+  expect(config.environments).toEqual([
+    { name: "dev", production: false, minimumBakeMs: 0 },
+    { name: "staging", production: false, minimumBakeMs: 0 },
+    { name: "prod", production: true, minimumBakeMs: 0 },
+  ]);
+  expect(config.env).toEqual({});
+});
+
+test("every problem is named at once with its variable, the modules' too", () => {
+  const found = problems({
+    SLIPWAY_PORT: "eighty",
+    SLIPWAY_BUS_URL: "kafka://broker",
+    SLIPWAY_DATABASE_URL: "mysql://x",
+    SLIPWAY_OBJECTS_URL: "s3://bucket",
+    SLIPWAY_SLACK_URL: "nowhere",
+    SLIPWAY_REGIONS: "/no/such/file.json",
+  });
+
+  expect(Object.keys(found).sort()).toEqual([
+    "SLIPWAY_BUS_URL",
+    "SLIPWAY_DATABASE_URL",
+    "SLIPWAY_OBJECTS_URL",
+    "SLIPWAY_PORT",
+    "SLIPWAY_REGIONS",
+    "SLIPWAY_SLACK_URL",
+  ]);
+  expect(found.SLIPWAY_BUS_URL).toBe("kafka: is not available; there is: postgres:");
+});
+
+test("a platform with regions of its own bakes ten minutes in production unless told otherwise", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "slipway-regions-")), "regions.yaml");
+  writeFileSync(
+    file,
+    "- { name: eu, kubeconfig: eu.kubeconfig, context: c, mesh_url: 'http://m', metrics_url: 'scrape:http://m' }\n",
+  );
+  const base = { SLIPWAY_DATABASE_URL: "postgres://h/db", SLIPWAY_REGIONS: file };
+  const bake = (environment: Record<string, string>) =>
+    readConfig(environment).environments.find(({ production }) => production)?.minimumBakeMs;
+
+  expect(bake(base)).toBe(600_000);
+  expect(bake({ ...base, SLIPWAY_MINIMUM_BAKE: "90s" })).toBe(90_000);
+  expect(readConfig(base).regions).toEqual({
+    kind: "file",
+    entries: [
+      {
+        name: "eu",
+        kubeconfig: join(file, "..", "eu.kubeconfig"),
+        context: "c",
+        mesh_url: "http://m",
+        metrics_url: "scrape:http://m",
+      },
+    ],
+  });
+});
+
+test("a regions file's errors are named by their place", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "slipway-regions-")), "regions.json");
+  writeFileSync(
+    file,
+    JSON.stringify([{ name: "EU", kubeconfig: "k", context: "c", mesh_url: "m", metrics_url: "datadog:" }]),
+  );
+
+  const message = problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS;
+  expect(message).toContain("0.name");
+  expect(message).toContain("0.mesh_url");
+  expect(message).toContain("datadog: is not available; there is: scrape:");
+});
+
+test("objects lie in the data folder unless a whole path is given", () => {
+  expect(objectsFolder("file:", "/data")).toBe("/data/objects");
+  expect(objectsFolder("file:blobs", "/data")).toBe("/data/blobs");
+  expect(objectsFolder("file:///mnt/blobs", "/data")).toBe("/mnt/blobs");
+  expect(objectsFolder("file:/mnt/blobs", "/data")).toBe("/mnt/blobs");
+});
+
+test("a service is found by its own variable, then here, then at the platform's address", () => {
+  const config = readConfig({
+    SLIPWAY_URL: "https://slipway.corp/",
+    SLIPWAY_ROLLBACK_CONTROLLER_URL: "http://10.0.0.2:7401/",
+  });
+  const where = addresses(config, new Set(["build-service"]), () => "http://127.0.0.1:7405");
+
+  expect(where.of("rollback-controller")).toBe("http://10.0.0.2:7401");
+  expect(where.of("build-service")).toBe("http://127.0.0.1:7405");
+  expect(where.of("artifact-registry")).toBe("https://slipway.corp");
+  expect(where.public).toBe("https://slipway.corp");
+});
