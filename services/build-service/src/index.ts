@@ -1,1 +1,1 @@
-export {};
+export { buildService } from "./module.ts";

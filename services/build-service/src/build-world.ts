@@ -1,0 +1,33 @@
+import type { Bus } from "@slipway/bus";
+import type { Client } from "@slipway/client";
+import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
+import type { Isolation } from "@slipway/executor";
+import type { Layer, RegistryClient } from "@slipway/oci";
+import type { Db } from "@slipway/sql";
+import type { BuildServiceConfig } from "./config.ts";
+import type { BuildCommand, BuildInput, BuildState } from "./domain/state.ts";
+import type { Tools } from "./folders.ts";
+import type { Slots } from "./slots.ts";
+import type { BuildTables } from "./tables.ts";
+
+/** What the effects of a build reach. */
+export type BuildWorld = {
+  readonly db: Db<BuildTables>;
+  readonly bus: Bus;
+  readonly client: Client;
+  readonly registry: RegistryClient;
+  readonly isolation: Isolation;
+  readonly config: BuildServiceConfig;
+  readonly dataDir: string;
+  readonly tools: Tools;
+  readonly stepSlots: Slots;
+  /** This service's own token and where it holds: repositories served by the platform itself ask for it. */
+  readonly token: string;
+  publicUrl(): string;
+  /** The base image's layer; made once. */
+  baseLayer(): Promise<Layer>;
+};
+
+export type BuildContext = CommandContext<BuildState>;
+export type BuildOutcome = Outcome<BuildInput>;
+export type BuildMachine = DurableMachine<BuildState, BuildInput, BuildCommand>;

@@ -1,0 +1,16 @@
+import { z } from "zod";
+
+/** What the build service reads from the environment. */
+export const BuildServiceConfig = z.object({
+  /** How steps are isolated. `none` runs them unprotected and bars their artifacts from prod. */
+  SLIPWAY_ISOLATION: z.enum(["auto", "bubblewrap", "namespaces", "none"]).default("auto"),
+  /** Whether repositories may be folders of this machine. */
+  SLIPWAY_GIT_ALLOW_FILE: z.stringbool().default(false),
+  /** The folder that holds `scan/` and `advisories/`; found beside the sources when absent. */
+  SLIPWAY_BUILD_TOOLS: z.string().optional(),
+  /** Builds that run at once; further ones wait. */
+  SLIPWAY_MAX_BUILDS: z.coerce.number().int().min(1).default(4),
+  /** Steps that run at once in this process. */
+  SLIPWAY_MAX_STEPS: z.coerce.number().int().min(1).default(4),
+});
+export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

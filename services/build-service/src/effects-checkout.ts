@@ -1,0 +1,108 @@
+import { rm } from "node:fs/promises";
+import type { SlipwayFile } from "@slipway/contracts";
+import type { Instant } from "@slipway/kernel";
+import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
+import type { BuildState, PlannedStep } from "./domain/state.ts";
+import { buildFolders } from "./folders.ts";
+import { checkOut, GitRefused } from "./git.ts";
+import { maskerFor } from "./log-lines.ts";
+import { announceLog, appendLog } from "./log-store.ts";
+import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
+import { fileErrorText } from "./slipway-yaml.ts";
+import { countActiveBuilds, type RepositoryRow, repositoryOf } from "./store.ts";
+import { readSlipwayFile } from "./workspaces.ts";
+
+const waitForPlaceMs = 300;
+const mostAttempts = 5;
+
+/** Gives the build a place among those that run, or asks again later. */
+export async function begin(world: BuildWorld, state: BuildState): Promise<BuildOutcome> {
+  const active = await countActiveBuilds(world.db);
+  if (active >= world.config.SLIPWAY_MAX_BUILDS) {
+    return { kind: "retry", afterMs: waitForPlaceMs, reason: `${active} builds are running` };
+  }
+  const isolation = world.isolation.description;
+  const head = `build ${state.buildId} of ${state.service} at ${state.gitSha} (${state.ref}, ${state.author})`;
+  await appendLog(world.db, state.buildId, `slipway | ${head}\nslipway | isolation: ${isolation}\n`);
+  return { kind: "fact", fact: (at) => ({ type: "begun", isolation, at }) };
+}
+
+/** Fetches the commit and reads its slipway.yaml. What cannot get better by itself ends the build. */
+export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: BuildContext): Promise<BuildOutcome> {
+  const row = await repositoryOf(world.db, state.service);
+  if (row === undefined) return failed("the service's repository is no longer registered");
+  const repository = parseRepositoryUrl(row.url, world.config.SLIPWAY_GIT_ALLOW_FILE);
+  if ("problem" in repository) return failed(`the repository's URL cannot be used: ${repository.problem}`);
+  const masked = maskerFor(secretsOf(world, row, repository));
+  const folders = buildFolders(world.dataDir, state.buildId);
+  let committedAt: Instant;
+  try {
+    await rm(folders.all, { recursive: true, force: true });
+    ({ committedAt } = await checkOut({
+      repository,
+      credentials: credentialsFor(world, repository),
+      gitSha: state.gitSha,
+      ref: state.ref,
+      into: folders.source,
+      gitDir: folders.git,
+      signal: ctx.signal,
+    }));
+  } catch (error) {
+    if (ctx.signal.aborted) throw error;
+    const message = masked(error instanceof Error ? error.message : String(error));
+    if (!(error instanceof GitRefused) && ctx.attempt < mostAttempts) throw new Error(message);
+    return refuse(world, state, "the commit could not be checked out", message.split("\n"));
+  }
+  const parsed = await readSlipwayFile(world, state);
+  if (parsed === undefined) return refuse(world, state, "the commit has no slipway.yaml", []);
+  if (parsed.kind === "errors")
+    return refuse(world, state, "slipway.yaml has errors", parsed.errors.map(fileErrorText));
+  const plan = planOf(parsed.file);
+  await appendLog(
+    world.db,
+    state.buildId,
+    `slipway | checked out; steps: ${plan.map(({ name }) => name).join(", ")}\n`,
+  );
+  return { kind: "fact", fact: (at) => ({ type: "checked_out", committedAt, plan, at }) };
+}
+
+/** Removes the build's files and tells the readers of its log that it has ended. */
+export async function cleanUp(world: BuildWorld, state: BuildState): Promise<BuildOutcome> {
+  // A cancelled step may still be writing: then this is tried again.
+  await rm(buildFolders(world.dataDir, state.buildId).all, { recursive: true, force: true, maxRetries: 3 });
+  await announceLog(world.db, state.buildId);
+  return { kind: "done" };
+}
+
+/** What may not be seen in a build's log. */
+export function secretsOf(world: BuildWorld, row: RepositoryRow, repository: RepositoryUrl): string[] {
+  const password = repository.credentials?.password ?? "";
+  return [world.token, row.secret, password].filter((secret) => secret !== "");
+}
+
+/** The platform's own repositories are read with this service's token, others with what their URL says. */
+function credentialsFor(world: BuildWorld, repository: RepositoryUrl) {
+  if (repository.credentials !== undefined) return repository.credentials;
+  if (repository.scheme !== "http" && repository.scheme !== "https") return undefined;
+  const own = new URL(world.publicUrl()).origin === new URL(repository.url).origin;
+  return own ? { username: "build-service", password: world.token } : undefined;
+}
+
+function planOf(file: SlipwayFile): PlannedStep[] {
+  return Object.entries(file.pipeline).map(([name, { needs }]) => ({ name, needs }));
+}
+
+async function refuse(
+  world: BuildWorld,
+  state: BuildState,
+  reason: string,
+  lines: readonly string[],
+): Promise<BuildOutcome> {
+  const text = [reason, ...lines].map((line) => `slipway | ${line}\n`).join("");
+  await appendLog(world.db, state.buildId, text);
+  return failed(lines.length === 0 ? reason : `${reason}: ${lines.join("; ")}`);
+}
+
+function failed(reason: string): BuildOutcome {
+  return { kind: "fact", fact: (at) => ({ type: "checkout_failed", reason, at }) };
+}

@@ -1,0 +1,118 @@
+import { existsSync } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import { ProblemError, type Provenance, registerArtifact } from "@slipway/contracts";
+import type { Instant } from "@slipway/kernel";
+import { OciError, writeImage } from "@slipway/oci";
+import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
+import { inputsOf } from "./domain/pipeline.ts";
+import type { BuildState } from "./domain/state.ts";
+import { buildFolders } from "./folders.ts";
+import { appendLog } from "./log-store.ts";
+import { repositoryOf } from "./store.ts";
+import { freshFolder, readSlipwayFile, workspaceLost } from "./workspaces.ts";
+
+/** Kinds of OciError that another attempt does not mend. */
+const final: readonly string[] = ["refused", "forbidden", "unsafe", "too_large", "invalid"];
+
+/** Lays the steps' results together, writes the image and pushes it under the commit's id. */
+export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx: BuildContext): Promise<BuildOutcome> {
+  if (state.phase !== "imaging") return { kind: "done" };
+  const parsed = await readSlipwayFile(world, state);
+  const folders = buildFolders(world.dataDir, state.buildId);
+  const inputs = [folders.source, ...inputsOf(state.plan).map(folders.step)];
+  if (parsed?.kind !== "file" || inputs.some((input) => !existsSync(input))) return workspaceLost();
+  const { image } = parsed.file;
+  const dir = await freshFolder(folders.image, inputs);
+  for (const path of image.copy) {
+    const problem = await copyProblem(dir, path);
+    if (problem !== undefined) return imageFailed(world, state, problem);
+  }
+  try {
+    const written = await writeImage({
+      client: world.registry,
+      base: [await world.baseLayer()],
+      files: { dir, copy: image.copy, at: "/app" },
+      command: image.command,
+      workingDir: "/app",
+      createdAt: state.committedAt,
+      labels: { "org.opencontainers.image.revision": state.gitSha, "dev.slipway.service": state.service },
+      repository: state.service,
+      tag: state.gitSha,
+      cacheDir: join(world.dataDir, "layers"),
+      signal: ctx.signal,
+    });
+    const { uploaded, mounted, present } = written.blobs;
+    const blobs = `${uploaded} blobs sent, ${mounted + present} there already`;
+    await appendLog(world.db, state.buildId, `image | ${state.service}@${written.digest} (${blobs})\n`);
+    return { kind: "fact", fact: (at) => ({ type: "imaged", digest: written.digest, at }) };
+  } catch (error) {
+    if (ctx.signal.aborted || !(error instanceof OciError) || !final.includes(error.kind)) throw error;
+    return imageFailed(world, state, error.message);
+  }
+}
+
+/** A path that the image copies must exist, and no part of it may be a link: a step could point it at this machine. */
+async function copyProblem(dir: string, path: string): Promise<string | undefined> {
+  let at = dir;
+  for (const part of path.split("/").filter((name) => name !== "" && name !== ".")) {
+    at = join(at, part);
+    const found = await lstat(at).catch(() => undefined);
+    if (found === undefined) return `image.copy: "${path}" does not exist after the steps`;
+    if (found.isSymbolicLink()) return `image.copy: "${path}" goes through a symbolic link`;
+  }
+  return undefined;
+}
+
+async function imageFailed(world: BuildWorld, state: BuildState, reason: string): Promise<BuildOutcome> {
+  await appendLog(world.db, state.buildId, `image | ${reason}\n`);
+  return { kind: "fact", fact: (at) => ({ type: "image_failed", reason, at }) };
+}
+
+/** Tells the artifact-registry what was built, from what and how. The same artifact twice is one artifact there. */
+export async function registerImage(world: BuildWorld, state: BuildState, ctx: BuildContext): Promise<BuildOutcome> {
+  if (state.phase !== "registering") return { kind: "done" };
+  const parsed = await readSlipwayFile(world, state);
+  if (parsed?.kind !== "file") return refused("its workspace was lost while the image was registered");
+  const { service, gitSha, digest } = state;
+  const provenance = await provenanceOf(world, state);
+  try {
+    await world.client.call(registerArtifact, {
+      body: { service, git_sha: gitSha, digest, spec: parsed.file, provenance },
+      idempotencyKey: `register-${state.buildId}-${digest.slice(-16)}`,
+      signal: ctx.signal,
+    });
+  } catch (error) {
+    if (ctx.signal.aborted || !(error instanceof ProblemError) || !isFinal(error)) throw error;
+    return refused(`the artifact was refused: ${error.message}`);
+  }
+  await appendLog(world.db, state.buildId, `slipway | registered ${service}@${digest}\n`);
+  return { kind: "fact", fact: (at) => ({ type: "registered", at }) };
+}
+
+type Registering = Extract<BuildState, { phase: "registering" }>;
+
+async function provenanceOf(world: BuildWorld, state: Registering): Promise<Provenance> {
+  const row = await repositoryOf(world.db, state.service);
+  const ends = Object.values(state.steps).flatMap((step) => ("endedAt" in step ? [step.endedAt] : []));
+  const finishedAt: Instant = [state.startedAt, ...ends].sort().at(-1) ?? state.startedAt;
+  return {
+    builder: "slipway build-service",
+    build_id: state.buildId,
+    repository: row?.matchKey ?? null,
+    isolation: world.isolation.method,
+    limits: world.isolation.limits,
+    started_at: state.startedAt,
+    finished_at: finishedAt,
+  };
+}
+
+/** A call that the far side understood and will never accept. A token may be renewed and a conflict in flight ends. */
+function isFinal(error: ProblemError): boolean {
+  const passing = ["auth.missing", "auth.invalid", "idempotency.in_flight", "unavailable"];
+  return error.status < 500 && !passing.includes(error.code);
+}
+
+function refused(reason: string): BuildOutcome {
+  return { kind: "fact", fact: (at) => ({ type: "register_refused", reason, at }) };
+}

@@ -1,0 +1,94 @@
+import { anyRole, BuildIdSchema, ProblemError } from "@slipway/contracts";
+import type { Durable } from "@slipway/durable";
+import type { EventStream, ServiceApp } from "@slipway/host";
+import type { BuildId } from "@slipway/kernel";
+import type { Db } from "@slipway/sql";
+import { z } from "zod";
+import type { BuildMachine } from "./build-world.ts";
+import { terminalPhases } from "./domain/decide.ts";
+import type { BuildState } from "./domain/state.ts";
+import type { LogHub } from "./log-hub.ts";
+import { logLength, readLog } from "./log-store.ts";
+import type { BuildTables } from "./tables.ts";
+import { statusOf } from "./view.ts";
+
+export type LogPorts = {
+  readonly db: Db<BuildTables>;
+  readonly durable: Durable;
+  readonly machine: BuildMachine;
+  readonly hub: LogHub;
+};
+
+/** Readers look again after this long even if nobody told them to. */
+const lookAgainMs = 5_000;
+const Offset = z.coerce.number().int().nonnegative();
+
+/**
+ * GET /api/v1/builds/:id/logs. As text: what there is, from `?from=<byte>`. As server-sent events: what there is and then what
+ * comes, until the build has ended. An event's id is the offset behind it, so `Last-Event-ID` goes on without loss or repeat.
+ */
+export function logRoutes(app: ServiceApp, ports: LogPorts): void {
+  app.raw.get("/api/v1/builds/:id/logs", async (request, reply) => {
+    await app.authorize(request, anyRole);
+    const id = BuildIdSchema.safeParse((request.params as { id: string }).id);
+    const state = id.success ? await stateOf(ports, id.data) : undefined;
+    if (!id.success || state === undefined) throw new ProblemError("build.not_found", "there is no such build");
+    const last = request.headers["last-event-id"];
+    const from = Offset.safeParse((request.query as { from?: string }).from ?? last ?? 0);
+    if (!from.success) throw new ProblemError("request.invalid", "an offset is a number of bytes");
+    if (!(request.headers.accept ?? "").includes("text/event-stream")) {
+      reply.header("content-type", "text/plain; charset=utf-8").header("x-slipway-build-status", statusOf(state));
+      return reply.send(await logText(ports, id.data, from.data));
+    }
+    // 204 tells a client that reconnects after the end not to come back.
+    const length = await logLength(ports.db, id.data);
+    if (isTerminal(state) && last !== undefined && from.data >= length) return reply.status(204).send();
+    await follow(ports, id.data, from.data, app.events(request, reply));
+    return reply;
+  });
+}
+
+async function logText(ports: LogPorts, id: BuildId, from: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let at = from;
+  for (;;) {
+    const chunks = await readLog(ports.db, id, at);
+    if (chunks.length === 0) return Buffer.concat(parts);
+    parts.push(...chunks.map(({ bytes }) => bytes));
+    at = chunks.reduce((end, { bytes }) => end + bytes.length, at);
+  }
+}
+
+async function follow(ports: LogPorts, id: BuildId, from: number, stream: EventStream): Promise<void> {
+  const watch = ports.hub.watch(id);
+  let at = from;
+  try {
+    while (!stream.signal.aborted) {
+      // In this order: what is written after the state was read is announced and read in the next turn.
+      const seen = watch.version();
+      const state = await stateOf(ports, id);
+      const chunks = await readLog(ports.db, id, at);
+      for (const { bytes } of chunks) {
+        at += bytes.length;
+        if (!(await stream.send({ id: String(at), event: "log", data: bytes.toString("utf8") }))) return;
+      }
+      if (chunks.length > 0) continue;
+      if (state === undefined || isTerminal(state)) {
+        await stream.send({ id: String(at), event: "end", data: state === undefined ? "" : statusOf(state) });
+        return;
+      }
+      await watch.changed(seen, lookAgainMs, stream.signal);
+    }
+  } finally {
+    watch.close();
+    stream.end();
+  }
+}
+
+async function stateOf(ports: LogPorts, id: BuildId): Promise<BuildState | undefined> {
+  return (await ports.durable.read(ports.machine, id))?.state;
+}
+
+function isTerminal(state: BuildState): boolean {
+  return (terminalPhases as readonly string[]).includes(state.phase);
+}

@@ -1,0 +1,93 @@
+import { cancelBuild, getBuild, listBuilds, ProblemError, putRepository } from "@slipway/contracts";
+import { appendAudit, type Durable } from "@slipway/durable";
+import type { ServiceApp } from "@slipway/host";
+import { type BuildId, refuse } from "@slipway/kernel";
+import type { Db } from "@slipway/sql";
+import type { BuildMachine } from "./build-world.ts";
+import type { BuildServiceConfig } from "./config.ts";
+import { parseRepositoryUrl } from "./repository-url.ts";
+import { findBuilds, saveRepository } from "./store.ts";
+import type { BuildTables } from "./tables.ts";
+import { viewOf } from "./view.ts";
+
+export type ApiPorts = {
+  readonly db: Db<BuildTables>;
+  readonly durable: Durable;
+  readonly machine: BuildMachine;
+  readonly config: BuildServiceConfig;
+};
+
+/** The build service's part of /api/v1. */
+export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
+  serveRepositories(app, ports);
+  app.serve(getBuild, async ({ params }) => {
+    const row = await ports.durable.read(ports.machine, params.id);
+    return row === undefined ? notFound(params.id) : viewOf(row.state);
+  });
+  app.serve(listBuilds, async ({ query }) => {
+    const before = query.page_token === undefined ? undefined : pageStart(query.page_token);
+    const { service, git_sha: gitSha, page_size: size } = query;
+    const found = await findBuilds(ports.db, { service, gitSha, before, limit: size + 1 });
+    const page = found.slice(0, size);
+    const last = page.at(-1);
+    const more = found.length > size && last !== undefined;
+    return { builds: page.map(({ state }) => viewOf(state)), next_page_token: more ? String(last.number) : null };
+  });
+  app.serve(cancelBuild, async ({ params, body, principal }) => {
+    const reason = body?.reason ?? `cancelled by ${principal.name}`;
+    const result = await ports.db.transaction().execute(async (tx) => {
+      const input = (at: import("@slipway/kernel").Instant) =>
+        ({ type: "cancel", by: principal.name, reason, at }) as const;
+      const sent = await ports.durable.send(ports.machine, params.id, input, tx);
+      if (sent.kind === "applied" && sent.state.phase === "cancelled") {
+        const { endedAt: at } = sent.state;
+        await appendAudit(tx, {
+          actor: principal.name,
+          action: "build.cancel",
+          subject: params.id,
+          detail: { reason },
+          at,
+        });
+      }
+      return sent;
+    });
+    if (result.kind === "not_found") return notFound(params.id);
+    return result.kind === "applied" ? viewOf(result.state) : result;
+  });
+}
+
+function serveRepositories(app: ServiceApp, ports: ApiPorts): void {
+  app.serve(putRepository, async ({ params, body, principal, now }) => {
+    const parsed = parseRepositoryUrl(body.url, ports.config.SLIPWAY_GIT_ALLOW_FILE);
+    if ("problem" in parsed) return refuse("repository.invalid", parsed.problem, "Give an https or ssh URL.");
+    const { service } = params;
+    await ports.db.transaction().execute(async (tx) => {
+      const taken = await tx
+        .selectFrom("repository")
+        .select("service")
+        .where("match_key", "=", parsed.matchKey)
+        .where("service", "!=", service)
+        .executeTakeFirst();
+      if (taken !== undefined) {
+        throw new ProblemError(
+          "repository.invalid",
+          `the repository belongs to the service "${taken.service}" already`,
+        );
+      }
+      await saveRepository(tx, { service, url: body.url, matchKey: parsed.matchKey, secret: body.secret }, now);
+      const detail = { url: parsed.url };
+      await appendAudit(tx, { actor: principal.name, action: "repository.put", subject: service, detail, at: now });
+    });
+    return { service, url: parsed.url };
+  });
+}
+
+function notFound(id: BuildId) {
+  return refuse("build.not_found", `there is no build ${id}`);
+}
+
+function pageStart(token: string): number {
+  const number = Number(token);
+  if (!Number.isSafeInteger(number) || number < 1) throw new ProblemError("request.invalid", "not a page token");
+  return number;
+}

@@ -1,0 +1,109 @@
+import type { BuildId } from "@slipway/kernel";
+import type { Db } from "@slipway/sql";
+import { sql } from "kysely";
+import { logLines } from "./log-lines.ts";
+import type { BuildTables } from "./tables.ts";
+
+/** The notification channel on which a growing log is announced; its payload is the build's id. */
+export const logChannel = "build_log";
+
+/** Chunks are read in portions of about this many. */
+const chunksPerRead = 64;
+/** With so many bytes unwritten the step has to wait. */
+const mostUnwritten = 256 * 1_024;
+
+export type LogChunk = { readonly at: number; readonly bytes: Buffer };
+
+/** Appends text at the log's end, durably, and wakes its readers. Concurrent writers take turns by the row's lock. */
+export async function appendLog(db: Db<BuildTables>, buildId: BuildId, text: string): Promise<void> {
+  if (text === "") return;
+  const bytes = Buffer.from(text);
+  await sql`
+    with grown as (
+      insert into build_log (build_id, length) values (${buildId}, ${bytes.length})
+      on conflict (build_id) do update set length = build_log.length + excluded.length
+      returning length
+    ), chunk as (
+      insert into build_log_chunk (build_id, at, bytes)
+      select ${buildId}, grown.length - ${bytes.length}::int, ${bytes} from grown
+    )
+    select pg_notify(${logChannel}, ${buildId})
+  `.execute(db);
+}
+
+/** Wakes the readers of a log although nothing was added: the build has ended. */
+export async function announceLog(db: Db<BuildTables>, buildId: BuildId): Promise<void> {
+  await sql`select pg_notify(${logChannel}, ${buildId})`.execute(db);
+}
+
+/** Some of the log from an offset on, in order; nothing at its end. The first chunk is cut at the offset. */
+export async function readLog(db: Db<BuildTables>, buildId: BuildId, from: number): Promise<LogChunk[]> {
+  const rows = await db
+    .selectFrom("build_log_chunk")
+    .select(["at", "bytes"])
+    .where("build_id", "=", buildId)
+    .where("at", ">=", (where) =>
+      where
+        .selectFrom("build_log_chunk as before")
+        .select((select) => select.fn.coalesce(select.fn.max("before.at"), sql.lit(0)).as("at"))
+        .where("before.build_id", "=", buildId)
+        .where("before.at", "<=", from),
+    )
+    .orderBy("at")
+    .limit(chunksPerRead)
+    .execute();
+  return rows
+    .map(({ at, bytes }) => (at >= from ? { at, bytes } : { at: from, bytes: bytes.subarray(from - at) }))
+    .filter(({ bytes }) => bytes.length > 0);
+}
+
+export async function logLength(db: Db<BuildTables>, buildId: BuildId): Promise<number> {
+  const row = await db.selectFrom("build_log").select("length").where("build_id", "=", buildId).executeTakeFirst();
+  return row?.length ?? 0;
+}
+
+export type StepLog = {
+  /** Takes what a step printed. Resolves at once unless the database is behind. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Resolves when everything is stored; throws when something could not be. */
+  end(): Promise<void>;
+};
+
+/**
+ * Writes one step's output: the first line at once, and what comes while a write is under way with the next one. So a quiet
+ * step is seen within milliseconds and a loud one costs few writes.
+ */
+export function stepLog(db: Db<BuildTables>, buildId: BuildId, prefix: string, secrets: readonly string[]): StepLog {
+  const lines = logLines(prefix, secrets);
+  let unwritten = "";
+  let writing: Promise<void> | undefined;
+  let failure: unknown;
+  const flush = async (): Promise<void> => {
+    while (unwritten !== "" && failure === undefined) {
+      const text = unwritten;
+      unwritten = "";
+      try {
+        await appendLog(db, buildId, text);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    writing = undefined;
+  };
+  const add = (text: string): void => {
+    unwritten += text;
+    if (unwritten !== "") writing ??= flush();
+  };
+  return {
+    write: async (chunk) => {
+      add(lines.push(chunk));
+      if (unwritten.length > mostUnwritten) await writing;
+      if (failure !== undefined) throw failure;
+    },
+    end: async () => {
+      add(lines.end());
+      await writing;
+      if (failure !== undefined) throw failure;
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { ProblemError } from "@slipway/contracts";
+import { createDurable, type Durable } from "@slipway/durable";
+import { type Isolation, probeIsolation } from "@slipway/executor";
+import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
+import { type Layer, makeNodeBaseLayer, RegistryClient } from "@slipway/oci";
+import { listen } from "@slipway/sql";
+import type { BuildWorld } from "./build-world.ts";
+import { BuildServiceConfig } from "./config.ts";
+import { buildMachine } from "./effects.ts";
+import { installTools } from "./folders.ts";
+import { apiRoutes } from "./http.ts";
+import { logRoutes } from "./http-logs.ts";
+import { webhookRoutes } from "./http-webhook.ts";
+import { logHub } from "./log-hub.ts";
+import { logChannel } from "./log-store.ts";
+import { slots } from "./slots.ts";
+import type { BuildTables } from "./tables.ts";
+
+type Context = ServiceContext<BuildServiceConfig, BuildTables>;
+
+/** The build service: pushes in, registered artifacts out. */
+export const buildService: ServiceModule<BuildServiceConfig, BuildTables> = {
+  name: "build-service",
+  schema: "build",
+  config: BuildServiceConfig,
+  start: startBuildService,
+};
+
+async function startBuildService(context: Context): Promise<RunningService> {
+  const { config, db, dbUrl, dataDir, log } = context;
+  const isolation = await requireIsolation(context);
+  const registry = new RegistryClient({
+    url: context.urls.of("artifact-registry"),
+    auth: { username: "build-service", password: context.token },
+  });
+  const world: BuildWorld = {
+    ...{ db, config, dataDir, isolation, registry },
+    ...{ bus: context.bus, client: context.client, token: context.token },
+    tools: await installTools(dataDir, config.SLIPWAY_BUILD_TOOLS),
+    stepSlots: slots(config.SLIPWAY_MAX_STEPS),
+    publicUrl: () => context.urls.public,
+    baseLayer: onceBaseLayer(dataDir),
+  };
+  const machine = buildMachine(world);
+  const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
+  const hub = logHub();
+  const listener = await listen({ url: dbUrl, channel: logChannel, onNotify: hub.announce, log });
+  // The first build would wait seconds for it.
+  world.baseLayer().catch((error: unknown) => log.warn({ err: error }, "the base image could not be made yet"));
+  await durable.start();
+  return {
+    routes: async (app) => {
+      const ports = { db, durable, machine, hub, config };
+      apiRoutes(app, ports);
+      logRoutes(app, ports);
+      await webhookRoutes(app, ports);
+    },
+    ready: async () => undefined,
+    drain: () => durable.stop(),
+    close: () => close(durable, listener, registry),
+  };
+}
+
+async function close(durable: Durable, listener: { close(): Promise<void> }, registry: RegistryClient): Promise<void> {
+  await durable.stop();
+  await listener.close();
+  await registry.close();
+}
+
+/** Refuses to start where steps cannot be isolated: a build service that would run them bare must be told so by name. */
+async function requireIsolation(context: Context): Promise<Isolation> {
+  const isolation = await probeIsolation({
+    method: context.config.SLIPWAY_ISOLATION,
+    workFolder: context.dataDir,
+  });
+  if (isolation.kind === "refused") {
+    throw new ProblemError("isolation.unavailable", isolation.reason, { remedy: isolation.remedy });
+  }
+  if (isolation.method === "none") {
+    context.log.warn({ isolation: "none" }, "BUILD STEPS ARE NOT ISOLATED; their artifacts are barred from prod");
+  } else context.log.info({ isolation: isolation.description }, "build steps are isolated");
+  return isolation;
+}
+
+/** Makes the base layer at the first asking; a failure is forgotten, so that the next one tries again. */
+function onceBaseLayer(dataDir: string): () => Promise<Layer> {
+  let made: Promise<Layer> | undefined;
+  return () => {
+    made ??= makeNodeBaseLayer({ nodePath: process.execPath, dir: join(dataDir, "base") }).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}

@@ -1,0 +1,141 @@
+import type { BuildId, GitSha, Instant, ServiceName } from "@slipway/kernel";
+import type { Db, Tx } from "@slipway/sql";
+import { sql } from "kysely";
+import type { BuildState } from "./domain/state.ts";
+import type { BuildTables } from "./tables.ts";
+
+/** Everything that this service asks its database outside of durable and the log. */
+export type RepositoryRow = {
+  readonly service: ServiceName;
+  readonly url: string;
+  readonly matchKey: string;
+  readonly secret: string;
+};
+
+type Reader = Db<BuildTables> | Tx<BuildTables>;
+
+export async function saveRepository(tx: Tx<BuildTables>, row: RepositoryRow, now: Instant): Promise<void> {
+  const values = { url: row.url, match_key: row.matchKey, secret: row.secret, updated_at: now };
+  await tx
+    .insertInto("repository")
+    .values({ service: row.service, ...values })
+    .onConflict((conflict) => conflict.column("service").doUpdateSet(values))
+    .execute();
+}
+
+export async function repositoryOf(db: Reader, service: ServiceName): Promise<RepositoryRow | undefined> {
+  const row = await db.selectFrom("repository").selectAll().where("service", "=", service).executeTakeFirst();
+  return row === undefined ? undefined : toRepository(row);
+}
+
+/** The repository that one of these keys names. */
+export async function repositoryByKeys(db: Reader, keys: readonly string[]): Promise<RepositoryRow | undefined> {
+  if (keys.length === 0) return undefined;
+  const row = await db.selectFrom("repository").selectAll().where("match_key", "in", keys).executeTakeFirst();
+  return row === undefined ? undefined : toRepository(row);
+}
+
+function toRepository(row: BuildTables["repository"]): RepositoryRow {
+  return { service: row.service as ServiceName, url: row.url, matchKey: row.match_key, secret: row.secret };
+}
+
+export type Answer = { readonly status: number; readonly body: Record<string, unknown> };
+
+export type Delivery = {
+  readonly service: ServiceName;
+  readonly deliveryId: string;
+  readonly bodyHash: string;
+  readonly event: string;
+};
+
+/** One delivery of a service is looked at at a time, until the end of the transaction. */
+export async function lockDeliveries(tx: Tx<BuildTables>, service: ServiceName): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('delivery ' || ${service}, 0))`.execute(tx);
+}
+
+/** The answer that this delivery got before, by its id or, since the id is not signed, by its body. */
+export async function earlierAnswer(tx: Tx<BuildTables>, delivery: Delivery): Promise<Answer | undefined> {
+  const row = await tx
+    .selectFrom("delivery")
+    .select(["status", "answer"])
+    .where("service", "=", delivery.service)
+    .where((where) =>
+      where.or([where("delivery_id", "=", delivery.deliveryId), where("body_sha256", "=", delivery.bodyHash)]),
+    )
+    .orderBy("received_at")
+    .executeTakeFirst();
+  return row === undefined ? undefined : { status: row.status, body: row.answer };
+}
+
+export async function saveDelivery(
+  tx: Tx<BuildTables>,
+  delivery: Delivery,
+  answer: Answer,
+  now: Instant,
+): Promise<void> {
+  await tx
+    .insertInto("delivery")
+    .values({
+      service: delivery.service,
+      delivery_id: delivery.deliveryId,
+      body_sha256: delivery.bodyHash,
+      event: delivery.event,
+      status: answer.status,
+      answer: JSON.stringify(answer.body),
+      received_at: now,
+    })
+    .execute();
+}
+
+/** Takes the next number; a rolled-back transaction leaves a gap. */
+export async function nextBuildId(tx: Tx<BuildTables>): Promise<{ number: number; id: BuildId }> {
+  const { rows } = await sql<{ number: number }>`select nextval('build_number') as number`.execute(tx);
+  const number = rows[0]?.number;
+  if (number === undefined) throw new Error("the sequence build_number gave nothing");
+  return { number, id: `B-${number}` as BuildId };
+}
+
+export async function insertBuild(
+  tx: Tx<BuildTables>,
+  build: { number: number; id: BuildId; service: ServiceName; gitSha: GitSha; createdAt: Instant },
+): Promise<void> {
+  const { number, id, service, gitSha, createdAt } = build;
+  await tx.insertInto("build").values({ number, id, service, git_sha: gitSha, created_at: createdAt }).execute();
+}
+
+export type BuildFilter = {
+  readonly service?: ServiceName | undefined;
+  /** The first digits of a commit. */
+  readonly gitSha?: string | undefined;
+  /** Only builds before this number. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+};
+
+/** States of builds, newest first. */
+export async function findBuilds(
+  db: Reader,
+  filter: BuildFilter,
+): Promise<{ readonly number: number; readonly state: BuildState }[]> {
+  let query = db
+    .selectFrom("build")
+    .innerJoin("machine", (join) => join.onRef("machine.id", "=", "build.id").on("machine.kind", "=", "build"))
+    .select(["build.number", "machine.state"])
+    .orderBy("build.number", "desc")
+    .limit(filter.limit);
+  if (filter.service !== undefined) query = query.where("build.service", "=", filter.service);
+  if (filter.gitSha !== undefined) query = query.where("build.git_sha", "like", `${filter.gitSha}%`);
+  if (filter.before !== undefined) query = query.where("build.number", "<", filter.before);
+  return query.execute();
+}
+
+/** Builds that take up this machine now. */
+export async function countActiveBuilds(db: Reader): Promise<number> {
+  const row = await db
+    .selectFrom("machine")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("kind", "=", "build")
+    .where("phase", "in", ["checking_out", "running", "imaging", "registering"])
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
+}

@@ -1,0 +1,21 @@
+import type { Instant } from "@slipway/kernel";
+import type { ColumnType, JSONColumnType } from "kysely";
+import type { BuildState } from "./domain/state.ts";
+
+/** Tables of the schema `build` as this service uses them; `machine` is durable's and only read here. */
+export type BuildTables = {
+  repository: { service: string; url: string; match_key: string; secret: string; updated_at: Instant };
+  delivery: {
+    service: string;
+    delivery_id: string;
+    body_sha256: string;
+    event: string;
+    status: number;
+    answer: JSONColumnType<Record<string, unknown>>;
+    received_at: Instant;
+  };
+  build: { number: number; id: string; service: string; git_sha: string; created_at: Instant };
+  build_log: { build_id: string; length: number };
+  build_log_chunk: { build_id: string; at: number; bytes: Buffer };
+  machine: { kind: string; id: string; phase: string; state: ColumnType<BuildState, never, never> };
+};

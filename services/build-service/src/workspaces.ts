@@ -1,0 +1,28 @@
+import { mkdir, rm } from "node:fs/promises";
+import type { BuildOutcome, BuildWorld } from "./build-world.ts";
+import { copyTree } from "./copy-tree.ts";
+import type { BuildState } from "./domain/state.ts";
+import { buildFolders } from "./folders.ts";
+import { readTopFile } from "./git.ts";
+import { type ParsedFile, parseSlipwayYaml } from "./slipway-yaml.ts";
+
+const largestFile = 1_048_576;
+
+/** slipway.yaml of a build that is checked out here; undefined where there is none. */
+export async function readSlipwayFile(world: BuildWorld, state: BuildState): Promise<ParsedFile | undefined> {
+  const folders = buildFolders(world.dataDir, state.buildId);
+  const text = await readTopFile(folders.source, "slipway.yaml", largestFile);
+  return text === undefined ? undefined : parseSlipwayYaml(text, state.service);
+}
+
+/** Empties a folder and lays trees over each other in it. */
+export async function freshFolder(path: string, inputs: readonly string[]): Promise<string> {
+  await rm(path, { recursive: true, force: true });
+  await mkdir(path, { recursive: true });
+  for (const input of inputs) await copyTree(input, path);
+  return path;
+}
+
+export function workspaceLost(): BuildOutcome {
+  return { kind: "fact", fact: (at) => ({ type: "workspace_lost", at }) };
+}
