@@ -9,5 +9,8 @@ export {
   podAnnotations,
   type RegistryAccess,
 } from "./agent/types.ts";
+export { startApiServer } from "./api/api-server.ts";
+export { type Fault, Faults, type FaultyRequest } from "./api/faults.ts";
+export type { ApiServer, ApiServerOptions } from "./api/types.ts";
 export { startMesh } from "./mesh/mesh.ts";
 export type { Mesh, MeshOptions } from "./mesh/types.ts";
