@@ -3,6 +3,13 @@ export type { AuthorizeOptions, Call, EventStream, EventStreamOptions, Principal
 export { type HostConfig, readConfig } from "./config.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";
 export type { HostDatabase } from "./database.ts";
-export type { EnvironmentEntry, RunningService, ServiceContext, ServiceModule, Subscription } from "./module.ts";
+export type {
+  AnyServiceModule,
+  EnvironmentEntry,
+  RunningService,
+  ServiceContext,
+  ServiceModule,
+  Subscription,
+} from "./module.ts";
 export { parseRegions, type RegionEntry } from "./regions.ts";
 export { type RunHostOptions, type RunningHost, runHost } from "./run-host.ts";

@@ -27,6 +27,9 @@ export type ServiceModule<C = unknown, DB = unknown> = {
   start(context: ServiceContext<C, DB>): Promise<RunningService>;
 };
 
+/** A module of which only the outline is known: each has its own configuration and tables. */
+export type AnyServiceModule = Omit<ServiceModule, "start"> & { start(context: never): Promise<RunningService> };
+
 export type EnvironmentEntry = {
   readonly name: EnvironmentName;
   readonly production: boolean;

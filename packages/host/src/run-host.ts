@@ -11,7 +11,7 @@ import { ensureTokens, people } from "./first-tokens.ts";
 import { serveHealth } from "./health.ts";
 import { listenOn } from "./listen-on.ts";
 import { createMeters } from "./meters.ts";
-import type { ServiceModule } from "./module.ts";
+import type { AnyServiceModule, ServiceModule } from "./module.ts";
 import { describeEndpoints, serveDocs } from "./openapi.ts";
 import type { RegionEntry } from "./regions.ts";
 import { createServer } from "./server.ts";
@@ -21,7 +21,7 @@ import { type HostParts, stopHost } from "./stop-host.ts";
 import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
 
 export type RunHostOptions = {
-  readonly modules: readonly ServiceModule[];
+  readonly modules: readonly AnyServiceModule[];
   /** Default: read from the environment of the process. */
   readonly config?: HostConfig;
   /** A database that the caller started itself (`DATABASE_URL=embedded:`). */
@@ -49,7 +49,8 @@ export type RunningHost = {
  * everything closed again, when the configuration is wrong (ConfigError), the port is taken (ProblemError) or a module fails.
  */
 export async function runHost(options: RunHostOptions): Promise<RunningHost> {
-  const { modules } = options;
+  // The host gives each module what the module's own schema says, which the type of a list cannot express.
+  const modules = options.modules as readonly ServiceModule[];
   const config = options.config ?? readConfig(process.env, modules);
   const log = options.log ?? pino({ level: config.logLevel, base: { pid: process.pid } });
   const database = options.database ?? databaseOf(config);
