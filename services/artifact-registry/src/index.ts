@@ -1,1 +1,1 @@
-export {};
+export { artifactRegistry } from "./module.ts";

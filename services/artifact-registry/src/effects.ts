@@ -1,0 +1,43 @@
+import type { Bus } from "@slipway/bus";
+import { artifactTopic, type CloudEvent } from "@slipway/contracts";
+import { type CommandContext, defineMachine, type Outcome } from "@slipway/durable";
+import { type ArtifactInput, type ArtifactState, artifactMachine } from "./domain/artifact.ts";
+import { promotionMachine } from "./domain/decide-promotion.ts";
+import type { Promotion, PromotionCommand, PromotionInput, PublishEvent } from "./domain/promotion.ts";
+import type { ArtifactMachine, PromotionMachine } from "./service.ts";
+
+const events = { lane: () => "events", survives: () => true } as const;
+
+/** The machines with their one effect: telling the others. */
+export function machines(bus: Bus): { readonly artifacts: ArtifactMachine; readonly promotions: PromotionMachine } {
+  const publish = (command: PublishEvent, ctx: Pick<CommandContext<unknown>, "commandId">) =>
+    publishEvent(bus, command, ctx.commandId);
+  return {
+    artifacts: defineMachine<ArtifactState, ArtifactInput, PublishEvent>({
+      machine: artifactMachine,
+      ...events,
+      perform: publish,
+    }),
+    promotions: defineMachine<Promotion, PromotionInput, PromotionCommand>({
+      machine: promotionMachine,
+      ...events,
+      perform: publish,
+    }),
+  };
+}
+
+/** The command's id is the event's id: publishing it again after a crash changes nothing. */
+async function publishEvent(bus: Bus, command: PublishEvent, commandId: string): Promise<Outcome<never>> {
+  const event: CloudEvent = {
+    specversion: "1.0",
+    id: `registry-${commandId}`,
+    source: "artifact-registry",
+    type: command.event.type,
+    subject: command.event.data.digest,
+    time: command.at,
+    datacontenttype: "application/json",
+    data: command.event.data,
+  };
+  await bus.publish(artifactTopic.name, [event]);
+  return { kind: "done" };
+}

@@ -1,0 +1,102 @@
+import {
+  type ArtifactView,
+  approvePromotion as approveEndpoint,
+  getArtifact,
+  listArtifacts as listEndpoint,
+  listPromotions,
+  ProblemError,
+  type PromotionView,
+  registerArtifact,
+  requestPromotion as requestEndpoint,
+} from "@slipway/contracts";
+import type { ServiceApp } from "@slipway/host";
+import type { Digest, Refusal } from "@slipway/kernel";
+import type { z } from "zod";
+import type { Promotion } from "./domain/promotion.ts";
+import { approvePromotion, requestPromotion } from "./promote.ts";
+import { register } from "./register.ts";
+import { readPromotion, type Service } from "./service.ts";
+import { type ArtifactRecord, findArtifact, listArtifacts, promotionsOf } from "./store/artifacts.ts";
+
+/** Routes of artifacts and promotions: parse, one call, map. */
+export function routes(app: ServiceApp, service: Service): void {
+  app.serve(registerArtifact, async ({ body, principal, now }) =>
+    artifactView(service, await register(service, body, principal.name, now)),
+  );
+
+  app.serve(listEndpoint, async ({ query }) => {
+    const before = query.page_token === undefined ? undefined : pageToken(query.page_token);
+    const filter = { service: query.service, commit: query.git_sha };
+    const found = await listArtifacts(service.db, filter, query.page_size, before);
+    const last = found.length === query.page_size ? found.at(-1) : undefined;
+    return {
+      artifacts: found.map((artifact) => artifactView(service, artifact)),
+      next_page_token: last === undefined ? null : String(last.number),
+    };
+  });
+
+  app.serve(getArtifact, async ({ params }) => artifactView(service, await existing(service, params.digest)));
+
+  app.serve(requestEndpoint, async ({ params, body, principal, now }) =>
+    viewOrRefusal(await requestPromotion(service, { digest: params.digest, to: body.to, by: principal.name, now })),
+  );
+
+  app.serve(listPromotions, async ({ params }) => {
+    await existing(service, params.digest);
+    const rows = await promotionsOf(service.db, params.digest);
+    const states = await Promise.all(rows.map((row) => readPromotion(service, row.id)));
+    return { promotions: states.map(promotionView) };
+  });
+
+  app.serve(approveEndpoint, async ({ params, body, principal }) =>
+    viewOrRefusal(await approvePromotion(service, { id: params.id, by: principal.name, reason: body.reason ?? null })),
+  );
+}
+
+async function existing(service: Service, digest: Digest): Promise<ArtifactRecord> {
+  const found = await findArtifact(service.db, digest);
+  if (found === undefined) throw new ProblemError("artifact.not_found", `There is no artifact ${digest}.`);
+  return found;
+}
+
+function artifactView(service: Service, artifact: ArtifactRecord): z.input<typeof ArtifactView> {
+  return {
+    digest: artifact.digest,
+    service: artifact.service,
+    git_sha: artifact.gitSha,
+    image: `${service.imageHost()}/${artifact.service}@${artifact.digest}`,
+    spec: artifact.spec,
+    provenance: artifact.provenance,
+    environments: [...artifact.environments],
+    bad_in: [...artifact.badIn],
+    created_at: artifact.createdAt,
+  };
+}
+
+const statuses = { pending: "PENDING", promoted: "PROMOTED", rejected: "REJECTED" } as const;
+
+function promotionView(state: Promotion): z.input<typeof PromotionView> {
+  const { request, approvals } = state;
+  return {
+    promotion_id: request.id,
+    digest: request.digest,
+    service: request.service,
+    from: request.from,
+    to: request.to,
+    status: statuses[state.phase],
+    requested_by: request.requestedBy,
+    requested_at: request.requestedAt,
+    approvals_needed: request.approvalsNeeded,
+    approvals: [...approvals],
+    decided_at: state.phase === "pending" ? null : state.decidedAt,
+  };
+}
+
+function viewOrRefusal(answer: Promotion | Refusal): z.input<typeof PromotionView> | Refusal {
+  return "kind" in answer ? answer : promotionView(answer);
+}
+
+function pageToken(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new ProblemError("request.invalid", "page_token is none of ours.");
+}

@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from "node:util";
+import { ProblemError, type Provenance, type registerArtifact } from "@slipway/contracts";
+import { appendAudit } from "@slipway/durable";
+import type { Instant } from "@slipway/kernel";
+import { mediaTypes } from "@slipway/oci";
+import type { Tx } from "@slipway/sql";
+import type { z } from "zod";
+import { openArtifact } from "./domain/artifact.ts";
+import type { Service } from "./service.ts";
+import {
+  type ArtifactRecord,
+  addEnvironment,
+  findArtifact,
+  insertArtifact,
+  lockArtifact,
+  setProvenance,
+} from "./store/artifacts.ts";
+import { findManifest } from "./store/images.ts";
+import type { Tables } from "./store/tables.ts";
+
+type Registration = z.output<NonNullable<typeof registerArtifact.body>>;
+
+/**
+ * Registers an image as an artifact, which puts it into the first environment. The image has to be in the registry under its
+ * commit. Registering the same again answers the same; the same digest with other content is `artifact.conflict`.
+ */
+export async function register(
+  service: Service,
+  asked: Registration,
+  by: string,
+  now: Instant,
+): Promise<ArtifactRecord> {
+  await requireImage(service, asked);
+  await service.db.transaction().execute(async (tx) => {
+    const { digest, git_sha: gitSha, spec, provenance } = asked;
+    const row = { digest, service: asked.service, gitSha, spec, provenance, createdAt: now, by };
+    if (await insertArtifact(tx, row)) await enter(service, tx, asked, by, now);
+    else await meetAgain(tx, asked, by, now);
+  });
+  const found = await findArtifact(service.db, asked.digest);
+  if (found === undefined) throw new Error(`artifact ${asked.digest} vanished`);
+  return found;
+}
+
+async function requireImage(service: Service, asked: Registration): Promise<void> {
+  const name = `${asked.service}:${asked.git_sha}`;
+  if (asked.spec.service !== asked.service) {
+    throw new ProblemError("request.invalid", `The spec is that of ${asked.spec.service}, not of ${asked.service}.`);
+  }
+  const image = await findManifest(service.db, asked.service, asked.git_sha);
+  if (image === undefined) {
+    throw new ProblemError("artifact.not_found", `The registry has no image ${name}.`, {
+      remedy: "Push the image under its commit first.",
+    });
+  }
+  if (image.digest !== asked.digest) {
+    throw new ProblemError("artifact.conflict", `${name} is ${image.digest}, not ${asked.digest}.`);
+  }
+  if (image.mediaType !== mediaTypes.manifest && image.mediaType !== mediaTypes.dockerManifest) {
+    throw new ProblemError("request.invalid", `${name} is a ${image.mediaType}; an artifact is one image.`);
+  }
+}
+
+async function enter(service: Service, tx: Tx<Tables>, asked: Registration, by: string, now: Instant): Promise<void> {
+  const { digest, git_sha: gitSha, provenance } = asked;
+  const first = service.environments[0];
+  if (first === undefined) throw new Error("there are no environments");
+  const opened = openArtifact({ digest, service: asked.service, gitSha }, by, now);
+  await service.durable.create(tx, service.artifacts, digest, opened.state, opened.commands);
+  await addEnvironment(tx, { digest, environment: first.name, by, at: now, promotion: null });
+  await appendAudit(tx, {
+    actor: by,
+    action: "artifact.registered",
+    subject: digest,
+    detail: { service: asked.service, git_sha: gitSha, environment: first.name, build: provenance.build_id },
+    at: now,
+  });
+}
+
+/**
+ * A commit that was built again gave the same bytes. Its first provenance stands, unless that build had no isolation and
+ * this one had: then the bytes are proven by the better one.
+ */
+async function meetAgain(tx: Tx<Tables>, asked: Registration, by: string, now: Instant): Promise<void> {
+  const known = await lockArtifact(tx, asked.digest);
+  if (known === undefined) throw new Error(`artifact ${asked.digest} vanished`);
+  const same =
+    known.service === asked.service &&
+    known.gitSha === asked.git_sha &&
+    isDeepStrictEqual(known.spec, JSON.parse(JSON.stringify(asked.spec)));
+  if (!same) {
+    throw new ProblemError(
+      "artifact.conflict",
+      `${asked.digest} is registered for ${known.service} at ${known.gitSha}.`,
+    );
+  }
+  if (!provesMore(known.provenance, asked.provenance)) return;
+  await setProvenance(tx, asked.digest, asked.provenance);
+  const detail = { from: known.provenance.isolation, to: asked.provenance.isolation, build: asked.provenance.build_id };
+  await appendAudit(tx, { actor: by, action: "artifact.provenance_replaced", subject: asked.digest, detail, at: now });
+}
+
+function provesMore(known: Provenance, offered: Provenance): boolean {
+  return known.isolation === "none" && offered.isolation !== "none";
+}

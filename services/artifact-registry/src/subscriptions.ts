@@ -1,0 +1,80 @@
+import { inboxOnce } from "@slipway/bus";
+import { deploymentTopic, type EventOf, parseEvent } from "@slipway/contracts";
+import { appendAudit } from "@slipway/durable";
+import type { Subscription } from "@slipway/host";
+import type { Instant } from "@slipway/kernel";
+import type { Tx } from "@slipway/sql";
+import { chainOf } from "./promote.ts";
+import type { Service } from "./service.ts";
+import { addBad, closePromotion, lockArtifact, promotionsOf, upsertPin } from "./store/artifacts.ts";
+import type { Tables } from "./store/tables.ts";
+
+const group = "artifact-registry";
+const actor = "artifact-registry";
+
+type DeploymentEvent = EventOf<typeof deploymentTopic>;
+type RolledBack = Extract<DeploymentEvent, { type: "deployment.rolled_back" }>;
+
+/** Steps within a deployment change nothing about what it uses. */
+const passing = new Set<DeploymentEvent["type"]>([
+  "deployment.step_started",
+  "deployment.gate",
+  "deployment.held",
+  "deployment.approval_requested",
+]);
+
+/** What deployments do with artifacts: which digests they hold on to, and which ones turned out bad. */
+export function subscriptions(service: Service): readonly Subscription[] {
+  return [
+    {
+      group,
+      topics: [deploymentTopic.name],
+      handler: async (event) => {
+        const read = parseEvent(deploymentTopic, event);
+        if (read === undefined || passing.has(read.type)) return;
+        await service.db.transaction().execute(async (tx) => {
+          if (await inboxOnce(tx, group, event.id)) await take(service, tx, read, event.time);
+        });
+      },
+    },
+  ];
+}
+
+async function take(service: Service, tx: Tx<Tables>, event: DeploymentEvent, at: Instant): Promise<void> {
+  const { digest, deployment_id: deployment, environment, service: name } = event.data;
+  const phase = event.type.slice("deployment.".length);
+  await upsertPin(tx, { digest, deployment, service: name, environment, phase, at });
+  if (event.type === "deployment.rolled_back") await markBad(service, tx, event, at);
+}
+
+/** A rolled-back digest is barred in that environment, and promotions that would carry it further end here. */
+async function markBad(service: Service, tx: Tx<Tables>, event: RolledBack, at: Instant): Promise<void> {
+  const { digest, deployment_id: deployment, environment, reason } = event.data;
+  const artifact = await lockArtifact(tx, digest);
+  if (artifact === undefined) return;
+  if (!(await addBad(tx, { digest, environment, deployment, reason, at }))) return;
+  const input = (now: Instant) => ({ type: "MarkBad" as const, environment, reason, now });
+  await service.durable.send(service.artifacts, digest, input, tx);
+  await appendAudit(tx, {
+    actor,
+    action: "artifact.marked_bad",
+    subject: digest,
+    detail: { environment, deployment, reason },
+    at,
+  });
+  await rejectOpen(service, tx, event, at);
+}
+
+async function rejectOpen(service: Service, tx: Tx<Tables>, event: RolledBack, at: Instant): Promise<void> {
+  const { digest, environment, reason } = event.data;
+  const order = service.environments.map((entry) => entry.name);
+  for (const promotion of await promotionsOf(tx, digest)) {
+    if (!promotion.open || order.indexOf(promotion.environment) < order.indexOf(environment)) continue;
+    const input = (now: Instant) => ({ type: "MarkedBad" as const, environment, reason, now });
+    const answer = await service.durable.send(service.promotions, promotion.id, input, tx);
+    await closePromotion(tx, promotion.id);
+    if (answer.kind !== "applied") continue;
+    const detail = { ...chainOf(answer.state), reason };
+    await appendAudit(tx, { actor, action: "promotion.rejected", subject: promotion.id, detail, at });
+  }
+}
