@@ -108,7 +108,7 @@ function applyOutcome(
   if (held === undefined || held.attempts !== lease.attempt || held.holder !== lease.holder) return { kind: "stale" };
   // Two outcomes under one lease in one batch: only the first counts.
   work.held.delete(lease.seq);
-  if (outcome.kind === "retry") {
+  if (outcome.kind === "retry" && (held.survives || held.generation === row.generation)) {
     work.postponed.push(postponed(lease.seq, outcome.afterMs, outcome.reason));
     return { kind: "recorded" };
   }

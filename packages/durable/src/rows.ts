@@ -26,16 +26,21 @@ export async function lockMachines(tx: DurableTx, keys: readonly MachineKey[]): 
   return new Map(rows.map((row) => [keyOf(row), workingRow({ ...row, updatedAt: row.updated_at })]));
 }
 
-export type HeldCommand = { readonly attempts: number; readonly holder: string | null };
+export type HeldCommand = {
+  readonly attempts: number;
+  readonly holder: string | null;
+  readonly generation: number;
+  readonly survives: boolean;
+};
 
 /** After `lockMachines`, in seq order. */
 export async function lockCommands(tx: DurableTx, seqs: readonly number[]): Promise<Map<number, HeldCommand>> {
   if (seqs.length === 0) return new Map();
-  const { rows } = await sql<{ seq: number; attempts: number; holder: string | null }>`
-    select seq, attempts, holder from command where seq = any(${[...seqs]}::bigint[]) order by seq for update`.execute(
+  const { rows } = await sql<HeldCommand & { seq: number }>`
+    select seq, attempts, holder, generation, survives from command where seq = any(${[...seqs]}::bigint[]) order by seq for update`.execute(
     tx,
   );
-  return new Map(rows.map(({ seq, attempts, holder }) => [seq, { attempts, holder }]));
+  return new Map(rows.map((row) => [row.seq, row]));
 }
 
 export async function saveMachines(tx: DurableTx, rows: readonly WorkingRow[]): Promise<void> {

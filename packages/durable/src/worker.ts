@@ -42,6 +42,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const { log, holder, url } = options;
   const flights = createFlights(holder, log);
   const bell = createBell();
+  const drainBell = createBell();
   const end = new AbortController();
   let loops: Promise<{ close(): Promise<void> }> | undefined;
   let stopped: Promise<void> | undefined;
@@ -60,6 +61,7 @@ export function createWorker(options: WorkerOptions): Worker {
         await claiming;
         await drain(flights);
         drained = true;
+        drainBell.ring();
         await releaseLeases(own, holder).catch((error: unknown) =>
           log.warn({ err: error }, "leases could not be given back"),
         );
@@ -84,7 +86,7 @@ export function createWorker(options: WorkerOptions): Worker {
   async function keepLoop(own: DurableDb): Promise<void> {
     while (!drained) {
       await flights.keep(own);
-      await new Promise((resolve) => setTimeout(resolve, keepEveryMs));
+      await drainBell.heard(keepEveryMs);
     }
   }
 

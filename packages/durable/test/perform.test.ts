@@ -18,7 +18,10 @@ afterEach(async () => {
 afterAll(async () => await database.close());
 
 let made = 0;
-const newId = (): string => `T-${(made += 1)}`;
+function newId(): string {
+  made += 1;
+  return `T-${made}`;
+}
 
 function durableWith(perform: Perform, over: { workers?: number } = {}): Durable {
   const durable = createDurable({
