@@ -21,7 +21,7 @@ export type Call<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> 
   readonly idempotencyKey: string | undefined;
   readonly requestId: string;
   readonly log: Logger;
-  /** Aborted when the caller goes away or the host stops. */
+  /** Aborted when the caller goes away, or after 60 s, when the answer is `unavailable`. */
   readonly signal: AbortSignal;
 };
 

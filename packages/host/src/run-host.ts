@@ -71,9 +71,10 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const host = await assemble(modules, world);
   const sweep = setInterval(() => sweepAnswers(host.parts.modules, log), 3_600_000).unref();
   let stopped: Promise<void> | undefined;
+  let forgetSignals = () => {};
   const stop = () => {
     clearInterval(sweep);
-    stopped ??= stopHost(host.parts, config.stopWithinMs);
+    stopped ??= stopHost(host.parts, config.stopWithinMs).finally(() => forgetSignals());
     return stopped;
   };
   try {
@@ -82,7 +83,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     listening.url = url;
     await host.subscribe();
     log.info({ url, services: [...here] }, "host listens");
-    if (options.signals !== false) stopOnSignals(stop, config, log);
+    if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     return { url, port, tokens, stop };
   } catch (error) {
     await stop();
@@ -164,10 +165,11 @@ function sweepAnswers(modules: readonly StartedModule[], log: Logger): void {
   }
 }
 
-function stopOnSignals(stop: () => Promise<void>, config: HostConfig, log: Logger): void {
-  closeWithGrace({ delay: config.stopWithinMs + 2_000, logger: false }, async ({ signal, err }) => {
+function stopOnSignals(stop: () => Promise<void>, config: HostConfig, log: Logger): () => void {
+  const grace = closeWithGrace({ delay: config.stopWithinMs + 2_000, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.error({ err }, "stopping after an error that nobody caught");
     else log.info({ signal }, "stopping");
     await stop();
   });
+  return () => grace.uninstall();
 }

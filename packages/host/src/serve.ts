@@ -44,7 +44,7 @@ export function routeOf(endpoint: Endpoint, handler: AnyHandler, parts: ServePar
     handler: async (request, reply) => {
       const principal = principals.get(request);
       if (principal === undefined) throw new Error("a request without a principal reached its handler");
-      const call = callOf(endpoint, request, principal, parts);
+      const call = callOf(endpoint, request, reply, principal, parts);
       const answer = await once(endpoint, request, reply, call, parts, () => perform(endpoint, handler, call));
       return reply.code(answer.status).type("application/json; charset=utf-8").send(answer.body);
     },
@@ -83,11 +83,17 @@ function refuseWhenStopping(principal: Principal, request: FastifyRequest, stopp
   });
 }
 
-function callOf(endpoint: Endpoint, request: FastifyRequest, principal: Principal, parts: ServeParts): AnyCall {
+function callOf(
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  principal: Principal,
+  parts: ServeParts,
+): AnyCall {
   const key = keyOf(endpoint, request, principal);
   const gone = new AbortController();
-  request.raw.once("close", () => {
-    if (!request.raw.complete || request.raw.destroyed) gone.abort();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
   });
   return {
     params: request.params,
@@ -139,7 +145,7 @@ async function once(
     return answer;
   } catch (error) {
     // A handler that was given up may still be at work: its claim runs out by itself.
-    if (!call.signal.aborted) await idempotency.free(key).catch(() => undefined);
+    if (!(error instanceof HandlerLate)) await idempotency.free(key).catch(() => undefined);
     throw error;
   }
 }
@@ -158,10 +164,12 @@ async function perform(endpoint: Endpoint, handler: AnyHandler, call: AnyCall): 
   return { status: endpoint.status, body: JSON.stringify(parsed.data) };
 }
 
+class HandlerLate extends ProblemError {}
+
 async function withinTime<T>(work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    late.reject(new ProblemError("unavailable", "No answer was found in time; the work may still be done."));
+    late.reject(new HandlerLate("unavailable", "No answer was found in time; the work may still be done."));
   }, handlerMs);
   try {
     return await Promise.race([work, late.promise]);

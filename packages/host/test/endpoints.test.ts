@@ -1,3 +1,4 @@
+import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Example, problem, startNotes } from "./start-notes.ts";
 
@@ -162,6 +163,28 @@ describe("what is let out", () => {
     expect(response.status).toBe(500);
     expect(JSON.parse(text)).toMatchObject({ code: "internal", instance: expect.stringMatching(/^urn:uuid:/) });
     expect(text).not.toMatch(/secret|stack|\.ts|zod|no\.such/i);
+  });
+
+  test("a handler hears that its caller has gone, and only then", async () => {
+    const gate = Promise.withResolvers<void>();
+    example.notes.gate = gate.promise;
+    const entered = example.notes.entered;
+    const leaving = new AbortController();
+    const left = fetch(`${example.host.url}/api/v1/notes`, {
+      method: "POST",
+      signal: leaving.signal,
+      headers: { authorization: `Bearer ${example.host.tokens.get("deployer")}`, "content-type": "application/json" },
+      body: JSON.stringify({ text: "left" }),
+    }).catch(() => undefined);
+    const stayed = post({ text: "stayed" });
+    await until(() => example.notes.entered === entered + 2, { what: "both calls under way" });
+    leaving.abort();
+    await until(() => example.notes.abandoned.length > 0, { what: "the news of the caller" });
+    gate.resolve();
+
+    await left;
+    expect((await stayed).status).toBe(201);
+    expect(example.notes.abandoned).toEqual(["left"]);
   });
 
   test("fields that the contract does not name stay inside", async () => {

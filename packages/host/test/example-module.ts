@@ -74,6 +74,8 @@ export type Notes = {
   readonly module: ServiceModule;
   readonly kept: string[];
   readonly heard: string[];
+  /** Notes whose caller went away before the answer. */
+  readonly abandoned: string[];
   context?: ServiceContext<unknown, unknown>;
   /** Awaited by makeNote before it answers. */
   gate: Promise<void>;
@@ -91,6 +93,7 @@ export function notesModule(): Notes {
   const notes: Notes = {
     kept: [],
     heard: [],
+    abandoned: [],
     order: [],
     gate: Promise.resolve(),
     entered: 0,
@@ -127,7 +130,8 @@ export function notesModule(): Notes {
 }
 
 function routes(app: Parameters<Awaited<ReturnType<ServiceModule["start"]>>["routes"]>[0], notes: Notes): void {
-  app.serve(makeNote, async ({ body }) => {
+  app.serve(makeNote, async ({ body, signal }) => {
+    signal.addEventListener("abort", () => notes.abandoned.push(body.text));
     if (body.text === "refuse me") return refuse("deployment.phase", "not now", "wait");
     notes.entered += 1;
     await notes.gate;

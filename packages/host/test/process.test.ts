@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestDatabase, testDatabase } from "@slipway/testkit";
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const schemas = ["bus", "access", "notification"];
+let database: TestDatabase;
+let dataDir: string;
+const children = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  database = await testDatabase(schemas);
+  dataDir = await mkdtemp(join(tmpdir(), "slipway-process-"));
+  // Roles belong to the whole test server: the processes have to use the passwords that these have already.
+  const secrets = join(dataDir, "secrets", "postgres");
+  await mkdir(secrets, { recursive: true });
+  for (const schema of schemas) {
+    await writeFile(join(secrets, `slipway_${schema}`), decodeURIComponent(new URL(database.url(schema)).password));
+  }
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await database.close();
+  await rm(dataDir, { recursive: true });
+});
+
+type Line = { readonly msg: string; readonly url?: string };
+
+function start(env: Record<string, string>) {
+  const child = spawn(process.execPath, ["--conditions=@slipway/source", join(import.meta.dirname, "notes-main.ts")], {
+    env: {
+      PATH: process.env.PATH,
+      SLIPWAY_DATA: dataDir,
+      SLIPWAY_DATABASE_URL: database.adminUrl,
+      SLIPWAY_PORT: "0",
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.add(child);
+  const said = { out: "", err: "" };
+  child.stdout.on("data", (chunk: Buffer) => {
+    said.out += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    said.err += chunk.toString();
+  });
+  const exited = once(child, "exit").then(([code]) => code as number | null);
+  const lines = (): Line[] =>
+    said.out
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Line);
+  const listening = async (): Promise<string> => {
+    for (;;) {
+      const url = lines().find(({ msg }) => msg === "host listens")?.url;
+      if (url !== undefined) return url;
+      const next = await Promise.race([once(child.stdout, "data"), exited]);
+      if (typeof next === "number" || next === null) throw new Error(`it ended: ${said.err}${said.out}`);
+    }
+  };
+  return { child, said, exited, lines, listening };
+}
+
+test("two processes that start at once share one set of tokens, and each ends cleanly on SIGTERM", async () => {
+  const both = [start({}), start({})];
+  const urls = await Promise.all(both.map((process) => process.listening()));
+  const admin = (await readFile(join(dataDir, "tokens", "admin"), "utf8")).trim();
+  const answers = await Promise.all(
+    urls.map((url) => fetch(`${url}/api/v1/notes`, { headers: { authorization: `Bearer ${admin}` } })),
+  );
+  for (const { child } of both) child.kill("SIGTERM");
+  const codes = await Promise.all(both.map(({ exited }) => exited));
+  const { rows } = await sql<{ n: number }>`select count(*) as n from access.token`.execute(
+    database.db<never>("notification"),
+  );
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  expect((await readdir(join(dataDir, "tokens"))).length).toBe(5);
+  expect(rows[0]?.n).toBe(5);
+  expect(codes).toEqual([0, 0]);
+  for (const { lines, said } of both) {
+    expect(lines().at(-1)?.msg).toBe("host stopped");
+    expect(said.out).not.toMatch(/slp_/);
+    expect(said.err).toBe("");
+  }
+});
+
+test("a wrong configuration ends with every problem named", async () => {
+  const { exited, said } = start({
+    SLIPWAY_BUS_URL: "kafka://x",
+    SLIPWAY_PORT: "much",
+    SLIPWAY_DATABASE_URL: "embedded:",
+  });
+
+  expect(await exited).toBe(1);
+  expect(said.err).toContain("SLIPWAY_BUS_URL: kafka: is not available; there is: postgres:");
+  expect(said.err).toContain("SLIPWAY_PORT: ");
+});
+
+test("a port that another program has is refused by its number", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const address = other.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const { exited, said } = start({ SLIPWAY_PORT: String(port) });
+
+  expect(await exited).toBe(1);
+  expect(said.err).toContain(`Port ${port} is taken`);
+  other.close();
+});
