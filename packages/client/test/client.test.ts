@@ -1,0 +1,139 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { endpoint } from "@slipway/contracts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { type Client, createClient } from "../src/index.ts";
+
+const makeThing = endpoint({
+  id: "makeThing",
+  method: "POST",
+  path: "/api/v1/things",
+  summary: "",
+  roles: [],
+  body: z.object({ name: z.string() }),
+  status: 201,
+  response: z.object({ name: z.string() }),
+});
+
+let handle: (request: IncomingMessage, response: ServerResponse) => void;
+let client: Client;
+const sockets = new Set<unknown>();
+const server = createServer((request, response) => {
+  sockets.add(request.socket);
+  handle(request, response);
+});
+
+beforeEach(async () => {
+  sockets.clear();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  client = createClient({
+    url: `http://127.0.0.1:${port}/`,
+    token: () => "slp_x",
+    timeoutMs: 3_000,
+    traceparent: () => "00-a-b-01",
+  });
+});
+afterEach(async () => {
+  await client.close();
+  server.closeAllConnections();
+  server.close();
+  await once(server, "close");
+});
+
+const json = (response: ServerResponse, status: number, body: unknown) =>
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+
+test("a call carries token, trace and key, and reuses connections", async () => {
+  const seen: IncomingMessage["headers"][] = [];
+  handle = (request, response) => {
+    seen.push(request.headers);
+    request.resume().once("end", () => json(response, 201, { name: "a", more: 1 }));
+  };
+  const answers = [];
+  for (let n = 0; n < 20; n += 1)
+    answers.push(await client.call(makeThing, { body: { name: "a" }, idempotencyKey: "k" }));
+
+  expect(answers[0]).toEqual({ name: "a" });
+  expect(seen[0]).toMatchObject({ authorization: "Bearer slp_x", traceparent: "00-a-b-01", "idempotency-key": "k" });
+  // A second one may be opened while the first is not yet given back.
+  expect(sockets.size).toBeLessThan(4);
+});
+
+test("a POST with a key survives a connection that breaks before the answer; without a key it is not sent again", async () => {
+  let sent = 0;
+  handle = (request, response) => {
+    sent += 1;
+    if (sent % 2 === 1) request.socket.destroy();
+    else request.resume().once("end", () => json(response, 201, { name: "a" }));
+  };
+
+  expect(await client.call(makeThing, { body: { name: "a" }, idempotencyKey: "k" })).toEqual({ name: "a" });
+  expect(sent).toBe(2);
+  await expect(client.call(makeThing, { body: { name: "a" } })).rejects.toMatchObject({ code: "unavailable" });
+  expect(sent).toBe(3);
+});
+
+test("a silent server is given up at the deadline", async () => {
+  handle = () => {};
+  const began = performance.now();
+
+  await expect(client.call(makeThing, { body: { name: "a" }, timeoutMs: 100 })).rejects.toMatchObject({
+    code: "unavailable",
+  });
+  expect(performance.now() - began).toBeLessThan(2_000);
+});
+
+test("answers that are no problem of ours become the nearest code; wrong ones are `internal`", async () => {
+  handle = (_, response) => response.writeHead(403).end("<html>proxy</html>");
+  await expect(client.call(makeThing, { body: { name: "a" } })).rejects.toMatchObject({ code: "auth.forbidden" });
+  handle = (_, response) => json(response, 409, { code: "from.the_future", detail: "something new" });
+  await expect(client.call(makeThing, { body: { name: "a" } })).rejects.toMatchObject({ message: "something new" });
+  handle = (_, response) => json(response, 201, { name: 7 });
+  await expect(client.call(makeThing, { body: { name: "a" } })).rejects.toMatchObject({ code: "internal" });
+});
+
+test("a stream goes on after the last event when its connection breaks, and ends with `end`", async () => {
+  const asked: (string | undefined)[] = [];
+  handle = (request, response) => {
+    const last = request.headers["last-event-id"] as string | undefined;
+    asked.push(last);
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("retry: 1\n\n");
+    const next = Number(last ?? 0) + 1;
+    if (next > 4) {
+      response.end("event: end\ndata: \n\n");
+      return;
+    }
+    // Half an event at the end of each connection must not be taken for one.
+    response.write(`id: ${next}\ndata: n${next}\n\nid: ${next + 1}\ndata: n${next + 1}\n\nid: 99\nda`, () =>
+      response.destroy(),
+    );
+  };
+  const data: string[] = [];
+  for await (const event of client.stream("/api/v1/things/events")) data.push(event.data);
+
+  expect(data).toEqual(["n1", "n2", "n3", "n4", ""]);
+  expect(asked).toEqual([undefined, "2", "4"]);
+});
+
+test("a stream ends with 204, with the caller's signal, and gives up on a server that stays away", async () => {
+  handle = (_, response) => response.writeHead(204).end();
+  const none: unknown[] = [];
+  for await (const event of client.stream("/x")) none.push(event);
+  expect(none).toEqual([]);
+
+  const stop = new AbortController();
+  handle = (_, response) => response.writeHead(200, { "content-type": "text/event-stream" }).write("data: one\n\n");
+  for await (const event of client.stream("/x", { signal: stop.signal })) {
+    expect(event.data).toBe("one");
+    stop.abort();
+  }
+
+  handle = (request) => request.socket.destroy();
+  const gone = client.stream("/x", { giveUpAfterMs: 0 })[Symbol.asyncIterator]();
+  await expect(gone.next()).rejects.toMatchObject({ code: "unavailable" });
+});
