@@ -1,1 +1,1 @@
-export {};
+export { notificationService } from "./module.ts";

@@ -1,0 +1,48 @@
+import type { artifactTopic, buildTopic, EventOf } from "@slipway/contracts";
+import { duration, type Notice } from "./notice.ts";
+
+/** The notice of a build's event; undefined for what nobody needs to be told. */
+export function aboutBuild(event: EventOf<typeof buildTopic>): Notice | undefined {
+  if (event.type !== "build.failed") return undefined;
+  const { build_id, service, git_sha, reason, step, ms } = event.data;
+  return {
+    severity: "problem",
+    about: build_id,
+    title: `Build failed: ${service} at ${git_sha.slice(0, 7)} (${build_id})`,
+    text: `${step === null ? "" : `Step ${step}: `}${reason}`,
+    facts: [
+      { name: "Commit", value: git_sha.slice(0, 12) },
+      { name: "After", value: duration(ms) },
+      { name: "Log", value: `/api/v1/builds/${build_id}/logs` },
+    ],
+  };
+}
+
+/** The notice of an artifact's event. */
+export function aboutArtifact(event: EventOf<typeof artifactTopic>): Notice | undefined {
+  switch (event.type) {
+    case "artifact.promotion_requested": {
+      const { promotion_id, service, from, to, requested_by, approvals_needed, git_sha, digest } = event.data;
+      if (approvals_needed === 0) return undefined;
+      return {
+        severity: "attention",
+        about: promotion_id,
+        title: `Approval needed: ${service} from ${from} to ${to} (${promotion_id})`,
+        text: `${requested_by} asks to promote ${git_sha.slice(0, 7)}. It takes ${approvals_needed === 1 ? "one approval" : `${approvals_needed} approvals`} by somebody else: POST /api/v1/promotions/${promotion_id}/approvals.`,
+        facts: [{ name: "Digest", value: digest }],
+      };
+    }
+    case "artifact.rejected": {
+      const { promotion_id, service, to, requested_by, reason, git_sha } = event.data;
+      return {
+        severity: "attention",
+        about: promotion_id,
+        title: `Promotion rejected: ${service} to ${to} (${promotion_id})`,
+        text: `${git_sha.slice(0, 7)}, asked for by ${requested_by}: ${reason}`,
+        facts: [],
+      };
+    }
+    default:
+      return undefined;
+  }
+}

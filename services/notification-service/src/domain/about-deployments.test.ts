@@ -1,0 +1,121 @@
+import { deploymentTopic, type Judgement, parseEvent, watchTopic } from "@slipway/contracts";
+import type { Instant } from "@slipway/kernel";
+import { describe, expect, test } from "vitest";
+import { aboutDeployment, aboutWatch, type World } from "./about-deployments.ts";
+
+const about = {
+  deployment_id: "D-7",
+  service: "orders",
+  environment: "prod",
+  version: "orders-3f2a91c-x7k2p",
+  digest: `sha256:${"0".repeat(64)}`,
+  git_sha: "3f2a91c".padEnd(40, "0"),
+  regions: ["us-east-1", "eu-west-1"],
+};
+const counts = { canary_requests: 40, canary_errors: 8, baseline_requests: 760, baseline_errors: 0 };
+const judgement: Judgement = {
+  step: 0,
+  weight_percent: 5,
+  verdict: "FAIL",
+  sentence: "The canary fails 20% of its requests",
+  requests_needed: null,
+  counts,
+  regions: { "us-east-1": counts },
+  window_from: "2026-01-01T00:00:00.000Z" as Instant,
+  at: "2026-01-01T00:00:10.000Z" as Instant,
+};
+const world: World = {
+  known: { baselines: { "us-east-1": "orders-1111111-aaaaa", "eu-west-1": "orders-2222222-bbbbb" }, judgement: null },
+  regions: [],
+  at: "2026-01-01T00:10:00.000Z",
+};
+
+function envelope(type: string, data: object) {
+  const time = world.at as Instant;
+  const datacontenttype = "application/json" as const;
+  return { specversion: "1.0" as const, id: "e", source: "s", type, subject: "D-7", time, datacontenttype, data };
+}
+const deployment = (type: string, data: object, of = world) =>
+  aboutDeployment(parseEvent(deploymentTopic, envelope(`deployment.${type}`, { ...about, ...data }))!, of);
+const watch = (type: string, data: object, of = world) =>
+  aboutWatch(parseEvent(watchTopic, envelope(`watch.${type}`, { ...about, ...data }))!, of);
+
+describe("a bad deployment", () => {
+  test("pages when it is caught, with the numbers and the line for each region", () => {
+    const epochs = { "us-east-1": 3, "eu-west-1": 4 };
+    const notice = watch("failed", { epochs, judgement, first_error_at: "2026-01-01T00:00:03.000Z" });
+
+    expect(notice).toMatchObject({
+      severity: "problem",
+      about: "D-7",
+      title: "Bad deployment caught at 5%: orders in prod (D-7)",
+      text: "The canary fails 20% of its requests. Traffic is being taken back in us-east-1 and eu-west-1 without waiting for anybody.",
+    });
+    expect(notice?.facts).toEqual([
+      { name: "Version", value: "orders-3f2a91c-x7k2p" },
+      { name: "Canary errors", value: "8 of 40 (20.0%)" },
+      { name: "Baseline errors", value: "0 of 760 (0.0%)" },
+      { name: "Largest weight", value: "5%" },
+      { name: "First error", value: "2026-01-01T00:00:03.000Z" },
+    ]);
+    expect(notice?.byHand?.lines).toHaveLength(2);
+    expect(notice?.byHand?.lines[1]).toContain(`"host":"orders-2222222-bbbbb"},"weight":100`);
+  });
+
+  test("is told again when it is taken back, with what the judge had counted", () => {
+    const known = { baselines: {}, judgement };
+    const notice = deployment("rolled_back", { reason: "too many errors" }, { ...world, known });
+
+    expect(notice).toMatchObject({ severity: "problem", title: "Taken back: orders in prod (D-7)" });
+    expect(notice?.facts).toContainEqual({ name: "Canary errors", value: "8 of 40 (20.0%)" });
+    expect(notice?.byHand?.lines).toHaveLength(2);
+  });
+
+  test("still gives the line, to the base Service, when nothing is known of the deployment", () => {
+    const notice = deployment("rolled_back", { reason: "x" }, { ...world, known: undefined });
+
+    expect(notice?.byHand?.lines[0]).toContain(`"host":"orders"},"weight":100`);
+  });
+});
+
+describe("a rollback", () => {
+  test("begun by a person is told; one begun by the watch was told already", () => {
+    expect(deployment("restoring", { reason: "I saw it", by: "alice" })).toMatchObject({
+      title: "Rollback begun: orders in prod (D-7)",
+      text: "alice takes orders-3f2a91c-x7k2p back: I saw it.",
+      byHand: { lines: [expect.any(String), expect.any(String)] },
+    });
+    expect(deployment("restoring", { reason: "x", by: "rollback-controller" })).toBeUndefined();
+    expect(deployment("restoring", { reason: "x", by: "slipway" })).toBeUndefined();
+  });
+});
+
+test("a success says where and how long it took", () => {
+  expect(deployment("succeeded", { created_at: "2026-01-01T00:06:40.000Z" })).toMatchObject({
+    severity: "good",
+    text: "orders-3f2a91c-x7k2p serves 100% in us-east-1 and eu-west-1, 3 min 20 s after it was asked for.",
+  });
+});
+
+test.each([
+  ["held", "attention", /goes no further by itself: region away\./],
+  ["approval_requested", "attention", /waits for a named person.*D-7\/approvals/],
+  ["failed", "problem", /region away\. It was given no traffic/],
+])("a deployment that is %s is told as %s", (type, severity, text) => {
+  expect(deployment(type, { reason: "region away" })).toMatchObject({ severity, text: expect.stringMatching(text) });
+});
+
+test("missing metrics are told, with since when", () => {
+  const since = "2026-01-01T00:00:00.000Z";
+  expect(watch("metrics_missing", { since, regions: ["eu-west-1"] })).toMatchObject({
+    severity: "attention",
+    text: `No metrics from eu-west-1 since ${since}. Nothing is raised until they are back.`,
+  });
+});
+
+test("what nobody needs to be told makes no notification", () => {
+  expect(deployment("granted", { epochs: {} })).toBeUndefined();
+  expect(deployment("verified", {})).toBeUndefined();
+  expect(deployment("cancelled", { reason: "x" })).toBeUndefined();
+  expect(watch("armed", { epochs: {} })).toBeUndefined();
+});

@@ -1,0 +1,153 @@
+import type { deploymentTopic, EventOf, Judgement, watchTopic } from "@slipway/contracts";
+import { type RegionAccess, takeBackLines } from "./kubectl.ts";
+import { duration, type Fact, listing, type Notice, share } from "./notice.ts";
+
+export type DeploymentEvent = EventOf<typeof deploymentTopic>;
+export type WatchEvent = EventOf<typeof watchTopic>;
+
+/** What earlier events have told about the deployment. */
+export type Known = {
+  readonly baselines: Readonly<Record<string, string | null>>;
+  readonly judgement: Judgement | null;
+};
+
+export type World = {
+  readonly known: Known | undefined;
+  readonly regions: readonly RegionAccess[];
+  readonly at: string;
+};
+
+/** The notice of a deployment's event; undefined for what nobody needs to be told. */
+export function aboutDeployment(event: DeploymentEvent, world: World): Notice | undefined {
+  const { data } = event;
+  const where = `${data.service} in ${data.environment}`;
+  const facts = factsOf(data);
+  switch (event.type) {
+    case "deployment.succeeded":
+      return {
+        severity: "good",
+        about: data.deployment_id,
+        title: `Deployed: ${where} (${data.deployment_id})`,
+        text: `${data.version} serves 100% in ${listing(data.regions)}, ${duration(Date.parse(world.at) - Date.parse(event.data.created_at))} after it was asked for.`,
+        facts,
+      };
+    case "deployment.held":
+      return attention(data, `Held: ${where}`, `It goes no further by itself: ${sentence(event.data.reason)}`);
+    case "deployment.approval_requested":
+      return attention(
+        data,
+        `Approval needed: ${where}`,
+        `It waits for a named person: ${sentence(event.data.reason)} Approve with POST /api/v1/deployments/${data.deployment_id}/approvals.`,
+      );
+    case "deployment.failed":
+      return {
+        severity: "problem",
+        about: data.deployment_id,
+        title: `Deployment failed: ${where} (${data.deployment_id})`,
+        text: `${sentence(event.data.reason)} It was given no traffic.`,
+        facts,
+      };
+    case "deployment.restoring":
+      return restoring(event.data, world);
+    case "deployment.rolled_back":
+      return rolledBack(event.data, world);
+    default:
+      return undefined;
+  }
+}
+
+type About = Extract<DeploymentEvent, { type: "deployment.verified" }>["data"];
+
+/** The watch pages for its own failures and the terminal event tells the rest: only a person's rollback is news here. */
+function restoring(data: About & { reason: string; by: string }, world: World): Notice | undefined {
+  if (data.by === "rollback-controller" || data.by === "slipway") return undefined;
+  return {
+    severity: "attention",
+    about: data.deployment_id,
+    title: `Rollback begun: ${data.service} in ${data.environment} (${data.deployment_id})`,
+    text: `${data.by} takes ${data.version} back: ${sentence(data.reason)}`,
+    facts: factsOf(data),
+    byHand: byHand(data, world),
+  };
+}
+
+function rolledBack(data: About & { reason: string }, world: World): Notice {
+  const judgement = world.known?.judgement ?? null;
+  return {
+    severity: judgement === null ? "attention" : "problem",
+    about: data.deployment_id,
+    title: `Taken back: ${data.service} in ${data.environment} (${data.deployment_id})`,
+    text: `${data.version} gets no traffic any more; the version before it serves 100% in ${listing(data.regions)}. ${sentence(data.reason)}`,
+    facts: [...factsOf(data), ...(judgement === null ? [] : factsOfJudgement(judgement))],
+    byHand: byHand(data, world),
+  };
+}
+
+/** The notice of a watch's event. `regions` of the deployment are those of the judgement. */
+export function aboutWatch(event: WatchEvent, world: World): Notice | undefined {
+  if (event.type === "watch.metrics_missing") {
+    const { deployment_id, service, environment, regions, since } = event.data;
+    return {
+      severity: "attention",
+      about: deployment_id,
+      title: `Cannot judge: ${service} in ${environment} (${deployment_id})`,
+      text: `No metrics from ${listing(regions)} since ${since}. Nothing is raised until they are back.`,
+      facts: [{ name: "Version", value: event.data.version }],
+    };
+  }
+  if (event.type !== "watch.failed") return undefined;
+  const { deployment_id, service, environment, version, judgement, epochs, first_error_at } = event.data;
+  const regions = Object.keys(epochs);
+  return {
+    severity: "problem",
+    about: deployment_id,
+    title: `Bad deployment caught at ${judgement.weight_percent}%: ${service} in ${environment} (${deployment_id})`,
+    text: `${sentence(judgement.sentence)} Traffic is being taken back in ${listing(regions)} without waiting for anybody.`,
+    facts: [
+      { name: "Version", value: version },
+      ...factsOfJudgement(judgement),
+      ...(first_error_at === null ? [] : [{ name: "First error", value: first_error_at }]),
+    ],
+    byHand: byHand({ service, environment, version, regions: regions as About["regions"] }, world),
+  };
+}
+
+function attention(data: About, title: string, text: string): Notice {
+  return {
+    severity: "attention",
+    about: data.deployment_id,
+    title: `${title} (${data.deployment_id})`,
+    text,
+    facts: factsOf(data),
+  };
+}
+
+function factsOf(data: About): readonly Fact[] {
+  return [
+    { name: "Version", value: data.version },
+    { name: "Commit", value: data.git_sha.slice(0, 12) },
+    { name: "Regions", value: data.regions.join(", ") },
+  ];
+}
+
+function factsOfJudgement({ counts, weight_percent }: Judgement): readonly Fact[] {
+  return [
+    { name: "Canary errors", value: share(counts.canary_errors, counts.canary_requests) },
+    { name: "Baseline errors", value: share(counts.baseline_errors, counts.baseline_requests) },
+    { name: "Largest weight", value: `${weight_percent}%` },
+  ];
+}
+
+function byHand(
+  of: Pick<About, "service" | "environment" | "version" | "regions">,
+  { known, regions }: World,
+): NonNullable<Notice["byHand"]> {
+  return {
+    why: "The same by hand, should Slipway be away",
+    lines: takeBackLines({ ...of, baselines: known?.baselines ?? {} }, regions),
+  };
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,48 @@
+import { anyRole, listNotifications, ProblemError } from "@slipway/contracts";
+import type { ServiceApp } from "@slipway/host";
+import { idOf } from "./deliverer.ts";
+import { inboxPage, inboxPolicy } from "./inbox-page.ts";
+import { listRows, type NotificationDb } from "./store.ts";
+
+const inboxLength = 200;
+
+export function routes(app: ServiceApp, db: NotificationDb): void {
+  app.serve(listNotifications, async ({ query }) => {
+    const rows = await listRows(db, query.page_size + 1, parseToken(query.page_token));
+    const page = rows.slice(0, query.page_size);
+    const last = page.at(-1);
+    return {
+      notifications: page.map((row) => ({
+        notification_id: idOf(row),
+        about: row.about,
+        channel: row.channel,
+        title: row.notice.title,
+        text: [row.notice.text, ...(row.notice.byHand?.lines ?? [])].join("\n"),
+        state: row.state,
+        attempts: row.attempts,
+        created_at: row.createdAt,
+        delivered_at: row.deliveredAt,
+      })),
+      next_page_token: rows.length > page.length && last !== undefined ? String(last.number) : null,
+    };
+  });
+
+  app.raw.get("/inbox", async (request, reply) => {
+    // A browser can show a password prompt, not set a bearer header: the password is the token.
+    await app.authorize(request, anyRole, { challenge: "basic" });
+    return reply
+      .header("content-security-policy", inboxPolicy)
+      .header("cache-control", "no-store")
+      .header("x-content-type-options", "nosniff")
+      .type("text/html; charset=utf-8")
+      .send(inboxPage(await listRows(db, inboxLength)));
+  });
+}
+
+function parseToken(token: string | undefined): number | undefined {
+  if (token === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(token)) {
+    throw new ProblemError("request.invalid", "page_token is not one that this list gave out.");
+  }
+  return Number(token);
+}

@@ -1,0 +1,88 @@
+import {
+  artifactTopic,
+  buildTopic,
+  type CloudEvent,
+  deploymentTopic,
+  parseEvent,
+  watchTopic,
+} from "@slipway/contracts";
+import type { Subscription } from "@slipway/host";
+import { type Clock, type Instant, msBetween } from "@slipway/kernel";
+import { aboutArtifact, aboutBuild } from "./domain/about-builds.ts";
+import { aboutDeployment, aboutWatch, type World } from "./domain/about-deployments.ts";
+import type { RegionAccess } from "./domain/kubectl.ts";
+import type { Notice } from "./domain/notice.ts";
+import { addNotification, learnAccepted, learnJudgement, type NotificationDb, readKnown } from "./store.ts";
+
+export type Intake = {
+  readonly db: NotificationDb;
+  readonly clock: Clock;
+  readonly channel: string;
+  readonly regions: readonly RegionAccess[];
+  readonly startedAt: Instant;
+  /** Called after a notification was added. */
+  added(): void;
+};
+
+/** How long a watch's event waits for its deployment's own, which comes through another topic. */
+const patienceMs = 10_000;
+
+export function subscriptions(intake: Intake): readonly Subscription[] {
+  const group = "notification-service";
+  const topics = [buildTopic.name, artifactTopic.name, deploymentTopic.name, watchTopic.name];
+  return [{ group, topics, handler: (event) => take(intake, event) }];
+}
+
+async function take(intake: Intake, event: CloudEvent): Promise<void> {
+  const notice = await noticeOf(intake, event);
+  if (notice === undefined) return;
+  const key = `${event.source}/${event.id}`;
+  if (await addNotification(intake.db, key, intake.channel, notice)) intake.added();
+}
+
+async function noticeOf(intake: Intake, event: CloudEvent): Promise<Notice | undefined> {
+  const prefix = event.type.split(".")[0];
+  switch (prefix) {
+    case "build": {
+      const read = parseEvent(buildTopic, event);
+      return read === undefined ? undefined : aboutBuild(read);
+    }
+    case "artifact": {
+      const read = parseEvent(artifactTopic, event);
+      return read === undefined ? undefined : aboutArtifact(read);
+    }
+    case "deployment":
+      return deploymentNotice(intake, event);
+    case "watch":
+      return watchNotice(intake, event);
+    default:
+      return undefined;
+  }
+}
+
+async function deploymentNotice(intake: Intake, event: CloudEvent): Promise<Notice | undefined> {
+  const read = parseEvent(deploymentTopic, event);
+  if (read === undefined) return undefined;
+  if (read.type === "deployment.accepted") {
+    await learnAccepted(intake.db, read.data.deployment_id, read.data.baselines, read.data.requested_by);
+  }
+  return aboutDeployment(read, await worldOf(intake, read.data.deployment_id, event));
+}
+
+async function watchNotice(intake: Intake, event: CloudEvent): Promise<Notice | undefined> {
+  const read = parseEvent(watchTopic, event);
+  if (read === undefined) return undefined;
+  const world = await worldOf(intake, read.data.deployment_id, event);
+  const notice = aboutWatch(read, world);
+  if (read.type !== "watch.failed") return notice;
+  await learnJudgement(intake.db, read.data.deployment_id, read.data.judgement);
+  const waited = Math.min(...[event.time, intake.startedAt].map((from) => msBetween(from, intake.clock.now())));
+  if (world.known === undefined && waited < patienceMs) {
+    throw new Error(`${read.data.deployment_id} is not known yet: its baselines are missing`);
+  }
+  return notice;
+}
+
+async function worldOf({ db, regions }: Intake, deployment: string, event: CloudEvent): Promise<World> {
+  return { known: await readKnown(db, deployment), regions, at: event.time };
+}
