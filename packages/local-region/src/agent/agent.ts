@@ -11,7 +11,7 @@ import { rotateLogs } from "./logs.ts";
 import { memoryParent } from "./memory-group.ts";
 import { type PodSpec, readPod } from "./pod-spec.ts";
 import { type PodWorker, workOn } from "./pod-worker.ts";
-import { type PodState, readStates, removePodFolder } from "./state-files.ts";
+import { type PodState, readStates, removePodFolder, writeState } from "./state-files.ts";
 import type { Agent, AgentOptions } from "./types.ts";
 
 const rotateEveryMs = 2_000;
@@ -53,6 +53,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clearInterval(rotating);
       await following.stop();
       for (const worker of workers.values()) worker.end(leavePods ? "leave" : "shutdown");
+      // Stopped before the API had answered once: what an earlier agent left is still nobody's.
+      if (!leavePods) await Promise.all([...left.values()].map((state) => stopLeft(context, state)));
       await Promise.all([...workers.values()].map((worker) => worker.done));
       await Promise.all(orphans);
       await images.close();
@@ -95,12 +97,15 @@ function reconcile(
   for (const [uid, worker] of workers) if (!wanted.has(uid)) worker.end("gone");
 }
 
-async function endOrphan({ dir, log, ports }: AgentContext, state: PodState): Promise<void> {
+async function endOrphan(context: AgentContext, state: PodState): Promise<void> {
+  await stopLeft(context, state);
+  if (state.port !== null) context.ports.delete(state.port);
+  await removePodFolder(context.dir, state.uid);
+  context.log.info({ pod: state.name }, "stopped a pod that was deleted while no agent ran");
+}
+
+async function stopLeft({ dir }: AgentContext, state: PodState): Promise<void> {
   const running = state.process === null ? undefined : await adoptContainer(dir, state.uid, state.process);
-  if (running !== undefined) {
-    log.info({ pod: state.name, pid: running.processes.inner.pid }, "stopping a pod that was deleted meanwhile");
-    await running.terminate(state.graceMs);
-  }
-  if (state.port !== null) ports.delete(state.port);
-  await removePodFolder(dir, state.uid);
+  await running?.terminate(state.graceMs);
+  await writeState(dir, { ...state, process: null, failures: 0 });
 }

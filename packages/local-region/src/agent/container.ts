@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fchownSync, openSync } from "node:fs";
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { UnpackedImage } from "@slipway/oci";
@@ -62,7 +62,7 @@ export async function startContainer(request: StartRequest): Promise<RunningCont
     groups: request.groups,
     stage,
     hostname: pod.name,
-    entries: await rootEntries(image.root),
+    entries: [...(await rootEntries(image.root)), ...(asRoot ? await accountEntries(folder, image.root, uid) : [])],
     rlimits: rlimits(request),
     workingDir: pod.workingDir ?? image.workingDir,
     command: commandOf(pod, image),
@@ -190,10 +190,22 @@ async function rootEntries(root: string): Promise<RootEntry[]> {
   );
 }
 
+/** The pod's uid under a name, beside those of the image: without one `os.userInfo()` throws. */
+async function accountEntries(folder: string, root: string, uid: number): Promise<RootEntry[]> {
+  const names = join(root, "etc/passwd");
+  const places = [join(root, "etc"), names].map((path) => lstat(path).catch(() => undefined));
+  const [etc, passwd] = await Promise.all(places);
+  if (etc?.isDirectory() !== true || passwd?.isFile() !== true) return [];
+  const from = join(folder, "passwd");
+  await writeFile(from, `${(await readFile(names, "utf8")).trimEnd()}\npod:x:${uid}:${uid}:pod:/tmp:/sbin/nologin\n`);
+  await chmod(from, 0o644);
+  return [{ kind: "ro", from, to: "/etc/passwd" }];
+}
+
 /** Where no group holds the memory, each process is held apart, and loosely: reserved stacks count as data. */
 function rlimits({ pod, limitedByGroup }: StartRequest): string[] {
   const data = limitedByGroup || pod.memoryBytes === null ? [] : [`--data=${pod.memoryBytes + rlimitHeadroomBytes}`];
-  return ["--core=0", "--nofile=65536", "--nproc=1024", `--fsize=${logLimitBytes}`, ...data];
+  return ["--core=0", "--nproc=512", `--fsize=${logLimitBytes}`, ...data];
 }
 
 /** False inside of containers that own the usual 65,536 ids only. */

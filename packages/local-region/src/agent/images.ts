@@ -8,13 +8,16 @@ export type Images = {
   close(): Promise<void>;
 };
 
+/** Short: the pod's own back-off asks again, and its status says what is wrong in the meantime. */
+const answerDeadlineMs = 5_000;
+
 export function openImages(dir: string, registries: Readonly<Record<string, RegistryAccess>>): Images {
   const clients = new Map<string, RegistryClient>();
   const clientOf = (host: string): RegistryClient => {
     const known = clients.get(host);
     if (known !== undefined) return known;
     const { url = defaultUrl(host), auth } = registries[host] ?? {};
-    const client = new RegistryClient(auth === undefined ? { url } : { url, auth });
+    const client = new RegistryClient({ url, deadlineMs: answerDeadlineMs, ...(auth === undefined ? {} : { auth }) });
     clients.set(host, client);
     return client;
   };

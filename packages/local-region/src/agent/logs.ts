@@ -8,6 +8,7 @@ import type { PodLogRequest, PodLogs } from "./types.ts";
 const rotateBytes = 8 * 1_048_576;
 const chunkBytes = 64 * 1_024;
 const lineEnd = 10;
+const lastWordsBytes = 1_024;
 /** Where the file system tells nothing, the reader looks by itself. */
 const lookEveryMs = 500;
 
@@ -19,6 +20,24 @@ export async function rotateLogs(dir: string, uids: readonly string[]): Promise<
     if (size < rotateBytes) continue;
     await copyFile(log, `${log}.1`).catch(() => undefined);
     await truncate(log, 0).catch(() => undefined);
+  }
+}
+
+/** The end of what the present container printed, as far as it helps to say why it ended. */
+export async function lastWords(dir: string, uid: string): Promise<string> {
+  const file = await open(join(podFolder(dir, uid), "log"), "r").catch(() => undefined);
+  if (file === undefined) return "";
+  try {
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(lastWordsBytes),
+      0,
+      lastWordsBytes,
+      Math.max(0, size - lastWordsBytes),
+    );
+    return buffer.toString("utf8", 0, bytesRead).trim();
+  } finally {
+    await file.close();
   }
 }
 

@@ -5,6 +5,7 @@ import { KubeError } from "../kube/client.ts";
 import { healthyAfterMs, pullDelayMs, restartDelayMs } from "./back-off.ts";
 import { adoptContainer, type Exit, type RunningContainer, startContainer } from "./container.ts";
 import { type AgentContext, type Ending, firstRuntime, firstState, type LivePod, note, save } from "./live-pod.ts";
+import { lastWords } from "./logs.ts";
 import { type MemoryGroup, makeMemoryGroup } from "./memory-group.ts";
 import type { PodSpec } from "./pod-spec.ts";
 import type { Terminated } from "./pod-status.ts";
@@ -196,10 +197,11 @@ async function aborted(signal: AbortSignal): Promise<undefined> {
 
 async function recordExit(live: LivePod, exit: Exit, outOfMemory: boolean, startError?: string): Promise<void> {
   const { context } = live;
+  const words = exit.code === 0 ? "" : await lastWords(context.dir, live.state.uid);
   const end: Terminated = {
     exitCode: exit.code ?? 255,
     reason: reasonOf(exit, outOfMemory, startError),
-    message: startError ?? (exit.lost ? "ended while no agent was watching: the exit status is not known" : ""),
+    message: startError ?? (exit.lost ? "ended while no agent was watching: the exit status is not known" : words),
     startedAt: startedAt(live),
     finishedAt: context.clock.now(),
   };

@@ -43,7 +43,7 @@ mkdir "$root/proc" "$root/tmp" "$root/dev" "$root/dev/shm"
 while [ "$1" != -- ]; do
   case $1 in
   ro)
-    if [ -d "$2" ]; then mkdir "$root$3"; else : > "$root$3"; fi
+    if [ -d "$2" ]; then [ -e "$root$3" ] || mkdir "$root$3"; else [ -e "$root$3" ] || : > "$root$3"; fi
     mount --bind "$2" "$root$3"
     mount -o remount,bind,ro,nosuid,nodev "$root$3" ;;
   link) ln -s "$2" "$root$3" ;;

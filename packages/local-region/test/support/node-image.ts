@@ -1,0 +1,31 @@
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+
+const digest = "0".repeat(64);
+/** A reference that needs no registry: its image lies unpacked in the images folder. */
+export const testImage = `127.0.0.1:1/app@sha256:${digest}`;
+
+/** Puts an unpacked image with Node and the given programs (`/app/<name>`) into `imagesDir`. */
+export async function placeNodeImage(imagesDir: string, programs: Readonly<Record<string, string>>): Promise<void> {
+  const home = join(imagesDir, digest);
+  const root = join(home, "root");
+  const { stdout } = await promisify(execFile)("ldd", [process.execPath]);
+  const libraries = [...stdout.matchAll(/(?:=>\s*|^\s*)(\/\S+)\s+\(0x/gm)].map((match) => match[1] ?? "");
+  for (const [from, to] of [[process.execPath, "/usr/bin/node"], ...libraries.map((path) => [path, path])]) {
+    const target = join(root, to ?? "");
+    await mkdir(dirname(target), { recursive: true });
+    await copyFile(from ?? "", target);
+  }
+  for (const folder of ["app", "etc"]) await mkdir(join(root, folder), { recursive: true });
+  await writeFile(join(root, "etc/passwd"), "root:x:0:0::/:/sbin/nologin\napp:x:1000:1000::/app:/sbin/nologin\n");
+  for (const [name, source] of Object.entries(programs)) await writeFile(join(root, "app", name), source);
+  const note = {
+    command: ["node", "/app/server.mjs"],
+    env: { PATH: "/usr/bin", FROM_IMAGE: "yes" },
+    workingDir: "/app",
+    user: "",
+  };
+  await writeFile(join(home, "image.json"), JSON.stringify(note));
+}
