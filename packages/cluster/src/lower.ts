@@ -77,7 +77,7 @@ async function persist<T>(effects: Effects, deadline: number, attempt: () => Pro
       if (error instanceof RegionRejected) throw error;
       cause = error;
     }
-    await jitter(effects.random, count);
+    await jitter(effects, count);
   }
   throw new RegionUnavailable(effects.connection.region, "could not be lowered before the deadline", { cause });
 }

@@ -17,6 +17,7 @@ export type Effects = {
   readonly random: () => number;
   /** Milliseconds that never go backwards. */
   readonly monotonicMs: () => number;
+  readonly pause: (ms: number) => Promise<void>;
   readonly lowerDeadlineMs: number;
   readonly lowerRequestMs: number;
 };
@@ -111,21 +112,16 @@ function raiseEpoch(found: Fenced, epoch: number): PatchOperation[] {
 }
 
 /** Attempts until one answers something else than null, which means that it lost a race or an answer. */
-export async function untilWritten<T>(
-  { connection, random }: Effects,
-  path: string,
-  attempt: () => Promise<T | null>,
-): Promise<T> {
+export async function untilWritten<T>(effects: Effects, path: string, attempt: () => Promise<T | null>): Promise<T> {
   for (let count = 1; count <= attempts; count += 1) {
     const result = await attempt();
     if (result !== null) return result;
-    await jitter(random, count);
+    await jitter(effects, count);
   }
-  throw new RegionUnavailable(connection.region, `${path} could not be written in ${attempts} attempts`);
+  throw new RegionUnavailable(effects.connection.region, `${path} could not be written in ${attempts} attempts`);
 }
 
 /** A random moment that grows with the attempts: 1 to 10 ms after the first, never over 200. */
-export async function jitter(random: () => number, attempt: number): Promise<void> {
-  const ms = 1 + random() * Math.min(10 * attempt, 200);
-  await new Promise((resolve) => setTimeout(resolve, ms));
+export function jitter({ random, pause }: Effects, attempt: number): Promise<void> {
+  return pause(1 + random() * Math.min(10 * attempt, 200));
 }

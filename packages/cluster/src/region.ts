@@ -1,4 +1,5 @@
 import type { RegionName } from "@slipway/kernel";
+import { pause } from "./calls.ts";
 import { type Connection, connect } from "./connection.ts";
 import { follow, retire } from "./live.ts";
 import { lower } from "./lower.ts";
@@ -22,6 +23,7 @@ export type RegionOptions = {
   readonly lowerDeadlineMs: number;
   readonly random?: () => number;
   readonly monotonicMs?: () => number;
+  readonly pause?: (ms: number) => Promise<void>;
 };
 
 /** A region over any connection. */
@@ -31,6 +33,7 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     log: options.log,
     random: options.random ?? Math.random,
     monotonicMs: options.monotonicMs ?? (() => performance.now()),
+    pause: options.pause ?? pause,
     lowerDeadlineMs: options.lowerDeadlineMs,
     lowerRequestMs: Math.min(options.requestTimeoutMs, 2_000),
   };

@@ -1,4 +1,5 @@
 export { type BusWorld, busContract, freshName, testEvent } from "./bus.contract.ts";
+export { type ClusterWorld, clusterContract } from "./cluster.contract.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { objectsContract } from "./objects.contract.ts";

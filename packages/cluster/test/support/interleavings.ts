@@ -1,0 +1,208 @@
+import type { Connection, RequestOptions } from "../../src/connection.ts";
+import { ApiStatus, RegionUnavailable } from "../../src/errors.ts";
+
+/**
+ * Every order in which requests of several actors can reach one API, tried one after the other: each run starts anew,
+ * holds every request at a gate and lets them through in the order that is being tried. Orders that differ only in
+ * neighbouring reads are tried once (sleep sets).
+ */
+export type Move = {
+  /** The same request of the same actor has the same id in every run. */
+  readonly id: string;
+  readonly actor: string;
+  readonly reads: boolean;
+  readonly action: Action;
+};
+
+/**
+ * What happens to a request at the gate. `late`: its sender gives up, and it arrives at any later moment, or at the very
+ * end. `lost`: it never arrives. `conflict`: the server answers 409 without doing it.
+ */
+export type Action = "through" | "late" | "lost" | "conflict";
+
+type Held = { readonly actor: string; readonly number: number; readonly reads: boolean; act(action: Action): void };
+
+export type Actor = { readonly name: string; run(connection: Connection): Promise<unknown> };
+
+export type Scenario = {
+  readonly actors: readonly Actor[];
+  /** The connection behind the gate. */
+  readonly connection: Connection;
+  /** Which requests are held. */
+  readonly gated: (path: string) => boolean;
+  /** Told of each write that took hold, with the object as it then stood. */
+  readonly onWrite: (actor: string, object: unknown) => void;
+  /** Called when all actors have ended; throws when something is wrong. */
+  readonly check: (results: Readonly<Record<string, unknown>>) => void | Promise<void>;
+};
+
+export type Exploration = { readonly runs: number; readonly pruned: number };
+
+type Branch = { readonly path: readonly Move[]; readonly sleep: readonly Move[] };
+
+export async function exploreAll(
+  start: () => Promise<Scenario>,
+  { faults, most }: { readonly faults: number; readonly most: number },
+): Promise<Exploration> {
+  const stack: Branch[] = [{ path: [], sleep: [] }];
+  let runs = 0;
+  let pruned = 0;
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (runs + pruned >= most) throw new Error(`more than ${most} orders: ${runs} tried`);
+    if (await explore(new Run(await start(), faults), next, stack)) runs += 1;
+    else pruned += 1;
+  }
+  return { runs, pruned };
+}
+
+/** Follows one branch to its end, always by the first move, and leaves the other moves on the stack. */
+async function explore(run: Run, { path: given, sleep: asleep }: Branch, stack: Branch[]): Promise<boolean> {
+  for (const move of given) await run.make(move);
+  const path = [...given];
+  let sleep = asleep;
+  for (;;) {
+    const awake = (await run.moves()).filter(({ id }) => !sleep.some((slept) => slept.id === id));
+    const [first, ...others] = awake;
+    if (first === undefined) return run.finish(path);
+    const done = [first];
+    for (const other of others) {
+      stack.push({ path: [...path, other], sleep: [...sleep, ...done].filter((each) => independent(each, other)) });
+      done.push(other);
+    }
+    sleep = sleep.filter((each) => independent(each, first));
+    path.push(first);
+    await run.make(first);
+  }
+}
+
+function independent(a: Move, b: Move): boolean {
+  return a.actor !== b.actor && a.reads && b.reads;
+}
+
+class Run {
+  readonly #scenario: Scenario;
+  readonly #held = new Map<string, Held>();
+  readonly #results: Record<string, unknown> = {};
+  readonly #numbers = new Map<string, number>();
+  readonly #late = new Map<string, () => Promise<void>>();
+  #running: number;
+  #faults: number;
+  #abandoned = false;
+  #wake = () => {};
+
+  constructor(scenario: Scenario, faults: number) {
+    this.#scenario = scenario;
+    this.#faults = faults;
+    this.#running = scenario.actors.length;
+    for (const actor of scenario.actors) void this.#start(actor);
+  }
+
+  async #start(actor: Actor): Promise<void> {
+    this.#results[actor.name] = await actor.run(this.#gate(actor.name)).catch((error: unknown) => error);
+    this.#running -= 1;
+    this.#wake();
+  }
+
+  #gate(actor: string): Connection {
+    const { connection, gated } = this.#scenario;
+    return {
+      ...connection,
+      lines: (path, query, signal) => connection.lines(path, query, signal),
+      close: () => connection.close(),
+      request: (method, path, options) => {
+        if (!gated(path)) return connection.request(method, path, options);
+        if (this.#abandoned) return Promise.reject(new RegionUnavailable(actor, "abandoned"));
+        return this.#hold(actor, method, path, options);
+      },
+    };
+  }
+
+  #hold(
+    actor: string,
+    method: Parameters<Connection["request"]>[0],
+    path: string,
+    options: RequestOptions | undefined,
+  ) {
+    const number = (this.#numbers.get(actor) ?? 0) + 1;
+    this.#numbers.set(actor, number);
+    const reads = method === "GET";
+    const send = async () => {
+      const answer = await this.#scenario.connection.request(method, path, options);
+      if (!reads) this.#scenario.onWrite(actor, answer);
+      return answer;
+    };
+    return new Promise<unknown>((resolve, reject) => {
+      const timeout = () =>
+        reject(new RegionUnavailable(actor, "no answer", { cause: new DOMException("", "TimeoutError") }));
+      this.#held.set(actor, {
+        actor,
+        number,
+        reads,
+        act: (action) => {
+          if (action === "through") return void send().then(resolve, reject);
+          if (action === "late") this.#late.set(`${actor}#${number} arriving`, () => send().then(() => {}, ignore));
+          return action === "conflict" ? reject(new ApiStatus(409, "Conflict", "busy")) : timeout();
+        },
+      });
+      this.#running -= 1;
+      this.#wake();
+    });
+  }
+
+  /** What can happen next, once every actor is held or has ended. */
+  async moves(): Promise<Move[]> {
+    while (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const moves: Move[] = [];
+    for (const { actor, number, reads } of this.#held.values()) {
+      const faulty: Action[] = this.#faults === 0 ? [] : reads ? ["lost"] : ["late", "conflict"];
+      for (const action of ["through", ...faulty] as Action[]) {
+        moves.push({ id: `${actor}#${number} ${action}`, actor, reads, action });
+      }
+    }
+    for (const id of this.#late.keys()) moves.push({ id, actor: id, reads: false, action: "through" });
+    return moves.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async make(move: Move): Promise<void> {
+    await this.moves();
+    const arriving = this.#late.get(move.id);
+    if (arriving !== undefined) {
+      this.#late.delete(move.id);
+      return arriving();
+    }
+    const held = this.#held.get(move.actor);
+    if (held === undefined) throw new Error(`${move.id} is not waiting: the run is not repeatable`);
+    this.#held.delete(move.actor);
+    if (move.action !== "through") this.#faults -= 1;
+    this.#running += 1;
+    held.act(move.action);
+    await this.moves();
+  }
+
+  /** True when the run came to its end; false when it was cut short since another order covers it. */
+  async finish(path: readonly Move[]): Promise<boolean> {
+    if (this.#held.size > 0 || this.#late.size > 0) {
+      this.#abandoned = true;
+      for (const held of this.#held.values()) {
+        this.#running += 1;
+        held.act("lost");
+      }
+      this.#held.clear();
+      return false;
+    }
+    try {
+      await this.#scenario.check(this.#results);
+    } catch (error) {
+      throw new Error(`after: ${path.map(({ id }) => id).join(" → ")}`, { cause: error });
+    }
+    return true;
+  }
+}
+
+function ignore(): void {
+  // A late request has no sender any more who would look at its answer.
+}
