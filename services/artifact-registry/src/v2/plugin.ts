@@ -65,8 +65,9 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 function send(reply: FastifyReply, answer: Answer): FastifyReply {
   reply.code(answer.status).headers(answer.headers);
   const { body } = answer;
-  if (body === undefined || typeof body === "string") return reply.send(body);
-  if (body instanceof Uint8Array) return reply.send(Buffer.from(body));
+  if (body === undefined) return reply.send();
+  // As bytes: to a string Fastify adds a charset, and a media type with parameters is another one to OCI clients.
+  if (typeof body === "string" || body instanceof Uint8Array) return reply.send(Buffer.from(body));
   return reply.send(Readable.from(body, { objectMode: false }));
 }
 
