@@ -5,8 +5,12 @@ import { ConfigError } from "./config-error.ts";
 import type { ServiceModule } from "./module.ts";
 import type { AccessTables } from "./token-rows.ts";
 
-/** Where the platform's database is: for migrating, and under which URL each role uses it. */
-export type HostDatabase = { readonly adminUrl: string; roleUrl(role: string): string };
+/** Where the platform's database is: for migrating, and under which URL each role uses it. An EmbeddedPostgres is one. */
+export type HostDatabase = { readonly adminUrl: string | (() => string); roleUrl(role: string): string };
+
+function adminUrlOf({ adminUrl }: HostDatabase): string {
+  return typeof adminUrl === "string" ? adminUrl : adminUrl();
+}
 
 /**
  * The database of `SLIPWAY_DATABASE_URL`. That URL is the administrator's; each service logs in under a role of its own, with a
@@ -49,14 +53,14 @@ export async function migrateAll(
   ];
   for (const { schema, directories } of schemas) {
     const roleUrl = database.roleUrl(roleOf(schema));
-    await migrate({ adminUrl: database.adminUrl, roleUrl, schema, directories, log });
+    await migrate({ adminUrl: adminUrlOf(database), roleUrl, schema, directories, log });
   }
 }
 
 /** For the few rows that only the host writes. Close it soon. */
 export function openAccess(database: HostDatabase, log: Logger): Db<AccessTables> {
   return openDb<AccessTables>({
-    url: database.adminUrl,
+    url: adminUrlOf(database),
     schema: "access",
     max: 1,
     applicationName: "slipway-host",

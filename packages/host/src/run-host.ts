@@ -1,24 +1,17 @@
-import { systemClock } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import closeWithGrace from "close-with-grace";
 import { pino } from "pino";
 import { addresses, baseUrl } from "./addresses.ts";
-import { authorizer } from "./authorizer.ts";
+import type { ServiceApp } from "./app.ts";
+import { assemble } from "./assemble.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { databaseOf, type HostDatabase, migrateAll, openAccess } from "./database.ts";
-import { eventStreams } from "./event-stream.ts";
 import { ensureTokens, people } from "./first-tokens.ts";
-import { serveHealth } from "./health.ts";
 import { listenOn } from "./listen-on.ts";
-import { createMeters } from "./meters.ts";
 import type { AnyServiceModule, ServiceModule } from "./module.ts";
-import { describeEndpoints, serveDocs } from "./openapi.ts";
 import type { RegionEntry } from "./regions.ts";
-import { createServer } from "./server.ts";
-import { addRoutes } from "./service-app.ts";
-import { type ModuleWorld, type StartedModule, startModule, tokensFolder } from "./start-module.ts";
-import { type HostParts, stopHost } from "./stop-host.ts";
-import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
+import { type ModuleWorld, type StartedModule, tokensFolder } from "./start-module.ts";
+import { stopHost } from "./stop-host.ts";
 
 export type RunHostOptions = {
   readonly modules: readonly AnyServiceModule[];
@@ -28,6 +21,8 @@ export type RunHostOptions = {
   readonly database?: HostDatabase;
   /** Regions that the caller started itself (`REGIONS=local:`). */
   readonly regions?: readonly RegionEntry[];
+  /** Routes of the process itself, beside those of its modules: a page, a git server. */
+  readonly routes?: (app: ServiceApp) => void | Promise<void>;
   /** Default: pino, JSON lines on stdout. */
   readonly log?: Logger;
   /** Stop on SIGTERM and SIGINT and then end the process. Default true. */
@@ -68,7 +63,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     tokens,
     log,
   };
-  const host = await assemble(modules, world);
+  const host = await assemble(modules, world, options.routes);
   const sweep = setInterval(() => sweepAnswers(host.parts.modules, log), 3_600_000).unref();
   let stopped: Promise<void> | undefined;
   let forgetSignals = () => {};
@@ -104,57 +99,6 @@ async function makeTokens(
   } finally {
     await access.destroy();
   }
-}
-
-type Assembled = { readonly parts: HostParts; subscribe(): Promise<void> };
-
-/** Starts the modules in order and gives all of them one listener that is not open yet. */
-async function assemble(modules: readonly ServiceModule[], world: ModuleWorld): Promise<Assembled> {
-  const { log } = world;
-  const streams = eventStreams();
-  const meters = createMeters(streams.size);
-  const app = createServer(log, meters);
-  const started: StartedModule[] = [];
-  const subscriptions: HostParts["subscriptions"][number][] = [];
-  const stopping = new AbortController();
-  const parts: HostParts = { app, modules: started, subscriptions, streams, stopping, log };
-  try {
-    for (const module of modules) started.push(await startModule(module, world));
-    await describeEndpoints(app, "0.1.0");
-    serveHealth(
-      app,
-      () => started.map(({ name, running }) => ({ name, ready: () => running.ready() })),
-      stopping.signal,
-      meters,
-    );
-    await serveDocs(app);
-    for (const module of started) {
-      const { name, db, idempotency, clock } = module;
-      // Each service checks tokens itself, under its own role: one service's database trouble is not another's.
-      const verifier = tokenVerifier({ find: findTokenIn(db), clock: systemClock, log: module.log });
-      const serve = {
-        service: name,
-        authorizer: authorizer(verifier),
-        idempotency,
-        clock,
-        log: module.log,
-        stopping: stopping.signal,
-      };
-      await addRoutes(app, module.running, serve, streams);
-    }
-    await app.ready();
-  } catch (error) {
-    await stopHost(parts, 5_000);
-    throw error;
-  }
-  return {
-    parts,
-    async subscribe() {
-      for (const { bus, running } of started) {
-        for (const subscription of running.subscriptions ?? []) subscriptions.push(await bus.subscribe(subscription));
-      }
-    },
-  };
 }
 
 function sweepAnswers(modules: readonly StartedModule[], log: Logger): void {

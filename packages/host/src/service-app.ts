@@ -2,7 +2,6 @@ import type { Endpoint } from "@slipway/contracts";
 import type { FastifyInstance } from "fastify";
 import type { ServiceApp } from "./app.ts";
 import type { EventStreams } from "./event-stream.ts";
-import type { RunningService } from "./module.ts";
 import { type AnyHandler, routeOf, type ServeParts, validateWithZod } from "./serve.ts";
 
 /**
@@ -11,7 +10,7 @@ import { type AnyHandler, routeOf, type ServeParts, validateWithZod } from "./se
  */
 export async function addRoutes(
   root: FastifyInstance,
-  running: RunningService,
+  routes: (app: ServiceApp) => void | Promise<void>,
   parts: ServeParts,
   streams: EventStreams,
 ): Promise<void> {
@@ -25,7 +24,7 @@ export async function addRoutes(
       authorize: parts.authorizer.authorize,
       events: streams.open,
     };
-    await running.routes(app);
+    await routes(app);
   });
   await root.register(async (typed) => {
     validateWithZod(typed);

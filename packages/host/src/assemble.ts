@@ -1,0 +1,66 @@
+import { systemClock } from "@slipway/kernel";
+import type { ServiceApp } from "./app.ts";
+import { authorizer } from "./authorizer.ts";
+import { eventStreams } from "./event-stream.ts";
+import { serveHealth } from "./health.ts";
+import { createMeters } from "./meters.ts";
+import type { ServiceModule } from "./module.ts";
+import { describeEndpoints, serveDocs } from "./openapi.ts";
+import type { ServeParts } from "./serve.ts";
+import { createServer } from "./server.ts";
+import { addRoutes } from "./service-app.ts";
+import { type ModuleWorld, type StartedModule, startModule } from "./start-module.ts";
+import { type HostParts, stopHost } from "./stop-host.ts";
+import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
+
+export type Routes = (app: ServiceApp) => void | Promise<void>;
+
+/** What runs, behind a listener that is not open yet. */
+export type Assembled = { readonly parts: HostParts; subscribe(): Promise<void> };
+
+/** Starts the modules in order and gives all of them, and the process's own routes, one listener. */
+export async function assemble(
+  modules: readonly ServiceModule[],
+  world: ModuleWorld,
+  ownRoutes: Routes | undefined,
+): Promise<Assembled> {
+  const streams = eventStreams();
+  const meters = createMeters(streams.size);
+  const app = createServer(world.log, meters);
+  const started: StartedModule[] = [];
+  const subscriptions: HostParts["subscriptions"][number][] = [];
+  const stopping = new AbortController();
+  const parts: HostParts = { app, modules: started, subscriptions, streams, stopping, log: world.log };
+  try {
+    for (const module of modules) started.push(await startModule(module, world));
+    await describeEndpoints(app, "0.1.0");
+    serveHealth(app, () => started.map(readiness), stopping.signal, meters);
+    await serveDocs(app);
+    const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));
+    for (const { module, parts: serve } of serving) {
+      await addRoutes(app, (service) => module.running.routes(service), serve, streams);
+    }
+    const first = serving[0];
+    if (ownRoutes !== undefined && first !== undefined) await addRoutes(app, ownRoutes, first.parts, streams);
+    await app.ready();
+  } catch (error) {
+    await stopHost(parts, 5_000);
+    throw error;
+  }
+  return {
+    parts,
+    async subscribe() {
+      for (const { bus, running } of started) {
+        for (const subscription of running.subscriptions ?? []) subscriptions.push(await bus.subscribe(subscription));
+      }
+    },
+  };
+}
+
+const readiness = ({ name, running }: StartedModule) => ({ name, ready: () => running.ready() });
+
+function servePartsOf({ name, db, idempotency, clock, log }: StartedModule, stopping: AbortSignal): ServeParts {
+  // Each service checks tokens itself, under its own role: one service's database trouble is not another's.
+  const verifier = tokenVerifier({ find: findTokenIn(db), clock: systemClock, log });
+  return { service: name, authorizer: authorizer(verifier), idempotency, clock, log, stopping };
+}
