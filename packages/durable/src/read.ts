@@ -1,4 +1,5 @@
 import type { Instant } from "@slipway/kernel";
+import { sql } from "kysely";
 import type { DurableDb } from "./tables.ts";
 import type { AnyCommand, AnyState, ListOptions, PendingCommand, Row } from "./types.ts";
 
@@ -25,7 +26,7 @@ export async function readRow(db: DurableDb, kind: string, id: string): Promise<
 
 export async function listRows(db: DurableDb, kind: string, options: ListOptions): Promise<Row<AnyState>[]> {
   let query = db.selectFrom("machine").select(columns).where("kind", "=", kind);
-  if (options.phases !== undefined) query = query.where("phase", "in", [...options.phases, ""]);
+  if (options.phases !== undefined) query = query.where(sql<boolean>`phase = any(${[...options.phases]}::text[])`);
   if (options.afterId !== undefined) query = query.where("id", ">", options.afterId);
   const stored = await query
     .orderBy("id")

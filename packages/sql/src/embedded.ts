@@ -2,8 +2,9 @@ import { mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import type { Logger } from "./logger.ts";
-import { type Binaries, findBinaries } from "./postgres-binaries.ts";
-import { adminRole, answers, ensureCluster, pause, spawnServer, stopServer } from "./postgres-server.ts";
+import { ordinaryUserPrefix } from "./ordinary-user.ts";
+import { findBinaries } from "./postgres-binaries.ts";
+import { adminRole, answers, ensureCluster, pause, spawnServer, stopServer, type Way } from "./postgres-server.ts";
 import { findPostmaster, isRunning, removeForeignLock } from "./postmaster-file.ts";
 import { rolePassword } from "./role-password.ts";
 import { socketDirectory } from "./socket-directory.ts";
@@ -62,11 +63,11 @@ async function findOrStart(place: Place, durability: EmbeddedOptions["durability
   const deadline = performance.now() + 60_000;
   const running = await adopt(place, deadline, log);
   if (running !== undefined) return running;
-  const binaries = await findBinaries();
-  await ensureCluster(place.cluster, binaries, join(place.secrets, adminRole));
+  const way = { binaries: await findBinaries(), prefix: await ordinaryUserPrefix(place.cluster), durability };
+  await ensureCluster(place.cluster, way, join(place.secrets, adminRole));
   if (await removeForeignLock(place.cluster))
     log.warn({ cluster: place.cluster }, "removed the lock file of a dead server");
-  return await startUntilReady(place, binaries, durability, deadline, log);
+  return await startUntilReady(place, way, deadline, log);
 }
 
 /** A server that does not answer in 10 s, although it runs, is stopped. */
@@ -90,16 +91,10 @@ async function adopt(place: Place, deadline: number, log: Logger): Promise<Runni
  * After a kill -9 of the server its children hold the shared memory for some seconds, and each start fails until they are
  * gone; another process may also start the same cluster. So: start, and while it ends by itself, look and start again.
  */
-async function startUntilReady(
-  place: Place,
-  binaries: Binaries,
-  durability: EmbeddedOptions["durability"],
-  deadline: number,
-  log: Logger,
-): Promise<Running> {
+async function startUntilReady(place: Place, way: Way, deadline: number, log: Logger): Promise<Running> {
   const retryUntil = performance.now() + 5_000;
   for (;;) {
-    const server = await spawnServer(place.cluster, place.sockets, binaries, durability);
+    const server = await spawnServer(place.cluster, place.sockets, way);
     const outcome = await Promise.race([server.exited, untilReady(place, server.pid, deadline)]);
     if (outcome === "ready") return { pid: server.pid, sockets: place.sockets, adopted: false };
     if (outcome === "late") {

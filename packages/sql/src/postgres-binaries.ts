@@ -39,15 +39,6 @@ async function ensureLinks(root: string): Promise<void> {
   }
 }
 
-/**
- * Postgres refuses to run as root. A user namespace that shows it the (named) uid 65534 is enough: no user is made, files
- * stay root's, and it works beneath a home with mode 0700.
- */
-export function asOrdinaryUser(command: readonly string[]): readonly string[] {
-  if (process.getuid?.() !== 0) return command;
-  return ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--", ...command];
-}
-
 /** Only what Postgres needs: nothing of our environment, which may hold tokens. */
 export const postgresEnvironment = { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C.UTF-8" };
 

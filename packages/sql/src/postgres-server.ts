@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { access, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { access, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import type { EmbeddedOptions } from "./embedded.ts";
-import { asOrdinaryUser, type Binaries, postgresEnvironment, run } from "./postgres-binaries.ts";
+import { type Binaries, postgresEnvironment, run } from "./postgres-binaries.ts";
 import { isRunning } from "./postmaster-file.ts";
 
 export const adminRole = "slipway_admin";
@@ -23,27 +23,35 @@ const settings = [
 ];
 const withoutSafety = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum_naptime=5s"];
 
-/** Makes the cluster beside its place and moves it there when finished, so that a killed initdb leaves nothing behind. */
-export async function ensureCluster(cluster: string, binaries: Binaries, passwordFile: string): Promise<void> {
+/** How to run a cluster: the programs, what stands before them where we are root, and how safely. */
+export type Way = {
+  readonly binaries: Binaries;
+  readonly prefix: readonly string[];
+  readonly durability: EmbeddedOptions["durability"];
+};
+
+/** Makes the cluster beside its place and moves it there when finished: a killed initdb leaves no half one in its place. */
+export async function ensureCluster(cluster: string, way: Way, passwordFile: string): Promise<void> {
   if (await exists(join(cluster, "PG_VERSION"))) return;
   const fresh = `${cluster}.new-${randomBytes(6).toString("hex")}`;
   const { code, output } = await run(
-    asOrdinaryUser([
-      binaries.initdb,
+    [
+      ...way.prefix,
+      way.binaries.initdb,
       `--pgdata=${fresh}`,
       `--username=${adminRole}`,
       `--pwfile=${passwordFile}`,
       "--auth=scram-sha-256",
       "--encoding=UTF8",
       "--locale=C.UTF-8",
-      "--no-sync",
       "--no-instructions",
-    ]),
+      ...(way.durability === "test" ? ["--no-sync"] : []),
+    ],
     60_000,
   );
   if (code !== 0) {
     await rm(fresh, { recursive: true, force: true });
-    throw new Error(`initdb failed (${code}): ${output.trim()}${rootRemedy(output)}`);
+    throw new Error(`initdb failed (${code}): ${output.trim()}`);
   }
   await rename(fresh, cluster).catch(async (error: NodeJS.ErrnoException) => {
     await rm(fresh, { recursive: true, force: true });
@@ -52,29 +60,27 @@ export async function ensureCluster(cluster: string, binaries: Binaries, passwor
   });
 }
 
-function rootRemedy(output: string): string {
-  return /unshare/.test(output)
-    ? " — run Slipway as an ordinary user, or allow user namespaces, or give a server's url in SLIPWAY_DATABASE_URL"
-    : "";
-}
-
 export type ServerProcess = { readonly child: ChildProcess; readonly pid: number; readonly exited: Promise<string> };
 
 /** Starts the server in a session of its own: it outlives us (except in tests) and does not see our Ctrl-C. */
-export async function spawnServer(
-  cluster: string,
-  sockets: string,
-  binaries: Binaries,
-  durability: EmbeddedOptions["durability"],
-): Promise<ServerProcess> {
+export async function spawnServer(cluster: string, sockets: string, way: Way): Promise<ServerProcess> {
   const logPath = join(cluster, "server.log");
-  await mkdir(cluster, { recursive: true });
   const log = await open(logPath, "a", 0o600);
   const { size } = await log.stat();
-  const chosen = durability === "test" ? [...settings, ...withoutSafety] : settings;
-  const server = [binaries.postgres, "-D", cluster, "-k", sockets, "-p", "5432", ...chosen.flatMap((s) => ["-c", s])];
-  const dies = durability === "test" && (await exists("/usr/bin/setpriv"));
-  const [file = "", ...args] = asOrdinaryUser(dies ? ["/usr/bin/setpriv", "--pdeathsig", "INT", ...server] : server);
+  const forTests = way.durability === "test";
+  const chosen = forTests ? [...settings, ...withoutSafety] : settings;
+  const server = [
+    way.binaries.postgres,
+    "-D",
+    cluster,
+    "-k",
+    sockets,
+    "-p",
+    "5432",
+    ...chosen.flatMap((s) => ["-c", s]),
+  ];
+  const leashed = forTests && (await exists("/usr/bin/setpriv")) ? ["/usr/bin/setpriv", "--pdeathsig", "INT"] : [];
+  const [file = "", ...args] = [...way.prefix, ...leashed, ...server];
   try {
     const child = spawn(file, args, {
       cwd: "/",

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedPostgres, silentLogger, startEmbeddedPostgres } from "@slipway/sql";
@@ -135,3 +135,22 @@ test("a data folder with a very long path gets its socket elsewhere", async () =
   expect(sockets.startsWith(dataDir)).toBe(false);
   expect((await stat(sockets)).mode & 0o777).toBe(0o700);
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "as root where user namespaces are not allowed it runs as nobody (only root can become nobody)",
+  async () => {
+    const dataDir = await dataFolder();
+    // A cluster's folder that is not root's is how it is known that it was made in this way.
+    await mkdir(join(dataDir, "postgres"));
+    await chown(join(dataDir, "postgres"), 65_534, 65_534);
+
+    const first = await start(dataDir);
+    await ask(first.adminUrl(), "create table kept as select 7 as x");
+    await first.stop();
+    const second = await start(dataDir);
+
+    expect(await ask(second.adminUrl(), "select x from kept")).toEqual([{ x: 7 }]);
+    expect((await stat(`/proc/${second.pid}`)).uid).toBe(65_534);
+    expect((await stat(join(dataDir, "postgres", "PG_VERSION"))).uid).toBe(65_534);
+  },
+);
