@@ -25,7 +25,12 @@ export async function lower(effects: Effects, target: Target, request: LowerRequ
   // Without a baseline the base Service is where the traffic went: it is part of the lowering. Else the routes decide.
   if (request.baseline === null) await settled;
   else
-    await settled.catch((err: unknown) => effects.log.warn({ err, target }, "base Service not settled after lowering"));
+    await settled.catch((err: unknown) =>
+      effects.log.warn(
+        { err, environment: target.environment, service: target.service },
+        "base Service not settled after lowering",
+      ),
+    );
   return result;
 }
 

@@ -83,10 +83,11 @@ function ensureRoute(vs: VirtualService, service: string, baseline: string | nul
   if (baseline === null || baseline in weightsOf(vs)) return [];
   const at = (...rest: (string | number)[]) => pointer("spec", "http", main.index, "route", ...rest);
   const entries = main.route.route ?? [];
+  const list: PatchOperation[] = main.route.route === undefined ? [{ op: "add", path: at(), value: [] }] : [];
   // A lone destination has all traffic without saying so; beside a second one it would have none.
   const lone: PatchOperation[] =
     entries.length === 1 && entries[0]?.weight === undefined ? [{ op: "add", path: at(0, "weight"), value: 100 }] : [];
-  return [...lone, { op: "add", path: at("-"), value: { destination: { host: baseline }, weight: 0 } }];
+  return [...list, ...lone, { op: "add", path: at("-"), value: { destination: { host: baseline }, weight: 0 } }];
 }
 
 /** Istio takes the first route that matches: one without `match` ahead of ours leaves ours no request. */

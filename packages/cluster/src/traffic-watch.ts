@@ -91,7 +91,8 @@ export class TrafficWatch {
       if (this.#listeners.has(listener)) listener.onChange(viewOf(vs, liveVersionOf(base)));
     });
     listener.chain = listener.chain.catch((err: unknown) => {
-      this.#effects.log.warn({ err, target: listener.target }, "traffic listener failed");
+      const { environment, service } = listener.target;
+      this.#effects.log.warn({ err, environment, service }, "traffic listener failed");
     });
   }
 }

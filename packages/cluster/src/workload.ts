@@ -171,7 +171,7 @@ export function liveVersionOf(service: z.infer<typeof ServiceObject> | null): Ve
   return version === undefined || version === noVersion ? null : (version as VersionName);
 }
 
-const Pod = z.looseObject({
+export const Pod = z.looseObject({
   metadata: z.looseObject({
     name: z.string(),
     labels: z.record(z.string(), z.string()).optional(),
