@@ -1,1 +1,1 @@
-export {};
+export { metricsAggregator } from "./module.ts";
