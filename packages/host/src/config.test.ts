@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { objectsFolder } from "./adapters.ts";
 import { addresses } from "./addresses.ts";
@@ -25,6 +25,9 @@ function problems(environment: Record<string, string>): Record<string, string> {
   }
   return {};
 }
+
+const folder = mkdtempSync(join(tmpdir(), "slipway-regions-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 test("nothing set is a laptop", () => {
   const config = readConfig({ PATH: "/bin", SLIPWAY_HOST: "" });
@@ -60,7 +63,7 @@ test("every problem is named at once with its variable, the modules' too", () =>
 });
 
 test("a platform with regions of its own bakes ten minutes in production unless told otherwise", () => {
-  const file = join(mkdtempSync(join(tmpdir(), "slipway-regions-")), "regions.yaml");
+  const file = join(folder, "regions.yaml");
   writeFileSync(
     file,
     "- { name: eu, kubeconfig: eu.kubeconfig, context: c, mesh_url: 'http://m', metrics_url: 'scrape:http://m' }\n",
@@ -86,7 +89,7 @@ test("a platform with regions of its own bakes ten minutes in production unless 
 });
 
 test("a regions file's errors are named by their place", () => {
-  const file = join(mkdtempSync(join(tmpdir(), "slipway-regions-")), "regions.json");
+  const file = join(folder, "regions.json");
   writeFileSync(
     file,
     JSON.stringify([{ name: "EU", kubeconfig: "k", context: "c", mesh_url: "m", metrics_url: "datadog:" }]),

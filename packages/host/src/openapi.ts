@@ -20,6 +20,35 @@ export async function describeEndpoints(app: FastifyInstance, version: string): 
   });
 }
 
+type Operation = {
+  parameters?: object[];
+  requestBody?: { required?: boolean };
+  [emptyBodyMark]?: true;
+};
+type Document = { readonly paths: Readonly<Record<string, { readonly post?: Operation }>> };
+
+/** Set on the schema of an endpoint whose body may be left out. */
+export const emptyBodyMark = "x-empty-body";
+
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description: "Makes the call safe to repeat for 48 hours: the same key and request get the same answer.",
+  schema: { type: "string", minLength: 1, maxLength: 200 },
+};
+
+/** Adds the header that every POST takes, and that some bodies may be left out. */
+function whatSchemasCannotSay(document: Document): Document {
+  for (const { post } of Object.values(document.paths)) {
+    if (post === undefined) continue;
+    post.parameters = [...(post.parameters ?? []), idempotencyKey];
+    if (post[emptyBodyMark] && post.requestBody !== undefined) post.requestBody.required = false;
+    delete post[emptyBodyMark];
+  }
+  return document;
+}
+
 /** No address outside this server: what the page would load from elsewhere stays unloaded. */
 const pagePolicy = [
   "default-src 'self'",
@@ -33,7 +62,11 @@ const pagePolicy = [
 
 /** /openapi.json and the page /docs. */
 export async function serveDocs(app: FastifyInstance): Promise<void> {
-  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  let document: Document | undefined;
+  app.get("/openapi.json", { schema: { hide: true } }, async () => {
+    document ??= whatSchemasCannotSay(structuredClone(app.swagger()) as unknown as Document);
+    return document;
+  });
   await app.register(async (docs) => {
     docs.addHook("onSend", async (_, reply) => {
       reply.header("content-security-policy", pagePolicy);

@@ -6,6 +6,7 @@ import type { z } from "zod";
 import type { Call, Principal } from "./app.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { type Idempotency, type IdempotencyKey, requestHash, type StoredAnswer } from "./idempotency.ts";
+import { emptyBodyMark } from "./openapi.ts";
 import { invalidRequest, isRefusal, refusalProblem } from "./problems.ts";
 
 export type AnyCall = Call<z.ZodType, z.ZodType, z.ZodType>;
@@ -71,6 +72,7 @@ function schemaOf(endpoint: Endpoint, service: string): NonNullable<RouteOptions
     ...(endpoint.params === undefined ? {} : { params: endpoint.params }),
     ...(endpoint.query === undefined ? {} : { querystring: endpoint.query }),
     ...(endpoint.body === undefined ? {} : { body: endpoint.body }),
+    ...(endpoint.emptyBody === true ? { [emptyBodyMark]: true } : {}),
     response: { [endpoint.status]: endpoint.response, "4xx": problem, "5xx": problem },
   };
 }

@@ -38,7 +38,7 @@ describe("OpenAPI", () => {
     operationId: string;
     tags: string[];
     parameters?: { name: string; in: string; required?: boolean }[];
-    requestBody?: { content: Record<string, { schema: object }> };
+    requestBody?: { required: boolean; content: Record<string, { schema: object }> };
     responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
   };
   type Document = {
@@ -84,6 +84,19 @@ describe("OpenAPI", () => {
       additionalProperties: false,
       required: ["text"],
     });
+  });
+
+  test("a body that may be left out is not required, and every POST names its Idempotency-Key", async () => {
+    const { paths } = await read();
+    const keyed = Object.values(paths).map(({ post, get, put }) =>
+      [post, get, put].map((operation) => (operation?.parameters ?? []).some(({ name }) => name === "Idempotency-Key")),
+    );
+
+    expect(paths["/api/v1/notes/nudge"]?.post?.requestBody?.required).toBe(false);
+    expect(paths["/api/v1/notes"]?.post?.requestBody?.required).toBe(true);
+    expect(JSON.stringify(paths)).not.toContain("x-empty-body");
+    expect(keyed.filter(([post]) => post)).toHaveLength(3);
+    expect(keyed.some(([, get, put]) => get || put)).toBe(false);
   });
 
   test("every reference in the document leads somewhere", async () => {
