@@ -7,14 +7,14 @@ create table repository (
   updated_at timestamptz not null
 );
 
--- Each webhook delivery once, with the answer that it got. The delivery id is not signed, so the body's hash counts too.
+-- Each webhook delivery once, with the answer that it got (json keeps its very text). The delivery id is not signed, so the body's hash counts too.
 create table delivery (
   service     text        not null,
   delivery_id text        not null,
   body_sha256 text        not null,
   event       text        not null,
   status      integer     not null,
-  answer      jsonb       not null,
+  answer      json        not null,
   received_at timestamptz not null,
   primary key (service, delivery_id)
 );

@@ -15,7 +15,8 @@ export type BuildWorld = {
   readonly db: Db<BuildTables>;
   readonly bus: Bus;
   readonly client: Client;
-  readonly registry: RegistryClient;
+  /** Asked at the time of use: its address is known once the platform listens. */
+  registry(): RegistryClient;
   readonly isolation: Isolation;
   readonly config: BuildServiceConfig;
   readonly dataDir: string;

@@ -5,7 +5,7 @@ import { ProblemError, type Provenance, registerArtifact } from "@slipway/contra
 import type { Instant } from "@slipway/kernel";
 import { OciError, writeImage } from "@slipway/oci";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
-import { inputsOf } from "./domain/pipeline.ts";
+import { inputsOf, leavesOf } from "./domain/pipeline.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
 import { appendLog } from "./log-store.ts";
@@ -23,14 +23,16 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
   const inputs = [folders.source, ...inputsOf(state.plan).map(folders.step)];
   if (parsed?.kind !== "file" || inputs.some((input) => !existsSync(input))) return workspaceLost();
   const { image } = parsed.file;
-  const dir = await freshFolder(folders.image, inputs);
-  for (const path of image.copy) {
-    const problem = await copyProblem(dir, path);
-    if (problem !== undefined) return imageFailed(world, state, problem);
+  let dir = await freshFolder(folders.image, inputs);
+  if ((await copyProblems(dir, image.copy)).length > 0) {
+    const leaves = leavesOf(state.plan).map(folders.step);
+    dir = await freshFolder(folders.image, [folders.source, ...leaves, ...inputs]);
   }
+  const problems = await copyProblems(dir, image.copy);
+  if (problems.length > 0) return imageFailed(world, state, problems.join("; "));
   try {
     const written = await writeImage({
-      client: world.registry,
+      client: world.registry(),
       base: [await world.baseLayer()],
       files: { dir, copy: image.copy, at: "/app" },
       command: image.command,
@@ -50,6 +52,11 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
     if (ctx.signal.aborted || !(error instanceof OciError) || !final.includes(error.kind)) throw error;
     return imageFailed(world, state, error.message);
   }
+}
+
+async function copyProblems(dir: string, paths: readonly string[]): Promise<string[]> {
+  const problems = await Promise.all(paths.map((path) => copyProblem(dir, path)));
+  return problems.filter((problem) => problem !== undefined);
 }
 
 /** A path that the image copies must exist, and no part of it may be a link: a step could point it at this machine. */

@@ -30,12 +30,9 @@ export const buildService: ServiceModule<BuildServiceConfig, BuildTables> = {
 async function startBuildService(context: Context): Promise<RunningService> {
   const { config, db, dbUrl, dataDir, log } = context;
   const isolation = await requireIsolation(context);
-  const registry = new RegistryClient({
-    url: context.urls.of("artifact-registry"),
-    auth: { username: "build-service", password: context.token },
-  });
+  const registry = lateRegistry(context);
   const world: BuildWorld = {
-    ...{ db, config, dataDir, isolation, registry },
+    ...{ db, config, dataDir, isolation, registry: registry.client },
     ...{ bus: context.bus, client: context.client, token: context.token },
     tools: await installTools(dataDir, config.SLIPWAY_BUILD_TOOLS),
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
@@ -62,10 +59,27 @@ async function startBuildService(context: Context): Promise<RunningService> {
   };
 }
 
-async function close(durable: Durable, listener: { close(): Promise<void> }, registry: RegistryClient): Promise<void> {
+async function close(durable: Durable, listener: { close(): Promise<void> }, registry: LateRegistry): Promise<void> {
   await durable.stop();
   await listener.close();
   await registry.close();
+}
+
+type LateRegistry = { client(): RegistryClient; close(): Promise<void> };
+
+/** The registry may be this very process, whose address is known once it listens. */
+function lateRegistry(context: Context): LateRegistry {
+  let made: RegistryClient | undefined;
+  return {
+    client: () => {
+      made ??= new RegistryClient({
+        url: context.urls.of("artifact-registry"),
+        auth: { username: "build-service", password: context.token },
+      });
+      return made;
+    },
+    close: async () => made?.close(),
+  };
 }
 
 /** Refuses to start where steps cannot be isolated: a build service that would run them bare must be told so by name. */

@@ -10,7 +10,7 @@ import {
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decide, queueBuild, terminalPhases } from "./decide.ts";
-import { inputsOf, planProblems } from "./pipeline.ts";
+import { inputsOf, leavesOf, planProblems } from "./pipeline.ts";
 import type { BuildCommand, BuildInput, BuildState, PlannedStep } from "./state.ts";
 
 const t0 = instant("2026-11-20T10:00:00Z");
@@ -200,6 +200,7 @@ test("the image is made from what steps need, not from what tests leave behind",
   ];
 
   expect(inputsOf(pipeline)).toEqual(["compile", "bundle"]);
+  expect(leavesOf(pipeline)).toEqual(["unit", "lint"]);
   expect(inputsOf(pipeline.map((step) => ({ ...step, needs: [] })))).toEqual(["compile", "bundle", "unit", "lint"]);
 });
 

@@ -99,6 +99,12 @@ export function inputsOf(plan: readonly PlannedStep[], step?: string): string[] 
   return ordered;
 }
 
+/** Steps that no other one needs. What they leave gets into an image only where nothing else made the path. */
+export function leavesOf(plan: readonly PlannedStep[]): string[] {
+  const needed = inputsOf(plan);
+  return plan.map(({ name }) => name).filter((name) => !needed.includes(name));
+}
+
 function succeeded(step: StepState | undefined): boolean {
   return step?.state === "succeeded";
 }

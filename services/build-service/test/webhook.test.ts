@@ -1,0 +1,125 @@
+import { createHmac, randomUUID } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type TestRepository, testRepository } from "./git-repository.ts";
+import { type Platform, pushBody, secret, startBuildService } from "./start-build-service.ts";
+
+let platform: Platform;
+let orders: TestRepository;
+let sha = "";
+
+beforeAll(async () => {
+  // No build gets a place: this is about accepting them.
+  platform = await startBuildService();
+  orders = await testRepository(platform.folder, "orders", false);
+  await platform.register("orders", orders.url);
+  sha = await orders.commit({ "slipway.yaml": "nothing yet" });
+});
+afterAll(() => platform.close());
+
+async function buildCount(): Promise<number> {
+  const { builds } = (await (await platform.fetch("/api/v1/builds?page_size=500")).json()) as { builds: unknown[] };
+  return builds.length;
+}
+
+test("a signed push is answered 202 with its build, which is there at once", async () => {
+  const answer = await platform.push({ url: orders.url, sha });
+
+  expect(answer.status).toBe(202);
+  const body = (await answer.json()) as { build_id: string };
+  expect(body).toMatchObject({ service: "orders", git_sha: sha });
+  expect(await platform.view(body.build_id)).toMatchObject({ git_sha: sha, ref: "refs/heads/main", author: "Ada" });
+});
+
+test.each([
+  ["no signature", { signature: null }, 401, "webhook.signature_missing"],
+  ["another secret's signature", { signature: sign("other") }, 401, "webhook.signature_invalid"],
+  ["a short signature", { signature: "sha256=00" }, 401, "webhook.signature_invalid"],
+  ["an unknown repository", { url: "https://example.com/unknown.git" }, 404, "webhook.repository_unknown"],
+  ["a body that is no JSON", { body: "{" }, 400, "webhook.payload_invalid"],
+  ["a push without a commit", { more: { after: undefined } }, 400, "webhook.payload_invalid"],
+])("%s is refused and builds nothing", async (_what, more, status, code) => {
+  const before = await buildCount();
+
+  const answer = await platform.push({ url: orders.url, sha, ...more });
+
+  expect(answer.status).toBe(status);
+  expect(await answer.json()).toMatchObject({ status, code });
+  expect(await buildCount()).toBe(before);
+});
+
+test("a body in another encoding than was signed is refused", async () => {
+  const body = pushBody({ url: orders.url, sha });
+  const signature = `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+
+  const answer = await platform.push({ url: orders.url, sha, body: `${body} `, signature });
+
+  expect(answer.status).toBe(401);
+});
+
+test.each([
+  ["a ping", { event: "ping" }],
+  ["an event of another kind", { event: "issues" }],
+  ["a push of a tag", { ref: "refs/tags/v1.0.0" }],
+  ["a deleted branch", { more: { deleted: true, after: "0".repeat(40), head_commit: null } }],
+])("%s is accepted and builds nothing", async (_what, more) => {
+  const before = await buildCount();
+
+  const answer = await platform.push({ url: orders.url, sha, ...more });
+
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toHaveProperty("ignored");
+  expect(await buildCount()).toBe(before);
+});
+
+test("a delivery that comes again gets the same answer and no second build", async () => {
+  const push = { url: orders.url, sha, delivery: randomUUID(), more: { pushed: 1 } };
+  const first = await platform.push(push);
+  const before = await buildCount();
+
+  const second = await platform.push(push);
+
+  expect(second.status).toBe(first.status);
+  expect(await second.json()).toEqual(await first.json());
+  expect(await buildCount()).toBe(before);
+});
+
+test("a copied delivery under another id is no new push: the id is not signed", async () => {
+  const push = { url: orders.url, sha, more: { pushed: 2 } };
+  const first = await platform.push(push);
+
+  const second = await platform.push({ ...push, delivery: randomUUID() });
+
+  expect(await second.json()).toEqual(await first.json());
+});
+
+test("twenty copies at once make one build", async () => {
+  const push = { url: orders.url, sha, delivery: randomUUID(), more: { pushed: 3 } };
+  const before = await buildCount();
+
+  const answers = await Promise.all(Array.from({ length: 20 }, () => platform.push(push)));
+
+  const bodies = await Promise.all(answers.map((answer) => answer.json()));
+  expect(new Set(bodies.map((body) => JSON.stringify(body))).size).toBe(1);
+  expect(await buildCount()).toBe(before + 1);
+});
+
+test("two pushes of one commit are two builds", async () => {
+  const one = await platform.buildOf(await platform.push({ url: orders.url, sha, more: { pushed: 4 } }));
+  const two = await platform.buildOf(await platform.push({ url: orders.url, sha, more: { pushed: 5 } }));
+
+  expect(one).not.toBe(two);
+});
+
+test("a form instead of JSON is refused", async () => {
+  const answer = await fetch(`${platform.host.url}/webhooks/github`, {
+    method: "POST",
+    headers: { "x-github-event": "push", "x-github-delivery": "1" },
+    body: new URLSearchParams({ payload: "{}" }),
+  });
+
+  expect(answer.status).toBe(415);
+});
+
+function sign(key: string): string {
+  return `sha256=${createHmac("sha256", key).update("x").digest("hex")}`;
+}
