@@ -6,6 +6,7 @@ import { type EmbeddedPostgres, silentLogger, startEmbeddedPostgres } from "@sli
 import { until } from "@slipway/testkit";
 import pg from "pg";
 import { afterEach, expect, test } from "vitest";
+import { isRunning } from "../src/postmaster-file.ts";
 
 const folders: string[] = [];
 const servers: EmbeddedPostgres[] = [];
@@ -40,15 +41,6 @@ async function ask(url: string, text: string): Promise<Record<string, unknown>[]
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 test("it comes up without a network port, keeps its data over a restart, and stops", async () => {
   const dataDir = await dataFolder();
   const first = await start(dataDir);
@@ -57,7 +49,7 @@ test("it comes up without a network port, keeps its data over a restart, and sto
   expect(await ask(first.adminUrl(), "show fsync")).toEqual([{ fsync: "on" }]);
   await ask(first.adminUrl(), "create table kept as select 7 as x");
   await first.stop();
-  await until(() => !isAlive(first.pid), { what: "the server's end" });
+  await until(async () => !(await isRunning(first.pid)), { what: "the server's end" });
 
   const second = await start(dataDir);
 
@@ -77,13 +69,12 @@ test("a server that runs already is taken over, by several at the same time too"
   expect(later.adopted).toBe(true);
 });
 
-test("the server outlives a killed owner and is taken over by the next", async () => {
-  const dataDir = await dataFolder();
-  const owner = spawn(
-    process.execPath,
-    ["--conditions=@slipway/source", join(import.meta.dirname, "start-postgres.ts"), dataDir],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+/** Another process starts the server and is then killed with -9. Answers the server's pid. */
+async function startAndKillOwner(dataDir: string, durability: "full" | "test"): Promise<number> {
+  const program = join(import.meta.dirname, "start-postgres.ts");
+  const owner = spawn(process.execPath, ["--conditions=@slipway/source", program, dataDir, durability], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let said = "";
   owner.stdout.on("data", (chunk: Buffer) => {
     said += chunk.toString();
@@ -92,11 +83,24 @@ test("the server outlives a killed owner and is taken over by the next", async (
   const gone = new Promise((resolve) => owner.once("exit", resolve));
   owner.kill("SIGKILL");
   await gone;
+  return Number(said.trim());
+}
+
+test("the server outlives a killed owner and is taken over by the next", async () => {
+  const dataDir = await dataFolder();
+  const pid = await startAndKillOwner(dataDir, "full");
 
   const next = await start(dataDir);
 
   expect(next.adopted).toBe(true);
-  expect(next.pid).toBe(Number(said.trim()));
+  expect(next.pid).toBe(pid);
+});
+
+test("a test's server ends with its owner, so that a killed test run leaves none behind", async () => {
+  const dataDir = await dataFolder();
+  const pid = await startAndKillOwner(dataDir, "test");
+
+  await until(async () => !(await isRunning(pid)), { what: "the server's end" });
 });
 
 test("a server killed with -9 is started again, with what was committed", async () => {

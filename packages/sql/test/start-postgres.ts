@@ -3,7 +3,7 @@ import { silentLogger, startEmbeddedPostgres } from "@slipway/sql";
 /** A program that starts the server of its first argument, says its pid and waits to be killed. */
 const server = await startEmbeddedPostgres({
   dataDir: process.argv[2] ?? "",
-  durability: "full",
+  durability: process.argv[3] === "test" ? "test" : "full",
   log: silentLogger,
 });
 process.stdout.write(`${server.pid}\n`);
