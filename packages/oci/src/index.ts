@@ -5,6 +5,7 @@ export {
   RegistryClient,
   type RegistryClientOptions,
 } from "./client.ts";
+export { digestOf } from "./digest.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
 export { writeImage } from "./image.ts";
 export { makeNodeBaseLayer } from "./node-base.ts";

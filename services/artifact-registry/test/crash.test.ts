@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "@slipway/kernel";
+import { fileObjects } from "@slipway/objects";
+import { digestOf, RegistryClient } from "@slipway/oci";
+import { silentLogger } from "@slipway/sql";
+import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Tables } from "../src/store/tables.ts";
+import { storeBlob } from "../src/v2/blobs.ts";
+import { someBytes } from "./start-registry.ts";
+
+const schemas = ["bus", "access", "registry"];
+let database: TestDatabase;
+let dataDir: string;
+const children = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  database = await testDatabase(schemas);
+  dataDir = await mkdtemp(join(tmpdir(), "slipway-crash-"));
+  // Roles belong to the whole test server: the process has to use the passwords that these have already.
+  const secrets = join(dataDir, "secrets", "postgres");
+  await mkdir(secrets, { recursive: true });
+  for (const schema of schemas) {
+    await writeFile(join(secrets, `slipway_${schema}`), decodeURIComponent(new URL(database.url(schema)).password));
+  }
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await database?.close();
+  if (dataDir !== undefined) await rm(dataDir, { recursive: true });
+});
+
+/** The service in a process of its own; resolves with its URL once it listens. */
+async function startProcess(): Promise<{ url: string; kill(): Promise<void> }> {
+  const main = join(import.meta.dirname, "../src/main.ts");
+  const child = spawn(process.execPath, ["--conditions=@slipway/source", main], {
+    env: { PATH: process.env.PATH, SLIPWAY_DATA: dataDir, SLIPWAY_DATABASE_URL: database.adminUrl, SLIPWAY_PORT: "0" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.add(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const url = await until(() => /"url":"([^"]+)".*host listens/.exec(said)?.[1], {
+    what: "the service",
+    timeoutMs: 30_000,
+  });
+  return {
+    url,
+    async kill() {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
+}
+
+async function clientOf(url: string): Promise<RegistryClient> {
+  const password = (await readFile(join(dataDir, "tokens", "artifact-registry"), "utf8")).trim();
+  return new RegistryClient({ url, auth: { username: "test", password } });
+}
+
+function source(bytes: Buffer) {
+  return {
+    digest: digestOf(bytes),
+    size: bytes.byteLength,
+    async *open(from: number) {
+      yield bytes.subarray(from);
+    },
+  };
+}
+
+function manifestOf(config: Buffer, layer: Buffer) {
+  const describe = (mediaType: string, bytes: Buffer) => ({ mediaType, digest: digestOf(bytes), size: bytes.length });
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const text = JSON.stringify({
+    schemaVersion: 2,
+    mediaType,
+    config: describe("application/vnd.oci.image.config.v1+json", config),
+    layers: [describe("application/vnd.oci.image.layer.v1.tar+gzip", layer)],
+  });
+  return { mediaType, bytes: Buffer.from(text) };
+}
+
+test("killed between a blob and the manifest: nothing is visible, and the push goes on where it was", async () => {
+  const [config, layer, tag] = [someBytes(500), someBytes(2_000_000), "c".repeat(40)];
+  const manifest = manifestOf(config, layer);
+  const first = await startProcess();
+  const before = await clientOf(first.url);
+  await before.pushBlob("orders", source(layer));
+  // A manifest cannot overtake its blobs, so a crash anywhere before this leaves none.
+  await expect(before.putManifest("orders", tag, manifest)).rejects.toMatchObject({ code: "MANIFEST_BLOB_UNKNOWN" });
+  await first.kill();
+  await before.close();
+
+  const second = await startProcess();
+  const after = await clientOf(second.url);
+  expect(await after.listTags("orders")).toEqual([]);
+  expect(await after.getManifest("orders", digestOf(manifest.bytes))).toBeUndefined();
+  expect(await after.pushBlob("orders", source(layer))).toBe("present");
+  expect(await after.pushBlob("orders", source(config))).toBe("uploaded");
+  await after.putManifest("orders", tag, manifest);
+  expect(await after.resolve("orders", tag)).toBe(digestOf(manifest.bytes));
+  await after.close();
+  await second.kill();
+});
+
+test("killed in the middle of an upload: the blob is not there, and sending it again succeeds", async () => {
+  const bytes = someBytes(3_000_000);
+  const first = await startProcess();
+  const before = await clientOf(first.url);
+  const giveUp = new AbortController();
+  let sent = 0;
+  const slow = {
+    ...source(bytes),
+    async *open(from: number) {
+      for (let at = from; at < bytes.length; at += 100_000) {
+        if (sent === 1_000_000) await first.kill().then(() => giveUp.abort());
+        sent += 100_000;
+        yield bytes.subarray(at, at + 100_000);
+      }
+    },
+  };
+  await expect(before.pushBlob("orders", slow, { signal: giveUp.signal })).rejects.toMatchObject({
+    kind: "unavailable",
+  });
+  await before.close();
+
+  const second = await startProcess();
+  const after = await clientOf(second.url);
+  expect(await after.headBlob("orders", digestOf(bytes))).toBeUndefined();
+  expect(await after.pushBlob("orders", source(bytes))).toBe("uploaded");
+  expect(await after.headBlob("orders", digestOf(bytes))).toEqual({ size: bytes.length });
+  await after.close();
+  await second.kill();
+});
+
+test("stopped between a blob's bytes and its row: the blob is not there until it is sent again", async () => {
+  const bytes = someBytes();
+  const digest = digestOf(bytes);
+  const db = database.db<Tables>("registry");
+  const objects = fileObjects({ root: join(dataDir, "torn") });
+  const registry = { db, objects, clock: systemClock, log: silentLogger, maxBlobBytes: 1_000_000 };
+  const torn = {
+    ...registry,
+    objects: {
+      ...objects,
+      put: async (key: string, body: Uint8Array | AsyncIterable<Uint8Array>) => {
+        await objects.put(key, body);
+        throw new Error("the process ends here");
+      },
+    },
+  };
+
+  await expect(storeBlob(torn, "torn/app", digest, source(bytes).open(0))).rejects.toThrow("ends here");
+  const rows = () => db.selectFrom("blob").selectAll().where("digest", "=", digest).execute();
+  expect(await rows()).toEqual([]);
+  await storeBlob(registry, "torn/app", digest, source(bytes).open(0));
+  expect(await rows()).toMatchObject([{ digest, size: bytes.length }]);
+});
