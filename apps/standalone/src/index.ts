@@ -1,1 +1,1 @@
-export {};
+export { runPlatform } from "./platform.ts";

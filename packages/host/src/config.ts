@@ -67,7 +67,7 @@ type Variables = z.output<typeof Variables>;
  */
 export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
-  modules: readonly ServiceModule[] = [],
+  modules: readonly Pick<ServiceModule, "config">[] = [],
 ): HostConfig {
   const env = slipwayVariables(environment);
   const problems: ConfigProblem[] = [];

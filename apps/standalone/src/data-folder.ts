@@ -1,0 +1,74 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { isAlive } from "./processes/identity.ts";
+import { type PidFile, pidFiles } from "./processes/pid-files.ts";
+import { stopProcess } from "./processes/supervisor.ts";
+
+/** Grows when what lies in the folder changes its meaning. */
+const dataVersion = 1;
+
+const Endpoints = z.object({
+  platform: z.object({ url: z.string(), port: z.number().int() }).optional(),
+  rollback: z.number().int().optional(),
+  regions: z
+    .record(z.string(), z.object({ api: z.number().int(), mesh: z.number().int(), admin: z.number().int() }))
+    .default({}),
+});
+export type Endpoints = z.infer<typeof Endpoints>;
+
+/** Makes the data folder, or refuses one that is not ours or comes from a newer version. Returns why it refuses. */
+export function openDataFolder(folder: string): string | undefined {
+  const versionFile = join(folder, "version");
+  if (existsSync(folder) && !existsSync(versionFile) && existsSync(join(folder, "postgres"))) {
+    return `${folder} holds data and no version file: it is not a data folder of Slipway. Name another with --data.`;
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  if (!existsSync(versionFile)) writeFileSync(versionFile, `${dataVersion}\n`);
+  const version = Number(readFileSync(versionFile, "utf8").trim());
+  if (version > dataVersion) {
+    return `${folder} was written by a newer Slipway (data version ${version}, this one knows ${dataVersion}). Update the checkout, or start with --fresh to wipe it.`;
+  }
+  for (const name of ["pids", "logs", "git", "regions", "story"])
+    mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+  return undefined;
+}
+
+/** Stops what `pids/` names, then deletes the folder. Only a folder with a version file is ever deleted. */
+export async function wipeDataFolder(folder: string): Promise<string | undefined> {
+  if (!existsSync(folder)) return undefined;
+  if (!existsSync(join(folder, "version"))) return `${folder} is not a data folder of Slipway: it is left alone.`;
+  const files = pidFiles(join(folder, "pids")).all();
+  await Promise.all(files.map((file) => stopProcess(file, 15_000)));
+  await stopPostgres(folder);
+  rmSync(folder, { recursive: true, force: true });
+  return undefined;
+}
+
+/** A Postgres that outlived its platform: the postmaster's own file names it. */
+async function stopPostgres(folder: string): Promise<void> {
+  const file = join(folder, "postgres", "postmaster.pid");
+  if (!existsSync(file)) return;
+  const { startEmbeddedPostgres, silentLogger } = await import("@slipway/sql");
+  const postgres = await startEmbeddedPostgres({ dataDir: folder, durability: "full", log: silentLogger });
+  await postgres.stop();
+}
+
+/** The platform that runs on this folder now, if one does. */
+export function livePlatform(folder: string): (PidFile & { url: string }) | undefined {
+  const file = pidFiles(join(folder, "pids")).read("platform");
+  if (file === undefined || file.pid === process.pid || !isAlive(file)) return undefined;
+  return { ...file, url: readEndpoints(folder).platform?.url ?? "" };
+}
+
+export function readEndpoints(folder: string): Endpoints {
+  const file = join(folder, "endpoints.json");
+  return existsSync(file) ? Endpoints.parse(JSON.parse(readFileSync(file, "utf8"))) : { regions: {} };
+}
+
+export function writeEndpoints(folder: string, endpoints: Endpoints): void {
+  const file = join(folder, "endpoints.json");
+  writeFileSync(`${file}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}

@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import type { RegionEntry } from "@slipway/host";
+import type { RegionName } from "@slipway/kernel";
+import { type Endpoints, readEndpoints } from "./data-folder.ts";
+import { keepPort, tryPort } from "./ports.ts";
+import { isAlive } from "./processes/identity.ts";
+import type { PidFiles } from "./processes/pid-files.ts";
+
+export const regionNames = ["us-east-1", "eu-west-1", "ap-southeast-1"] as RegionName[];
+
+/** Where everything of a laptop's platform listens. */
+export type Layout = {
+  readonly platformPort: number;
+  readonly rollbackPort: number;
+  readonly regions: readonly (RegionEntry & {
+    readonly apiPort: number;
+    readonly meshPort: number;
+    readonly adminPort: number;
+    readonly adminUrl: string;
+  })[];
+};
+
+const firstPort = 7400;
+const lastPort = 7419;
+
+/** Chooses ports: those of before where they are free or held by our own processes. Returns a sentence where the asked port is taken. */
+export async function chooseLayout(
+  dataDir: string,
+  pids: PidFiles,
+  askedPort: number | undefined,
+): Promise<Layout | string> {
+  const before = readEndpoints(dataDir);
+  const platformPort = askedPort === undefined ? await firstFree(before.platform?.port) : await tryPort(askedPort);
+  if (platformPort === undefined) {
+    return askedPort === undefined
+      ? `port.taken: every port from ${firstPort} to ${lastPort} is taken. Name a free one in SLIPWAY_PORT.`
+      : `port.taken: port ${askedPort} (SLIPWAY_PORT) is taken. Free it, or name another.`;
+  }
+  const rollbackPort = await portOf(pids, "rollback-controller", before.rollback);
+  const regions = [];
+  for (const name of regionNames) regions.push(await regionLayout(dataDir, pids, name, before));
+  return { platformPort, rollbackPort, regions };
+}
+
+async function firstFree(before: number | undefined): Promise<number | undefined> {
+  const candidates = [before, ...Array.from({ length: lastPort - firstPort + 1 }, (_, i) => firstPort + i)];
+  for (const port of candidates) {
+    const free = port === undefined ? undefined : await tryPort(port);
+    if (free !== undefined) return free;
+  }
+  return undefined;
+}
+
+async function regionLayout(
+  dataDir: string,
+  pids: PidFiles,
+  name: RegionName,
+  before: Endpoints,
+): Promise<Layout["regions"][number]> {
+  const known = before.regions[name];
+  const apiPort = await portOf(pids, name, known?.api);
+  const meshPort = await portOf(pids, `mesh-${name}`, known?.mesh);
+  const adminPort = await portOf(pids, `mesh-${name}`, known?.admin);
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  return {
+    name,
+    kubeconfig: join(dataDir, "regions", name, "api", "kubeconfig"),
+    context: name,
+    mesh_url: `http://127.0.0.1:${meshPort}`,
+    metrics_url: `scrape:${adminUrl}/metrics`,
+    apiPort,
+    meshPort,
+    adminPort,
+    adminUrl,
+  };
+}
+
+/** A process of ours that is still there keeps its port. */
+async function portOf(pids: PidFiles, name: string, before: number | undefined): Promise<number> {
+  const file = pids.read(name);
+  if (before !== undefined && file !== undefined && isAlive(file)) return before;
+  return keepPort(before);
+}
+
+export function endpointsOf(layout: Layout): Endpoints {
+  const { platformPort, rollbackPort, regions } = layout;
+  return {
+    platform: { url: `http://127.0.0.1:${platformPort}`, port: platformPort },
+    rollback: rollbackPort,
+    regions: Object.fromEntries(
+      regions.map(({ name, apiPort, meshPort, adminPort }) => [
+        name,
+        { api: apiPort, mesh: meshPort, admin: adminPort },
+      ]),
+    ),
+  };
+}

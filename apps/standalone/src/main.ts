@@ -1,0 +1,13 @@
+import { isRole, runRole } from "./roles/roles.ts";
+
+/**
+ * One program for every process of a laptop's platform: without a role it is the platform itself, which starts the others from this same file.
+ */
+const [, , first, role, config] = process.argv;
+
+if (first === "role" && role !== undefined && isRole(role)) {
+  await runRole(role, config ?? "{}");
+} else {
+  const { runPlatform } = await import("./platform.ts");
+  process.exitCode = await runPlatform(process.argv.slice(2));
+}

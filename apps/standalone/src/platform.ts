@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pino } from "pino";
+import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
+import { chooseLayout } from "./layout.ts";
+import { type Options, readOptions, usage } from "./options.ts";
+import { pidFiles } from "./processes/pid-files.ts";
+import { type Stack, startStack } from "./stack.ts";
+import { StopRequested, untilStopped } from "./stopping.ts";
+import { type Narrator, narrator } from "./story/narrator.ts";
+import { runStory } from "./story/story.ts";
+
+const entry = resolve(process.argv[1] ?? "");
+
+/** `npm start`: starts everything, tells the story, and stays up until Ctrl-C (or ends after the story with --once). Resolves to the exit code. */
+export async function runPlatform(args: readonly string[]): Promise<number> {
+  const home = process.env.SLIPWAY_HOME ?? process.cwd();
+  const options = readOptions(args, home, process.env.INIT_CWD ?? process.cwd());
+  if (typeof options === "string") {
+    process.stderr.write(`slipway: ${options}\n\n${usage}`);
+    return 2;
+  }
+  if (options.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const live = livePlatform(options.dataDir);
+  if (live !== undefined && !options.fresh) {
+    process.stderr.write(`Slipway runs already: ${live.url} (process ${live.pid}, data in ${options.dataDir}).\n`);
+    return 3;
+  }
+  const refusal =
+    (options.fresh ? await wipeDataFolder(options.dataDir) : undefined) ?? openDataFolder(options.dataDir);
+  if (refusal !== undefined) {
+    process.stderr.write(`slipway: ${refusal}\n`);
+    return 1;
+  }
+  return startAndTell(options, home);
+}
+
+async function startAndTell(options: Options, home: string): Promise<number> {
+  const tell = narrator(process.stdout);
+  const pids = pidFiles(join(options.dataDir, "pids"));
+  const layout = await chooseLayout(options.dataDir, pids, askedPort());
+  if (typeof layout === "string") {
+    process.stderr.write(`slipway: ${layout}\n`);
+    return 1;
+  }
+  const log = pino(
+    { base: { process: "platform" } },
+    pino.destination({ dest: join(options.dataDir, "logs", "platform.log"), sync: true, mode: 0o600 }),
+  );
+  const stopping = untilStopped();
+  tell.chapter("Up");
+  const began = performance.now();
+  const { dataDir, noIsolation } = options;
+  const stack = await startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, log });
+  try {
+    tellUp(tell, stack, performance.now() - began);
+    const code = options.noStory
+      ? 0
+      : await runStory({ stack, options, home, tell, log, signal: stopping.signal, entry });
+    if (options.once) return code;
+    tellHowToGoOn(tell, stack, options);
+    await stopping.stopped;
+    return 0;
+  } catch (error) {
+    if (!(error instanceof StopRequested)) throw error;
+    return 130;
+  } finally {
+    tell.line("Stopping: traffic, regions, services, Postgres ...");
+    await stack.stop();
+    tell.line("Everything has stopped.");
+  }
+}
+
+function tellUp(tell: Narrator, stack: Stack, ms: number): void {
+  tell.line(`Six services, Postgres and three regions are ready after ${(ms / 1_000).toFixed(1)} s: ${stack.url}`);
+  for (const region of stack.layout.regions) {
+    tell.line(`  ${region.name.padEnd(15)} mesh ${region.mesh_url}   kubectl --kubeconfig ${region.kubeconfig}`);
+  }
+}
+
+function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options): void {
+  tell.chapter("Yours now");
+  tell.line(`Page          ${stack.url}/`);
+  tell.line(`API and docs  ${stack.url}/docs`);
+  tell.line(`Inbox         ${stack.url}/inbox`);
+  tell.line(`Repository    ${stack.url}/git/orders.git`);
+  tell.line(`Tokens        ${join(options.dataDir, "tokens")}/{viewer,deployer,approver,admin}`);
+  tell.line(`Deployer      ${readFileSync(stack.tokenFile("deployer"), "utf8").trim()}`);
+  tell.line("Ctrl-C stops everything and keeps the data; the next npm start goes on from here.");
+}
+
+function askedPort(): number | undefined {
+  const asked = process.env.SLIPWAY_PORT;
+  return asked === undefined || asked === "" ? undefined : Number(asked);
+}
+
+/** Processes of another build are not adopted. */
+function buildOf(file: string): string {
+  return createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,142 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "@slipway/sql";
+import { type Identity, identify, isAlive, signal } from "./identity.ts";
+import type { PidFiles } from "./pid-files.ts";
+
+export type ChildSpec = {
+  readonly name: string;
+  readonly role: string;
+  readonly config: unknown;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+};
+
+export type SupervisorOptions = {
+  readonly entry: string;
+  readonly build: string;
+  readonly pids: PidFiles;
+  readonly logsDir: string;
+  readonly log: Logger;
+};
+
+type Kept = { readonly spec: ChildSpec; identity: Identity; failures: number; restartAt: number };
+
+const lookEveryMs = 250;
+const readyWithinMs = 60_000;
+
+/**
+ * Keeps the platform's child processes: each in a session of its own, named by a pid file, started again when it dies, and taken over from
+ * an earlier platform that was killed.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #kept = new Map<string, Kept>();
+  #timer: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Starts or adopts a process and waits until it says that it is ready. Rejects with its last words when it does not. */
+  async ensure(spec: ChildSpec): Promise<Readonly<Record<string, unknown>>> {
+    const identity = this.#adopt(spec) ?? this.#spawn(spec);
+    this.#kept.set(spec.name, { spec, identity, failures: 0, restartAt: 0 });
+    this.#timer ??= setInterval(() => this.#look(), lookEveryMs);
+    return this.#untilReady(spec.name);
+  }
+
+  pidOf(name: string): number | undefined {
+    return this.#kept.get(name)?.identity.pid;
+  }
+
+  /** Stops one process and forgets it. */
+  async end(name: string): Promise<void> {
+    const kept = this.#kept.get(name);
+    if (kept === undefined) return;
+    this.#kept.delete(name);
+    await stopProcess(kept.identity, kept.spec.graceMs);
+    this.#options.pids.remove(name);
+  }
+
+  async stopAll(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    await Promise.all([...this.#kept.keys()].map((name) => this.end(name)));
+  }
+
+  #adopt(spec: ChildSpec): Identity | undefined {
+    const file = this.#options.pids.read(spec.name);
+    if (file === undefined || !isAlive(file)) return undefined;
+    if (file.build !== this.#options.build) {
+      signal(file, "SIGKILL");
+      return undefined;
+    }
+    this.#options.log.info({ process: spec.name, pid: file.pid }, "process adopted");
+    return { pid: file.pid, startTime: file.startTime };
+  }
+
+  #spawn(spec: ChildSpec): Identity {
+    const { entry, build, pids, logsDir, log } = this.#options;
+    const output = openSync(join(logsDir, `${spec.name}.log`), "a", 0o600);
+    const child = spawn(process.execPath, [entry, "role", spec.role, JSON.stringify(spec.config)], {
+      detached: true,
+      stdio: ["ignore", output, output],
+      env: { ...process.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
+    });
+    closeSync(output);
+    child.unref();
+    const identity = child.pid === undefined ? undefined : identify(child.pid);
+    if (identity === undefined)
+      throw new Error(`${spec.name} could not be started: see ${join(logsDir, `${spec.name}.log`)}`);
+    pids.write({ name: spec.name, ...identity, build, ready: null });
+    log.info({ process: spec.name, pid: identity.pid }, "process started");
+    return identity;
+  }
+
+  async #untilReady(name: string): Promise<Readonly<Record<string, unknown>>> {
+    const deadline = performance.now() + readyWithinMs;
+    while (performance.now() < deadline && !this.#stopping) {
+      const file = this.#options.pids.read(name);
+      const kept = this.#kept.get(name);
+      if (file?.ready != null && file.pid === kept?.identity.pid) return file.ready;
+      if ((kept?.failures ?? 0) >= 3) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`${name} did not become ready: see ${join(this.#options.logsDir, `${name}.log`)}`);
+  }
+
+  #look(): void {
+    for (const kept of this.#kept.values()) {
+      if (isAlive(kept.identity)) continue;
+      const now = performance.now();
+      if (kept.restartAt === 0) {
+        kept.failures += 1;
+        kept.restartAt = now + Math.min(100 * 2 ** (kept.failures - 1), 5_000);
+        this.#options.log.warn(
+          { process: kept.spec.name, failures: kept.failures },
+          "process ended; it is started again",
+        );
+      }
+      if (now < kept.restartAt) continue;
+      kept.restartAt = 0;
+      kept.identity = this.#spawn(kept.spec);
+    }
+  }
+}
+
+/** SIGTERM, its grace, then SIGKILL to its whole session. Resolves when it is gone. */
+export async function stopProcess(identity: Identity, graceMs: number): Promise<void> {
+  signal(identity, "SIGTERM");
+  const deadline = performance.now() + graceMs;
+  while (isAlive(identity)) {
+    if (performance.now() > deadline) {
+      signal(identity, "SIGKILL");
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

@@ -1,0 +1,164 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { artifactRegistry } from "@slipway/artifact-registry";
+import { buildService } from "@slipway/build-service";
+import { type Client, createClient } from "@slipway/client";
+import { deploymentOrchestrator } from "@slipway/deployment-orchestrator";
+import { type RunningHost, readConfig, runHost } from "@slipway/host";
+import { metricsAggregator } from "@slipway/metrics-aggregator";
+import { notificationService } from "@slipway/notification-service";
+import { type EmbeddedPostgres, type Logger, startEmbeddedPostgres } from "@slipway/sql";
+import { writeEndpoints } from "./data-folder.ts";
+import { gitRoutes } from "./git/git-server.ts";
+import { endpointsOf, type Layout } from "./layout.ts";
+import { pageRoutes } from "./page.ts";
+import { identify } from "./processes/identity.ts";
+import type { PidFiles } from "./processes/pid-files.ts";
+import { type ChildSpec, Supervisor } from "./processes/supervisor.ts";
+
+export type StackOptions = {
+  readonly dataDir: string;
+  readonly entry: string;
+  readonly build: string;
+  readonly layout: Layout;
+  readonly pids: PidFiles;
+  readonly noIsolation: boolean;
+  readonly log: Logger;
+};
+
+/** Everything that runs: the five services of this process, and the processes around it. */
+export type Stack = {
+  readonly url: string;
+  readonly layout: Layout;
+  readonly supervisor: Supervisor;
+  /** A client for each of the people's tokens. */
+  as(name: "admin" | "deployer" | "approver" | "viewer"): Client;
+  tokenFile(name: string): string;
+  stop(): Promise<void>;
+};
+
+const modules = [artifactRegistry, buildService, deploymentOrchestrator, notificationService, metricsAggregator];
+
+/** Starts the whole stack, or takes over what an earlier platform left running. Resolves when everything is ready. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { dataDir, layout, pids, log } = options;
+  writeEndpoints(dataDir, endpointsOf(layout));
+  writeRegionsFile(dataDir, layout);
+  const own = identify(process.pid);
+  if (own !== undefined) pids.write({ name: "platform", ...own, build: options.build, ready: null });
+  const supervisor = new Supervisor({ ...options, logsDir: join(dataDir, "logs") });
+  const started: { postgres?: EmbeddedPostgres; host?: RunningHost } = {};
+  const stop = async () => {
+    await started.host?.stop();
+    await supervisor.stopAll();
+    await started.postgres?.stop();
+    pids.remove("platform");
+  };
+  try {
+    const regions = Promise.all(regionChildren(options).map((child) => supervisor.ensure(child)));
+    regions.catch(() => undefined);
+    started.postgres = await startEmbeddedPostgres({ dataDir, durability: "full", log });
+    const [host] = await Promise.all([
+      startPlatform(options, started.postgres),
+      supervisor.ensure(rollbackChild(options)),
+    ]);
+    started.host = host;
+    await regions;
+    return { ...stackView(options, host, supervisor), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startPlatform(options: StackOptions, postgres: EmbeddedPostgres): Promise<RunningHost> {
+  const { dataDir, log } = options;
+  const config = readConfig({ ...process.env, ...platformEnv(options) }, modules);
+  return runHost({
+    modules,
+    config,
+    database: postgres,
+    regions: options.layout.regions,
+    log,
+    signals: false,
+    routes: (app) => {
+      gitRoutes(app, join(dataDir, "git"));
+      pageRoutes(app, options.layout);
+    },
+  });
+}
+
+function platformEnv({ dataDir, layout, noIsolation }: StackOptions): Record<string, string> {
+  return {
+    SLIPWAY_DATA: dataDir,
+    SLIPWAY_PORT: String(layout.platformPort),
+    SLIPWAY_ROLLBACK_CONTROLLER_URL: `http://127.0.0.1:${layout.rollbackPort}`,
+    SLIPWAY_GIT_ROOT: join(dataDir, "git"),
+    ...(noIsolation ? { SLIPWAY_NO_ISOLATION: "true" } : {}),
+  };
+}
+
+function rollbackChild({ dataDir, layout }: StackOptions): ChildSpec {
+  return {
+    name: "rollback-controller",
+    role: "rollback-controller",
+    config: {},
+    graceMs: 10_000,
+    env: {
+      SLIPWAY_DATA: dataDir,
+      SLIPWAY_PORT: String(layout.rollbackPort),
+      SLIPWAY_URL: `http://127.0.0.1:${layout.platformPort}`,
+      SLIPWAY_ROLLBACK_CONTROLLER_URL: `http://127.0.0.1:${layout.rollbackPort}`,
+      SLIPWAY_REGIONS: join(dataDir, "regions.json"),
+    },
+  };
+}
+
+function regionChildren({ dataDir, layout }: StackOptions): readonly ChildSpec[] {
+  const registryHost = `127.0.0.1:${layout.platformPort}`;
+  const tokenFile = join(dataDir, "tokens", "viewer");
+  return layout.regions.flatMap(({ name, kubeconfig, apiPort, meshPort, adminPort }) => [
+    {
+      name,
+      role: "region",
+      graceMs: 20_000,
+      config: { dataDir, region: name, port: apiPort, registryHost, tokenFile },
+    },
+    {
+      name: `mesh-${name}`,
+      role: "mesh",
+      graceMs: 10_000,
+      config: { dataDir, region: name, kubeconfig, port: meshPort, adminPort },
+    },
+  ]);
+}
+
+function writeRegionsFile(dataDir: string, layout: Layout): void {
+  const entries = layout.regions.map(({ name, kubeconfig, context, mesh_url, metrics_url }) => ({
+    name,
+    kubeconfig,
+    context,
+    mesh_url,
+    metrics_url,
+  }));
+  writeFileSync(join(dataDir, "regions.json"), `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 });
+}
+
+function stackView(options: StackOptions, host: RunningHost, supervisor: Supervisor): Omit<Stack, "stop"> {
+  const { dataDir, layout } = options;
+  const urls = { "rollback-controller": `http://127.0.0.1:${layout.rollbackPort}` };
+  const clients = new Map<string, Client>();
+  return {
+    url: host.url,
+    layout,
+    supervisor,
+    as(name) {
+      const known = clients.get(name);
+      if (known !== undefined) return known;
+      const client = createClient({ url: host.url, urls, token: host.tokens.get(name) });
+      clients.set(name, client);
+      return client;
+    },
+    tokenFile: (name) => join(dataDir, "tokens", name),
+  };
+}

@@ -1,0 +1,29 @@
+/** Somebody asked the platform to stop while it was doing something. */
+export class StopRequested extends Error {
+  constructor() {
+    super("asked to stop");
+    this.name = "StopRequested";
+  }
+}
+
+const parentLookMs = 1_000;
+
+/**
+ * Signals, and the death of the parent (npm's shell dies without passing SIGTERM on), as one abort signal. A second Ctrl-C ends the process
+ * at once: what lives on is adopted or stopped by the next start.
+ */
+export function untilStopped(): { readonly signal: AbortSignal; readonly stopped: Promise<void> } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new StopRequested());
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid !== parent && !controller.signal.aborted) stop();
+  }, parentLookMs);
+  timer.unref();
+  const stopped = new Promise<void>((resolve) => controller.signal.addEventListener("abort", () => resolve()));
+  return { signal: controller.signal, stopped };
+}

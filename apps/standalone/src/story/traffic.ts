@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from "node:fs";
+import { request } from "undici";
+import { serviceName, type Telling, waitFor } from "./context.ts";
+import { LoadCounts } from "./load-counts.ts";
+
+/** Answers per second and region: enough for the evidence of a 5% step in about a quarter of a minute, and little for two cores. */
+export const requestsPerSecond = 200;
+
+/** Starts the load process (or takes over the one that runs) and waits for answers in every region. */
+export async function startTraffic(telling: Telling): Promise<void> {
+  const { stack, options, countsFile, tell } = telling;
+  const regions = Object.fromEntries(stack.layout.regions.map(({ name, mesh_url }) => [name, mesh_url]));
+  const host = `${serviceName}.prod`;
+  await stack.supervisor.ensure({
+    name: "load",
+    role: "load",
+    graceMs: 5_000,
+    config: { dataDir: options.dataDir, countsFile, host, path: "/orders", requestsPerSecond, regions },
+  });
+  await waitFor(telling, "traffic in every region", 20_000, async () => {
+    const counts = readLoad(countsFile);
+    return Object.keys(regions).every((region) =>
+      Object.keys(counts.regions[region]?.versions ?? {}).some((version) => version !== "none"),
+    )
+      ? true
+      : undefined;
+  });
+  tell.line(`a load process sends ${requestsPerSecond} requests/s to ${host} through the mesh of each region`);
+}
+
+export function readLoad(file: string): LoadCounts {
+  return existsSync(file) ? LoadCounts.parse(JSON.parse(readFileSync(file, "utf8"))) : { regions: {} };
+}
+
+/** What a region's proxy says of a version: the weight it serves now and the largest since it started; null where it does not answer. */
+export async function servedWeight(adminUrl: string, version: string): Promise<{ now: number; max: number } | null> {
+  try {
+    const answer = await request(`${adminUrl}/metrics`, { headersTimeout: 2_000, bodyTimeout: 2_000 });
+    const text = await answer.body.text();
+    return {
+      now: gauge(text, "slipway_mesh_route_weight", version),
+      max: gauge(text, "slipway_mesh_route_weight_max", version),
+    };
+  } catch {
+    return null;
+  }
+}
+
+function gauge(text: string, name: string, version: string): number {
+  for (const line of text.split("\n")) {
+    if (line.startsWith(`${name}{`) && line.includes(`version="${version}"`) && line.includes('namespace="prod"'))
+      return Number(line.slice(line.lastIndexOf(" ") + 1));
+  }
+  return 0;
+}

