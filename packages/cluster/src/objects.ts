@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { patchObject, read, write } from "./calls.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, RequestOptions } from "./connection.ts";
 import { RegionRejected, RegionUnavailable } from "./errors.ts";
 import { epochAnnotation } from "./fence.ts";
 import { type PatchOperation, pointer, testVersion } from "./json-patch.ts";
@@ -30,16 +30,20 @@ export async function readVirtualService(
   target: Target,
   timeoutMs?: number,
 ): Promise<VirtualService | null> {
-  const path = paths.virtualService(target);
-  return readAs(connection, path, VirtualService, timeoutMs);
+  return readAs(connection, paths.virtualService(target), VirtualService, within(timeoutMs));
 }
 
 export async function readBase({ connection }: Pick<Effects, "connection">, target: Target, timeoutMs?: number) {
-  return readAs(connection, paths.baseServicePath(target), ServiceObject, timeoutMs);
+  return readAs(connection, paths.baseServicePath(target), ServiceObject, within(timeoutMs));
 }
 
-export async function readAs<T>(connection: Connection, path: string, schema: z.ZodType<T>, timeoutMs?: number) {
-  const raw = await read(connection, path, timeoutMs === undefined ? {} : { timeoutMs });
+function within(timeoutMs: number | undefined): RequestOptions {
+  return timeoutMs === undefined ? {} : { timeoutMs };
+}
+
+/** An object or a list as far as it is understood here; null where there is none. */
+export async function readAs<T>(connection: Connection, path: string, schema: z.ZodType<T>, options?: RequestOptions) {
+  const raw = await read(connection, path, options);
   if (raw === null) return null;
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;

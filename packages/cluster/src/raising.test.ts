@@ -1,7 +1,7 @@
 import type { Epoch } from "@slipway/kernel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anyRaise, anyRawVirtualService, parsed, service } from "../test/support/any-virtual-service.ts";
+import { anyRaise, anyRawVirtualService, parsed, service, versions } from "../test/support/any-virtual-service.ts";
 import { applyPatch } from "../test/support/json-patch.ts";
 import type { RaiseRequest } from "./port.ts";
 import { checkRaise, decideRaise } from "./raising.ts";
@@ -12,6 +12,7 @@ const [a, b] = ["orders-aaaaaaa-22222", "orders-bbbbbbb-33333"] as unknown as [
   RaiseRequest["canary"],
 ];
 const open = { epoch: 3, seq: 7 };
+const unproven = { production: true, proven: false };
 
 /** An object over which most requests of `anyRaise` with epoch 3 get through. */
 const anyOpen = fc.tuple(anyRawVirtualService, fc.constantFrom("D-1", "D-2")).map(([raw, holder]) => ({
@@ -26,23 +27,36 @@ function others(vs: VirtualService): unknown[] {
   return (vs.spec.http ?? []).filter((route) => !isOurs(route) || route.name !== "slipway");
 }
 
-test("nothing unproven is written above 5% of production, whatever the object says", () => {
+test("nothing but what is live grows above 5% of production without proof, whatever the object and the caller say", () => {
+  const anyLive = fc.constantFrom(null, ...versions);
   fc.assert(
-    fc.property(fc.oneof(anyOpen, anyRawVirtualService), anyRaise, (raw, request) => {
-      const decision = decideRaise(parsed(raw), service, request);
-      if (decision.kind !== "write" || !request.exposure.production || request.exposure.proven) return;
-      const after = parsed(applyPatch(raw, decision.patch));
-      expect(weightsOf(after)[request.canary]).toBeLessThanOrEqual(5);
+    fc.property(fc.oneof(anyOpen, anyRawVirtualService), anyRaise, anyLive, fc.boolean(), (raw, asked, live, fits) => {
+      const request = { ...asked, ...(fits ? { epoch: open.epoch as Epoch } : {}), exposure: unproven };
+      const decision = decideRaise(parsed(raw), service, request, live);
+      if (decision.kind !== "write") return;
+      const before = weightsOf(parsed(raw));
+      for (const [name, share] of Object.entries(weightsOf(parsed(applyPatch(raw, decision.patch))))) {
+        if (name === service || name === live) continue;
+        expect(share).toBeLessThanOrEqual(Math.max(5, before[name] ?? 0) + 0.001);
+      }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 5_000 },
   );
+});
+
+test("naming an unproven version as the baseline does not give it more than 5% of production", () => {
+  const swapped = { ...request(0), baseline: b, canary: "orders-ccccccc-44444" as typeof b, exposure: unproven };
+  const found = parsed(object({ fence: "3/9/open/D-1" }));
+
+  expect(decideRaise(found, service, swapped, a)).toEqual({ kind: "refuse", why: "unproven" });
+  expect(decideRaise(found, service, swapped, b).kind).toBe("write");
 });
 
 test("a raise is written only under its own open epoch, and not while paused", () => {
   fc.assert(
     fc.property(fc.oneof(anyOpen, anyRawVirtualService), anyRaise, (raw, request) => {
       const vs = parsed(raw);
-      if (decideRaise(vs, service, request).kind !== "write") return;
+      if (decideRaise(vs, service, request, a).kind !== "write") return;
       expect(fenceOf(vs)).toMatchObject({ epoch: request.epoch, gate: "open", holder: request.deployment });
       expect(vs.metadata.annotations?.["slipway.dev/paused"]).toBeUndefined();
     }),
@@ -54,7 +68,7 @@ test("a raise sets exactly the weights asked for, with the next seq, and touches
   fc.assert(
     fc.property(anyOpen, anyRaise, (raw, asked) => {
       const request = { ...asked, epoch: open.epoch as Epoch };
-      const decision = decideRaise(parsed(raw), service, request);
+      const decision = decideRaise(parsed(raw), service, request, a);
       if (decision.kind !== "write") return;
       const after = parsed(applyPatch(raw, decision.patch));
       expect(sameWeights(weightsOf(after), decision.weights)).toBe(true);
@@ -70,7 +84,7 @@ test("a raise sets exactly the weights asked for, with the next seq, and touches
 test("a raise falls when anything at all was written since it was read", () => {
   fc.assert(
     fc.property(anyOpen, anyRaise, (raw, asked) => {
-      const decision = decideRaise(parsed(raw), service, { ...asked, epoch: open.epoch as Epoch });
+      const decision = decideRaise(parsed(raw), service, { ...asked, epoch: open.epoch as Epoch }, a);
       if (decision.kind !== "write") return;
       const changed = { ...raw, metadata: { ...raw.metadata, resourceVersion: "100" } };
       expect(() => applyPatch(changed, decision.patch)).toThrow("test failed at /metadata/resourceVersion");
@@ -96,27 +110,27 @@ describe("what is found decides why a raise is refused", () => {
     ],
   ];
   test.each(table)("%s", (_name, found, asked, why) => {
-    const decision = decideRaise(parsed(object(found)), service, { ...request(25), ...asked });
+    const decision = decideRaise(parsed(object(found)), service, { ...request(25), ...asked }, a);
 
     expect(decision).toEqual({ kind: "refuse", why });
   });
 });
 
 test("a raise that already stands is not written again", () => {
-  const decision = decideRaise(parsed(object({ fence: "3/9/open/D-1" })), service, request(5));
+  const decision = decideRaise(parsed(object({ fence: "3/9/open/D-1" })), service, request(5), a);
 
   expect(decision).toEqual({ kind: "already", seq: 9 });
 });
 
 test("only what grows has to be ready", () => {
-  const decision = decideRaise(parsed(object({ fence: "3/9/open/D-1" })), service, request(25));
+  const decision = decideRaise(parsed(object({ fence: "3/9/open/D-1" })), service, request(25), a);
 
   expect(decision.kind === "write" && decision.rising).toEqual([b]);
 });
 
 test("tenths of a percent are weights of a thousand", () => {
   const raw = object({ fence: "3/9/open/D-1" });
-  const decision = decideRaise(parsed(raw), service, request(0.5));
+  const decision = decideRaise(parsed(raw), service, request(0.5), a);
 
   const after = parsed(applyPatch(raw, decision.kind === "write" ? decision.patch : []));
   expect(after.spec.http?.[0]?.route?.map(({ weight }) => weight)).toEqual([995, 5]);

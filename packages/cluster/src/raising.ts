@@ -30,9 +30,15 @@ export type RaiseDecision =
 
 /**
  * Decides a raise over the VirtualService as it was read. The patch tests resourceVersion: whatever was written in
- * between, by anybody, makes it fall.
+ * between, by anybody, makes it fall. `live` is the version that the base Service selects: it and the base Service are
+ * the only ones that may grow beyond 5% of production without proof, so that naming a baseline is no way around the rule.
  */
-export function decideRaise(vs: VirtualService, service: string, request: RaiseRequest): RaiseDecision {
+export function decideRaise(
+  vs: VirtualService,
+  service: string,
+  request: RaiseRequest,
+  live: string | null,
+): RaiseDecision {
   const why = refusal(vs, request);
   if (why !== null) return { kind: "refuse", why };
   const fence = fenceOf(vs);
@@ -41,12 +47,17 @@ export function decideRaise(vs: VirtualService, service: string, request: RaiseR
   const now = weightsOf(vs);
   const weights = wantedWeights(now, service, request);
   if (sameWeights(now, weights)) return { kind: "already", seq: fence.seq };
+  const rising = Object.keys(weights).filter((name) => (weights[name] ?? 0) > (now[name] ?? 0) + 0.001);
+  const unknown = rising.filter((name) => name !== service && name !== live);
+  if (unknown.some((name) => isUnproven({ percent: weights[name] ?? 0, exposure: request.exposure }))) {
+    return { kind: "refuse", why: "unproven" };
+  }
   const next = nextFence(fence, { epoch: request.epoch, gate: "open", holder: request.deployment });
   return {
     kind: "write",
     fence: next,
     weights,
-    rising: Object.keys(weights).filter((name) => (weights[name] ?? 0) > (now[name] ?? 0) + 0.001),
+    rising,
     patch: [
       testVersion(vs.metadata.resourceVersion),
       ...setShares(main.route, main.index, vs.metadata.namespace, toUnits(weights)),

@@ -1,5 +1,5 @@
 import type { RegionName } from "@slipway/kernel";
-import { pause } from "./calls.ts";
+import { pause, read } from "./calls.ts";
 import { type Connection, connect } from "./connection.ts";
 import { follow, retire } from "./live.ts";
 import { lower } from "./lower.ts";
@@ -41,7 +41,7 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
   return {
     name: options.name,
     async ping() {
-      await connection.request("GET", "/version");
+      await read(connection, "/version");
     },
     readTraffic: (target) => readTraffic(effects, target),
     openFence: (target, request) => openFence(effects, target, request),

@@ -1,7 +1,16 @@
+import type { VersionName } from "@slipway/kernel";
 import { patchObject } from "./calls.ts";
 import { RegionRejected } from "./errors.ts";
 import { nextFence } from "./fence.ts";
-import { create, type Effects, ensureNamespace, readBase, readVirtualService, untilWritten } from "./objects.ts";
+import {
+  create,
+  type Effects,
+  ensureNamespace,
+  readAs,
+  readBase,
+  readVirtualService,
+  untilWritten,
+} from "./objects.ts";
 import { decideOpen, newVirtualService } from "./opening.ts";
 import * as paths from "./paths.ts";
 import type {
@@ -19,8 +28,8 @@ import { baseService, isReady, liveVersionOf, PodList } from "./workload.ts";
 
 /** Effects on the traffic objects that may raise exposure, or open the way to it. Lowering has a file of its own. */
 export async function readTraffic(effects: Effects, target: Target): Promise<TrafficView> {
-  const [vs, base] = await Promise.all([readVirtualService(effects, target), readBase(effects, target)]);
-  return viewOf(vs, liveVersionOf(base));
+  const { vs, live } = await readBoth(effects, target);
+  return viewOf(vs, live);
 }
 
 export async function openFence(effects: Effects, target: Target, request: OpenFenceRequest): Promise<OpenFenceResult> {
@@ -73,37 +82,38 @@ async function ensureBase(effects: Effects, target: Target, request: OpenFenceRe
 
 export async function raise(effects: Effects, target: Target, request: RaiseRequest): Promise<RaiseResult> {
   checkRaise(target.service, request);
-  const vs = await readVirtualService(effects, target);
-  if (vs === null) return refused(effects, target, "shut", vs);
-  const decision = decideRaise(vs, target.service, request);
-  if (decision.kind === "refuse") return refused(effects, target, decision.why, vs);
+  const found = await readBoth(effects, target);
+  if (found.vs === null) return refused("shut", found);
+  const decision = decideRaise(found.vs, target.service, request, found.live);
+  if (decision.kind === "refuse") return refused(decision.why, found);
   if (decision.kind === "already") return { kind: "raised", seq: decision.seq };
   const ready = await Promise.all(decision.rising.map((name) => hasReadyPods(effects, target, name)));
-  if (ready.includes(false)) return refused(effects, target, "not_ready", vs);
+  if (ready.includes(false)) return refused("not_ready", found);
 
   const outcome = await patchObject(effects.connection, paths.virtualService(target), decision.patch);
   if (outcome.kind === "written") return { kind: "raised", seq: decision.fence.seq };
   // Never repeated here: what was found instead goes back to the one who decides.
-  const after = await readVirtualService(effects, target);
-  if (after !== null && tookHold(after, decision)) return { kind: "raised", seq: decision.fence.seq };
-  return refused(effects, target, whyLost(after, target, request), after);
+  const after = await readBoth(effects, target);
+  if (after.vs !== null && tookHold(after.vs, decision)) return { kind: "raised", seq: decision.fence.seq };
+  return refused(whyLost(after, target, request), after);
+}
+
+type Found = { readonly vs: VirtualService | null; readonly live: VersionName | null };
+
+async function readBoth(effects: Effects, target: Target): Promise<Found> {
+  const [vs, base] = await Promise.all([readVirtualService(effects, target), readBase(effects, target)]);
+  return { vs, live: liveVersionOf(base) };
 }
 
 /** The reason that stands in the region now; `conflict` when nothing but another write came between. */
-function whyLost(vs: VirtualService | null, target: Target, request: RaiseRequest): RaiseRefusal {
+function whyLost({ vs, live }: Found, target: Target, request: RaiseRequest): RaiseRefusal {
   if (vs === null) return "shut";
-  const decision = decideRaise(vs, target.service, request);
+  const decision = decideRaise(vs, target.service, request, live);
   return decision.kind === "refuse" ? decision.why : "conflict";
 }
 
-async function refused(
-  effects: Effects,
-  target: Target,
-  why: RaiseRefusal,
-  vs: VirtualService | null,
-): Promise<RaiseResult> {
-  const base = await readBase(effects, target);
-  return { kind: "refused", why, traffic: viewOf(vs, liveVersionOf(base)) };
+function refused(why: RaiseRefusal, { vs, live }: Found): RaiseResult {
+  return { kind: "refused", why, traffic: viewOf(vs, live) };
 }
 
 /** Whether the Service of this name exists and selects at least one ready pod. */
@@ -112,6 +122,6 @@ async function hasReadyPods({ connection }: Effects, target: Target, name: strin
   const selector = Object.entries(service?.spec.selector ?? {});
   if (selector.length === 0) return false;
   const labelSelector = selector.map(([label, value]) => `${label}=${value}`).join(",");
-  const list = PodList.parse(await connection.request("GET", paths.pods(target), { query: { labelSelector } }));
-  return list.items.some(isReady);
+  const list = await readAs(connection, paths.pods(target), PodList, { query: { labelSelector } });
+  return list?.items.some(isReady) ?? false;
 }

@@ -1,6 +1,5 @@
 import type { Epoch, VersionName } from "@slipway/kernel";
 import { z } from "zod";
-import { read } from "./calls.ts";
 import { RegionRejected } from "./errors.ts";
 import { pointer } from "./json-patch.ts";
 import {
@@ -87,11 +86,11 @@ const DeploymentList = z.looseObject({ items: z.array(DeploymentObject) });
 
 export async function listWorkloads({ connection }: Effects, target: Target): Promise<readonly WorkloadSummary[]> {
   const labelSelector = `${serviceLabel}=${target.service}`;
-  const [raw, pods] = await Promise.all([
-    read(connection, paths.deployments(target), { query: { labelSelector } }),
+  const [list, pods] = await Promise.all([
+    readAs(connection, paths.deployments(target), DeploymentList, { query: { labelSelector } }),
     listPods(connection, target, labelSelector),
   ]);
-  return DeploymentList.parse(raw ?? { items: [] }).items.map((deployment) => {
+  return (list?.items ?? []).map((deployment) => {
     const version = (deployment.metadata.labels?.[versionLabel] ?? deployment.metadata.name) as VersionName;
     const own = pods.filter((pod) => pod.metadata.labels?.[versionLabel] === version);
     return { version, epoch: epochOf(deployment), ...statusOf(deployment, own) };
@@ -99,8 +98,8 @@ export async function listWorkloads({ connection }: Effects, target: Target): Pr
 }
 
 async function listPods(connection: Effects["connection"], target: Target, labelSelector: string) {
-  return PodList.parse((await read(connection, paths.pods(target), { query: { labelSelector } })) ?? { items: [] })
-    .items;
+  const list = await readAs(connection, paths.pods(target), PodList, { query: { labelSelector } });
+  return list?.items ?? [];
 }
 
 function statusOf(deployment: DeploymentObject, pods: readonly Pod[]): WorkloadStatus {

@@ -1,0 +1,156 @@
+import { readFile, writeFile } from "node:fs/promises";
+import type { RegionName } from "@slipway/kernel";
+import { until } from "@slipway/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ApiStatus, RegionRejected, RegionUnavailable } from "../src/errors.ts";
+import { reflect } from "../src/reflector.ts";
+import { openRegion } from "../src/region.ts";
+import { countingProxy, type LocalApi, localApi } from "./support/local-api.ts";
+import { silent } from "./support/silent.ts";
+
+let api: LocalApi;
+beforeEach(async () => {
+  api = await localApi({ historyLimit: 20 });
+});
+afterEach(async () => {
+  await api.close();
+});
+
+const virtualServices = "/apis/networking.istio.io/v1/virtualservices";
+
+function virtualService(name: string) {
+  const http = [{ name: "slipway", route: [{ destination: { host: name }, weight: 100 }] }];
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: { name },
+    spec: { hosts: [name], http },
+  };
+}
+const inDefault = "/apis/networking.istio.io/v1/namespaces/default/virtualservices";
+
+test("a hundred calls share a handful of connections", async () => {
+  const proxy = await countingProxy(api);
+  const connection = await api.open({ kubeconfig: proxy.kubeconfig });
+
+  for (let call = 0; call < 50; call += 1) await connection.request("GET", "/version");
+  await Promise.all(Array.from({ length: 50 }, () => connection.request("GET", "/version")));
+
+  expect(proxy.connections()).toBeLessThanOrEqual(51);
+  const before = proxy.connections();
+  for (let call = 0; call < 50; call += 1) await connection.request("GET", "/version");
+  expect(proxy.connections()).toBe(before);
+  await connection.close();
+  await proxy.close();
+});
+
+test("an answer that does not come in time is an unavailable region, in that time", async () => {
+  const connection = await api.open({ timeoutMs: 200 });
+  await connection.request("GET", "/version");
+  api.faults.add({ kind: "delay", when: "before", ms: 2_000 });
+
+  const startedAt = performance.now();
+  await expect(connection.request("GET", "/version")).rejects.toThrow(RegionUnavailable);
+
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
+});
+
+test("an error of the region keeps its status, its reason and the time to wait", async () => {
+  const connection = await api.open();
+  api.faults.add({ kind: "answer", code: 429, retryAfterSeconds: 3 });
+
+  const error = await connection.request("GET", "/version").catch((cause: unknown) => cause);
+
+  expect(error).toBeInstanceOf(ApiStatus);
+  expect(error).toMatchObject({ status: 429, retryAfterMs: 3_000 });
+  await expect(connection.request("GET", `${inDefault}/none`)).rejects.toMatchObject({
+    status: 404,
+    reason: "NotFound",
+  });
+});
+
+test("fields that no model knows come back as they were", async () => {
+  const connection = await api.open();
+  const odd = {
+    ...virtualService("odd"),
+    spec: { ...virtualService("odd").spec, fromTheFuture: { deep: [1, { x: null }] } },
+  };
+
+  await connection.request("POST", inDefault, { body: odd });
+
+  expect(await connection.request("GET", `${inDefault}/odd`)).toMatchObject({
+    spec: { fromTheFuture: { deep: [1, { x: null }] } },
+  });
+});
+
+test("a region that comes back under another address is found by its kubeconfig", async () => {
+  const { kubeconfig, context } = api;
+  const name = "us-east-1" as RegionName;
+  const region = await openRegion({ name, kubeconfig, context, log: silent, requestTimeoutMs: 500 });
+  await region.ping();
+  const port = api.server().port;
+  const text = await readFile(kubeconfig, "utf8");
+  const away = text.replaceAll(`:${port}`, ":1");
+
+  await writeFile(kubeconfig, away);
+  await api.restart();
+  await until(() => region.ping().then(() => api.server().port > 0), { what: "the region at its new address" });
+
+  await region.close();
+});
+
+test("a context that is not in the kubeconfig is refused with words", async () => {
+  const { kubeconfig } = api;
+  const region = await openRegion({ name: "us-east-1" as RegionName, kubeconfig, context: "nowhere", log: silent });
+
+  await expect(region.ping()).rejects.toThrow(RegionRejected);
+  await expect(region.ping()).rejects.toThrow("no context nowhere");
+  await region.close();
+});
+
+test("a list+watch stays true through cut watches, a lost history and a restart", async () => {
+  const connection = await api.open();
+  const known = new Map<string, unknown>();
+  let lists = 0;
+  const nameOf = (object: unknown) => (object as { metadata: { name: string } }).metadata.name;
+  const reflector = reflect({
+    connection,
+    path: virtualServices,
+    log: silent,
+    random: Math.random,
+    backOff: { firstMs: 5, mostMs: 50 },
+    onReplace(items) {
+      lists += 1;
+      known.clear();
+      for (const item of items) known.set(nameOf(item), item);
+    },
+    onChange(type, object) {
+      if (type === "deleted") known.delete(nameOf(object));
+      else known.set(nameOf(object), object);
+    },
+  });
+  const create = (name: string) => connection.request("POST", inDefault, { body: virtualService(name) });
+
+  await create("first");
+  await until(() => known.has("first"), { what: "the first object" });
+  const listed = lists;
+  api.faults.closeWatches();
+  await create("second");
+  await until(() => known.has("second"), { what: "an object after a cut watch" });
+  expect(lists).toBe(listed);
+  await connection.request("DELETE", `${inDefault}/first`);
+  await until(() => !known.has("first"), { what: "a deletion" });
+
+  // While the watch cannot be opened, more happens than the server remembers: 410, and the list is read again.
+  api.faults.add({ kind: "drop", when: "before" }, ({ query }) => query.get("watch") === "true", 4);
+  api.faults.closeWatches();
+  for (let change = 0; change < 30; change += 1) await create(`many-${change}`);
+  await connection.request("DELETE", `${inDefault}/second`);
+  await until(() => known.has("many-29") && !known.has("second"), { what: "all after the lost history" });
+
+  await api.restart({ port: api.server().port });
+  await create("after-restart");
+  await until(() => known.has("after-restart"), { what: "an object after the restart" });
+  await reflector.stop();
+  expect(known.size).toBe(31);
+});
