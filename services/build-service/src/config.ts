@@ -4,6 +4,8 @@ import { z } from "zod";
 export const BuildServiceConfig = z.object({
   /** How steps are isolated. `none` runs them unprotected and bars their artifacts from prod. */
   SLIPWAY_ISOLATION: z.enum(["auto", "bubblewrap", "namespaces", "none"]).default("auto"),
+  /** `--no-isolation`: the same as SLIPWAY_ISOLATION=none. */
+  SLIPWAY_NO_ISOLATION: z.stringbool().default(false),
   /** Whether repositories may be folders of this machine. */
   SLIPWAY_GIT_ALLOW_FILE: z.stringbool().default(false),
   /** The folder that holds `scan/` and `advisories/`; found beside the sources when absent. */

@@ -84,10 +84,8 @@ function lateRegistry(context: Context): LateRegistry {
 
 /** Refuses to start where steps cannot be isolated: a build service that would run them bare must be told so by name. */
 async function requireIsolation(context: Context): Promise<Isolation> {
-  const isolation = await probeIsolation({
-    method: context.config.SLIPWAY_ISOLATION,
-    workFolder: context.dataDir,
-  });
+  const { SLIPWAY_ISOLATION: method, SLIPWAY_NO_ISOLATION: none } = context.config;
+  const isolation = await probeIsolation({ method: none ? "none" : method, workFolder: context.dataDir });
   if (isolation.kind === "refused") {
     throw new ProblemError("isolation.unavailable", isolation.reason, { remedy: isolation.remedy });
   }

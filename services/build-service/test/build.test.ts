@@ -174,9 +174,15 @@ describe("a build fails, with the reason,", () => {
   });
 
   test("when there is no slipway.yaml, or it is a link to a file of this machine", async () => {
-    const { id } = await buildSmall({ "slipway.yaml": null, README: "nothing here" });
+    const expected = { status: "FAILED", reason: "the commit has no slipway.yaml" };
+    const without = await buildSmall({ "slipway.yaml": null });
+    expect(await platform.ended(without.id)).toMatchObject(expected);
 
-    expect(await platform.ended(id)).toMatchObject({ status: "FAILED", reason: "the commit has no slipway.yaml" });
+    await small.link("slipway.yaml", "/etc/passwd");
+    const linked = await buildSmall({});
+    expect(await platform.ended(linked.id)).toMatchObject(expected);
+    expect(await platform.log(linked.id)).not.toContain("root:");
+    await buildSmall({ "slipway.yaml": null });
   });
 
   test("when the commit does not exist", async () => {

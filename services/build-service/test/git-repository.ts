@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -11,6 +11,8 @@ export type TestRepository = {
   readonly url: string;
   /** Writes files (null removes one), commits, pushes to the branch; answers the commit's id. */
   commit(files: Readonly<Record<string, string | null>>, branch?: string): Promise<string>;
+  /** Makes a symbolic link in the tree, for the next commit. */
+  link(path: string, target: string): Promise<void>;
   /** Points another branch at a commit. */
   branch(name: string, sha: string): Promise<void>;
 };
@@ -48,6 +50,7 @@ export async function testRepository(folder: string, name: string, withExample: 
       await git("push", "--quiet", "--force", bare, `HEAD:refs/heads/${branch}`);
       return git("rev-parse", "HEAD");
     },
+    link: (path, target) => symlink(target, join(tree, path)),
     async branch(name_, sha) {
       await git("push", "--quiet", bare, `${sha}:refs/heads/${name_}`);
     },

@@ -50,6 +50,8 @@ export async function startBuildService(env: Record<string, string> = {}): Promi
     SLIPWAY_DATA: join(folder, "data"),
     SLIPWAY_PORT: "0",
     SLIPWAY_GIT_ALLOW_FILE: "true",
+    // To prove one recipe where another one would be chosen.
+    SLIPWAY_ISOLATION: process.env.TEST_ISOLATION ?? "auto",
     ...env,
   });
   const host = await runHost({
