@@ -10,6 +10,7 @@ import type { AgentContext } from "./live-pod.ts";
 import { rotateLogs } from "./logs.ts";
 import { memoryParent } from "./memory-group.ts";
 import { type PodSpec, readPod } from "./pod-spec.ts";
+import { type PodStatus, reportedStatus } from "./pod-status.ts";
 import { type PodWorker, workOn } from "./pod-worker.ts";
 import { type PodState, readStates, removePodFolder, writeState } from "./state-files.ts";
 import type { Agent, AgentOptions } from "./types.ts";
@@ -63,12 +64,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
 }
 
-function podsOf(objects: ReadonlyMap<string, KubeObject>, node: string, { log }: AgentContext): Map<string, PodSpec> {
-  const pods = new Map<string, PodSpec>();
+type Wanted = { readonly pod: PodSpec; readonly reported: PodStatus | null };
+
+function podsOf(objects: ReadonlyMap<string, KubeObject>, node: string, { log }: AgentContext): Map<string, Wanted> {
+  const pods = new Map<string, Wanted>();
   for (const object of objects.values()) {
     try {
       const pod = readPod(object);
-      if (pod.nodeName === node) pods.set(pod.uid, pod);
+      if (pod.nodeName === node) pods.set(pod.uid, { pod, reported: reportedStatus(object) });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       log.error({ pod: object.metadata.name, message }, "pod cannot be read");
@@ -81,15 +84,15 @@ function reconcile(
   context: AgentContext,
   workers: Map<string, PodWorker>,
   left: Map<string, PodState>,
-  wanted: ReadonlyMap<string, PodSpec>,
+  wanted: ReadonlyMap<string, Wanted>,
 ): void {
-  for (const [uid, pod] of wanted) {
+  for (const [uid, { pod, reported }] of wanted) {
     const known = workers.get(uid);
     if (known !== undefined) {
       known.update(pod);
       continue;
     }
-    const worker = workOn(context, pod, left.get(uid));
+    const worker = workOn(context, pod, left.get(uid), reported);
     left.delete(uid);
     workers.set(uid, worker);
     void worker.done.then(() => workers.delete(uid));

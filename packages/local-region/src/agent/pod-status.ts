@@ -1,4 +1,5 @@
 import type { Instant } from "@slipway/kernel";
+import { z } from "zod";
 import type { PodSpec } from "./pod-spec.ts";
 
 export type Terminated = {
@@ -26,15 +27,28 @@ export type PodRuntime = {
   readonly startTime: Instant;
 };
 
-type Condition = {
-  readonly type: string;
-  readonly status: "True" | "False";
-  readonly lastTransitionTime: string;
-  readonly reason?: string;
-  readonly message?: string;
-};
+const Condition = z.object({
+  type: z.string(),
+  status: z.enum(["True", "False"]),
+  lastTransitionTime: z.string(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+});
+const Reported = z.looseObject({ status: z.looseObject({ conditions: z.array(Condition) }) });
+
+type Condition = Readonly<z.infer<typeof Condition>>;
 
 export type PodStatus = { readonly conditions: readonly Condition[] } & Readonly<Record<string, unknown>>;
+
+/** The status that an earlier agent gave to a pod object; null where there is none. */
+export function reportedStatus(object: unknown): PodStatus | null {
+  const parsed = Reported.safeParse(object);
+  return parsed.success ? parsed.data.status : null;
+}
+
+export function wasReady(status: PodStatus | null): boolean {
+  return status?.conditions.some(({ type, status: holds }) => type === "Ready" && holds === "True") ?? false;
+}
 
 /** Kubernetes knows no fractions of a second here. */
 const seconds = (at: Instant): string => `${at.slice(0, 19)}Z`;

@@ -8,7 +8,7 @@ import { type AgentContext, type Ending, firstRuntime, firstState, type LivePod,
 import { lastWords } from "./logs.ts";
 import { type MemoryGroup, makeMemoryGroup } from "./memory-group.ts";
 import type { PodSpec } from "./pod-spec.ts";
-import type { Terminated } from "./pod-status.ts";
+import { type PodStatus, type Terminated, wasReady } from "./pod-status.ts";
 import { freePort } from "./ports.ts";
 import { runProbe } from "./probe.ts";
 import { createReporter, podPath } from "./reporter.ts";
@@ -28,7 +28,12 @@ const drainMs = 750;
 type Held = { readonly running: RunningContainer; readonly group: MemoryGroup | undefined };
 
 /** Has one pod until it is deleted or the agent ends. `saved` = what an earlier agent wrote down. */
-export function workOn(context: AgentContext, pod: PodSpec, saved: PodState | undefined): PodWorker {
+export function workOn(
+  context: AgentContext,
+  pod: PodSpec,
+  saved: PodState | undefined,
+  reported: PodStatus | null,
+): PodWorker {
   const ending = new AbortController();
   const state = saved ?? firstState(pod);
   const live: LivePod = {
@@ -38,7 +43,7 @@ export function workOn(context: AgentContext, pod: PodSpec, saved: PodState | un
     pod,
     state,
     runtime: firstRuntime(state, context.clock.now()),
-    status: null,
+    status: reported,
   };
   if (state.port !== null) context.ports.add(state.port);
   if (pod.deleting) ending.abort("delete" satisfies Ending);
@@ -79,7 +84,8 @@ async function adopt(live: LivePod): Promise<Held | undefined> {
   }
   context.log.info({ pod: state.name, pid: running.processes.inner.pid }, "pod adopted");
   await save(live, { process: running.processes });
-  note(live, { container: { kind: "running", startedAt: startedAt(live) } });
+  // Ready as it was, until its probe says otherwise: a new agent is no reason to take it out of the routes.
+  note(live, { container: { kind: "running", startedAt: startedAt(live) }, ready: wasReady(live.status) });
   return { running, group: undefined };
 }
 

@@ -62,8 +62,11 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const child of processes.splice(0)) child.kill("SIGKILL");
-  for (const agent of agents.splice(0)) await agent.stop({ leavePods: false });
+  const killed = processes.splice(0);
+  for (const child of killed) child.kill("SIGKILL");
+  // A test that failed between two agents has left a pod behind, which only another agent takes along.
+  if (killed.length > 0) await agent();
+  for (const running of agents.splice(0)) await running.stop({ leavePods: false });
   await kube.die();
 });
 
@@ -197,7 +200,8 @@ describe("a pod of the local region", () => {
 
     await until(() => containerOf("orders-1")?.state.waiting?.reason === "CrashLoopBackOff", { what: "back-off" });
 
-    expect(containerOf("orders-1")).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 3 } } });
+    expect(containerOf("orders-1")?.lastState).toMatchObject({ terminated: { exitCode: 3 } });
+    expect(containerOf("orders-1")?.restartCount).toBeGreaterThanOrEqual(1);
     expect(isReady("orders-1")).toBe(false);
   });
 
@@ -304,6 +308,25 @@ describe("pods outlive their agent", () => {
     expect(await (await fetch(url)).text()).toBe("ok");
     await fetch(`${url}/exit?code=1`);
     await until(() => containerOf("orders-1")?.restartCount === 1, { what: "an adopted pod is started again too" });
+  });
+
+  it("and stay in the routes meanwhile: a new agent does not make them unready", async () => {
+    pod("orders-1");
+    const first = await agent();
+    await ready("orders-1");
+    await first.stop({ leavePods: true });
+    const from = kube.seen.length;
+
+    await agent();
+    await until(() => kube.seen.length > from, { what: "the new agent reports" });
+    await fetch(`${urlOf("orders-1")}/exit?code=1`);
+    await until(() => containerOf("orders-1")?.restartCount === 1, { what: "its end is seen" });
+
+    const readiness = kube.seen
+      .slice(from)
+      .map(({ status }) => (status as Status).conditions.find(({ type }) => type === "Ready")?.status);
+    expect(readiness[0]).toBe("True");
+    expect(readiness).toContain("False");
   });
 
   it("and are stopped when their objects were deleted in between", async () => {

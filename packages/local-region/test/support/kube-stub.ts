@@ -23,6 +23,18 @@ export class KubeStub {
   #server: Server | undefined;
   #port = 0;
 
+  /** Every state of every pod, oldest first. */
+  get seen(): readonly StubObject[] {
+    return this.#changes.filter(({ collection }) => collection === collections.pods).map(({ object }) => object);
+  }
+
+  /** Ends all watches as a server does that has forgotten what they ask for. */
+  expire(): void {
+    const object = { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" };
+    for (const { answer } of this.#watches) answer.end(`${JSON.stringify({ type: "ERROR", object })}\n`);
+    this.#watches.clear();
+  }
+
   async start(): Promise<void> {
     const server = createServer((request, answer) => void this.#answer(request, answer));
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
