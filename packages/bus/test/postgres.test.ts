@@ -130,6 +130,71 @@ describe("a member that is killed", () => {
   });
 });
 
+describe("a database that cuts every connection", () => {
+  test("costs no event and no order: publishers are told, consumers come back", async () => {
+    const [topic, group] = [freshName("topic"), freshName("group")];
+    const seen: string[] = [];
+    const handler = async (event: { id: string }) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(event.id);
+    };
+    const subscription = await world.bus.subscribe({ group, topics: [topic], handler });
+    const ids = Array.from({ length: 30 }, (_, n) => `cut/${n}`);
+
+    for (const [n, id] of ids.entries()) {
+      const event = testEvent(id, "D-1");
+      await until(
+        async () => {
+          await world.elsewhere.publish(topic, [event]);
+          return true;
+        },
+        { what: `${id} to be published` },
+      );
+      if (n % 10 === 5) await cutConnections();
+    }
+
+    await until(() => new Set(seen).size === ids.length, { what: "every event", timeoutMs: 20_000 });
+    expect([...new Set(seen)]).toEqual(ids);
+    await subscription.stop();
+  });
+
+  async function cutConnections(): Promise<void> {
+    const admin = new pg.Client({ connectionString: database.adminUrl });
+    await admin.connect();
+    await admin.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+    );
+    await admin.end();
+  }
+});
+
+describe("a stop", () => {
+  test("gives the running handler its time, then tells it to end", async () => {
+    const [topic, group] = [freshName("topic"), freshName("group")];
+    const told: string[] = [];
+    const subscription = await world.bus.subscribe({
+      group,
+      topics: [topic],
+      handler: (event, { signal }) =>
+        new Promise((_, reject) => {
+          told.push(event.id);
+          signal.addEventListener("abort", () => {
+            told.push(String(signal.reason.message));
+            reject(signal.reason);
+          });
+        }),
+    });
+    await world.bus.publish(topic, [testEvent("a", "D-1"), testEvent("b", "D-1")]);
+    await until(() => told.length === 1, { what: "the handler to begin" });
+
+    const begun = performance.now();
+    await subscription.stop();
+
+    expect(performance.now() - begun).toBeLessThan(9_000);
+    expect(told).toEqual(["a", "the process stops"]);
+  });
+});
+
 describe("what a service's role may do", () => {
   test("publish and read, but never change, delete or write past the functions", async () => {
     const topic = freshName("topic");

@@ -7,6 +7,8 @@ import type { ObjectInfo, Objects } from "./port.ts";
 /** Files end in a character that no key has, so that `a` and `a/b` can both be objects. */
 const suffix = "~";
 const temporary = ".tmp";
+/** A draft that nobody has written to for so long was left by a process that was killed. */
+const abandonedAfterMs = 24 * 3_600_000;
 
 /**
  * Objects as files under one folder, which several processes may share. A body is written beside the tree, synced, then
@@ -14,12 +16,15 @@ const temporary = ".tmp";
  */
 export function fileObjects(options: { readonly root: string }): Objects {
   const { root } = options;
+  let swept: Promise<void> | undefined;
   const pathOf = (key: string) => `${join(root, ...keySegments(key))}${suffix}`;
 
   return {
     async put(key, body) {
       const path = pathOf(key);
       await mkdir(join(root, temporary), { recursive: true, mode: 0o700 });
+      swept ??= removeAbandoned(join(root, temporary));
+      await swept;
       const draft = join(root, temporary, randomUUID());
       try {
         const size = await writeDurably(draft, body);
@@ -56,6 +61,14 @@ export function fileObjects(options: { readonly root: string }): Objects {
       return found.sort((a, b) => (a.key < b.key ? -1 : 1));
     },
   };
+}
+
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const draft = join(folder, name);
+    const written = (await ignoringMissing(stat(draft)))?.mtimeMs ?? Number.POSITIVE_INFINITY;
+    if (Date.now() - written > abandonedAfterMs) await ignoringMissing(unlink(draft));
+  }
 }
 
 async function writeDurably(path: string, body: Uint8Array | AsyncIterable<Uint8Array>): Promise<number> {

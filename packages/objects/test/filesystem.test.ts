@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { objectsContract } from "@slipway/testkit";
@@ -42,4 +42,17 @@ test("a folder of the store that is a link elsewhere lists nothing of that place
   await symlink("/etc", join(root, "etc"));
 
   expect((await objects.list("")).map((object) => object.key)).toEqual(["mine"]);
+});
+
+test("what a killed writer left is removed a day later, what one writes now is not", async () => {
+  const root = await emptyRoot();
+  const drafts = join(root, ".tmp");
+  await mkdir(drafts, { recursive: true });
+  for (const name of ["old", "young"]) await writeFile(join(drafts, name), "half");
+  const dayAgo = Date.now() / 1000 - 90_000;
+  await utimes(join(drafts, "old"), dayAgo, dayAgo);
+
+  await fileObjects({ root }).put("log", Buffer.from("x"));
+
+  expect(await readdir(drafts)).toEqual(["young"]);
 });

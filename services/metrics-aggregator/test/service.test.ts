@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, postgresBus } from "@slipway/bus";
 import { buildTopic, deploymentTopic, watchTopic } from "@slipway/contracts";
-import { type RunningHost, readConfig, runHost, type ServiceModule } from "@slipway/host";
+import { type RunningHost, readConfig, runHost } from "@slipway/host";
 import { addMs, type Instant, systemClock } from "@slipway/kernel";
 import { silentLogger } from "@slipway/sql";
 import { type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
@@ -19,7 +19,7 @@ beforeAll(async () => {
   database = await testDatabase(["bus", "access", "metrics", "deployment"]);
   dataDir = await mkdtemp(join(tmpdir(), "slipway-metrics-"));
   bus = postgresBus({ url: database.url("deployment"), log: silentLogger });
-  const modules = [metricsAggregator as unknown as ServiceModule];
+  const modules = [metricsAggregator];
   host = await runHost({
     modules,
     config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0" }, modules),

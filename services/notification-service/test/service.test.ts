@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, postgresBus } from "@slipway/bus";
 import { buildTopic, type CloudEvent, deploymentTopic, notificationTopic, watchTopic } from "@slipway/contracts";
-import { type RunningHost, readConfig, runHost, type ServiceModule } from "@slipway/host";
+import { type RunningHost, readConfig, runHost } from "@slipway/host";
 import { silentLogger } from "@slipway/sql";
 import { type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -38,7 +38,7 @@ let bus: Bus;
 const webhook = slack();
 
 async function startHost(env: Record<string, string> = {}): Promise<RunningHost> {
-  const modules = [notificationService as unknown as ServiceModule];
+  const modules = [notificationService];
   return runHost({
     modules,
     config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0", ...env }, modules),
