@@ -24,14 +24,18 @@ const groupPrefix = "slipway-";
 
 /** Hierarchies of this machine in which we can make groups, found by making one. Paths are parameters for tests. */
 export function findCgroups(root = "/sys/fs/cgroup", self = "/proc/self/cgroup"): CgroupParent[] {
-  const found = read(self)
-    .split("\n")
-    .flatMap((line) => {
-      const match = /^\d+:([^:]*):(.*)$/.exec(line);
-      return match === null ? [] : [{ names: match[1] ?? "", path: match[2] ?? "/" }];
-    })
-    .map(({ names, path }) => (names === "" ? v2Parent(root, path) : v1Parent(root, names, path)));
+  const found = parseMembership(read(self)).map(({ names, path }) =>
+    names === "" ? v2Parent(root, path) : v1Parent(root, names, path),
+  );
   return found.filter((parent) => parent !== undefined);
+}
+
+/** The lines of /proc/self/cgroup, `<id>:<controllers>:<path>`; without controllers it is the v2 hierarchy. */
+export function parseMembership(text: string): { readonly names: string; readonly path: string }[] {
+  return text.split("\n").flatMap((line) => {
+    const match = /^\d+:([^:]*):(.*)$/.exec(line);
+    return match === null ? [] : [{ names: match[1] ?? "", path: match[2] ?? "/" }];
+  });
 }
 
 function v1Parent(root: string, names: string, path: string): CgroupParent | undefined {
@@ -105,7 +109,7 @@ function oomFile(group: CgroupParent): string {
 }
 
 /** Files to write; the swap limit is missing on kernels without swap accounting. */
-function settings(group: CgroupParent, limits: Limits): [file: string, value: string, must: boolean][] {
+export function settings(group: CgroupParent, limits: Limits): [file: string, value: string, must: boolean][] {
   const has = (name: Controller): boolean => group.controllers.includes(name);
   const quota = String(Math.round(limits.cpus * cpuPeriodUs));
   const memory = String(limits.memoryBytes);
