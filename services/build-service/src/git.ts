@@ -89,7 +89,7 @@ function runGit(request: Checkout, args: readonly string[]): Promise<string> {
 /** git ends with 128 for nearly everything: its words tell what is worth another attempt. */
 function gitError(text: string, signal: string | null): Error {
   const passing =
-    /could not resolve host|connection (refused|reset|timed out)|timed out|early eof|RPC failed|returned error: (5\d\d|429)|hung up/i;
+    /could ?n[o']t (resolve|connect)|failed to connect|temporary failure|connection (refused|reset|closed)|timed out|unreachable|early eof|RPC failed|returned error: (5\d\d|429)|hung up/i;
   const message = text === "" ? `git was ended by ${signal ?? "something"}` : text;
   return passing.test(message) || text === "" ? new Error(message) : new GitRefused(message);
 }
