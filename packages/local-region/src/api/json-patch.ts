@@ -5,13 +5,12 @@ const Pointer = z.string().regex(/^(\/.*)?$/s);
 
 export const JsonPatch = z.array(
   z.discriminatedUnion("op", [
-    z.object({ op: z.enum(["add", "replace", "test"]), path: Pointer, value: z.unknown() }).refine(
-      // A missing value is not null.
-      (operation) => Object.hasOwn(operation, "value"),
-      "value is missing",
-    ),
+    z.object({ op: z.literal("add"), path: Pointer, value: z.unknown() }),
+    z.object({ op: z.literal("replace"), path: Pointer, value: z.unknown() }),
+    z.object({ op: z.literal("test"), path: Pointer, value: z.unknown() }),
     z.object({ op: z.literal("remove"), path: Pointer }),
-    z.object({ op: z.enum(["move", "copy"]), path: Pointer, from: Pointer }),
+    z.object({ op: z.literal("move"), path: Pointer, from: Pointer }),
+    z.object({ op: z.literal("copy"), path: Pointer, from: Pointer }),
   ]),
 );
 export type JsonPatch = z.infer<typeof JsonPatch>;

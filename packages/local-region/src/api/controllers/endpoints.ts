@@ -1,0 +1,60 @@
+import { create } from "../create.ts";
+import type { Region } from "../region.ts";
+import { endpoints, pods, services } from "../resources.ts";
+import { keyOf } from "../stored.ts";
+import { update } from "../update.ts";
+import { isReady, type Pod, type Service } from "./workload-types.ts";
+
+/** Annotation in which the node agent says where a pod of this machine listens. */
+const portAnnotation = "slipway.dev/port";
+
+/** The pods behind a Service. One without a selector has the endpoints that somebody else writes. */
+export function reconcileEndpoints(region: Region, service: Service): void {
+  const { name, namespace, labels, deletionTimestamp } = service.metadata;
+  const selector = Object.entries(service.spec.selector ?? {});
+  if (namespace === undefined || selector.length === 0 || deletionTimestamp !== undefined) return;
+  const selected = (region.store.listLatest(pods, namespace) as Pod[]).filter(
+    ({ metadata }) =>
+      metadata.deletionTimestamp === undefined &&
+      selector.every(([label, value]) => metadata.labels?.[label] === value),
+  );
+  const subsets = selected.flatMap((pod) => subsetOf(service, pod));
+  const place = { resource: endpoints, namespace, name };
+  if (region.store.latest(endpoints, keyOf(place)) === undefined) {
+    const metadata = { name, ...(labels === undefined ? {} : { labels }), ownerReferences: [ownerOf(service)] };
+    create(region, { resource: endpoints, namespace, body: { metadata, subsets } });
+  } else update(region, { ...place, part: "whole", propose: (current) => ({ ...current, subsets }) });
+}
+
+function ownerOf({ apiVersion, kind, metadata }: Service) {
+  return { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true };
+}
+
+/** Pods share an address and differ by port, so that each is a subset of its own. */
+function subsetOf({ spec }: Service, pod: Pod): object[] {
+  const told = Number(pod.metadata.annotations?.[portAnnotation] ?? 0);
+  const ip = pod.status?.podIP;
+  if (ip === undefined || ip === "") return [];
+  const { name, namespace, uid } = pod.metadata;
+  const address = { ip, nodeName: pod.spec.nodeName, targetRef: { kind: "Pod", namespace, name, uid } };
+  const ports = (spec.ports ?? []).flatMap(({ name: portName, protocol = "TCP", targetPort, port }) => {
+    const number = told > 0 ? told : containerPort(pod, targetPort ?? port);
+    return number === undefined
+      ? []
+      : [{ ...(portName === undefined ? {} : { name: portName }), port: number, protocol }];
+  });
+  if (ports.length === 0) return [];
+  return [isReady(pod) ? { addresses: [address], ports } : { notReadyAddresses: [address], ports }];
+}
+
+/** On a node without the agent's annotation the manifest's port is the real one. */
+function containerPort(pod: Pod, target: number | string): number | undefined {
+  if (typeof target === "number") return target;
+  const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
+  return ports.find(({ name }) => name === target)?.containerPort;
+}
+
+/** Services that may select a pod: those of its namespace. */
+export function servicesOf({ store }: Region, namespace: string): Service[] {
+  return store.listLatest(services, namespace) as Service[];
+}
