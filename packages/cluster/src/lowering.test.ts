@@ -161,6 +161,15 @@ test("a second lowering of the same epoch writes only when the canary has reques
   expect(decideLower(parsed(shut), service, request({ epoch: 2 })).kind).toBe("stale");
 });
 
+test("a canary that is the only destination has all requests, whatever its weight says", () => {
+  const raw = object({ fence: "3/8/shut/D-1", weights: { [b]: 0 } });
+
+  const decision = decideLower(parsed(raw), service, request({ epoch: 3 }));
+
+  const after = parsed(applyPatch(raw, decision.kind === "write" ? decision.patch : []));
+  expect(weightsOf(after)).toEqual({ [a]: 100, [b]: 0 });
+});
+
 test("without a baseline the traffic goes to the base Service", () => {
   const raw = object({ fence: "1/2/open/D-1", weights: { orders: 0, [b]: 100 } });
 

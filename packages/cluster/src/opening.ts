@@ -34,7 +34,8 @@ export function decideOpen(vs: VirtualService, service: string, request: OpenFen
   if (hiding !== null) return { kind: "hidden", route: hiding };
 
   const fence = nextFence(found, { epoch: request.epoch, gate: "open", holder: request.deployment });
-  const weights = mainRoute(vs) === null ? { [service]: 100 } : weightsOf(vs);
+  const present = weightsOf(vs);
+  const weights = Object.keys(present).length === 0 ? { [service]: 100 } : present;
   const recorded = request.baseline === null ? weights : { [request.baseline]: 0, ...weights };
   return {
     kind: "write",
@@ -67,27 +68,26 @@ export function newVirtualService(target: Target, fence: Fence, baseline: string
   };
 }
 
-function newRoute(weights: Readonly<Record<string, number>>): object {
+function newRoute(weights: Readonly<Record<string, number>>) {
   const route = Object.entries(weights).map(([host, weight]) => ({ destination: { host }, weight }));
   return { name: mainRouteName, route };
 }
 
 function ensureRoute(vs: VirtualService, service: string, baseline: string | null): PatchOperation[] {
   const main = mainRoute(vs);
+  const fresh = newRoute(baseline === null ? { [service]: 100 } : { [service]: 100, [baseline]: 0 });
   if (main === null) {
     const missing: PatchOperation[] =
       vs.spec.http === undefined ? [{ op: "add", path: pointer("spec", "http"), value: [] }] : [];
-    const weights = baseline === null ? { [service]: 100 } : { [service]: 100, [baseline]: 0 };
-    return [...missing, { op: "add", path: pointer("spec", "http", "-"), value: newRoute(weights) }];
+    return [...missing, { op: "add", path: pointer("spec", "http", "-"), value: fresh }];
   }
-  if (baseline === null || baseline in weightsOf(vs)) return [];
   const at = (...rest: (string | number)[]) => pointer("spec", "http", main.index, "route", ...rest);
   const entries = main.route.route ?? [];
-  const list: PatchOperation[] = main.route.route === undefined ? [{ op: "add", path: at(), value: [] }] : [];
-  // A lone destination has all traffic without saying so; beside a second one it would have none.
-  const lone: PatchOperation[] =
-    entries.length === 1 && entries[0]?.weight === undefined ? [{ op: "add", path: at(0, "weight"), value: 100 }] : [];
-  return [...list, ...lone, { op: "add", path: at("-"), value: { destination: { host: baseline }, weight: 0 } }];
+  if (entries.length === 0) return [{ op: "add", path: at(), value: fresh.route }];
+  if (baseline === null || baseline in weightsOf(vs)) return [];
+  // A lone destination has all traffic whatever its weight says; beside a second one the weight counts.
+  const lone: PatchOperation[] = entries.length === 1 ? [{ op: "add", path: at(0, "weight"), value: 100 }] : [];
+  return [...lone, { op: "add", path: at("-"), value: { destination: { host: baseline }, weight: 0 } }];
 }
 
 /** Istio takes the first route that matches: one without `match` ahead of ours leaves ours no request. */

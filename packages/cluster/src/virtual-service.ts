@@ -61,10 +61,10 @@ export function pausedOf(vs: VirtualService): string | null {
   return vs.metadata.annotations?.[pausedAnnotation] ?? null;
 }
 
-/** Percent by Service name of one route. Istio's weights are relative; a lone destination without one has all. */
+/** Percent by Service name of one route. Istio's weights are relative, and a lone destination has all whatever its own. */
 export function routeWeights(route: HttpRoute, namespace: string): Record<string, number> {
   const entries = route.route ?? [];
-  const raw = entries.map(({ weight }) => weight ?? (entries.length === 1 ? 100 : 0));
+  const raw = entries.map(({ weight }) => (entries.length === 1 ? 100 : (weight ?? 0)));
   const total = raw.reduce((sum, weight) => sum + weight, 0);
   const weights: Record<string, number> = {};
   for (const [index, { destination }] of entries.entries()) {

@@ -16,6 +16,13 @@ afterEach(async () => {
   await api.close();
 });
 
+async function withNamespace() {
+  const connection = await api.open();
+  const body = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
+  await connection.request("POST", "/api/v1/namespaces", { body });
+  return connection;
+}
+
 const virtualServices = "/apis/networking.istio.io/v1/virtualservices";
 
 function virtualService(name: string) {
@@ -27,32 +34,34 @@ function virtualService(name: string) {
     spec: { hosts: [name], http },
   };
 }
-const inDefault = "/apis/networking.istio.io/v1/namespaces/default/virtualservices";
+const inShop = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices";
 
-test("a hundred calls share a handful of connections", async () => {
+test("calls go over the connections that are open already", async () => {
   const proxy = await countingProxy(api);
   const connection = await api.open({ kubeconfig: proxy.kubeconfig });
+  const call = () => connection.request("GET", "/version");
 
-  for (let call = 0; call < 50; call += 1) await connection.request("GET", "/version");
-  await Promise.all(Array.from({ length: 50 }, () => connection.request("GET", "/version")));
+  for (let count = 0; count < 50; count += 1) await call();
+  // One, and one more for a machine that stood still for as long as an idle connection is kept.
+  expect(proxy.connections()).toBeLessThanOrEqual(2);
 
-  expect(proxy.connections()).toBeLessThanOrEqual(51);
-  const before = proxy.connections();
-  for (let call = 0; call < 50; call += 1) await connection.request("GET", "/version");
-  expect(proxy.connections()).toBe(before);
+  await Promise.all(Array.from({ length: 5 }, call));
+  const atOnce = proxy.connections();
+  for (let count = 0; count < 50; count += 1) await call();
+  expect(proxy.connections()).toBeLessThanOrEqual(atOnce + 1);
   await connection.close();
   await proxy.close();
 });
 
 test("an answer that does not come in time is an unavailable region, in that time", async () => {
-  const connection = await api.open({ timeoutMs: 200 });
+  const connection = await api.open({ timeoutMs: 1_000 });
   await connection.request("GET", "/version");
-  api.faults.add({ kind: "delay", when: "before", ms: 2_000 });
+  api.faults.add({ kind: "delay", when: "before", ms: 20_000 });
 
   const startedAt = performance.now();
   await expect(connection.request("GET", "/version")).rejects.toThrow(RegionUnavailable);
 
-  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
 });
 
 test("an error of the region keeps its status, its reason and the time to wait", async () => {
@@ -63,22 +72,22 @@ test("an error of the region keeps its status, its reason and the time to wait",
 
   expect(error).toBeInstanceOf(ApiStatus);
   expect(error).toMatchObject({ status: 429, retryAfterMs: 3_000 });
-  await expect(connection.request("GET", `${inDefault}/none`)).rejects.toMatchObject({
+  await expect(connection.request("GET", `${inShop}/none`)).rejects.toMatchObject({
     status: 404,
     reason: "NotFound",
   });
 });
 
 test("fields that no model knows come back as they were", async () => {
-  const connection = await api.open();
+  const connection = await withNamespace();
   const odd = {
     ...virtualService("odd"),
     spec: { ...virtualService("odd").spec, fromTheFuture: { deep: [1, { x: null }] } },
   };
 
-  await connection.request("POST", inDefault, { body: odd });
+  await connection.request("POST", inShop, { body: odd });
 
-  expect(await connection.request("GET", `${inDefault}/odd`)).toMatchObject({
+  expect(await connection.request("GET", `${inShop}/odd`)).toMatchObject({
     spec: { fromTheFuture: { deep: [1, { x: null }] } },
   });
 });
@@ -109,7 +118,7 @@ test("a context that is not in the kubeconfig is refused with words", async () =
 });
 
 test("a list+watch stays true through cut watches, a lost history and a restart", async () => {
-  const connection = await api.open();
+  const connection = await withNamespace();
   const known = new Map<string, unknown>();
   let lists = 0;
   const nameOf = (object: unknown) => (object as { metadata: { name: string } }).metadata.name;
@@ -129,7 +138,7 @@ test("a list+watch stays true through cut watches, a lost history and a restart"
       else known.set(nameOf(object), object);
     },
   });
-  const create = (name: string) => connection.request("POST", inDefault, { body: virtualService(name) });
+  const create = (name: string) => connection.request("POST", inShop, { body: virtualService(name) });
 
   await create("first");
   await until(() => known.has("first"), { what: "the first object" });
@@ -138,14 +147,14 @@ test("a list+watch stays true through cut watches, a lost history and a restart"
   await create("second");
   await until(() => known.has("second"), { what: "an object after a cut watch" });
   expect(lists).toBe(listed);
-  await connection.request("DELETE", `${inDefault}/first`);
+  await connection.request("DELETE", `${inShop}/first`);
   await until(() => !known.has("first"), { what: "a deletion" });
 
   // While the watch cannot be opened, more happens than the server remembers: 410, and the list is read again.
   api.faults.add({ kind: "drop", when: "before" }, ({ query }) => query.get("watch") === "true", 4);
   api.faults.closeWatches();
   for (let change = 0; change < 30; change += 1) await create(`many-${change}`);
-  await connection.request("DELETE", `${inDefault}/second`);
+  await connection.request("DELETE", `${inShop}/second`);
   await until(() => known.has("many-29") && !known.has("second"), { what: "all after the lost history" });
 
   await api.restart({ port: api.server().port });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Connection } from "../src/connection.ts";
 import type { PatchOperation } from "../src/json-patch.ts";
 import type { Target } from "../src/port.ts";
-import { actors, fenceScenario, freshTarget, prepareVersions } from "./support/fence-world.ts";
+import { actors, fenceScenario, followScenario, freshTarget, prepareVersions } from "./support/fence-world.ts";
 import { type Actor, exploreAll } from "./support/interleavings.ts";
 import { MemoryApi } from "./support/memory-api.ts";
 
@@ -63,6 +63,19 @@ describe("after a lowering nothing of its epoch takes hold, in every order of", 
 
     expect(explored.runs).toBeGreaterThan(100);
   });
+});
+
+test("a base Service that was about to follow the canary does not select it after the lowering, in any order", async () => {
+  const prepared = new MemoryApi();
+  await prepareVersions(prepared.connection());
+  const target = await freshTarget(prepared.connection(), 1);
+
+  const explored = await exploreAll(() => followScenario(prepared.copy().connection(), target), {
+    faults: 1,
+    most: 50_000,
+  });
+
+  expect(explored.runs).toBeGreaterThan(100);
 });
 
 describe("the search finds what is wrong when", () => {

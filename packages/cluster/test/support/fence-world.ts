@@ -178,3 +178,22 @@ function checkEnd(last: VirtualService, results: Readonly<Record<string, unknown
     expect(fence?.epoch).toBe(3);
   }
 }
+
+/** The canary has all traffic and the base Service is about to follow it, while somebody takes it all back. */
+export async function followScenario(connection: Connection, target: Target): Promise<Scenario> {
+  const region = regionWith(connection);
+  await region.raise(target, { ...grant(2), baseline: v1, canary: v2, percent: 100, exposure: proven });
+  const { service } = target;
+  return {
+    connection,
+    actors: [actors.follow(target, v2), actors.lower(target)],
+    gated: (path) => path.endsWith(`/virtualservices/${service}`) || path.endsWith(`/services/${service}`),
+    onWrite: () => undefined,
+    async check(results) {
+      expect(results["lower by 2"]).toMatchObject({ kind: "shut" });
+      const traffic = await region.readTraffic(target);
+      expect(traffic).toMatchObject({ fence: { gate: "shut" }, weights: { [v1]: 100, [v2]: 0 } });
+      expect(traffic.liveVersion).not.toBe(v2);
+    },
+  };
+}

@@ -38,6 +38,23 @@ export type Scenario = {
 
 export type Exploration = { readonly runs: number; readonly pruned: number };
 
+/** Orders drawn at random, for scenarios that are too large to be tried in full. */
+export async function exploreSome(
+  start: () => Promise<Scenario>,
+  { faults, runs, random }: { readonly faults: number; readonly runs: number; readonly random: () => number },
+): Promise<void> {
+  for (let count = 0; count < runs; count += 1) {
+    const run = new Run(await start(), faults);
+    const path: Move[] = [];
+    for (let moves = await run.moves(); moves.length > 0; moves = await run.moves()) {
+      const move = moves[Math.floor(random() * moves.length)] as Move;
+      path.push(move);
+      await run.make(move);
+    }
+    await run.finish(path);
+  }
+}
+
 type Branch = { readonly path: readonly Move[]; readonly sleep: readonly Move[] };
 
 export async function exploreAll(
