@@ -79,17 +79,18 @@ export class Transport {
     return this.#agent.destroy();
   }
 
-  /** Sends until an expected answer, a final refusal or the deadline. */
+  /** Sends until an expected answer, a final refusal or the deadline. Time running out says what the registry said last. */
   async send(call: Call): Promise<Answer> {
+    let last: OciError | undefined;
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await this.#attempt(call);
       if (outcome.kind === "answer") return outcome.answer;
+      if (call.deadline.signal.aborted) throw last ?? outcome.error;
+      last = outcome.error;
       const wait = outcome.afterMs ?? Math.min(5_000, 100 * 2 ** attempt) * (0.5 + this.#random() / 2);
-      if (call.repeatable === false || performance.now() + wait >= call.deadline.at || attempt >= 8)
-        throw outcome.error;
-      await delay(wait, undefined, { signal: call.deadline.signal }).catch(() => {
-        throw outcome.error;
-      });
+      const late = performance.now() + wait >= call.deadline.at;
+      if (call.repeatable === false || late || attempt >= 8) throw last;
+      await delay(wait, undefined, { signal: call.deadline.signal }).catch(() => undefined);
     }
   }
 
@@ -107,7 +108,6 @@ export class Transport {
       if (cause instanceof OciError) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
       const error = new OciError("unavailable", `${call.method} ${call.url.href}: ${why}`, { cause });
-      if (call.deadline.signal.aborted) throw error;
       return { kind: "again", error, afterMs: undefined };
     }
   }
