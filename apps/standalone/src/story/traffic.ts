@@ -47,9 +47,9 @@ export async function servedWeight(adminUrl: string, version: string): Promise<{
 }
 
 function gauge(text: string, name: string, version: string): number {
-  for (const line of text.split("\n")) {
-    if (line.startsWith(`${name}{`) && line.includes(`version="${version}"`) && line.includes('namespace="prod"'))
-      return Number(line.slice(line.lastIndexOf(" ") + 1));
-  }
-  return 0;
+  const labels = [`service="${serviceName}"`, 'namespace="prod"', `version="${version}"`];
+  const line = text
+    .split("\n")
+    .find((own) => own.startsWith(`${name}{`) && labels.every((label) => own.includes(label)));
+  return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(" ") + 1));
 }

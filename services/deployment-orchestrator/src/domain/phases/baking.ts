@@ -4,9 +4,10 @@ import type { Answer } from "../answers.ts";
 import type { Command } from "../command.ts";
 import { type Gate, type In, setRegions } from "../deployment.ts";
 import { gatePasses } from "../exposure.ts";
+import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
 import { beginFinish, beginStep, gateEvent, hold, recordGate, stay } from "../moves.ts";
-import { onExposed, sameEpochs, takeBack } from "./failing.ts";
+import { onExposed, onFail, sameEpochs, takeBack } from "./failing.ts";
 
 /** A promote that arrives just after a step change was meant for the step before it. */
 const promoteGuardMs = 10_000;
@@ -34,13 +35,8 @@ export function onBaking(state: In<"baking">, input: Input): Answer {
 }
 
 function onJudged(state: In<"baking">, judgement: Judgement, now: Instant): Answer {
-  const gate = gateOf(judgement);
-  if (judgement.verdict === "FAIL") {
-    const failed = recordGate(state, gate);
-    const back = takeBack({ ...failed, latest: gate }, judgement.sentence, "rollback-controller", now);
-    return { ...back, commands: [gateEvent(state, gate), ...back.commands] };
-  }
-  return advance({ ...state, latest: gate }, now);
+  if (judgement.verdict === "FAIL") return onFail(state, judgement, now);
+  return advance({ ...state, latest: gateOf(judgement) }, now);
 }
 
 function onTime(state: In<"baking">, input: Extract<Input, { type: "TimeReached" }>): Answer {
@@ -111,10 +107,4 @@ function onPromote(state: In<"baking">, input: Extract<Input, { type: "Promote" 
   }
   if (state.latest?.verdict === "FAIL") return refuse("deployment.gate_failed", state.latest.sentence);
   return advance({ ...state, promotedBy: by }, now);
-}
-
-export function gateOf(judgement: Judgement): Gate {
-  const { step: index, weight_percent, verdict, counts, sentence, at, regions } = judgement;
-  const canaryRequests = Object.fromEntries(Object.entries(regions).map(([region, c]) => [region, c.canary_requests]));
-  return { step: index, weightPercent: weight_percent, verdict, counts, canaryRequests, sentence, at };
 }

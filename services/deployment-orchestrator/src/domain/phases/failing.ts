@@ -1,8 +1,10 @@
+import type { Judgement } from "@slipway/contracts";
 import { type Instant, refuse } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { In } from "../deployment.ts";
+import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
-import { type Decision, hold, restore, stay } from "../moves.ts";
+import { type Decision, gateEvent, hold, restore, stay } from "../moves.ts";
 
 type Exposed = In<"raising" | "baking" | "held" | "finishing">;
 
@@ -14,7 +16,7 @@ export function onExposed(state: Exposed, input: Input): Answer {
     case "WatchFailed":
     case "Judged":
       return input.judgement.verdict === "FAIL" && sameEpochs(state, input.epochs)
-        ? takeBack(state, input.judgement.sentence, "rollback-controller", input.now)
+        ? onFail(state, input.judgement, input.now)
         : stay(state);
     case "LockLost":
       return restore(state, {
@@ -27,6 +29,13 @@ export function onExposed(state: Exposed, input: Input): Answer {
     default:
       return ignoreFacts(state, input);
   }
+}
+
+/** FAIL: what the judge knew is kept with the deployment, and the version is taken back. */
+export function onFail(state: Exposed | In<"watching">, judgement: Judgement, now: Instant): Decision {
+  const gate = gateOf(judgement);
+  const back = takeBack({ ...state, gates: [...state.gates, gate] }, judgement.sentence, "rollback-controller", now);
+  return { ...back, commands: [gateEvent(state, gate), ...back.commands] };
 }
 
 /** True when a fact speaks of the grant that the deployment holds now. */

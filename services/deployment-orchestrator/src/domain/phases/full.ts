@@ -4,7 +4,7 @@ import type { Command } from "../command.ts";
 import { common, type In, setRegion } from "../deployment.ts";
 import type { Input } from "../input.ts";
 import { about, armWatch, epochOf, holderOf, perRegion, publish, stay } from "../moves.ts";
-import { byPerson, onExposed, sameEpochs, takeBack } from "./failing.ts";
+import { byPerson, onExposed, onFail, sameEpochs } from "./failing.ts";
 
 /** 100% everywhere: the base Service follows in each region, and it settles before the lock goes back. */
 export function onFinishing(state: In<"finishing">, input: Input): Answer {
@@ -51,7 +51,7 @@ export function onWatching(state: In<"watching">, input: Input): Answer {
       return state.replacedBy === null ? byPerson(state, input) : ignoreFacts(state, input);
     case "WatchFailed":
       return state.replacedBy === null && sameEpochs(state, input.epochs)
-        ? takeBack(state, input.judgement.sentence, "rollback-controller", input.now)
+        ? onFail(state, input.judgement, input.now)
         : stay(state);
     default:
       return ignoreFacts(state, input);
