@@ -59,7 +59,7 @@ function asUnavailable(region: string, error: unknown): RegionUnavailable {
   return new RegionUnavailable(region, error instanceof Error ? error.message : String(error), { cause: error });
 }
 
-export function rejected(region: string, error: unknown): Error {
+function rejected(region: string, error: unknown): Error {
   if (error instanceof ApiStatus) {
     return new RegionRejected(region, `${error.message} (${error.status} ${error.reason})`, {
       status: error.status,

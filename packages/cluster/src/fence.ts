@@ -33,8 +33,3 @@ export function formatFence(fence: Fence): string {
 export function nextFence(found: Fence | null, write: Omit<Fence, "seq">): Fence {
   return { epoch: write.epoch, seq: (found?.seq ?? 0) + 1, gate: write.gate, holder: write.holder };
 }
-
-export function sameFence(a: Fence | null, b: Fence | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.epoch === b.epoch && a.seq === b.seq && a.gate === b.gate && a.holder === b.holder;
-}

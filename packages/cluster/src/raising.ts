@@ -81,12 +81,12 @@ function refusal(vs: VirtualService, request: RaiseRequest): RaiseRefusal | null
 }
 
 /** The rule of 5%, at the write of the weight and whatever the caller decided. */
-export function isUnproven({ percent, exposure }: Pick<RaiseRequest, "percent" | "exposure">): boolean {
+function isUnproven({ percent, exposure }: Pick<RaiseRequest, "percent" | "exposure">): boolean {
   return exposure.production && !exposure.proven && !(percent <= unprovenLimitPercent);
 }
 
 /** Somebody else gave the canary less than our last write did: that is a halt, and never undone. */
-export function hasDrifted(vs: VirtualService, canary: string): boolean {
+function hasDrifted(vs: VirtualService, canary: string): boolean {
   const recorded = recordedWeights(vs);
   return recorded !== null && (weightsOf(vs)[canary] ?? 0) < (recorded[canary] ?? 0) - 0.001;
 }

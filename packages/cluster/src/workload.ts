@@ -4,9 +4,9 @@ import { epochAnnotation } from "./fence.ts";
 import type { Target, WorkloadManifest } from "./port.ts";
 
 /** The port that a container listens on; it is told so in `$PORT`. */
-export const containerPort = 8080;
+const containerPort = 8080;
 /** What the base Service selects while no version is live: no pod carries it. */
-export const noVersion = "none";
+const noVersion = "none";
 export const versionLabel = "slipway.dev/version";
 export const serviceLabel = "slipway.dev/service";
 const managed = { "app.kubernetes.io/managed-by": "slipway" };

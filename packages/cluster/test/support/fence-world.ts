@@ -10,14 +10,14 @@ import { silent } from "./silent.ts";
 export const environment = "prod" as EnvironmentName;
 export const v1 = "orders-1111111-aaaaa" as VersionName;
 export const v2 = "orders-2222222-bbbbb" as VersionName;
-export const v3 = "orders-3333333-ccccc" as VersionName;
+const v3 = "orders-3333333-ccccc" as VersionName;
 const proven = { production: true, proven: true };
 
 export function grant(epoch: number) {
   return { epoch: epoch as Epoch, deployment: `D-${epoch}` as DeploymentId };
 }
 
-export function regionWith(connection: Connection): RegionCluster {
+function regionWith(connection: Connection): RegionCluster {
   return regionOver(connection, {
     name: connection.region as RegionName,
     log: silent,

@@ -6,7 +6,7 @@ import { ApiStatus, RegionUnavailable } from "../../src/errors.ts";
  * holds every request at a gate and lets them through in the order that is being tried. Orders that differ only in
  * neighbouring reads are tried once (sleep sets).
  */
-export type Move = {
+type Move = {
   /** The same request of the same actor has the same id in every run. */
   readonly id: string;
   readonly actor: string;
@@ -18,7 +18,7 @@ export type Move = {
  * What happens to a request at the gate. `late`: its sender gives up, and it arrives at any later moment, or at the very
  * end. `lost`: it never arrives. `conflict`: the server answers 409 without doing it.
  */
-export type Action = "through" | "late" | "lost" | "conflict";
+type Action = "through" | "late" | "lost" | "conflict";
 
 type Held = { readonly actor: string; readonly number: number; readonly reads: boolean; act(action: Action): void };
 

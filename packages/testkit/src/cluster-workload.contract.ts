@@ -1,0 +1,129 @@
+import { RegionRejected } from "@slipway/cluster";
+import type { Epoch } from "@slipway/kernel";
+import { describe, expect, test } from "vitest";
+import { type ClusterStage, type ClusterWorld, grant, istio, manifest, mergePatch, v1, v2 } from "./cluster-stage.ts";
+
+/** Workloads from their creation to their end. */
+export function workloadContract(world: () => ClusterWorld, stage: ClusterStage): void {
+  const { freshTarget, addReadyPod, canaryUnderWay, toV2, backToV1 } = stage;
+
+  describe("workloads", () => {
+    test("are a Deployment, a Service and a DestinationRule named after the version", async () => {
+      const target = freshTarget();
+
+      await world().region.ensureWorkload(target, manifest(target, v1, 3), grant(7));
+
+      const objects = [
+        `/apis/apps/v1/namespaces/${target.environment}/deployments/${v1}`,
+        `/api/v1/namespaces/${target.environment}/services/${v1}`,
+        `${istio}/namespaces/${target.environment}/destinationrules/${v1}`,
+      ];
+      for (const path of objects) {
+        expect(await world().api("GET", path)).toMatchObject({
+          metadata: {
+            labels: { app: "orders", version: v1, "slipway.dev/service": "orders", "slipway.dev/version": v1 },
+            annotations: { "slipway.dev/epoch": "7", "slipway.dev/commit": "1111111" },
+          },
+        });
+      }
+      expect(await world().region.readWorkload(target, v1)).toMatchObject({ desired: 3, ready: 0 });
+      expect(await world().region.listWorkloads(target)).toMatchObject([{ version: v1, epoch: 7, desired: 3 }]);
+      expect(await world().region.readWorkload(target, v2)).toBeNull();
+    });
+
+    test("may be ensured and scaled again by the same or a newer epoch, and not by an older one", async () => {
+      const target = freshTarget();
+      await world().region.ensureWorkload(target, manifest(target, v1, 1), grant(5));
+
+      expect(await world().region.ensureWorkload(target, manifest(target, v1, 2), grant(5))).toEqual({ kind: "done" });
+      expect(await world().region.scaleWorkload(target, v1, 4, { epoch: 6 as Epoch })).toEqual({ kind: "done" });
+      const older = { kind: "stale", epoch: 6 };
+      expect(await world().region.scaleWorkload(target, v1, 1, { epoch: 5 as Epoch })).toEqual(older);
+      expect((await world().region.readWorkload(target, v1))?.desired).toBe(4);
+      const ensured = await world().region.ensureWorkload(target, manifest(target, v1, 1), grant(4));
+      expect(ensured.kind).toBe("stale");
+      expect((await world().region.readWorkload(target, v1))?.desired).toBe(4);
+    });
+
+    test("never change the meaning of a name", async () => {
+      const target = freshTarget();
+      await world().region.ensureWorkload(target, manifest(target, v1), grant(1));
+      const other = { ...manifest(target, v1), image: `127.0.0.1:7400/orders@sha256:${"cd".repeat(32)}` };
+
+      await expect(world().region.ensureWorkload(target, other, grant(2))).rejects.toThrow(RegionRejected);
+    });
+
+    test("are not scaled to nothing while they have requests", async () => {
+      const target = await canaryUnderWay();
+      await world().region.raise(target, toV2(5));
+      const epoch = 2 as Epoch;
+
+      expect(await world().region.scaleWorkload(target, v2, 0, { epoch })).toMatchObject({ why: "in_use" });
+      await world().region.lower(target, backToV1());
+      expect(await world().region.scaleWorkload(target, v2, 0, { epoch })).toEqual({ kind: "done" });
+    });
+
+    test("say in the region's words why a pod is not ready", async () => {
+      const target = freshTarget();
+      await world().region.ensureWorkload(target, manifest(target, v1, 1), grant(1));
+      await addReadyPod(target, v1);
+      const waiting = { reason: "ImagePullBackOff", message: "no such manifest" };
+      const status = {
+        phase: "Pending",
+        conditions: [{ type: "Ready", status: "False" }],
+        containerStatuses: [
+          { name: "app", ready: false, restartCount: 0, image: "x", imageID: "", state: { waiting } },
+        ],
+      };
+      const pod = `/api/v1/namespaces/${target.environment}/pods/${v1}-x`;
+      await world().api("PATCH", `${pod}/status`, { status }, mergePatch);
+
+      const found = await world().region.readWorkload(target, v1);
+
+      expect(found?.ready).toBe(0);
+      expect(found?.reasons).toContain(`${v1}-x: ImagePullBackOff, no such manifest`);
+    });
+  });
+
+  describe("following and retiring", () => {
+    test("the base Service follows only a version that has all traffic", async () => {
+      const target = await canaryUnderWay();
+      await world().region.raise(target, toV2(50));
+      const request = { epoch: 2 as Epoch, version: v2 };
+
+      expect(await world().region.follow(target, request)).toMatchObject({ kind: "refused", why: "not_live" });
+      await world().region.raise(target, toV2(100));
+      expect(await world().region.follow(target, request)).toEqual({ kind: "done" });
+      expect((await world().region.readTraffic(target)).liveVersion).toBe(v2);
+      expect(await world().region.follow(target, { epoch: 1 as Epoch, version: v1 })).toMatchObject({ kind: "stale" });
+    });
+
+    test("a version with requests, or one that the base Service selects, is not retired", async () => {
+      const target = await canaryUnderWay();
+      await world().region.raise(target, toV2(5));
+      const epoch = 2 as Epoch;
+
+      expect(await world().region.retire(target, v2, { epoch })).toMatchObject({ kind: "refused", why: "in_use" });
+      await world().region.raise(target, toV2(100));
+      expect(await world().region.retire(target, v1, { epoch })).toMatchObject({ kind: "refused", why: "in_use" });
+      expect(await world().region.retire(target, v1, { epoch: 1 as Epoch })).toMatchObject({ why: "in_use" });
+    });
+
+    test("a retired version leaves neither route nor object, and asking again is harmless", async () => {
+      const target = await canaryUnderWay();
+      await world().region.raise(target, toV2(100));
+      const epoch = 2 as Epoch;
+      await world().region.follow(target, { epoch, version: v2 });
+
+      expect(await world().region.retire(target, v1, { epoch: 1 as Epoch })).toMatchObject({ kind: "stale", epoch: 2 });
+      expect(await world().region.retire(target, v1, { epoch })).toEqual({ kind: "done" });
+      expect(await world().region.retire(target, v1, { epoch })).toEqual({ kind: "done" });
+
+      const after = await world().region.readTraffic(target);
+      expect(after.weights).toEqual({ orders: 0, [v2]: 100 });
+      expect(after.fence).toMatchObject({ epoch: 2, gate: "open" });
+      expect(await world().region.readWorkload(target, v1)).toBeNull();
+      expect((await world().region.listWorkloads(target)).map(({ version }) => version)).toEqual([v2]);
+    });
+  });
+}
