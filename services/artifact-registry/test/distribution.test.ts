@@ -248,6 +248,14 @@ describe("uploads (end-4 to end-6, end-11, end-13)", () => {
     expect(refused.status).toBe(202);
   });
 
+  test("mount a blob without saying from where, when any repository has it", async () => {
+    const digest = await pushBlob(registry, "mount/somewhere", someBytes());
+
+    expect((await registry.v2("POST", `mount/blindly/blobs/uploads/?mount=${digest}`)).status).toBe(201);
+    expect((await registry.v2("HEAD", `mount/blindly/blobs/${digest}`)).status).toBe(200);
+    expect((await registry.v2("POST", `mount/blindly/blobs/uploads/?mount=${sha256("no")}`)).status).toBe(202);
+  });
+
   test("of one blob by eight clients at once all succeed and leave one blob", async () => {
     const bytes = someBytes(300_000);
     const digest = sha256(bytes);
@@ -422,6 +430,20 @@ describe("tags (end-8)", () => {
 
     const statuses = answers.map((answer) => answer.status).sort();
     expect(statuses).toEqual([201, 409, 409, 409, 409, 409]);
+  });
+
+  test("may be named by a manifest that is put by its digest, all or none", async () => {
+    const [first, second] = [await pushedImage(registry, "tagged/app"), await pushedImage(registry, "tagged/app")];
+
+    const put = await putManifest(registry, "tagged/app", `${first.digest}?tag=v1&tag=${commit}`, first.text);
+    const refused = await putManifest(registry, "tagged/app", `${second.digest}?tag=v2&tag=${commit}`, second.text);
+    const invalid = await putManifest(registry, "tagged/app", `${first.digest}?tag=a/b`, first.text);
+
+    expect(put.headers.get("oci-tag")).toBe(`${commit}, v1`);
+    expect((await registry.v2("HEAD", "tagged/app/manifests/v1")).status).toBe(200);
+    expect(refused.status).toBe(409);
+    expect((await registry.v2("HEAD", "tagged/app/manifests/v2")).status).toBe(404);
+    expect(await codeOf(invalid)).toBe("TAG_INVALID");
   });
 
   test("of other names may move", async () => {

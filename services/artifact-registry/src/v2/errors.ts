@@ -26,12 +26,17 @@ export class OciProblem extends Error {
   readonly code: OciCode;
   readonly status: number;
   readonly detail: Readonly<Record<string, unknown>> | undefined;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
 
   constructor(
     code: OciCode,
     message: string,
-    more: { status?: number; detail?: Record<string, unknown>; headers?: Record<string, string>; cause?: unknown } = {},
+    more: {
+      status?: number;
+      detail?: Record<string, unknown>;
+      headers?: Readonly<Record<string, string | string[]>>;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: more.cause });
     this.name = "OciProblem";

@@ -25,6 +25,6 @@ export type Exchange = {
 
 export type Answer = {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
 };

@@ -1,4 +1,5 @@
 import { appendAudit } from "@slipway/durable";
+import { isTag } from "@slipway/oci";
 import type { Tx } from "@slipway/sql";
 import { findManifest, insertManifest, knownBlobs, knownManifests, moveTag, putTag } from "../store/images.ts";
 import type { Tables } from "../store/tables.ts";
@@ -9,6 +10,7 @@ import type { Answer, Exchange, Registry } from "./exchange.ts";
 import { accepts, type CheckedManifest, checkManifest } from "./manifest.ts";
 
 const maxManifestBytes = 4 * 1024 * 1024;
+const maxTags = 50;
 
 /** A tag that is a commit never moves: what was built of it and promoted is what it names. Other tags are for people. */
 const immutableTag = /^[0-9a-f]{40}$/;
@@ -37,20 +39,31 @@ export async function writeManifest(registry: Registry, exchange: Exchange, name
   const { repository, reference } = named;
   const bytes = await readAll(exchange.body, maxManifestBytes);
   const digest = promisedDigest(bytes, reference, exchange.query.get("digest"));
+  const tags = tagsOf(reference, exchange.query);
   const checked = checkManifest(bytes, exchange.headers["content-type"]);
   await refuseMissing(registry, repository, checked);
   await registry.db.transaction().execute(async (tx) => {
     await insertManifest(tx, repository, digest, bytes, checked);
-    if (!reference.includes(":")) await setTag(registry, tx, { repository, name: reference, digest, by: exchange.by });
+    for (const name of tags) await setTag(registry, tx, { repository, name, digest, by: exchange.by });
   });
   return {
     status: 201,
     headers: {
       location: `/v2/${repository}/manifests/${digest}`,
       "docker-content-digest": digest,
+      ...(reference.includes(":") && tags.length > 0 ? { "oci-tag": [...tags] } : {}),
       ...(checked.subject === null ? {} : { "oci-subject": checked.subject }),
     },
   };
+}
+
+/** A manifest put by its digest may name its tags in the query (a draft of the specification). In one order, against deadlocks. */
+function tagsOf(reference: string, query: URLSearchParams): readonly string[] {
+  const tags = reference.includes(":") ? [...new Set(query.getAll("tag"))].sort() : [reference];
+  const wrong = tags.find((tag) => !isTag(tag));
+  if (wrong !== undefined) throw new OciProblem("TAG_INVALID", "not a tag", { detail: { tag: wrong.slice(0, 200) } });
+  if (tags.length > maxTags) throw new OciProblem("TAG_INVALID", `more than ${maxTags} tags at once`);
+  return tags;
 }
 
 function promisedDigest(bytes: Uint8Array, reference: string, asked: string | null): string {

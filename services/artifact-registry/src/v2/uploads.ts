@@ -4,6 +4,7 @@ import {
   createUpload,
   findBlob,
   findUpload,
+  isStored,
   linkBlob,
   removeUpload,
   type Upload,
@@ -24,12 +25,8 @@ type Session = At & { readonly id: string };
 /** POST: mounts a blob of another repository, takes a whole one, or opens an upload. */
 export async function startUpload(registry: Registry, exchange: Exchange, { repository }: At): Promise<Answer> {
   const mount = exchange.query.get("mount");
-  const from = exchange.query.get("from");
-  if (mount !== null && from !== null && isBlobDigest(mount)) {
-    if ((await findBlob(registry.db, from, mount)) !== undefined) {
-      await linkBlob(registry.db, repository, mount);
-      return created(repository, mount);
-    }
+  if (mount !== null && isBlobDigest(mount) && (await mountBlob(registry, exchange, repository, mount))) {
+    return created(repository, mount);
   }
   const digest = exchange.query.get("digest");
   if (digest !== null) {
@@ -86,6 +83,15 @@ export async function finishUpload(registry: Registry, exchange: Exchange, sessi
 export async function cancelUpload(registry: Registry, session: Session): Promise<Answer> {
   await discard(registry, await found(registry, session));
   return { status: 204, headers: {} };
+}
+
+/** Without `from`, any repository that has the blob will do: whoever may push may read all of them. */
+async function mountBlob(registry: Registry, exchange: Exchange, repository: string, digest: string): Promise<boolean> {
+  const from = exchange.query.get("from");
+  const there = from === null ? await isStored(registry.db, digest) : await findBlob(registry.db, from, digest);
+  if (there === false || there === undefined) return false;
+  await linkBlob(registry.db, repository, digest);
+  return true;
 }
 
 async function found(registry: Registry, session: Session): Promise<Upload> {
