@@ -8,6 +8,7 @@ import {
   mainRoute,
   mainRouteName,
   pausedOf,
+  setShares,
   type VirtualService,
   weightsOf,
 } from "./virtual-service.ts";
@@ -20,8 +21,16 @@ export type OpenDecision =
   | { readonly kind: "hidden"; readonly route: string }
   | { readonly kind: "write"; readonly patch: readonly PatchOperation[]; readonly fence: Fence };
 
-/** Decides a new grant's first write. It moves no traffic: weights stay as they are, the baseline's route is added with 0. */
-export function decideOpen(vs: VirtualService, service: string, request: OpenFenceRequest): OpenDecision {
+/**
+ * Decides a new grant's first write: its epoch, the gate open, and all traffic of our route to the baseline. Only the version that the base
+ * Service selects is given traffic so; another baseline is put into the route with 0, and the weights stay as they are.
+ */
+export function decideOpen(
+  vs: VirtualService,
+  service: string,
+  request: OpenFenceRequest,
+  live: string | null,
+): OpenDecision {
   const found = fenceOf(vs);
   if (found !== null && found.epoch > request.epoch) return { kind: "stale", fence: found };
   if (found?.epoch === request.epoch) {
@@ -34,21 +43,33 @@ export function decideOpen(vs: VirtualService, service: string, request: OpenFen
   if (hiding !== null) return { kind: "hidden", route: hiding };
 
   const fence = nextFence(found, { epoch: request.epoch, gate: "open", holder: request.deployment });
-  const present = weightsOf(vs);
-  const weights = Object.keys(present).length === 0 ? { [service]: 100 } : present;
-  const recorded = request.baseline === null ? weights : { [request.baseline]: 0, ...weights };
+  const { patch, weights } = routePatch(vs, service, request.baseline, live);
   return {
     kind: "write",
     fence,
     patch: [
       testVersion(vs.metadata.resourceVersion),
-      ...ensureRoute(vs, service, request.baseline),
+      ...patch,
       ...setAnnotations(vs.metadata.annotations, {
         [fenceAnnotation]: formatFence(fence),
-        [weightsAnnotation]: formatWeights(recorded),
+        [weightsAnnotation]: formatWeights(weights),
       }),
     ],
   };
+}
+
+type RoutePatch = { readonly patch: readonly PatchOperation[]; readonly weights: Readonly<Record<string, number>> };
+
+function routePatch(vs: VirtualService, service: string, baseline: string | null, live: string | null): RoutePatch {
+  const main = mainRoute(vs);
+  const present = weightsOf(vs);
+  if (main !== null && baseline !== null && baseline === live && Object.keys(present).length > 0) {
+    const weights = { ...Object.fromEntries(Object.keys(present).map((name) => [name, 0])), [baseline]: 100 };
+    return { patch: setShares(main.route, main.index, vs.metadata.namespace, { [baseline]: 100 }), weights };
+  }
+  const weights = Object.keys(present).length === 0 ? { [service]: 100 } : present;
+  const recorded = baseline === null ? weights : { [baseline]: 0, ...weights };
+  return { patch: ensureRoute(vs, service, baseline), weights: recorded };
 }
 
 /** The VirtualService of a service that has none: all traffic stays with the base Service. */

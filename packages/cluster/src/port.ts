@@ -136,7 +136,10 @@ export type RegionCluster = {
   /** Answers once the region's API does. */
   ping(): Promise<void>;
   readTraffic(target: Target): Promise<TrafficView>;
-  /** Takes the target for a new epoch. Creates the namespace, the base Service and the VirtualService when absent. */
+  /**
+   * Takes the target for a new epoch and gives all traffic of our route to the baseline, where that is the live version. Creates the namespace,
+   * the base Service and the VirtualService when absent.
+   */
   openFence(target: Target, request: OpenFenceRequest): Promise<OpenFenceResult>;
   raise(target: Target, request: RaiseRequest): Promise<RaiseResult>;
   /** All traffic to the baseline and the gate shut for this epoch, in one write. */

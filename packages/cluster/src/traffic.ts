@@ -42,12 +42,12 @@ async function attemptOpen(
   request: OpenFenceRequest,
 ): Promise<OpenFenceResult | null> {
   const { connection } = effects;
-  const vs = await readVirtualService(effects, target);
+  const { vs, live } = await readBoth(effects, target);
   if (vs === null) {
     await createTraffic(effects, target, request, "open");
     return null;
   }
-  const decision = decideOpen(vs, target.service, request);
+  const decision = decideOpen(vs, target.service, request, live);
   if (decision.kind === "stale" || decision.kind === "paused") return decision;
   if (decision.kind === "already") return { kind: "opened", seq: decision.seq };
   if (decision.kind === "hidden") {
