@@ -25,6 +25,7 @@ import type { Intent } from "./domain/input.ts";
 import { deploymentView, progressOf, statusOf, statusView, waitingOf } from "./domain/view.ts";
 import { intend } from "./intents.ts";
 import { liveVersions } from "./live.ts";
+import { withReasons } from "./reasons.ts";
 import { rollBackVerified } from "./rollback.ts";
 import type { Service } from "./service.ts";
 import { findService, listDeployments, upsertService } from "./store.ts";
@@ -57,7 +58,8 @@ function deploymentRoutes(app: ServiceApp, service: Service): void {
 
   app.serve(getDeployment, async ({ params }) => {
     const row = await read(service, params.id);
-    return deploymentView(row.state, row.updatedAt);
+    const pending = await service.durable.pending(service.machine, params.id);
+    return withReasons(deploymentView(row.state, row.updatedAt), pending);
   });
 
   app.serve(getDeploymentStatus, async ({ params, now }) => {

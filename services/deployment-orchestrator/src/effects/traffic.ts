@@ -96,7 +96,8 @@ export async function follow(ports: Ports, command: Of<"Follow">, ctx: Context):
   const { region, epoch, version } = command;
   if (version !== null) {
     const cluster = await ports.regions.cluster(region);
-    await cluster.follow(plan, { epoch, version });
+    const done = await cluster.follow(plan, { epoch, version });
+    if (done.kind === "refused") return { kind: "retry", afterMs: 1_000, reason: done.detail };
   }
   return { kind: "fact", fact: (now) => ({ type: "Followed", region, epoch, now }) };
 }

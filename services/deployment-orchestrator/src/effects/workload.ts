@@ -18,8 +18,17 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   const { region, epoch, step, replicas } = command;
   const cluster = await ports.regions.cluster(region);
   if (step === 0) await retireOthers(cluster, plan, command);
-  await cluster.ensureWorkload(plan, manifestOf(plan, replicas), { epoch, deployment: plan.id });
-  await cluster.scaleWorkload(plan, plan.version, replicas, { epoch });
+  const writes = [
+    await cluster.ensureWorkload(plan, manifestOf(plan, replicas), { epoch, deployment: plan.id }),
+    await cluster.scaleWorkload(plan, plan.version, replicas, { epoch }),
+  ];
+  const refused = writes.find((write) => write.kind === "refused");
+  if (refused !== undefined) return { kind: "retry", afterMs: 1_000, reason: refused.detail };
+  const stale = writes.find((write) => write.kind === "stale");
+  if (stale !== undefined) {
+    const reason = `a newer grant (epoch ${stale.epoch}) holds its workload`;
+    return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, reason, now }) };
+  }
   const failure = await untilReady(ports, cluster, { plan, replicas, signal: ctx.signal });
   if (failure === undefined)
     return { kind: "fact", fact: (now) => ({ type: "WorkloadReady", region, epoch, step, now }) };
@@ -78,7 +87,9 @@ export async function drainAndRetire(ports: Ports, command: Of<"DrainAndRetire">
   const busy = await stillBusy(ports, command, ctx, version === plan.version ? "canary_requests" : "baseline_requests");
   if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
   const cluster = await ports.regions.cluster(region);
-  await cluster.retire(plan, version, { epoch });
+  const done = await cluster.retire(plan, version, { epoch });
+  // What a newer grant holds is its to retire; what is gone already is retired.
+  if (done.kind === "refused" && done.why !== "absent") return { kind: "retry", afterMs: 1_000, reason: done.detail };
   return { kind: "fact", fact: (now) => ({ type: "Retired", region, epoch, now }) };
 }
 
