@@ -25,6 +25,9 @@ export type PodWorker = {
 /** Between leaving the routes and SIGTERM: requests already on their way must still meet a listener. */
 const drainMs = 750;
 
+const killedCode = 137;
+const lostCode = 255;
+
 type Held = { readonly running: RunningContainer; readonly group: MemoryGroup | undefined };
 
 /** Has one pod until it is deleted or the agent ends. `saved` = what an earlier agent wrote down. */
@@ -205,7 +208,8 @@ async function recordExit(live: LivePod, exit: Exit, outOfMemory: boolean, start
   const { context } = live;
   const words = exit.code === 0 ? "" : await lastWords(context.dir, live.state.uid);
   const end: Terminated = {
-    exitCode: exit.code ?? 255,
+    // unshare(1) of util-linux 2.38 answers 1 for a child that SIGKILL ended.
+    exitCode: outOfMemory ? killedCode : (exit.code ?? lostCode),
     reason: reasonOf(exit, outOfMemory, startError),
     message: startError ?? (exit.lost ? "ended while no agent was watching: the exit status is not known" : words),
     startedAt: startedAt(live),

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readlink, rm } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { rotateLogs } from "../../src/agent/logs.ts";
+import { memoryParent } from "../../src/agent/memory-group.ts";
 import { identify, isAlive } from "../../src/agent/process.ts";
-import { type PodState, readStates } from "../../src/agent/state-files.ts";
+import { type PodState, readStates, writeState } from "../../src/agent/state-files.ts";
 import { type Agent, podAnnotations, podLogs, startAgent } from "../../src/index.ts";
 import { KubeStub, type StubObject } from "../support/kube-stub.ts";
 import { placeNodeImage, testImage } from "../support/node-image.ts";
@@ -20,6 +22,11 @@ createServer((request, answer) => {
   const { pathname, searchParams } = new URL(request.url, "http://pod");
   if (pathname === "/exit") { answer.end("bye", () => process.exit(Number(searchParams.get("code")))); return; }
   if (pathname === "/read") { answer.end(String(attempt(() => readFileSync(searchParams.get("path"), "utf8")))); return; }
+  if (pathname === "/eat") {
+    const eaten = [];
+    setInterval(() => eaten.push(Buffer.alloc(16 * 1024 * 1024, 1)), 5);
+    return;
+  }
   if (pathname === "/say") { console.log(searchParams.get("line")); answer.end("said"); return; }
   if (pathname === "/look") {
     answer.end(JSON.stringify({
@@ -253,7 +260,49 @@ describe("a pod of the local region", () => {
   });
 });
 
+describe("the memory limit of a pod", () => {
+  const limited = memoryParent() !== undefined;
+
+  it.skipIf(!limited)("ends the pod that wants more (needs a writable control group), and says OOMKilled", async () => {
+    pod("orders-1", { resources: { limits: { memory: "128Mi" } } });
+    await agent();
+    await ready("orders-1");
+
+    void fetch(`${urlOf("orders-1")}/eat`).catch(() => undefined);
+    await until(() => containerOf("orders-1")?.lastState.terminated !== undefined, { what: "it is ended" });
+
+    expect(containerOf("orders-1")?.lastState).toMatchObject({ terminated: { exitCode: 137, reason: "OOMKilled" } });
+    expect(kube.get("pods", "prod", "orders-1")?.metadata.annotations).toMatchObject({
+      [podAnnotations.limits]: "cgroup",
+      [podAnnotations.network]: "host",
+    });
+  });
+});
+
 describe("logs", () => {
+  it("are cut when they have grown too large, and can be read over the cut", async () => {
+    const folder = join(dir, "pods", "u-1");
+    await mkdir(folder, { recursive: true });
+    const line = `${"x".repeat(1_023)}\n`;
+    await writeFile(join(folder, "log"), line.repeat(9_000));
+
+    await rotateLogs(dir, ["u-1", "absent"]);
+    await appendFile(join(folder, "log"), "after\n");
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of podLogs(dir)({ uid: "u-1" })) chunks.push(chunk);
+
+    expect((await stat(join(folder, "log"))).size).toBe(6);
+    expect(Buffer.concat(chunks).toString()).toBe(`${line.repeat(9_000)}after\n`);
+    await rm(folder, { recursive: true });
+  });
+
+  it("are not read from any other folder", async () => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of podLogs(join(dir, "x"))({ uid: "../../agent" })) chunks.push(chunk);
+
+    expect(chunks).toEqual([]);
+  });
+
   it("follow a pod as it prints, and give the last lines when asked for those", async () => {
     const made = pod("orders-1");
     await agent();
@@ -308,6 +357,24 @@ describe("pods outlive their agent", () => {
     expect(await (await fetch(url)).text()).toBe("ok");
     await fetch(`${url}/exit?code=1`);
     await until(() => containerOf("orders-1")?.restartCount === 1, { what: "an adopted pod is started again too" });
+  });
+
+  it("even when it died between starting them and writing down which processes they are", async () => {
+    pod("orders-1");
+    const first = await agent();
+    await ready("orders-1");
+    const inner = await innerPid("orders-1");
+    await first.stop({ leavePods: true });
+    const state = await stateOf("orders-1");
+    if (state !== undefined) await writeState(dir, { ...state, process: "starting" });
+
+    await agent();
+    await until(async () => (await stateOf("orders-1"))?.process !== "starting", {
+      what: "the process is known again",
+    });
+
+    expect(await innerPid("orders-1")).toBe(inner);
+    expect(containerOf("orders-1")?.restartCount).toBe(0);
   });
 
   it("and stay in the routes meanwhile: a new agent does not make them unready", async () => {
