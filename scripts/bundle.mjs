@@ -1,11 +1,12 @@
-// Bundles the platform and the command line into apps/standalone/dist: one file per entry point, and shared parts that are loaded when needed.
+// Bundles the platform and the command line into apps/standalone/dist (or the folder that is named): one file per entry point, and shared parts
+// that are loaded when needed.
 import { rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const outdir = join(root, "apps/standalone/dist");
+const outdir = resolve(process.argv[2] ?? join(root, "apps/standalone/dist"));
 
 rmSync(outdir, { recursive: true, force: true });
 await build({

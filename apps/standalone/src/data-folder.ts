@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { join } from "node:path";
 import { z } from "zod";
 import { isAlive } from "./processes/identity.ts";
+import { stopLeftPods } from "./processes/left-pods.ts";
 import { type PidFile, pidFiles } from "./processes/pid-files.ts";
 import { stopProcess } from "./processes/supervisor.ts";
 
@@ -40,7 +41,8 @@ export async function wipeDataFolder(folder: string): Promise<string | undefined
   if (!existsSync(folder)) return undefined;
   if (!existsSync(join(folder, "version"))) return `${folder} is not a data folder of Slipway: it is left alone.`;
   const files = pidFiles(join(folder, "pids")).all();
-  await Promise.all(files.map((file) => stopProcess(file, 15_000)));
+  await Promise.all(files.map((file) => stopProcess(file, 30_000)));
+  await stopLeftPods(folder);
   await stopPostgres(folder);
   rmSync(folder, { recursive: true, force: true });
   return undefined;

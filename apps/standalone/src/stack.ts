@@ -13,7 +13,9 @@ import { gitRoutes } from "./git/git-server.ts";
 import { endpointsOf, type Layout } from "./layout.ts";
 import { pageRoutes } from "./page.ts";
 import { identify } from "./processes/identity.ts";
+import { stopLeftPods } from "./processes/left-pods.ts";
 import type { PidFiles } from "./processes/pid-files.ts";
+import { type KeptPostgres, keepPostgres } from "./processes/postgres-keeper.ts";
 import { type ChildSpec, Supervisor } from "./processes/supervisor.ts";
 
 export type StackOptions = {
@@ -47,19 +49,20 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const own = identify(process.pid);
   if (own !== undefined) pids.write({ name: "platform", ...own, build: options.build, ready: null });
   const supervisor = new Supervisor({ ...options, logsDir: join(dataDir, "logs") });
-  const started: { postgres?: EmbeddedPostgres; host?: RunningHost } = {};
+  const started: { database?: KeptPostgres; host?: RunningHost } = {};
   const stop = async () => {
     await started.host?.stop();
     await supervisor.stopAll();
-    await started.postgres?.stop();
+    await stopLeftPods(dataDir);
+    await started.database?.stop();
     pids.remove("platform");
   };
   try {
     const regions = Promise.all(regionChildren(options).map((child) => supervisor.ensure(child)));
     regions.catch(() => undefined);
-    started.postgres = await startEmbeddedPostgres({ dataDir, durability: "full", log });
+    started.database = await keepPostgres(() => startEmbeddedPostgres({ dataDir, durability: "full", log }), log);
     const [host] = await Promise.all([
-      startPlatform(options, started.postgres),
+      startPlatform(options, started.database.postgres),
       supervisor.ensure(rollbackChild(options)),
     ]);
     started.host = host;

@@ -1,5 +1,6 @@
 export { startAgent } from "./agent/agent.ts";
 export { podLogs } from "./agent/logs.ts";
+export { stopPods } from "./agent/stop-pods.ts";
 export {
   type Agent,
   type AgentOptions,

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "@slipway/sql";
@@ -26,6 +27,9 @@ type Kept = { readonly spec: ChildSpec; identity: Identity; failures: number; re
 
 const lookEveryMs = 250;
 const readyWithinMs = 60_000;
+const leftGraceMs = 15_000;
+/** A process in an uninterruptible call ends when that returns. */
+const killedWithinMs = 5_000;
 
 /**
  * Keeps the platform's child processes: each in a session of its own, named by a pid file, started again when it dies, and taken over from
@@ -43,7 +47,7 @@ export class Supervisor {
 
   /** Starts or adopts a process and waits until it says that it is ready. Rejects with its last words when it does not. */
   async ensure(spec: ChildSpec): Promise<Readonly<Record<string, unknown>>> {
-    const identity = this.#adopt(spec) ?? this.#spawn(spec);
+    const identity = (await this.#adopt(spec)) ?? this.#spawn(spec);
     this.#kept.set(spec.name, { spec, identity, failures: 0, restartAt: 0 });
     this.#timer ??= setInterval(() => this.#look(), lookEveryMs);
     return this.#untilReady(spec.name);
@@ -62,25 +66,37 @@ export class Supervisor {
     this.#options.pids.remove(name);
   }
 
+  /** Stops them all, and what an earlier platform started and this one never needed. */
   async stopAll(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#timer);
     await Promise.all([...this.#kept.keys()].map((name) => this.end(name)));
+    const { pids } = this.#options;
+    const left = pids.all().filter((file) => file.pid !== process.pid);
+    await Promise.all(left.map((file) => stopProcess(file, leftGraceMs).then(() => pids.remove(file.name))));
   }
 
-  #adopt(spec: ChildSpec): Identity | undefined {
+  async #adopt(spec: ChildSpec): Promise<Identity | undefined> {
     const file = this.#options.pids.read(spec.name);
     if (file === undefined || !isAlive(file)) return undefined;
-    if (file.build !== this.#options.build) {
-      signal(file, "SIGKILL");
+    if (file.build !== this.#stampOf(spec)) {
+      // Of another build, or told other ports and addresses: what it runs is kept on the disk and in its pods.
+      await killProcess(file);
       return undefined;
     }
     this.#options.log.info({ process: spec.name, pid: file.pid }, "process adopted");
     return { pid: file.pid, startTime: file.startTime };
   }
 
+  #stampOf({ role, config, env }: ChildSpec): string {
+    const told = createHash("sha256")
+      .update(JSON.stringify([role, config, env ?? {}]))
+      .digest("hex");
+    return `${this.#options.build}-${told.slice(0, 16)}`;
+  }
+
   #spawn(spec: ChildSpec): Identity {
-    const { entry, build, pids, logsDir, log } = this.#options;
+    const { entry, pids, logsDir, log } = this.#options;
     const output = openSync(join(logsDir, `${spec.name}.log`), "a", 0o600);
     const child = spawn(process.execPath, [entry, "role", spec.role, JSON.stringify(spec.config)], {
       detached: true,
@@ -92,7 +108,7 @@ export class Supervisor {
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     if (identity === undefined)
       throw new Error(`${spec.name} could not be started: see ${join(logsDir, `${spec.name}.log`)}`);
-    pids.write({ name: spec.name, ...identity, build, ready: null });
+    pids.write({ name: spec.name, ...identity, build: this.#stampOf(spec), ready: null });
     log.info({ process: spec.name, pid: identity.pid }, "process started");
     return identity;
   }
@@ -128,15 +144,22 @@ export class Supervisor {
   }
 }
 
-/** SIGTERM, its grace, then SIGKILL to its whole session. Resolves when it is gone. */
+/** SIGTERM, its grace, then SIGKILL. Resolves when it is gone. */
 export async function stopProcess(identity: Identity, graceMs: number): Promise<void> {
   signal(identity, "SIGTERM");
-  const deadline = performance.now() + graceMs;
+  if (!(await gone(identity, graceMs))) await killProcess(identity);
+}
+
+async function killProcess(identity: Identity): Promise<void> {
+  signal(identity, "SIGKILL");
+  await gone(identity, killedWithinMs);
+}
+
+async function gone(identity: Identity, withinMs: number): Promise<boolean> {
+  const deadline = performance.now() + withinMs;
   while (isAlive(identity)) {
-    if (performance.now() > deadline) {
-      signal(identity, "SIGKILL");
-      return;
-    }
+    if (performance.now() > deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+  return true;
 }

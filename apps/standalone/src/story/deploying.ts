@@ -99,7 +99,10 @@ async function noteWeights(telling: Telling, name: ChangeName, version: string):
       const served = await servedWeight(adminUrl, version);
       const list = weights[region] ?? [];
       weights[region] = list;
-      if (served !== null && served.now !== list.at(-1) && (served.now > 0 || list.length > 0)) list.push(served.now);
+      if (served === null || served.now === list.at(-1) || (served.now === 0 && list.length === 0)) return;
+      list.push(served.now);
+      // A platform that is killed goes on with what was seen.
+      telling.file.save();
     }),
   );
 }
