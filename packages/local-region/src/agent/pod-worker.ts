@@ -1,18 +1,18 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Instant } from "@slipway/kernel";
-import { KubeError } from "../kube/client.ts";
 import { healthyAfterMs, pullDelayMs, restartDelayMs } from "./back-off.ts";
 import { adoptContainer, type Exit, type RunningContainer, startContainer } from "./container.ts";
 import { type AgentContext, type Ending, firstRuntime, firstState, type LivePod, note, save } from "./live-pod.ts";
 import { lastWords } from "./logs.ts";
-import { type MemoryGroup, makeMemoryGroup } from "./memory-group.ts";
+import { makeMemoryGroup } from "./memory-group.ts";
+import { finish, type Held } from "./pod-end.ts";
 import type { PodSpec } from "./pod-spec.ts";
 import { type PodStatus, type Terminated, wasReady } from "./pod-status.ts";
 import { freePort } from "./ports.ts";
 import { runProbe } from "./probe.ts";
-import { createReporter, podPath } from "./reporter.ts";
-import { type PodState, removePodFolder } from "./state-files.ts";
+import { createReporter } from "./reporter.ts";
+import type { PodState } from "./state-files.ts";
 
 export type PodWorker = {
   /** The pod object changed. Only its deletion matters: the rest of a pod is fixed when it is made. */
@@ -22,13 +22,8 @@ export type PodWorker = {
   readonly done: Promise<void>;
 };
 
-/** Between leaving the routes and SIGTERM: requests already on their way must still meet a listener. */
-const drainMs = 750;
-
 const killedCode = 137;
 const lostCode = 255;
-
-type Held = { readonly running: RunningContainer; readonly group: MemoryGroup | undefined };
 
 /** Has one pod until it is deleted or the agent ends. `saved` = what an earlier agent wrote down. */
 export function workOn(
@@ -226,47 +221,6 @@ function reasonOf(exit: Exit, outOfMemory: boolean, startError: string | undefin
   if (startError !== undefined) return "StartError";
   if (outOfMemory) return "OOMKilled";
   return exit.code === 0 ? "Completed" : "Error";
-}
-
-async function finish(live: LivePod, held: Held | undefined): Promise<void> {
-  const { context, pod, state } = live;
-  const why = live.ending.reason as Ending;
-  if (why === "leave") {
-    live.reporter.stop();
-    return;
-  }
-  if (held !== undefined) {
-    note(live, { ready: false, notReady: "the pod is being stopped" });
-    await Promise.race([held.running.exited, pause(Math.min(drainMs, pod.graceMs / 4))]);
-    await held.running.terminate(pod.graceMs);
-    held.group?.remove();
-  }
-  if (state.port !== null) context.ports.delete(state.port);
-  if (why === "shutdown") {
-    await save(live, { process: null, failures: 0 });
-    await live.reporter.flush(1_000);
-    live.reporter.stop();
-    return;
-  }
-  live.reporter.stop();
-  await removePodFolder(context.dir, pod.uid);
-  if (why === "delete") await removeObject(live);
-  context.log.info({ pod: pod.name }, "pod ended");
-}
-
-/** Tells the API that nothing of the pod is left. A pod that is gone already, or made anew, is none of ours. */
-async function removeObject({ context, pod }: LivePod): Promise<void> {
-  const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0, preconditions: { uid: pod.uid } };
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    try {
-      await context.client.call("DELETE", podPath(pod), { body });
-      return;
-    } catch (error) {
-      if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return;
-      await pause(250);
-    }
-  }
-  context.log.warn({ pod: pod.name }, "the API did not take the end of a pod");
 }
 
 function waiting(live: LivePod, reason: string, message: string): void {
