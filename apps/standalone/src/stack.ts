@@ -17,6 +17,7 @@ import { stopLeftPods } from "./processes/left-pods.ts";
 import type { PidFiles } from "./processes/pid-files.ts";
 import { type KeptPostgres, keepPostgres } from "./processes/postgres-keeper.ts";
 import { type ChildSpec, Supervisor } from "./processes/supervisor.ts";
+import { watchProxyRoutes } from "./watch-proxy.ts";
 
 export type StackOptions = {
   readonly dataDir: string;
@@ -86,16 +87,21 @@ async function startPlatform(options: StackOptions, postgres: EmbeddedPostgres):
     signals: false,
     routes: (app) => {
       gitRoutes(app, join(dataDir, "git"));
+      watchProxyRoutes(app, rollbackUrl(options.layout));
       pageRoutes(app, options.layout);
     },
   });
+}
+
+function rollbackUrl(layout: Layout): string {
+  return `http://127.0.0.1:${layout.rollbackPort}`;
 }
 
 function platformEnv({ dataDir, layout, noIsolation }: StackOptions): Record<string, string> {
   return {
     SLIPWAY_DATA: dataDir,
     SLIPWAY_PORT: String(layout.platformPort),
-    SLIPWAY_ROLLBACK_CONTROLLER_URL: `http://127.0.0.1:${layout.rollbackPort}`,
+    SLIPWAY_ROLLBACK_CONTROLLER_URL: rollbackUrl(layout),
     SLIPWAY_GIT_ROOT: join(dataDir, "git"),
     ...(noIsolation ? { SLIPWAY_NO_ISOLATION: "true" } : {}),
   };
@@ -111,7 +117,7 @@ function rollbackChild({ dataDir, layout }: StackOptions): ChildSpec {
       SLIPWAY_DATA: dataDir,
       SLIPWAY_PORT: String(layout.rollbackPort),
       SLIPWAY_URL: `http://127.0.0.1:${layout.platformPort}`,
-      SLIPWAY_ROLLBACK_CONTROLLER_URL: `http://127.0.0.1:${layout.rollbackPort}`,
+      SLIPWAY_ROLLBACK_CONTROLLER_URL: rollbackUrl(layout),
       SLIPWAY_REGIONS: join(dataDir, "regions.json"),
     },
   };
@@ -149,7 +155,7 @@ function writeRegionsFile(dataDir: string, layout: Layout): void {
 
 function stackView(options: StackOptions, host: RunningHost, supervisor: Supervisor): Omit<Stack, "stop"> {
   const { dataDir, layout } = options;
-  const urls = { "rollback-controller": `http://127.0.0.1:${layout.rollbackPort}` };
+  const urls = { "rollback-controller": rollbackUrl(layout) };
   const clients = new Map<string, Client>();
   return {
     url: host.url,
