@@ -60,13 +60,18 @@ export class Journal {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const snapshot = await readSnapshot(join(dir, "snapshot"));
     const file = await open(join(dir, "journal"), "a+", 0o600);
-    const { values, validBytes } = decodeFrames(await file.readFile());
-    await file.truncate(validBytes);
-    await file.sync();
-    await syncFolder(dir);
-    const changes = values.flatMap((frame) => z.array(Change).parse(frame) as Change[]);
-    const newer = changes.filter(({ revision }) => revision > snapshot.revision);
-    return { journal: new Journal(dir, file, validBytes), snapshot, changes: newer };
+    try {
+      const { values, validBytes } = decodeFrames(await file.readFile());
+      await file.truncate(validBytes);
+      await file.sync();
+      await syncFolder(dir);
+      const changes = values.flatMap((frame) => z.array(Change).parse(frame) as Change[]);
+      const newer = changes.filter(({ revision }) => revision > snapshot.revision);
+      return { journal: new Journal(dir, file, validBytes), snapshot, changes: newer };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   get bytes(): number {

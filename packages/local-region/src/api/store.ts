@@ -127,14 +127,13 @@ export class Store {
     });
     // Who does not wait for it (a controller) must not end the process with it.
     written.catch(() => undefined);
-    this.#flushing ??= this.#flush().finally(() => {
-      this.#flushing = undefined;
-    });
+    this.#flushing ??= this.#flush();
     return { object, written };
   }
 
   /** All that gathered while the last sync ran goes out with one sync. */
   async #flush(): Promise<void> {
+    // What is written in this turn goes out together.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const batch = this.#pending;
@@ -144,12 +143,14 @@ export class Store {
         await this.#journal.append(changes);
       } catch (error) {
         this.#break(error, batch);
-        return;
+        break;
       }
       for (const change of changes) this.#publish(change);
       for (const { resolve } of batch) resolve();
       await this.#fold();
     }
+    // In the same turn as the last look at what is pending: a write that came later would wait for ever.
+    this.#flushing = undefined;
   }
 
   async #fold(): Promise<void> {

@@ -45,7 +45,7 @@ test("the status counts what the node reports", async () => {
   const { send } = await testRegion();
   await send("POST", deploymentsPath, deployment("orders", 2));
   const [first, second] = await podsAre(send, 2);
-  await until(async () => (await statusOf(send, "orders")) !== undefined, { what: "a first status" });
+  await until(async () => JSON.stringify(await statusOf(send, "orders")).includes("conditions"), { what: "a status" });
   expect(await statusOf(send, "orders")).toMatchObject({ conditions: [{ type: "Available", status: "False" }, {}] });
 
   await reportReady(send, first!.metadata.name, 40_001);

@@ -203,7 +203,13 @@ describe("updating", () => {
     await send("POST", deploymentsPath, deployment("orders", 0));
     const path = `${deploymentsPath}/orders/scale`;
 
-    await until(async () => (await send("GET", `${deploymentsPath}/orders`)).body.status, { what: "the controller" });
+    await until(
+      async () => {
+        const { body } = await send("GET", `${deploymentsPath}/orders`);
+        return (body.status as { observedGeneration?: number }).observedGeneration === 1;
+      },
+      { what: "the controller" },
+    );
     const { body: scale } = await send("GET", path);
     const put = await send("PUT", path, { ...scale, spec: { replicas: 0 } });
     const patched = await send("PATCH", path, { spec: { replicas: 2 } }, mergePatch);

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { applyMergePatch, isPlainMerge } from "./merge-patch.ts";
+
+/** The examples of RFC 7386, appendix A. */
+test.each([
+  [{ a: "b" }, { a: "c" }, { a: "c" }],
+  [{ a: "b" }, { b: "c" }, { a: "b", b: "c" }],
+  [{ a: "b" }, { a: null }, {}],
+  [{ a: "b", b: "c" }, { a: null }, { b: "c" }],
+  [{ a: ["b"] }, { a: "c" }, { a: "c" }],
+  [{ a: "c" }, { a: ["b"] }, { a: ["b"] }],
+  [{ a: { b: "c" } }, { a: { b: "d", c: null } }, { a: { b: "d" } }],
+  [{ a: [{ b: "c" }] }, { a: [1] }, { a: [1] }],
+  [
+    ["a", "b"],
+    ["c", "d"],
+    ["c", "d"],
+  ],
+  [{ a: "b" }, ["c"], ["c"]],
+  [{ a: "foo" }, null, null],
+  [{ a: "foo" }, "bar", "bar"],
+  [{ e: null }, { a: 1 }, { e: null, a: 1 }],
+  [[1, 2], { a: "b", c: null }, { a: "b" }],
+  [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+])("%j patched with %j is %j", (target, patch, expected) => {
+  expect(applyMergePatch(target, patch)).toEqual(expected);
+});
+
+test.each([
+  [{ metadata: { annotations: { a: "b" } }, spec: { replicas: 3 } }, true],
+  [{ metadata: { finalizers: ["a"] } }, true],
+  [{ spec: { containers: [{ name: "a" }] } }, false],
+  [{ spec: { $patch: "replace" } }, false],
+])("a strategic patch %j means a merge: %s", (patch, plain) => {
+  expect(isPlainMerge(patch)).toBe(plain);
+});
