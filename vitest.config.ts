@@ -40,6 +40,7 @@ export default defineConfig({
           maxWorkers: 1,
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          globalSetup: ["apps/standalone/test/support/global-setup.ts"],
         },
       },
     ],

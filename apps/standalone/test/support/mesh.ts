@@ -1,0 +1,38 @@
+import { Agent, request } from "undici";
+import { servedWeight } from "../../src/story/traffic.ts";
+
+export type Split = Readonly<Record<string, number>>;
+
+/** Sends requests through a region's mesh address, twenty at a time; the answers by the version that gave them (`status <code>` for a failed one). */
+export async function splitOf(meshUrl: string, requests: number): Promise<Split> {
+  const agent = new Agent({ connections: 20, pipelining: 1 });
+  const counts: Record<string, number> = {};
+  let left = requests;
+  const worker = async () => {
+    while (left > 0) {
+      left -= 1;
+      const answer = await request(`${meshUrl}/orders`, { dispatcher: agent, headers: { host: "orders.prod" } });
+      await answer.body.dump();
+      const version = answer.headers["x-slipway-version"];
+      const key = answer.statusCode >= 400 ? `status ${answer.statusCode}` : String(version);
+      counts[key] = (counts[key] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 20 }, worker));
+  await agent.close();
+  return counts;
+}
+
+/** What the proxies of all regions say they serve of a version now. */
+export async function servedNow(
+  regions: Readonly<Record<string, { readonly admin: number }>>,
+  version: string,
+): Promise<Readonly<Record<string, number | null>>> {
+  const entries = await Promise.all(
+    Object.entries(regions).map(async ([name, { admin }]) => {
+      const served = await servedWeight(`http://127.0.0.1:${admin}`, version);
+      return [name, served?.now ?? null] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}

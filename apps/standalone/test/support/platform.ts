@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Client, createClient } from "@slipway/client";
+import { until } from "@slipway/testkit";
+import { type Endpoints, readEndpoints } from "../../src/data-folder.ts";
+import { entryPoints, home } from "./bundle.ts";
+
+export type StartOptions = {
+  readonly dataDir: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+/** A platform started as `npm start` starts it, in a process group of its own, as a terminal would. */
+export type Platform = {
+  readonly pid: number;
+  readonly dataDir: string;
+  /** Everything it has printed. */
+  output(): string;
+  /** Waits until it has printed something like this. Rejects with all of its output when it ends before, or prints nothing like it. */
+  printed(pattern: RegExp, timeoutMs?: number): Promise<void>;
+  /** Its exit code; rejects where it was killed by a signal that nobody here sent. */
+  exit(timeoutMs?: number): Promise<number | null>;
+  /** kill -9 of this one process: the processes around it live on. */
+  kill(): Promise<void>;
+  /** What Ctrl-C does: SIGINT to the whole group. */
+  interrupt(): void;
+  signal(name: NodeJS.Signals): void;
+  endpoints(): Endpoints;
+  as(name: "admin" | "deployer" | "approver" | "viewer"): Client;
+  token(name: string): string;
+};
+
+const exitWithinMs = 30_000;
+
+export function startPlatform({ dataDir, args = [], env = {} }: StartOptions): Platform {
+  const child = spawn(process.execPath, [entryPoints.standalone, "--data", dataDir, ...args], {
+    cwd: home,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...cleanEnvironment(), SLIPWAY_HOME: home, ...env },
+  });
+  return platformOf(child, dataDir);
+}
+
+/** Nothing of the test run's own settings. */
+export function cleanEnvironment(): Record<string, string> {
+  const names = ["PATH", "HOME", "TMPDIR", "LANG"];
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}
+
+function platformOf(child: ChildProcess, dataDir: string): Platform {
+  if (child.pid === undefined) throw new Error("the platform could not be started");
+  const { pid } = child;
+  let text = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  child.stderr?.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  const clients = new Map<string, Client>();
+  const endpoints = () => readEndpoints(dataDir);
+  const token = (name: string) => readFileSync(join(dataDir, "tokens", name), "utf8").trim();
+  return {
+    pid,
+    dataDir,
+    output: () => text,
+    async printed(pattern, timeoutMs = 60_000) {
+      const found = await until(() => (pattern.test(text) ? "found" : child.exitCode === null ? undefined : "ended"), {
+        timeoutMs,
+        what: `${pattern} in the output`,
+      }).catch(() => "late");
+      if (found !== "found" && !pattern.test(text)) throw new Error(`${found}: no ${pattern} in:\n${text}`);
+    },
+    async exit(timeoutMs = exitWithinMs) {
+      await until(() => child.exitCode !== null || child.signalCode !== null, {
+        timeoutMs,
+        what: "the end of the platform",
+      }).catch((error: unknown) => {
+        throw new Error(`it did not end:\n${text}`, { cause: error });
+      });
+      return ended;
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    interrupt: () => void process.kill(-pid, "SIGINT"),
+    signal: (name) => void child.kill(name),
+    endpoints,
+    as(name) {
+      const known = clients.get(name);
+      if (known !== undefined) return known;
+      const { platform, rollback } = endpoints();
+      const client = createClient({
+        url: platform?.url ?? "",
+        urls: { "rollback-controller": `http://127.0.0.1:${rollback}` },
+        token: token(name),
+      });
+      clients.set(name, client);
+      return client;
+    },
+    token,
+  };
+}
