@@ -3,7 +3,7 @@ import type { Client } from "@slipway/client";
 import type { Regions } from "@slipway/cluster";
 import { deploymentTopic } from "@slipway/contracts";
 import { type CommandContext, type DurableMachine, defineMachine, type Outcome } from "@slipway/durable";
-import { type Clock, unreachable } from "@slipway/kernel";
+import { type Clock, unreachable, type VersionName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
 import type { Command } from "./domain/command.ts";
 import { deploymentMachine } from "./domain/decide.ts";
@@ -25,6 +25,8 @@ export type Ports = {
   send(id: string, input: (now: Input["now"]) => Input): Promise<void>;
   /** Ids of deployments in these phases that share a target with this one, itself left out. */
   sharing(state: Deployment, phases: readonly Deployment["phase"][]): Promise<readonly string[]>;
+  /** What deployments that are watched at 100% and share a target with this one would be rolled back to. */
+  wayBack(state: Deployment): Promise<readonly VersionName[]>;
 };
 
 export type Context = CommandContext<Deployment>;

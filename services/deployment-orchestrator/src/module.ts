@@ -1,6 +1,7 @@
 import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
+import type { Db } from "@slipway/sql";
 import { z } from "zod";
 import type { Deployment } from "./domain/deployment.ts";
 import { deploymentDurable, type Ports } from "./effects.ts";
@@ -34,11 +35,12 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     client,
     clock,
     send: async (id, input) => void (await durable.send(machine, id, input)),
-    sharing: async (state, phases) => {
-      const { service, environment } = state.plan;
-      const found = await listDeployments(db, { service, environment, phases }, 200);
-      return found.filter((other) => sharesTarget(state, other.state)).map((other) => other.state.plan.id);
-    },
+    sharing: async (state, phases) => (await othersOf(db, state, phases)).map((other) => other.plan.id),
+    wayBack: async (state) =>
+      (await othersOf(db, state, ["watching"]))
+        .filter((other) => other.phase === "watching" && other.replacedBy === null)
+        .flatMap((other) => Object.values(other.plan.baselines))
+        .filter((version) => version !== null),
   };
   const machine = deploymentDurable(ports);
   const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
@@ -67,6 +69,13 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       await regions.close();
     },
   };
+}
+
+/** Deployments in these phases that share a target with this one. */
+async function othersOf(db: Db<Tables>, state: Deployment, phases: readonly Deployment["phase"][]) {
+  const { service, environment } = state.plan;
+  const found = await listDeployments(db, { service, environment, phases }, 200);
+  return found.map((other) => other.state).filter((other) => sharesTarget(state, other));
 }
 
 function sharesTarget(one: Deployment, other: Deployment): boolean {

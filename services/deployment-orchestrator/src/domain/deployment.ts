@@ -29,7 +29,7 @@ export type Deployment =
   | Of<"awaiting_approval", Granted & { step: number; since: Instant }>
   | Of<"raising", Granted & Raising>
   | Of<"baking", Granted & Baking>
-  | Of<"held", Granted & { step: number; why: string; by: string; unblockedBy: string; since: Instant }>
+  | Of<"held", Granted & Held>
   | Of<"finishing", Granted & { followed: readonly RegionName[]; settled: boolean; since: Instant }>
   | Of<"watching", Granted & { since: Instant; replacedBy: DeploymentId | null }>
   | Of<"verified", Granted & { at: Instant }>
@@ -124,6 +124,18 @@ export type Baking = {
   /** A person asked to go on without waiting for the end of the bake; it still takes a PASS. */
   readonly promotedBy: string | null;
   readonly latest: Gate | null;
+  /** When the watch was last known to look. */
+  readonly watchedAt: Instant;
+};
+
+export type Held = {
+  readonly step: number;
+  readonly why: string;
+  readonly by: string;
+  readonly unblockedBy: string;
+  readonly since: Instant;
+  /** When the watch was last known to look. */
+  readonly watchedAt: Instant;
 };
 
 export type Restoring = {
@@ -131,8 +143,8 @@ export type Restoring = {
   readonly reason: string;
   readonly by: string;
   readonly outcome: "rolled_back" | "failed" | "cancelled" | "superseded";
-  /** After 100% the base Service has moved and the lock went back: both are taken again, under a new epoch. */
-  readonly relock: "not_needed" | "waiting" | "opening" | "held";
+  /** After 100% the base Service has moved and the lock went back: both are taken again, under a new epoch, unless somebody newer has them. */
+  readonly relock: "not_needed" | "waiting" | "granted" | "lost";
   readonly since: Instant;
 };
 

@@ -23,7 +23,8 @@ export type Fact =
   | Dated<"WorkloadFailed", { region: RegionName; epoch: number; step: number; reason: string }>
   | Dated<"WatchArmed", { step: number }>
   | Dated<"WatchSeen", { step: number; judgement: Judgement | null; epochs: Readonly<Record<string, number>> }>
-  | Dated<"WatchSilent", { step: number; since: Instant }>
+  /** `since`: its last look; null when it does not answer at all. */
+  | Dated<"WatchSilent", { step: number; since: Instant | null }>
   | Dated<"WeightServed", { region: RegionName; epoch: number; step: number; percent: number }>
   | Dated<"RaiseRefused", { region: RegionName; epoch: number; step: number; why: RaiseRefusal }>
   | Dated<"Judged", { judgement: Judgement; epochs: Readonly<Record<string, number>> }>
@@ -32,7 +33,7 @@ export type Fact =
   | Dated<"LowerStale", { region: RegionName; epoch: number }>
   | Dated<"Followed", { region: RegionName; epoch: number }>
   | Dated<"Retired", { region: RegionName; epoch: number }>
-  | Dated<"Replaced", { by: DeploymentId }>
+  | Dated<"Replaced", { by: DeploymentId; epochs: Readonly<Record<string, number>> }>
   | Dated<"TimeReached", { purpose: TimerPurpose }>;
 
 export type RaiseRefusal = "stale" | "shut" | "paused" | "conflict" | "not_ready" | "drifted" | "unproven";

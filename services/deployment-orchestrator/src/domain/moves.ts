@@ -57,15 +57,18 @@ export function beginStep(state: Common & Granted, index: number, now: Instant):
     regions: state.regions,
     epochs: state.epochs,
   };
-  if (!exposure.allowed) {
-    const event = publish({ type: "deployment.approval_requested", data: { ...about(state), reason: exposure.why } });
-    return step({ phase: "awaiting_approval", ...carried, step: index, since: now }, [event]);
-  }
+  if (!exposure.allowed) return awaitApproval(state, index, exposure.why, now);
   const replicas = replicasAt(state.plan.workload.replicas, target.weightPercent);
   return step(
     { phase: "raising", ...carried, step: index, stage: "scaling", done: [], since: now },
     perRegion(state, (region, epoch) => ({ type: "PrepareWorkload", region, epoch, step: index, replicas })),
   );
+}
+
+export function awaitApproval(state: Common & Granted, index: number, why: string, now: Instant): Decision {
+  const { plan, gates, approval, regions, epochs } = state;
+  const event = publish({ type: "deployment.approval_requested", data: { ...about(state), reason: why } });
+  return step({ phase: "awaiting_approval", plan, gates, approval, regions, epochs, step: index, since: now }, [event]);
 }
 
 export function armWatch(state: Common & Granted, index: number): Command {
@@ -92,15 +95,20 @@ export function raiseCommand(state: In<"raising">, region: string, now: Instant,
   };
 }
 
+/** The next look at the watch itself, a few seconds from now. */
+export function checkWatch(state: { readonly step: number }, now: Instant): Command {
+  return { type: "CheckWatch", step: state.step, at: addMs(now, watchCheckMs) };
+}
+
 /** All regions serve the new weight: the bake begins now. */
 export function beginBake(state: In<"raising">, now: Instant): Decision {
   const target = state.plan.steps[state.step];
   const until = addMs(now, target?.bakeMs ?? 0);
   const { done: _done, stage: _stage, ...kept } = state;
-  return step({ ...kept, phase: "baking", since: now, until, promotedBy: null, latest: null }, [
+  return step({ ...kept, phase: "baking", since: now, until, promotedBy: null, latest: null, watchedAt: now }, [
     { type: "WakeAt", at: until, purpose: "bake" },
     { type: "WakeAt", at: addMs(now, evidenceDeadlineMs), purpose: "evidence" },
-    { type: "CheckWatch", step: state.step, at: addMs(now, watchCheckMs) },
+    checkWatch(state, now),
     publish({
       type: "deployment.step_started",
       data: { ...about(state), step: state.step, weight_percent: target?.weightPercent ?? 0 },
@@ -125,19 +133,15 @@ export function beginFinish(state: Common & Granted, now: Instant): Decision {
 
 export function hold(
   state: In<"raising" | "baking">,
-  why: string,
-  by: string,
-  unblockedBy: string,
-  now: Instant,
+  { now, ...reason }: { why: string; by: string; unblockedBy: string; now: Instant },
 ): Decision {
-  const { plan, gates, approval, regions, epochs, step: index } = state;
-  return {
-    ...step<Deployment, Command>(
-      { phase: "held", plan, gates, approval, regions, epochs, step: index, why, by, unblockedBy, since: now },
-      [publish({ type: "deployment.held", data: { ...about(state), reason: why } })],
-    ),
-    supersedes: true,
+  const { plan, gates, approval, regions, epochs } = state;
+  const held: In<"held"> = {
+    ...{ phase: "held", plan, gates, approval, regions, epochs, step: state.step, ...reason, since: now },
+    watchedAt: state.phase === "baking" ? state.watchedAt : now,
   };
+  const event = publish({ type: "deployment.held", data: { ...about(state), reason: reason.why } });
+  return { ...step<Deployment, Command>(held, [event, checkWatch(state, now)]), supersedes: true };
 }
 
 /**

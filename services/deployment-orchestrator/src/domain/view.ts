@@ -1,5 +1,5 @@
 import type { DeploymentStatus, DeploymentStatusView, DeploymentView, Judgement } from "@slipway/contracts";
-import { type Instant, msBetween, unreachable, type Waiting } from "@slipway/kernel";
+import { addMs, type Instant, msBetween, unreachable, type Waiting } from "@slipway/kernel";
 import type { Deployment, In } from "./deployment.ts";
 
 /** The public status of a phase. */
@@ -85,6 +85,8 @@ export function waitingOf(state: Deployment): Waiting | null {
         since: state.since,
         unblockedBy: "it settles",
       };
+    case "watching":
+      return state.replacedBy === null ? waitingToVerify(state) : null;
     case "restoring":
       return {
         for: `traffic and pods in ${notRetired(state)}`,
@@ -115,6 +117,11 @@ function waitingToBake(state: In<"baking">): Waiting {
     };
   }
   return { for: "the bake and a PASS", since: state.since, unblockedBy: `${state.until} and enough canary requests` };
+}
+
+function waitingToVerify(state: In<"watching">): Waiting {
+  const verifiedAt = addMs(state.since, state.plan.verifyAfterMs);
+  return { for: "verification", since: state.since, unblockedBy: `no FAIL until ${verifiedAt}` };
 }
 
 function missing(state: Deployment, done: readonly string[]): string {

@@ -52,8 +52,9 @@ async function tellLost(ports: Ports, state: Deployment): Promise<void> {
 /** The deployment whose version was replaced is no longer watched for verification. */
 export async function tellReplaced(ports: Ports, ctx: Context): Result {
   const state = await currentState(ctx);
+  const epochs = "epochs" in state ? state.epochs : {};
   for (const id of await ports.sharing(state, ["watching"])) {
-    await ports.send(id, (now) => ({ type: "Replaced", by: state.plan.id, now }));
+    await ports.send(id, (now) => ({ type: "Replaced", by: state.plan.id, epochs, now }));
   }
   return { kind: "done" };
 }

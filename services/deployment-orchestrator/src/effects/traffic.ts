@@ -1,6 +1,7 @@
 import { getWatch } from "@slipway/contracts";
 import type { Command } from "../domain/command.ts";
 import type { Deployment } from "../domain/deployment.ts";
+import { isProven } from "../domain/exposure.ts";
 import { type Context, currentState, type Ports, type Result } from "../effects.ts";
 import { pause } from "./pause.ts";
 
@@ -27,16 +28,17 @@ export async function openFence(ports: Ports, command: Of<"OpenFence">, ctx: Con
 
 /**
  * Raises the weight and waits until the mesh serves it. Whether it may is looked at again here: the machine must still be at this
- * step under this generation, and the watch must have looked within the last minute.
+ * step under this generation, the proof must still stand, and the watch must have looked within the last minute.
  */
 export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx: Context): Result {
   const row = await ctx.current();
   if (row === undefined || !stillAsked(row.state, command) || row.generation !== ctx.generation)
     return { kind: "done" };
   const { plan } = row.state;
+  const { region, epoch, step, percent } = command;
+  const proven = command.proven && isProven(row.state, ports.clock.now());
   const unwatched = await unwatchedReason(ports, ctx);
   if (unwatched !== undefined) return { kind: "retry", afterMs: 1_000, reason: unwatched };
-  const { region, epoch, step, percent, proven } = command;
   const cluster = await ports.regions.cluster(region);
   const answer = await cluster.raise(plan, {
     epoch,
@@ -98,6 +100,9 @@ export async function follow(ports: Ports, command: Of<"Follow">, ctx: Context):
     const cluster = await ports.regions.cluster(region);
     const done = await cluster.follow(plan, { epoch, version });
     if (done.kind === "refused") return { kind: "retry", afterMs: 1_000, reason: done.detail };
+    // On the way back a newer grant decides what is live; on the way up the loss of the lock will be told.
+    if (done.kind === "stale" && version === plan.version)
+      return { kind: "retry", afterMs: 1_000, reason: `a newer grant (epoch ${done.epoch}) holds the region` };
   }
   return { kind: "fact", fact: (now) => ({ type: "Followed", region, epoch, now }) };
 }

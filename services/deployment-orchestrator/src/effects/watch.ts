@@ -35,11 +35,11 @@ export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Conte
 /** Looks at the watch itself: a judgement whose event was late is taken from here, and silence is noticed. */
 export async function checkWatch(ports: Ports, command: Of<"CheckWatch">, ctx: Context): Result {
   const state = await currentState(ctx);
-  if (state.phase !== "baking" || state.step !== command.step) return { kind: "done" };
+  if ((state.phase !== "baking" && state.phase !== "held") || state.step !== command.step) return { kind: "done" };
   const { step } = command;
   const watch = await ports.client.call(getWatch, { params: { id: state.plan.id } }).catch(() => undefined);
-  const since = watch?.last_look_at ?? state.since;
-  if (watch === undefined || msBetween(since, ports.clock.now()) > silentAfterMs) {
+  const since = watch === undefined ? null : (watch.last_look_at ?? state.watchedAt);
+  if (watch === undefined || since === null || msBetween(since, ports.clock.now()) > silentAfterMs) {
     return { kind: "fact", fact: (now) => ({ type: "WatchSilent", step, since, now }) };
   }
   const { judgement, epochs } = watch;

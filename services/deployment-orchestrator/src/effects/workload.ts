@@ -1,5 +1,6 @@
 import type { RegionCluster, WorkloadManifest } from "@slipway/cluster";
 import { getWatch } from "@slipway/contracts";
+import type { VersionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
 import { type Context, currentState, type Ports, type Result } from "../effects.ts";
@@ -14,10 +15,11 @@ const quietMs = 2_000;
 
 /** Creates or grows the version's workload and waits until all its pods are ready. */
 export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload">, ctx: Context): Result {
-  const { plan } = await currentState(ctx);
+  const state = await currentState(ctx);
+  const { plan } = state;
   const { region, epoch, step, replicas } = command;
   const cluster = await ports.regions.cluster(region);
-  if (step === 0) await retireOthers(cluster, plan, command);
+  if (step === 0) await retireOthers(cluster, plan, command, await ports.wayBack(state));
   const writes = [
     await cluster.ensureWorkload(plan, manifestOf(plan, replicas), { epoch, deployment: plan.id }),
     await cluster.scaleWorkload(plan, plan.version, replicas, { epoch }),
@@ -54,9 +56,14 @@ function manifestOf(plan: Plan, replicas: number): WorkloadManifest {
   };
 }
 
-/** Versions that an earlier grant left standing and that this plan neither tries nor returns to. */
-async function retireOthers(cluster: RegionCluster, plan: Plan, command: Of<"PrepareWorkload">): Promise<void> {
-  const keep = [plan.version, plan.baselines[command.region]];
+/** Versions that an earlier grant left standing and that nobody tries or would return to. */
+async function retireOthers(
+  cluster: RegionCluster,
+  plan: Plan,
+  command: Of<"PrepareWorkload">,
+  wayBack: readonly VersionName[],
+): Promise<void> {
+  const keep = [plan.version, plan.baselines[command.region], ...wayBack];
   for (const { version } of await cluster.listWorkloads(plan)) {
     if (!keep.includes(version)) await cluster.retire(plan, version, { epoch: command.epoch });
   }

@@ -1,42 +1,45 @@
 import type { Judgement } from "@slipway/contracts";
 import { addMs, type Instant, msBetween, refuse, step } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
-import type { Command } from "../command.ts";
-import { type Gate, type In, setRegions } from "../deployment.ts";
+import type { Gate, In } from "../deployment.ts";
 import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
-import { beginFinish, beginStep, gateEvent, hold, recordGate, stay } from "../moves.ts";
-import { onExposed, onFail, sameEpochs, takeBack } from "./failing.ts";
+import { beginFinish, beginStep, checkWatch, gateEvent, hold, recordGate, stay } from "../moves.ts";
+import { isFailOf, onExposed, onFail, sameEpochs, takeBack } from "./failing.ts";
+import { onSilent } from "./watched.ts";
 
 /** A promote that arrives just after a step change was meant for the step before it. */
 const promoteGuardMs = 10_000;
-const watchCheckMs = 5_000;
-const silenceDrainMs = 15 * 60_000;
 
 export function onBaking(state: In<"baking">, input: Input): Answer {
   switch (input.type) {
     case "Judged":
-      if (!sameEpochs(state, input.epochs) || input.judgement.step !== state.step) return stay(state);
-      return onJudged(state, input.judgement, input.now);
+      return onJudged(state, input, input.judgement);
     case "TimeReached":
       return onTime(state, input);
     case "WatchSeen":
-      return input.step === state.step ? onSeen(state, input) : stay(state);
+      return onSeen(state, input);
     case "WatchSilent":
       return onSilent(state, input);
     case "Promote":
       return onPromote(state, input);
     case "Halt":
-      return hold(state, input.reason, input.by, "a person resumes it", input.now);
+      return hold(state, { why: input.reason, by: input.by, unblockedBy: "a person resumes it", now: input.now });
     default:
       return onExposed(state, input);
   }
 }
 
-function onJudged(state: In<"baking">, judgement: Judgement, now: Instant): Answer {
-  if (judgement.verdict === "FAIL") return onFail(state, judgement, now);
-  return advance({ ...state, latest: gateOf(judgement) }, now);
+/** A FAIL of this grant counts whatever step it speaks of; a PASS only for the step that it was gathered at. */
+function onJudged(
+  state: In<"baking">,
+  fact: { readonly epochs: Readonly<Record<string, number>>; readonly now: Instant },
+  judgement: Judgement,
+): Answer {
+  if (isFailOf(state, { judgement, epochs: fact.epochs })) return onFail(state, judgement, fact.now);
+  if (!sameEpochs(state, fact.epochs) || judgement.step !== state.step) return stay(state);
+  return advance({ ...state, latest: gateOf(judgement) }, fact.now);
 }
 
 function onTime(state: In<"baking">, input: Extract<Input, { type: "TimeReached" }>): Answer {
@@ -60,32 +63,21 @@ function advance(state: In<"baking">, now: Instant): Answer {
 
 /**
  * A canary step needs a PASS recomputed from its counts. Where there is nothing to compare with (the confirmed first deployment, the way back
- * to a verified version) the absolute checks of the watch must not have failed. The step at 100% of a proven version has no canary to hold.
+ * to a verified version) and outside production the watch must not have failed. The step at 100% of a proven version has no canary to hold.
  */
 function gateAllows(state: In<"baking">, gate: Gate | null): boolean {
-  if (state.plan.initial || state.plan.rollsBack !== null) return true;
+  if (!state.plan.production || state.plan.initial || state.plan.rollsBack !== null) return true;
   const last = state.step === state.plan.steps.length - 1 && state.plan.steps[state.step]?.weightPercent === 100;
   return last || (gate !== null && gatePasses(gate, state.plan.regions));
 }
 
 /** The regular look at the watch itself: it also brings a judgement whose event was late. */
 function onSeen(state: In<"baking">, input: Extract<Input, { type: "WatchSeen" }>): Answer {
-  const again: Command = { type: "CheckWatch", step: state.step, at: addMs(input.now, watchCheckMs) };
   const { judgement } = input;
-  if (judgement === null || judgement.step !== state.step || !sameEpochs(state, input.epochs))
-    return step(state, [again]);
-  const answer = onJudged(state, judgement, input.now);
-  const goesOn = answer.kind === "step" && answer.state.phase === "baking";
-  return goesOn ? { ...answer, commands: [...answer.commands, again] } : answer;
-}
-
-function onSilent(state: In<"baking">, input: Extract<Input, { type: "WatchSilent" }>): Answer {
-  if (input.step !== state.step) return stay(state);
-  if (msBetween(input.since, input.now) >= silenceDrainMs && !state.plan.initial) {
-    return takeBack(state, "nobody has watched this canary for 15 minutes", "slipway", input.now);
-  }
-  const regions = setRegions(state, { reason: `no look since ${input.since}` });
-  return step({ ...state, regions }, [{ type: "CheckWatch", step: state.step, at: addMs(input.now, watchCheckMs) }]);
+  const seen = input.step === state.step ? { ...state, watchedAt: input.now } : state;
+  const answer = judgement === null ? stay(seen) : onJudged(seen, input, judgement);
+  const goesOn = input.step === state.step && answer.kind === "step" && answer.state.phase === "baking";
+  return goesOn ? { ...answer, commands: [...answer.commands, checkWatch(state, input.now)] } : answer;
 }
 
 function onPromote(state: In<"baking">, input: Extract<Input, { type: "Promote" }>): Answer {

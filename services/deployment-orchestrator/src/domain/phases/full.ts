@@ -44,9 +44,9 @@ function settle(state: In<"finishing">, now: In<"watching">["since"]): Answer {
 export function onWatching(state: In<"watching">, input: Input): Answer {
   switch (input.type) {
     case "TimeReached":
-      return input.purpose === "verify" && state.replacedBy === null ? verify(state, input.now) : stay(state);
+      return input.purpose === "verify" && mayBeVerified(state) ? verify(state, input.now) : stay(state);
     case "Replaced":
-      return step({ ...state, replacedBy: state.replacedBy ?? input.by });
+      return isNewer(state, input.epochs) ? step({ ...state, replacedBy: state.replacedBy ?? input.by }) : stay(state);
     case "Rollback":
       return state.replacedBy === null ? byPerson(state, input) : ignoreFacts(state, input);
     case "WatchFailed":
@@ -56,6 +56,16 @@ export function onWatching(state: In<"watching">, input: Input): Answer {
     default:
       return ignoreFacts(state, input);
   }
+}
+
+/** A FAIL with nothing to return to leaves the version where it is; verified it never is. */
+function mayBeVerified(state: In<"watching">): boolean {
+  return state.replacedBy === null && !state.gates.some((gate) => gate.verdict === "FAIL");
+}
+
+/** Grants tell which of two deployments came later: ids do not, since one that waited may be overtaken by a rollback. */
+function isNewer(state: In<"watching">, epochs: Readonly<Record<string, number>>): boolean {
+  return state.plan.regions.some((region) => (epochs[region] ?? 0) > epochOf(state, region));
 }
 
 function verify(state: In<"watching">, now: In<"verified">["at"]): Answer {

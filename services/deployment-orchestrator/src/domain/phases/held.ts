@@ -1,22 +1,37 @@
-import { type Answer, ignoreFacts } from "../answers.ts";
+import type { Answer } from "../answers.ts";
 import type { In } from "../deployment.ts";
 import type { Input } from "../input.ts";
 import { beginStep, epochOf, stay, withRegion } from "../moves.ts";
-import { onExposed } from "./failing.ts";
+import { hadWeight, isFailOf, onExposed, onFail } from "./failing.ts";
 import { onLeaving } from "./opening.ts";
+import { checkAgain, onSilent } from "./watched.ts";
 
 /**
- * Held where it is: no weight moves up; everything that lowers still works. Resuming begins the step again, with its evidence.
- * A raise that was under way when the halt came may still be served: it is shown, and not repeated.
+ * Held where it is: no weight moves up; everything that lowers still works, and the watch is still looked at. Resuming begins the step
+ * again, with its evidence. A raise that was under way when the halt came may still be served: it is shown, and not repeated.
  */
 export function onHeld(state: In<"held">, input: Input): Answer {
-  if (input.type === "Resume") return beginStep(state, state.step, input.now);
-  if (input.type === "Halt")
-    return stay({ ...state, why: input.reason, by: input.by, unblockedBy: "a person resumes it" });
-  if (input.type === "WeightServed" && input.epoch === epochOf(state, input.region)) {
-    return stay(withRegion(state, input.region, { state: "serving", weightPercent: input.percent }));
+  switch (input.type) {
+    case "Resume":
+      return beginStep(state, state.step, input.now);
+    case "Halt":
+      return stay({ ...state, why: input.reason, by: input.by, unblockedBy: "a person resumes it" });
+    case "Approve":
+      return stay({ ...state, approval: { by: input.by, reason: input.reason, at: input.now } });
+    case "WeightServed": {
+      if (input.epoch !== epochOf(state, input.region)) return stay(state);
+      return stay(withRegion(state, input.region, { state: "serving", weightPercent: input.percent }));
+    }
+    case "WatchSeen": {
+      if (input.judgement !== null && isFailOf(state, input)) return onFail(state, input.judgement, input.now);
+      if (input.step !== state.step) return stay(state);
+      return checkAgain({ ...state, watchedAt: input.now }, input.now);
+    }
+    case "WatchSilent":
+      return onSilent(state, input);
+    default:
+      return onExposed(state, input);
   }
-  return onExposed(state, input);
 }
 
 export function onAwaitingApproval(state: In<"awaiting_approval">, input: Input): Answer {
@@ -24,7 +39,5 @@ export function onAwaitingApproval(state: In<"awaiting_approval">, input: Input)
     const approval = { by: input.by, reason: input.reason, at: input.now };
     return beginStep({ ...state, approval }, state.step, input.now);
   }
-  const exposed = Object.values(state.regions).some((region) => region.weightPercent > 0);
-  if (input.type === "Rollback" || !exposed) return onLeaving(state, input);
-  return ignoreFacts(state, input);
+  return hadWeight(state) ? onExposed(state, input) : onLeaving(state, input);
 }

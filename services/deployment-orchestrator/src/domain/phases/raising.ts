@@ -1,9 +1,20 @@
-import { addMs, msBetween, step, unreachable } from "@slipway/kernel";
+import { addMs, type Instant, msBetween, step, unreachable } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
 import type { In } from "../deployment.ts";
+import { mayExpose } from "../exposure.ts";
 import type { Input, RaiseRefusal } from "../input.ts";
-import { armWatch, beginBake, epochOf, hold, raiseAll, raiseCommand, stay, withRegion } from "../moves.ts";
-import { onExposed, takeBack } from "./failing.ts";
+import {
+  armWatch,
+  awaitApproval,
+  beginBake,
+  epochOf,
+  hold,
+  raiseAll,
+  raiseCommand,
+  stay,
+  withRegion,
+} from "../moves.ts";
+import { onExposed, onLost, takeBack } from "./failing.ts";
 
 const conflictPauseMs = 200;
 const notReadyPauseMs = 1_000;
@@ -18,18 +29,25 @@ export function onRaising(state: In<"raising">, input: Input): Answer {
       return takeBack(state, `${input.region}: ${input.reason}`, "slipway", input.now);
     case "WatchArmed": {
       if (state.stage !== "arming" || input.step !== state.step) return stay(state);
-      const next: In<"raising"> = { ...state, stage: "weighting", done: [] };
-      return step(next, raiseAll(next, input.now));
+      return beginWeighting(state, input.now);
     }
     case "WeightServed":
       return onServed(state, input);
     case "RaiseRefused":
       return isCurrent(state, input) && state.stage === "weighting" ? onRefused(state, input) : stay(state);
     case "Halt":
-      return hold(state, input.reason, input.by, "a person resumes it", input.now);
+      return hold(state, { why: input.reason, by: input.by, unblockedBy: "a person resumes it", now: input.now });
     default:
       return onExposed(state, input);
   }
+}
+
+/** Looked at again here: a proof may have grown too old while the workload grew. */
+function beginWeighting(state: In<"raising">, now: Instant): Answer {
+  const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
+  if (!exposure.allowed) return awaitApproval(state, state.step, exposure.why, now);
+  const next: In<"raising"> = { ...state, stage: "weighting", done: [], since: now };
+  return step(next, raiseAll(next, now));
 }
 
 function onReady(state: In<"raising">, input: Extract<Input, { type: "WorkloadReady" }>): Answer {
@@ -54,45 +72,37 @@ function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightSer
 function onRefused(state: In<"raising">, input: Extract<Input, { type: "RaiseRefused" }>): Answer {
   const { why, region, now } = input;
   const marked = withRegion(state, region, { state: "raising", reason: reasons[why] });
+  const reason = `${region}: ${reasons[why]}`;
   switch (why) {
     case "conflict":
-      return step(marked, [raiseCommand(state, region, now, addMs(now, conflictPauseMs))]);
+      return raiseAgain(marked, region, now, conflictPauseMs);
     case "not_ready":
-      if (msBetween(state.since, now) > notReadyDeadlineMs) {
-        return hold(
-          marked,
-          `${region}: ${reasons[why]}`,
-          "slipway",
-          "its pods become ready and a person resumes it",
-          now,
-        );
-      }
-      return step(marked, [raiseCommand(state, region, now, addMs(now, notReadyPauseMs))]);
+      return msBetween(state.since, now) > notReadyDeadlineMs
+        ? holdFor(marked, reason, "slipway", "its pods become ready and a person resumes it", now)
+        : raiseAgain(marked, region, now, notReadyPauseMs);
     case "paused":
-      return hold(
-        marked,
-        `${region}: ${reasons[why]}`,
-        "slipway",
-        "the annotation slipway.dev/paused is removed and a person resumes it",
-        now,
-      );
+      return holdFor(marked, reason, "slipway", "slipway.dev/paused is removed and a person resumes it", now);
     case "drifted":
-      return hold(
-        marked,
-        `${region}: ${reasons[why]}`,
-        "somebody with kubectl",
-        "a person resumes it or rolls it back",
-        now,
-      );
+      return holdFor(marked, reason, "somebody with kubectl", "a person resumes it or rolls it back", now);
     case "shut":
-      return takeBack(marked, `${region}: ${reasons[why]}`, "rollback-controller", now);
+      return takeBack(marked, reason, "rollback-controller", now);
     case "stale":
-      return takeBack(marked, `${region}: ${reasons[why]}`, "slipway", now);
+      return onLost(marked, reason, now);
     case "unproven":
-      return hold(marked, `${region}: ${reasons[why]}`, "slipway", "a PASS at 5% or less, or a named approval", now);
+      return holdFor(marked, reason, "slipway", "a named approval, and a person resumes it", now);
     default:
       return unreachable(why);
   }
+}
+
+function raiseAgain(state: In<"raising">, region: string, now: Instant, pauseMs: number): Answer {
+  const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
+  if (exposure.allowed) return step(state, [raiseCommand(state, region, now, addMs(now, pauseMs))]);
+  return holdFor(state, exposure.why, "slipway", "a named approval, and a person resumes it", now);
+}
+
+function holdFor(state: In<"raising">, why: string, by: string, unblockedBy: string, now: Instant): Answer {
+  return hold(state, { why, by, unblockedBy, now });
 }
 
 const reasons: Record<RaiseRefusal, string> = {

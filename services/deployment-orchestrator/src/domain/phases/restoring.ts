@@ -1,41 +1,32 @@
-import { step } from "@slipway/kernel";
+import { addMs, type RegionName, step } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { Command } from "../command.ts";
 import { type In, type RegionProgress, setRegion, setRegions } from "../deployment.ts";
 import type { Input } from "../input.ts";
-import { end, holderOf, perRegion, restoreHolderOf, stay } from "../moves.ts";
+import { end, epochOf, holderOf, perRegion, restoreHolderOf, stay } from "../moves.ts";
+
+const askAgainMs = 300;
 
 /**
  * Traffic is on its way back. Before 100%: lower -> drain and retire -> ended.
- * After 100%: lower at once under the old epoch, take the lock again (new epochs), open the fence with the baseline at 100,
- * let the base Service follow the baseline, drain and retire.
+ * After 100%: lower at once under the old epoch, take the lock again, lower once more under the new one (whoever held the targets in between
+ * may have moved weights), let the base Service follow the baseline, drain and retire.
  */
 export function onRestoring(state: In<"restoring">, input: Input): Answer {
   switch (input.type) {
     case "Lowered":
-      return isCurrent(state, input) ? onLowered(state, input.region) : stay(state);
     case "LowerStale":
-      return isCurrent(state, input) ? onLowered(state, input.region) : stay(state);
-    case "LockGranted": {
-      if (state.relock !== "waiting") return stay(state);
-      const next: In<"restoring"> = { ...state, epochs: input.epochs, relock: "opening" };
-      return step(
-        next,
-        perRegion(next, (region, epoch) => ({
-          type: "OpenFence",
-          region,
-          epoch,
-          baseline: state.plan.baselines[region] ?? null,
-        })),
-      );
+      return isCurrent(state, input) ? onLowered(state, input) : stay(state);
+    case "LockGranted":
+      return state.relock === "waiting" ? onRelocked(state, input.epochs) : stay(state);
+    case "LockWaiting":
+      return state.relock === "waiting" ? step(state, [askAgain(state, input.now)]) : stay(state);
+    case "LockLost":
+      return state.relock === "waiting" ? onLost(state) : stay(state);
+    case "Followed": {
+      const awaited = state.relock === "granted" && regionState(state, input.region) === "shut";
+      return awaited && isCurrent(state, input) ? onFollowed(state, input.region) : stay(state);
     }
-    case "FenceOpened":
-    case "FenceStale":
-      return state.relock === "opening" && isCurrent(state, input) ? onReopened(state, input) : stay(state);
-    case "Followed":
-      return isCurrent(state, input) && regionState(state, input.region) !== "retired"
-        ? onFollowed(state, input.region)
-        : stay(state);
     case "Retired":
       return isCurrent(state, input) ? onRetired(state, input) : stay(state);
     default:
@@ -43,25 +34,43 @@ export function onRestoring(state: In<"restoring">, input: Input): Answer {
   }
 }
 
-function onLowered(state: In<"restoring">, region: string): Answer {
-  if (regionState(state, region) !== "lowering") return stay(state);
-  const next = mark(state, region, { state: "shut", weightPercent: 0 });
-  return step(next, state.relock === "not_needed" ? retire(next, region) : []);
-}
-
-/** The fence of the new grant is open with the baseline at 100: that is the restoration itself, then the base Service follows. */
-function onReopened(state: In<"restoring">, input: Extract<Input, { type: "FenceOpened" | "FenceStale" }>): Answer {
-  const next = mark(state, input.region, { state: "shut", weightPercent: 0 });
-  const version = state.plan.baselines[input.region] ?? null;
-  if (input.type === "FenceStale") return step(next, retire(next, input.region));
-  const follow = perRegion(next, (region, epoch): Command => ({ type: "Follow", region, epoch, version }));
+function onRelocked(state: In<"restoring">, epochs: In<"restoring">["epochs"]): Answer {
+  const next: In<"restoring"> = {
+    ...{ ...state, epochs, relock: "granted" },
+    regions: setRegions(state, { state: "lowering" }),
+  };
   return step(
     next,
-    follow.filter((command) => "region" in command && command.region === input.region),
+    perRegion(next, (region, epoch): Command => ({ type: "LowerWeight", region, epoch })),
   );
 }
 
-function onFollowed(state: In<"restoring">, region: string): Answer {
+function askAgain(state: In<"restoring">, now: In<"restoring">["since"]): Command {
+  return { type: "AcquireLock", holder: restoreHolderOf(state), preempt: true, at: addMs(now, askAgainMs) };
+}
+
+/** Another rollback took the targets first: where they are theirs nothing is left to do but to take the pods away. */
+function onLost(state: In<"restoring">): Answer {
+  const next: In<"restoring"> = { ...state, relock: "lost" };
+  const shut = state.plan.regions.filter((region) => regionState(state, region) === "shut");
+  return step(
+    next,
+    shut.flatMap((region) => retire(next, region)),
+  );
+}
+
+/** Stale: a newer grant has the region, and its base Service. */
+function onLowered(
+  state: In<"restoring">,
+  { type, region }: Extract<Input, { type: "Lowered" | "LowerStale" }>,
+): Answer {
+  if (regionState(state, region) !== "lowering") return stay(state);
+  const next = mark(state, region, { state: "shut", weightPercent: 0 });
+  if (state.relock === "waiting") return step(next);
+  return step(next, state.relock === "granted" && type === "Lowered" ? follow(next, region) : retire(next, region));
+}
+
+function onFollowed(state: In<"restoring">, region: RegionName): Answer {
   return step(mark(state, region, { state: "draining" }), retire(state, region));
 }
 
@@ -83,10 +92,13 @@ function onRetired(state: In<"restoring">, input: Extract<Input, { type: "Retire
   );
 }
 
-function retire(state: In<"restoring">, only: string): readonly Command[] {
-  const { version } = state.plan;
-  const all = perRegion(state, (region, epoch): Command => ({ type: "DrainAndRetire", region, epoch, version }));
-  return all.filter((command) => command.type === "DrainAndRetire" && command.region === only);
+function follow(state: In<"restoring">, region: RegionName): readonly Command[] {
+  const version = state.plan.baselines[region] ?? null;
+  return [{ type: "Follow", region, epoch: epochOf(state, region), version }];
+}
+
+function retire(state: In<"restoring">, region: RegionName): readonly Command[] {
+  return [{ type: "DrainAndRetire", region, epoch: epochOf(state, region), version: state.plan.version }];
 }
 
 function mark(state: In<"restoring">, region: string, change: Partial<RegionProgress>): In<"restoring"> {
