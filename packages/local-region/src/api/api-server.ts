@@ -67,15 +67,12 @@ async function start(options: ApiServerOptions, release: () => Promise<void>): P
     const kubeconfigPath = join(dir, "kubeconfig");
     await writeKubeconfig(kubeconfigPath, { name, url, caPem, token });
     log.info({ region: name, url }, "region API listens");
-    return {
-      ...{ url, port, caPem, kubeconfigPath },
-      node: region.node,
-      adminToken: token,
-      stop: async () => {
-        await close();
-        await release();
-      },
+    let stopping: Promise<void> | undefined;
+    const stop = (): Promise<void> => {
+      stopping ??= close().then(release);
+      return stopping;
     };
+    return { ...{ url, port, caPem, kubeconfigPath }, node: region.node, adminToken: token, stop };
   } catch (error) {
     await close();
     throw error;

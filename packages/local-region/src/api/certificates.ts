@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
+import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
 import { chmod, mkdir, readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
@@ -37,7 +37,9 @@ async function readPair(dir: string, name: string): Promise<Pair | undefined> {
       readFile(join(dir, `${name}.crt`), "utf8"),
       readFile(join(dir, `${name}.key`), "utf8"),
     ]);
-    return { certPem, keyPem };
+    // A crash between writing the two leaves a pair that does not fit.
+    const fits = new NodeCertificate(certPem).checkPrivateKey(createPrivateKey(keyPem));
+    return fits ? { certPem, keyPem } : undefined;
   } catch {
     return undefined;
   }

@@ -26,7 +26,8 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   const type = request.headers["content-type"] ?? "application/json";
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left open when it is too large: the refusal still has to go out over the same connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > mostBodyBytes) throw tooLarge(mostBodyBytes);
     chunks.push(chunk);

@@ -17,7 +17,7 @@ function splitOutsideParentheses(selector: string): string[] {
 }
 
 function requirementOf(text: string): (labels: Labels) => boolean {
-  const set = /^([^\s!=()]+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(text);
+  const set = /^([^\s!=()]+)\s+(in|notin)\s*\(([^)]*)\)$/.exec(text);
   if (set !== null) {
     const [, name = "", operator, list = ""] = set;
     const values = new Set(list.split(",").map((value) => value.trim()));

@@ -41,8 +41,9 @@ async function route({ region, watches, mayEnter, address }: ServeOptions, excha
   const { request, response, path } = exchange;
   if (!open.has(path) && !mayEnter(request)) throw unauthorized();
   if (path === "/healthz" || path === "/livez" || path === "/readyz") {
-    response.writeHead(200, { "content-type": "text/plain" });
-    response.end("ok");
+    const healthy = path === "/livez" || region.store.writable;
+    response.writeHead(healthy ? 200 : 500, { "content-type": "text/plain" });
+    response.end(healthy ? "ok" : "objects cannot be written");
     return;
   }
   const document = request.method === "GET" ? discover(path, address()) : undefined;

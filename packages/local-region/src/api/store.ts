@@ -64,6 +64,11 @@ export class Store {
     return this.#revision;
   }
 
+  /** False after a failed write, and while it closes. */
+  get writable(): boolean {
+    return this.#broken === undefined;
+  }
+
   /** Oldest revision that a watch can start from. */
   get oldest(): number {
     return this.#history.oldest;

@@ -54,13 +54,15 @@ function keyFor(resource: Resource, key: string): string {
 }
 
 /** The object itself, its owners, and whatever else depends on it. */
-function touchedBy(region: Region, { resource: id, object, type }: StoreEvent): string[] {
+function touchedBy(region: Region, { resource: id, object, type, previous }: StoreEvent): string[] {
   const resource = byId.get(id);
   if (resource === undefined) return [];
   const { namespace } = object.metadata;
   const keys = [keyFor(resource, keyOf(object.metadata)), ...ownersOf(object)];
-  if (resource === pods && namespace !== undefined) {
-    keys.push(...servicesOf(region, namespace).map(({ metadata }) => keyFor(services, keyOf(metadata))));
+  if (resource === pods) {
+    // One whose labels were changed leaves the Services that selected it before.
+    const selecting = [object, ...(previous === undefined ? [] : [previous])].flatMap((pod) => servicesOf(region, pod));
+    keys.push(...selecting.map(({ metadata }) => keyFor(services, keyOf(metadata))));
   }
   if (type === "put" || resource === events) return keys;
   keys.push(...dependentsOf(region, object).map((each) => keyFor(each.resource, keyOf(each.object.metadata))));

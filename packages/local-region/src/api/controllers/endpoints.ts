@@ -1,9 +1,9 @@
 import { create } from "../create.ts";
 import type { Region } from "../region.ts";
 import { endpoints, pods, services } from "../resources.ts";
-import { keyOf } from "../stored.ts";
+import { keyOf, type Stored } from "../stored.ts";
 import { update } from "../update.ts";
-import { isReady, type Pod, type Service } from "./workload-types.ts";
+import { isReady, type Labels, type Pod, type Service } from "./workload-types.ts";
 
 /** Annotation in which the node agent says where a pod of this machine listens. */
 const portAnnotation = "slipway.dev/port";
@@ -11,12 +11,10 @@ const portAnnotation = "slipway.dev/port";
 /** The pods behind a Service. One without a selector has the endpoints that somebody else writes. */
 export function reconcileEndpoints(region: Region, service: Service): void {
   const { name, namespace, labels, deletionTimestamp } = service.metadata;
-  const selector = Object.entries(service.spec.selector ?? {});
-  if (namespace === undefined || selector.length === 0 || deletionTimestamp !== undefined) return;
+  const { selector = {} } = service.spec;
+  if (namespace === undefined || Object.keys(selector).length === 0 || deletionTimestamp !== undefined) return;
   const selected = (region.store.listLatest(pods, namespace) as Pod[]).filter(
-    ({ metadata }) =>
-      metadata.deletionTimestamp === undefined &&
-      selector.every(([label, value]) => metadata.labels?.[label] === value),
+    ({ metadata }) => metadata.deletionTimestamp === undefined && selects(selector, metadata.labels),
   );
   const subsets = selected.flatMap((pod) => subsetOf(service, pod));
   const place = { resource: endpoints, namespace, name };
@@ -54,7 +52,13 @@ function containerPort(pod: Pod, target: number | string): number | undefined {
   return ports.find(({ name }) => name === target)?.containerPort;
 }
 
-/** Services that may select a pod: those of its namespace. */
-export function servicesOf({ store }: Region, namespace: string): Service[] {
-  return store.listLatest(services, namespace) as Service[];
+/** Services of the pod's namespace that select it. */
+export function servicesOf({ store }: Region, { metadata: { namespace, labels } }: Stored): Service[] {
+  if (namespace === undefined) return [];
+  return (store.listLatest(services, namespace) as Service[]).filter(({ spec }) => selects(spec.selector, labels));
+}
+
+function selects(selector: Labels | undefined, labels: Labels = {}): boolean {
+  const wanted = Object.entries(selector ?? {});
+  return wanted.length > 0 && wanted.every(([label, value]) => labels[label] === value);
 }
