@@ -6,7 +6,7 @@ import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
 import { beginFinish, beginStep, checkWatch, gateEvent, hold, recordGate, stay } from "../moves.ts";
-import { isFailOf, onExposed, onFail, sameEpochs, takeBack } from "./failing.ts";
+import { isFail, onExposed, onFail, sameEpochs, takeBack } from "./failing.ts";
 import { onSilent } from "./watched.ts";
 
 /** A promote that arrives just after a step change was meant for the step before it. */
@@ -37,7 +37,7 @@ function onJudged(
   fact: { readonly epochs: Readonly<Record<string, number>>; readonly now: Instant },
   judgement: Judgement,
 ): Answer {
-  if (isFailOf(state, { judgement, epochs: fact.epochs })) return onFail(state, judgement, fact.now);
+  if (isFail(state, { judgement, epochs: fact.epochs })) return onFail(state, judgement, fact.now);
   if (!sameEpochs(state, fact.epochs) || judgement.step !== state.step) return stay(state);
   return advance({ ...state, latest: gateOf(judgement) }, fact.now);
 }

@@ -15,7 +15,8 @@ export function onExposed(state: Exposed, input: Input): Answer {
       return byPerson(state, input);
     case "WatchFailed":
     case "Judged":
-      return isFailOf(state, input) ? onFail(state, input.judgement, input.now) : stay(state);
+    case "WatchSeen":
+      return isFail(state, input) ? onFail(state, input.judgement, input.now) : stay(state);
     case "LockLost":
       return onLost(state, `${input.to} took its targets`, input.now);
     default:
@@ -23,11 +24,13 @@ export function onExposed(state: Exposed, input: Input): Answer {
   }
 }
 
+type Found = { readonly judgement: Judgement | null; readonly epochs: Readonly<Record<string, number>> };
+
 /** True for a FAIL that speaks of the grant which the deployment holds now. */
-export function isFailOf(
+export function isFail<F extends Found>(
   state: Exposed | In<"watching" | "opening" | "preparing">,
-  fact: { readonly judgement: Judgement | null; readonly epochs: Readonly<Record<string, number>> },
-): boolean {
+  fact: F,
+): fact is F & { judgement: Judgement } {
   return fact.judgement?.verdict === "FAIL" && sameEpochs(state, fact.epochs);
 }
 

@@ -2,7 +2,7 @@ import type { Answer } from "../answers.ts";
 import type { In } from "../deployment.ts";
 import type { Input } from "../input.ts";
 import { beginStep, epochOf, stay, withRegion } from "../moves.ts";
-import { hadWeight, isFailOf, onExposed, onFail } from "./failing.ts";
+import { hadWeight, isFail, onExposed, onFail } from "./failing.ts";
 import { onLeaving } from "./opening.ts";
 import { checkAgain, onSilent } from "./watched.ts";
 
@@ -23,7 +23,7 @@ export function onHeld(state: In<"held">, input: Input): Answer {
       return stay(withRegion(state, input.region, { state: "serving", weightPercent: input.percent }));
     }
     case "WatchSeen": {
-      if (input.judgement !== null && isFailOf(state, input)) return onFail(state, input.judgement, input.now);
+      if (isFail(state, input)) return onFail(state, input.judgement, input.now);
       if (input.step !== state.step) return stay(state);
       return checkAgain({ ...state, watchedAt: input.now }, input.now);
     }

@@ -16,7 +16,7 @@ import {
   stay,
 } from "../moves.ts";
 import { replicasAt } from "../plan.ts";
-import { isFailOf } from "./failing.ts";
+import { isFail } from "./failing.ts";
 
 /** The first step of a deployment's life: what `create` stores together with its row. */
 export function firstCommands(state: In<"accepted">): readonly Command[] {
@@ -168,7 +168,7 @@ export function onLeaving(state: In<"opening" | "preparing" | "awaiting_approval
         now: input.now,
       });
     case "WatchFailed":
-      if (!isFailOf(state, input)) return stay(state);
+      if (!isFail(state, input)) return stay(state);
       return restore(state, {
         reason: input.judgement.sentence,
         by: "rollback-controller",

@@ -1,0 +1,161 @@
+import { describe, expect, test } from "vitest";
+import { grantOf, judgement, minuteMs, newVersion, oldVersion, threeSteps } from "../../test/support/sample.ts";
+import { epochsOf, failed, given, judged, of, two, types } from "../../test/support/story.ts";
+
+describe("a healthy canary", () => {
+  test("climbs step by step in lock-step, settles, gives the lock back and is verified", () => {
+    const world = given("verified");
+
+    const raised = of(world.emitted, "RaiseWeight").map(({ region, percent }) => `${region} ${percent}`);
+    expect(raised).toEqual(["a 5", "b 5", "a 25", "b 25", "a 100", "b 100"]);
+    expect(of(world.emitted, "Follow").map(({ version }) => version)).toEqual([newVersion, newVersion]);
+    expect(of(world.emitted, "DrainAndRetire").map(({ version }) => version)).toEqual([oldVersion, oldVersion]);
+    expect(of(world.emitted, "ReleaseLock")).toEqual([{ type: "ReleaseLock", holder: "D-7" }]);
+    expect(world.state.gates.map(({ verdict }) => verdict)).toEqual(["PASS", "PASS"]);
+  });
+
+  test("has workload, watch and weight in this order, at every step", () => {
+    const world = given("verified");
+
+    const order = types(world.emitted).filter((type) => /PrepareWorkload|ArmWatch|RaiseWeight/.test(type));
+    const step = ["PrepareWorkload", "PrepareWorkload", "ArmWatch", "RaiseWeight", "RaiseWeight"];
+    expect(order).toEqual(["PrepareWorkload", "PrepareWorkload", "ArmWatch", ...step, ...step, ...step, "ArmWatch"]);
+  });
+
+  test("raises nothing while one region is not ready", () => {
+    const world = given("preparing");
+    const first = world.claimable.find(({ command }) => command.type === "PrepareWorkload");
+
+    world.perform(first!);
+
+    expect(of(world.emitted, "ArmWatch")).toEqual([]);
+  });
+});
+
+describe("the gate", () => {
+  test("does not open by time alone: without a verdict the canary stays where it is", () => {
+    const world = given("baking");
+    world.pass(11 * minuteMs);
+    judged(world, "NONE");
+
+    const stride = world.send({ type: "TimeReached", purpose: "bake", now: world.now });
+
+    expect(stride.after).toMatchObject({ phase: "baking", step: 0 });
+    expect(stride.commands).toEqual([]);
+  });
+
+  test("does not open by a PASS alone: the time has to pass as well", () => {
+    const world = given("baking");
+
+    expect(judged(world, "PASS").after.phase).toBe("baking");
+    world.pass(11 * minuteMs);
+    expect(world.send({ type: "TimeReached", purpose: "bake", now: world.now }).after.phase).toBe("raising");
+  });
+
+  test("does not believe a PASS whose counts prove nothing", () => {
+    const world = given("baking");
+    world.pass(11 * minuteMs);
+
+    expect(judged(world, "PASS", 0, 100).after.phase).toBe("baking");
+  });
+
+  test("asks for requests from every region", () => {
+    const world = given("baking");
+    world.pass(11 * minuteMs);
+    const pooled = judgement({ verdict: "PASS", regions: two, requests: 600 });
+    const thin = { ...pooled.counts, canary_requests: 45 };
+    const lopsided = { ...pooled, regions: { ...pooled.regions, b: thin } };
+
+    world.send({ type: "Judged", judgement: lopsided, epochs: epochsOf(world), now: world.now });
+
+    expect(world.state.phase).toBe("baking");
+  });
+
+  test("takes no PASS of another step or another grant", () => {
+    const world = given("baking");
+    world.pass(11 * minuteMs);
+    const pass = judgement({ verdict: "PASS", regions: two, at: world.now });
+
+    world.send({ type: "Judged", judgement: { ...pass, step: 1 }, epochs: epochsOf(world), now: world.now });
+    world.send({ type: "Judged", judgement: pass, epochs: grantOf(two, 9), now: world.now });
+
+    expect(world.state.phase).toBe("baking");
+  });
+
+  test("gives a canary without evidence back after a day", () => {
+    const world = given("baking");
+    world.pass(24 * 60 * minuteMs);
+
+    const stride = world.send({ type: "TimeReached", purpose: "evidence", now: world.now });
+
+    expect(stride.after).toMatchObject({ phase: "restoring", reason: expect.stringContaining("NO_EVIDENCE") });
+  });
+
+  test("outside production asks for no evidence, and still acts on a FAIL", () => {
+    const world = given("baking", { production: false });
+    world.pass(11 * minuteMs);
+    const raised = world.send({ type: "TimeReached", purpose: "bake", now: world.now });
+    expect(raised.after).toMatchObject({ phase: "raising", step: 1 });
+
+    expect(failed(world).after.phase).toBe("restoring");
+  });
+});
+
+describe("a person", () => {
+  test("promotes: the bake ends early, the gate stays", () => {
+    const world = given("baking");
+    const promote = { type: "Promote", by: "ada", expectedStep: 0, now: world.now } as const;
+
+    expect(world.send(promote).after).toMatchObject({ phase: "baking", promotedBy: "ada" });
+    expect(judged(world, "PASS").after).toMatchObject({ phase: "raising", step: 1 });
+  });
+
+  test("may not promote a step that is another one by now, or without naming it a moment after it began", () => {
+    const world = given("baking");
+
+    const wrong = world.send({ type: "Promote", by: "ada", expectedStep: 1, now: world.now });
+    const soon = world.send({ type: "Promote", by: "ada", expectedStep: null, now: world.now });
+    world.pass(10_000);
+    const later = world.send({ type: "Promote", by: "ada", expectedStep: null, now: world.now });
+
+    expect([wrong.refused, soon.refused, later.refused]).toEqual([true, true, false]);
+  });
+
+  test("halts and resumes: the step begins again, at its own weight", () => {
+    const world = given("baking", {}, 1);
+
+    const halted = world.send({ type: "Halt", by: "ada", reason: "lunch", now: world.now });
+    expect(halted).toMatchObject({ supersedes: true, after: { phase: "held", step: 1, why: "lunch" } });
+    const from = world.emitted.length;
+    world.send({ type: "Resume", by: "ada", now: world.now });
+    world.settle(20, () => world.state.phase === "baking");
+
+    expect(of(world.emitted.slice(from), "RaiseWeight").map(({ percent }) => percent)).toEqual([25, 25]);
+    expect(world.state).toMatchObject({ phase: "baking", step: 1 });
+  });
+
+  test("approves a first step above 5%, and only then it is raised", () => {
+    const steps = [{ weightPercent: 25, bakeMs: minuteMs }, ...threeSteps.slice(2)];
+    const world = given("awaiting_approval", { steps });
+    expect(of(world.emitted, "RaiseWeight")).toEqual([]);
+
+    world.send({ type: "Approve", by: "grace", reason: "urgent", now: world.now });
+    world.settle(20, () => world.state.phase === "baking");
+
+    expect(of(world.emitted, "RaiseWeight")).toMatchObject([
+      { percent: 25, proven: true },
+      { percent: 25, proven: true },
+    ]);
+  });
+
+  test("is asked again when the proof grew too old", () => {
+    const world = given("baking");
+    judged(world, "PASS");
+    world.pass(25 * 60 * minuteMs);
+
+    world.send({ type: "TimeReached", purpose: "bake", now: world.now });
+
+    expect(world.state).toMatchObject({ phase: "awaiting_approval", step: 1 });
+    expect(failed(world).after).toMatchObject({ phase: "restoring", outcome: "rolled_back" });
+  });
+});
