@@ -3,10 +3,10 @@ import type { Client } from "@slipway/client";
 import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
 import type { Isolation } from "@slipway/executor";
 import type { Layer, RegistryClient } from "@slipway/oci";
+import type { Tools } from "@slipway/pipeline";
 import type { Db } from "@slipway/sql";
 import type { BuildServiceConfig } from "./config.ts";
 import type { BuildCommand, BuildInput, BuildState } from "./domain/state.ts";
-import type { Tools } from "./folders.ts";
 import type { Slots } from "./slots.ts";
 import type { BuildTables } from "./tables.ts";
 

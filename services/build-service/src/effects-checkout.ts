@@ -1,14 +1,14 @@
 import { rm } from "node:fs/promises";
 import type { SlipwayFile } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
+import { fileErrorText, type PlannedStep } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
-import type { BuildState, PlannedStep } from "./domain/state.ts";
+import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
 import { checkOut, GitRefused } from "./git.ts";
 import { maskerFor } from "./log-lines.ts";
 import { announceLog, appendLog } from "./log-store.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
-import { fileErrorText } from "./slipway-yaml.ts";
 import { countActiveBuilds, type RepositoryRow, repositoryOf } from "./store.ts";
 import { readSlipwayFile } from "./workspaces.ts";
 

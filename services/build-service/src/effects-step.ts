@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import type { PipelineStep } from "@slipway/contracts";
-import { type Mount, runStep, type StepResult } from "@slipway/executor";
+import { runStep, type StepResult } from "@slipway/executor";
+import { inputsOf, stepCommand } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
-import { inputsOf } from "./domain/pipeline.ts";
 import type { BuildState } from "./domain/state.ts";
 import { secretsOf } from "./effects-checkout.ts";
 import { type BuildFolders, buildFolders } from "./folders.ts";
@@ -12,7 +12,6 @@ import { repositoryOf } from "./store.ts";
 import { freshFolder, readSlipwayFile, workspaceLost } from "./workspaces.ts";
 
 const mostAttempts = 3;
-const toolsInside = "/opt/slipway/tools";
 
 /** Runs one step in a workspace made anew: the commit's files and what the steps it needs have made. */
 export async function runBuildStep(
@@ -56,7 +55,7 @@ async function runLogged(world: BuildWorld, state: BuildState, run: Run, ctx: Bu
       isolation: world.isolation,
       identity: `${world.dataDir} ${state.buildId}`,
       workspace: run.workspace,
-      ...whatToRun(world, step),
+      ...stepCommand(step, world.tools, world.isolation.method !== "none"),
       env: { ...step.env, SLIPWAY_GIT_SHA: state.gitSha, SLIPWAY_STEP: name },
       timeoutMs: step.timeout,
       onOutput: (chunk) => log.write(chunk),
@@ -71,25 +70,6 @@ async function runLogged(world: BuildWorld, state: BuildState, run: Run, ctx: Bu
   const why = result.reason === undefined ? "" : ` (${result.reason})`;
   await appendLog(world.db, state.buildId, `${name} | ${result.outcome.replace("_", " ")} after ${seconds} s${why}\n`);
   return result;
-}
-
-/** `run:` is the only shell there is, and it is inside. */
-function whatToRun(
-  world: BuildWorld,
-  step: PipelineStep,
-): { readonly command: [string, ...string[]]; readonly mounts?: readonly Mount[] } {
-  if (step.run !== undefined) return { command: ["/bin/sh", "-eu", "-c", step.run] };
-  const { tools } = world;
-  if (world.isolation.method === "none") {
-    return { command: ["node", `${tools.scan}/${tools.scanMain}`, ".", tools.advisories] };
-  }
-  return {
-    command: ["node", `${toolsInside}/scan/${tools.scanMain}`, "/workspace", `${toolsInside}/advisories`],
-    mounts: [
-      { from: tools.scan, to: `${toolsInside}/scan` },
-      { from: tools.advisories, to: `${toolsInside}/advisories` },
-    ],
-  };
 }
 
 async function secretsFor(world: BuildWorld, state: BuildState): Promise<string[]> {

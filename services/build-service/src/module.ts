@@ -1,14 +1,15 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ProblemError } from "@slipway/contracts";
 import { createDurable, type Durable } from "@slipway/durable";
 import { type Isolation, probeIsolation } from "@slipway/executor";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { type Layer, makeNodeBaseLayer, RegistryClient } from "@slipway/oci";
+import { installTools } from "@slipway/pipeline";
 import { listen } from "@slipway/sql";
 import type { BuildWorld } from "./build-world.ts";
 import { BuildServiceConfig } from "./config.ts";
 import { buildMachine } from "./effects.ts";
-import { installTools } from "./folders.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
 import { webhookRoutes } from "./http-webhook.ts";
@@ -34,7 +35,11 @@ async function startBuildService(context: Context): Promise<RunningService> {
   const world: BuildWorld = {
     ...{ db, config, dataDir, isolation, registry: registry.client },
     ...{ bus: context.bus, client: context.client, token: context.token },
-    tools: await installTools(dataDir, config.SLIPWAY_BUILD_TOOLS),
+    tools: await installTools({
+      configured: config.SLIPWAY_BUILD_TOOLS,
+      near: dirname(fileURLToPath(import.meta.url)),
+      into: join(dataDir, "tools"),
+    }),
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
     publicUrl: () => context.urls.public,
     baseLayer: onceBaseLayer(dataDir),

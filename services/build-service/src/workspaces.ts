@@ -1,10 +1,9 @@
 import { mkdir, rm } from "node:fs/promises";
+import { copyTree, type ParsedFile, parseSlipwayYaml } from "@slipway/pipeline";
 import type { BuildOutcome, BuildWorld } from "./build-world.ts";
-import { copyTree } from "./copy-tree.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
 import { readTopFile } from "./git.ts";
-import { type ParsedFile, parseSlipwayYaml } from "./slipway-yaml.ts";
 
 const largestFile = 1_048_576;
 

@@ -1,8 +1,9 @@
 import type { BuildId, Digest, GitSha, Instant, ServiceName } from "@slipway/kernel";
 import { addMs, instant } from "@slipway/kernel";
+import type { PlannedStep } from "@slipway/pipeline";
 import { describe, expect, test } from "vitest";
 import { decide, queueBuild } from "./decide.ts";
-import type { BuildCommand, BuildInput, BuildState, Phase, PlannedStep } from "./state.ts";
+import type { BuildCommand, BuildInput, BuildState, Phase } from "./state.ts";
 
 const t0 = instant("2026-11-20T10:00:00Z");
 const at = (seconds: number): Instant => addMs(t0, seconds * 1_000);

@@ -7,11 +7,11 @@ import {
   instant,
   type ServiceName,
 } from "@slipway/kernel";
+import { inputsOf, leavesOf, type PlannedStep, planProblems } from "@slipway/pipeline";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decide, queueBuild, terminalPhases } from "./decide.ts";
-import { inputsOf, leavesOf, planProblems } from "./pipeline.ts";
-import type { BuildCommand, BuildInput, BuildState, PlannedStep } from "./state.ts";
+import type { BuildCommand, BuildInput, BuildState } from "./state.ts";
 
 const t0 = instant("2026-11-20T10:00:00Z");
 const digest = `sha256:${"cd".repeat(32)}` as Digest;

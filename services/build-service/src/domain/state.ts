@@ -1,4 +1,5 @@
 import type { BuildId, Digest, GitSha, Instant, ServiceName } from "@slipway/kernel";
+import type { PlannedStep } from "@slipway/pipeline";
 
 /**
  * A build, from a push to a registered artifact:
@@ -18,9 +19,6 @@ export type About = {
   /** When a build that has not ended is given up. */
   readonly deadline: Instant;
 };
-
-/** A step as the machine needs it: its name and what has to succeed before it. */
-export type PlannedStep = { readonly name: string; readonly needs: readonly string[] };
 
 export type StepOutcome = "succeeded" | "failed" | "timed_out" | "cancelled";
 

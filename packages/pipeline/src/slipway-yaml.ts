@@ -2,7 +2,9 @@ import { SlipwayFile } from "@slipway/contracts";
 import type { ServiceName } from "@slipway/kernel";
 import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, parseDocument } from "yaml";
 import type { z } from "zod";
-import { planProblems } from "./domain/pipeline.ts";
+import { knownKeys } from "./known-keys.ts";
+import { nearest } from "./nearest.ts";
+import { planProblems } from "./plan.ts";
 
 /** One thing that is wrong, where it is: line and column count from 1. */
 export type FileError = { readonly line: number; readonly column: number; readonly message: string };
@@ -68,7 +70,7 @@ function issueErrors(issue: z.core.$ZodIssue, at: At): FileError[] {
   }
   return issue.keys.map((key) => {
     const full = [...issue.path, key].map(String).join(".");
-    return { ...at(issue.path, key), message: `unknown key "${full}"` };
+    return { ...at(issue.path, key), message: `unknown key "${full}"${nearest(key, knownKeys(issue.path))}` };
   });
 }
 

@@ -106,3 +106,10 @@ test("a file that grows by aliases is refused and not unfolded", () => {
 test("an enormous file is refused unread", () => {
   expect(errorsOf(`# ${"x".repeat(300_000)}`)).toEqual([expect.stringContaining("larger than")]);
 });
+
+test("a misspelt key, and a step that is needed under a misspelt name, are told what was meant", () => {
+  expect(errorsOf(good.replace("timeout:", "tiemout:"))[0]).toContain('did you mean "timeout"?');
+  expect(errorsOf(good.replace("image:", "imgae:")).join("\n")).toContain('unknown key "imgae", did you mean "image"?');
+  expect(errorsOf(good.replace("[compile]", "[complie]"))[0]).toContain('did you mean "compile"?');
+  expect(errorsOf(`${good}colour: blue\n`)[0]).toMatch(/unknown key "colour"$/);
+});

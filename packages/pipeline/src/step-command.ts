@@ -1,0 +1,24 @@
+import type { PipelineStep } from "@slipway/contracts";
+
+/** Tools of the platform that steps use, on this machine. */
+export type Tools = { readonly scan: string; readonly advisories: string; readonly scanMain: string };
+
+export type StepCommand = {
+  readonly command: [string, ...string[]];
+  readonly mounts?: readonly { readonly from: string; readonly to: string }[];
+};
+
+const toolsInside = "/opt/slipway/tools";
+
+/** What a step runs, and what it has to see for it. `run:` is the only shell there is, and it is inside. */
+export function stepCommand(step: PipelineStep, tools: Tools, isolated: boolean): StepCommand {
+  if (step.run !== undefined) return { command: ["/bin/sh", "-eu", "-c", step.run] };
+  if (!isolated) return { command: ["node", `${tools.scan}/${tools.scanMain}`, ".", tools.advisories] };
+  return {
+    command: ["node", `${toolsInside}/scan/${tools.scanMain}`, "/workspace", `${toolsInside}/advisories`],
+    mounts: [
+      { from: tools.scan, to: `${toolsInside}/scan` },
+      { from: tools.advisories, to: `${toolsInside}/advisories` },
+    ],
+  };
+}
