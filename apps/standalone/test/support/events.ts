@@ -2,7 +2,7 @@ import { postgresBus, type ReadPosition } from "@slipway/bus";
 import type { CloudEvent } from "@slipway/contracts";
 import { silentLogger, startEmbeddedPostgres } from "@slipway/sql";
 
-/** All events of a topic, read from the bus of a platform that runs. */
+/** All events of the topics, read from the bus itself, whether a platform runs there or not. */
 export async function eventsOf(dataDir: string, topics: readonly string[]): Promise<Record<string, CloudEvent[]>> {
   const postgres = await startEmbeddedPostgres({ dataDir, durability: "full", log: silentLogger });
   const bus = postgresBus({ url: postgres.adminUrl(), log: silentLogger });
@@ -22,5 +22,6 @@ export async function eventsOf(dataDir: string, topics: readonly string[]): Prom
     );
   } finally {
     await bus.close();
+    if (!postgres.adopted) await postgres.stop();
   }
 }
