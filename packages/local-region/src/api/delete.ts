@@ -41,7 +41,7 @@ export function remove(region: Region, place: Place, options: DeleteOptions): De
   const next = marked(region, place.resource, current, options);
   const gone = isFinished(place.resource, next);
   if (options.dryRun?.includes("All") === true || next === current) {
-    return { object: next, written: Promise.resolve(), gone };
+    return { object: next, written: region.store.settled(), gone };
   }
   const writing = gone ? region.store.remove(place.resource, next) : region.store.put(place.resource, next);
   return { ...writing, gone };

@@ -48,6 +48,8 @@ export class Journal {
   readonly #dir: string;
   readonly #file: FileHandle;
   #bytes: number;
+  /** The last append failed: what lies behind #bytes is worth nothing. */
+  #torn = false;
 
   private constructor(dir: string, file: FileHandle, bytes: number) {
     this.#dir = dir;
@@ -78,12 +80,26 @@ export class Journal {
     return this.#bytes;
   }
 
-  /** Resolves when the changes are on the disk. */
+  /** False after an append that failed, until one succeeds. */
+  get writable(): boolean {
+    return !this.#torn;
+  }
+
+  /** Resolves when the changes are on the disk. After a failure they are not, and the next append may be tried. */
   async append(changes: readonly Change[]): Promise<void> {
     const frame = encodeFrame(changes);
+    if (this.#torn) await this.#repair();
+    this.#torn = true;
     await this.#file.appendFile(frame);
     await this.#file.datasync();
     this.#bytes += frame.length;
+    this.#torn = false;
+  }
+
+  /** Takes off what a failed append left, so that no whole frame ever follows a torn one. */
+  async #repair(): Promise<void> {
+    await this.#file.truncate(this.#bytes);
+    await this.#file.datasync();
   }
 
   /** Replaces what is kept so far. */

@@ -31,20 +31,24 @@ export class Store {
   readonly #journal: Journal;
   readonly #log: Logger;
   readonly #journalLimitBytes: number;
+  #foldAtBytes: number;
   readonly #history: History;
   readonly #latest = new Map<string, Map<string, Stored>>();
   readonly #durable = new Map<string, Map<string, Stored>>();
   readonly #listeners = new Set<(event: StoreEvent) => void>();
+  readonly #lossListeners = new Set<() => void>();
   #next: number;
   #revision: number;
   #pending: Pending[] = [];
   #flushing: Promise<void> | undefined;
-  #broken: Error | undefined;
+  #last: Promise<void> = Promise.resolve();
+  #closing = false;
 
   private constructor(journal: Journal, snapshot: Snapshot, changes: readonly Change[], options: StoreOptions) {
     this.#journal = journal;
     this.#log = options.log;
     this.#journalLimitBytes = options.journalLimitBytes;
+    this.#foldAtBytes = options.journalLimitBytes;
     this.#history = new History(options.historyLimit, snapshot.revision);
     for (const { resource, object } of snapshot.objects)
       table(this.#durable, resource).set(keyOf(object.metadata), object);
@@ -64,9 +68,9 @@ export class Store {
     return this.#revision;
   }
 
-  /** False after a failed write, and while it closes. */
+  /** False after a write that the disk did not take, until it takes one. */
   get writable(): boolean {
-    return this.#broken === undefined;
+    return this.#journal.writable;
   }
 
   /** Oldest revision that a watch can start from. */
@@ -112,14 +116,25 @@ export class Store {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Called when writes that `latest` showed were not taken by the disk and are undone. The answer ends it. */
+  onLoss(listener: () => void): () => void {
+    this.#lossListeners.add(listener);
+    return () => this.#lossListeners.delete(listener);
+  }
+
+  /** Resolves when all that `latest` shows now is durable; rejects as those writes do. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
+
   async close(): Promise<void> {
-    this.#broken ??= new Error("the server is stopping");
+    this.#closing = true;
     await this.#flushing;
     await this.#journal.close();
   }
 
   #write(resource: Kind, type: Change["type"], given: Stored) {
-    if (this.#broken !== undefined) throw internal(this.#broken.message);
+    if (this.#closing) throw internal("the server is stopping");
     const revision = this.#next;
     this.#next += 1;
     const object = { ...given, metadata: { ...given.metadata, resourceVersion: String(revision) } };
@@ -132,6 +147,7 @@ export class Store {
     });
     // Who does not wait for it (a controller) must not end the process with it.
     written.catch(() => undefined);
+    this.#last = written;
     this.#flushing ??= this.#flush();
     return { object, written };
   }
@@ -147,8 +163,8 @@ export class Store {
       try {
         await this.#journal.append(changes);
       } catch (error) {
-        this.#break(error, batch);
-        break;
+        this.#lose(error, batch);
+        continue;
       }
       for (const change of changes) this.#publish(change);
       for (const { resolve } of batch) resolve();
@@ -159,24 +175,32 @@ export class Store {
   }
 
   async #fold(): Promise<void> {
-    if (this.#journal.bytes < this.#journalLimitBytes) return;
+    if (this.#journal.bytes < this.#foldAtBytes) return;
     const objects = [...this.#durable].flatMap(([resource, kept]) =>
       [...kept.values()].map((object) => ({ resource, object })),
     );
     try {
       await this.#journal.replace({ revision: this.#revision, objects });
+      this.#foldAtBytes = this.#journalLimitBytes;
     } catch (error) {
-      this.#break(error, []);
+      // Nothing is lost: the journal holds all. Not with every write, for each attempt writes everything.
+      this.#foldAtBytes = 2 * this.#journal.bytes;
+      this.#log.warn({ message: messageOf(error) }, "the journal could not be folded into a snapshot");
     }
   }
 
-  /** After a failed write nobody knows what the disk holds: reads go on, writes need a restart. */
-  #break(error: unknown, batch: readonly Pending[]): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#log.error({ message }, "objects cannot be written; no more writes are taken");
-    this.#broken = new Error(`objects cannot be written: ${message}`);
-    for (const { reject } of [...batch, ...this.#pending]) reject(internal(this.#broken.message));
+  /** Undoes what the disk did not take, with everything that was decided on top of it. The next write tries again. */
+  #lose(error: unknown, batch: readonly Pending[]): void {
+    const message = `objects cannot be written: ${messageOf(error)}`;
+    this.#log.error({ message }, "writes were lost");
+    const lost = [...batch, ...this.#pending];
     this.#pending = [];
+    this.#latest.clear();
+    for (const [resource, objects] of this.#durable) this.#latest.set(resource, new Map(objects));
+    this.#next = this.#revision + 1;
+    this.#last = Promise.resolve();
+    for (const { reject } of lost) reject(internal(message));
+    for (const listener of this.#lossListeners) listener();
   }
 
   #publish(change: Change): void {
@@ -207,4 +231,8 @@ function table(tables: Map<string, Map<string, Stored>>, resource: string): Map<
 function sorted(objects: ReadonlyMap<string, Stored> | undefined, namespace: string | undefined): Stored[] {
   const entries = [...(objects ?? [])].filter(([key]) => namespace === undefined || key.startsWith(`${namespace}/`));
   return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -34,7 +34,7 @@ export function update(region: Region, request: UpdateRequest): Writing {
   }
   const next = part === "status" ? withStatus(current, written) : withoutStatus(resource, current, written);
   const counted = resource.generation ? countGeneration(resource, current, next) : next;
-  if (isDeepStrictEqual(counted, current)) return { object: current, written: Promise.resolve() };
+  if (isDeepStrictEqual(counted, current)) return { object: current, written: region.store.settled() };
   if (part === "whole") {
     checkObject(resource, counted);
     checkChange(resource, current, counted);

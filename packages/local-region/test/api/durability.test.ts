@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, cp, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -139,6 +139,52 @@ test("changes that the snapshot holds already are not played twice", async () =>
   expect(reloaded.revision).toBe(3);
   await reloaded.close();
 });
+
+test("an answer that rests on a write under way waits for it", async () => {
+  const store = await open(await temporaryFolder());
+  const order: string[] = [];
+
+  const { written } = store.put(configmaps, objectOf({ act: "put", name: "a", value: "1" }));
+  const same = store.settled().then(() => order.push("same"));
+  void written.then(() => order.push("written"));
+  await same;
+
+  expect(store.get(configmaps, "prod/a")).toBeDefined();
+  await store.close();
+});
+
+const hasPrlimit = spawnSync("prlimit", ["--version"]).status === 0;
+
+test.skipIf(!hasPrlimit)(
+  "a disk that takes no more (skipped without prlimit): 500, nothing half done, and on it goes after",
+  async () => {
+    const { send, process: child } = await regionProcess(await temporaryFolder());
+    const prlimit = (limit: string) => spawnSync("prlimit", ["--pid", String(child.pid), `--fsize=${limit}`]).status;
+    await send("POST", "/api/v1/namespaces", { metadata: { name: "prod" } });
+    await send("POST", configMaps, configMap("kept", { x: "1" }));
+    expect(prlimit("2000:unlimited")).toBe(0);
+
+    const refused = await Promise.all(
+      ["a", "b", "kept"].map((name) =>
+        name === "kept"
+          ? send("PUT", `${configMaps}/kept`, configMap("kept", { x: "y".repeat(3_000) }))
+          : send("POST", configMaps, configMap(name, { x: "y".repeat(3_000) })),
+      ),
+    );
+    const meanwhile = await send("GET", configMaps);
+    const ready = await send("GET", "/readyz");
+    expect(prlimit("unlimited:unlimited")).toBe(0);
+    const after = await send("POST", configMaps, configMap("b", { x: "2" }));
+
+    expect(refused.map(({ status }) => status)).toEqual([500, 500, 500]);
+    expect(refused[0]?.body.message).toContain("EFBIG");
+    expect(meanwhile.body.items).toMatchObject([{ metadata: { name: "kept" }, data: { x: "1" } }]);
+    expect(ready.status).toBe(500);
+    expect(after.status).toBe(201);
+    expect((await send("GET", "/readyz")).status).toBe(200);
+    expect((await send("GET", configMaps)).body.items.map(({ metadata }) => metadata.name)).toEqual(["b", "kept"]);
+  },
+);
 
 test("nobody is shown a change that is not on the disk yet", async () => {
   const store = await open(await temporaryFolder());

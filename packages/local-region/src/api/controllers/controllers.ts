@@ -34,19 +34,28 @@ export function startControllers(region: Region): Controllers {
   const queue = new WorkQueue({ log: region.log, work: (key) => look(region, key) });
   const expireEvents = eventExpiry(region);
   ensureDefaultNamespace(region);
-  for (const resource of allResources) {
-    for (const { metadata } of region.store.listLatest(resource)) queue.add(keyFor(resource, keyOf(metadata)));
-  }
+  for (const key of allKeys(region)) queue.add(key);
   const end = region.store.onChange((event) => {
     for (const key of touchedBy(region, event)) queue.add(key);
     if (event.resource === idOf(events) && event.previous === undefined) expireEvents();
   });
+  // Nobody tells which of the lost writes were a controller's.
+  const endLoss = region.store.onLoss(() => {
+    for (const key of allKeys(region)) queue.addLater(key);
+  });
   return {
     async stop() {
       end();
+      endLoss();
       queue.stop();
     },
   };
+}
+
+function allKeys({ store }: Region): string[] {
+  return allResources.flatMap((resource) =>
+    store.listLatest(resource).map(({ metadata }) => keyFor(resource, keyOf(metadata))),
+  );
 }
 
 function keyFor(resource: Resource, key: string): string {

@@ -28,6 +28,20 @@ export class WorkQueue {
     this.#scheduled ??= setImmediate(() => this.#run());
   }
 
+  addLater(key: string, ms: number = retryMs): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#later.get(key));
+    const timer = setTimeout(
+      () => {
+        this.#later.delete(key);
+        this.add(key);
+      },
+      Math.min(ms, 2 ** 31 - 1),
+    );
+    timer.unref();
+    this.#later.set(key, timer);
+  }
+
   stop(): void {
     this.#stopped = true;
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
@@ -50,23 +64,11 @@ export class WorkQueue {
     this.#later.delete(key);
     try {
       const lookAgainMs = this.#options.work(key);
-      if (lookAgainMs !== undefined) this.#addLater(key, lookAgainMs);
+      if (lookAgainMs !== undefined) this.addLater(key, lookAgainMs);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#options.log.warn({ key, message }, "controller failed; trying again");
-      this.#addLater(key, retryMs);
+      this.addLater(key);
     }
-  }
-
-  #addLater(key: string, ms: number): void {
-    const timer = setTimeout(
-      () => {
-        this.#later.delete(key);
-        this.add(key);
-      },
-      Math.min(ms, 2 ** 31 - 1),
-    );
-    timer.unref();
-    this.#later.set(key, timer);
   }
 }
