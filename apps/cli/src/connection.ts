@@ -24,6 +24,16 @@ export function connect(options: ConnectionOptions): Client {
   return createClient({ url, token, ...(rollback === undefined ? {} : { urls: { "rollback-controller": rollback } }) });
 }
 
+/** The data folder of the platform that commands find by themselves, or where npm start would make one. */
+export function localDataFolder(): string {
+  const from = process.env.SLIPWAY_HOME ?? process.cwd();
+  if (process.env.SLIPWAY_DATA !== undefined) return resolve(process.env.SLIPWAY_DATA);
+  for (let folder = resolve(from); folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(join(folder, ".slipway", "endpoints.json"))) return join(folder, ".slipway");
+  }
+  return join(resolve(from), ".slipway");
+}
+
 function localPlatform(from: string): Connection | undefined {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     const data = process.env.SLIPWAY_DATA ?? join(folder, ".slipway");

@@ -14,11 +14,16 @@ import {
 } from "@slipway/contracts";
 import { Command } from "commander";
 import type { z } from "zod";
-import { type ConnectionOptions, connect, Unusable } from "./connection.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { runCommand } from "./commands/run.ts";
+import { validateCommand } from "./commands/validate.ts";
+import { connect, Unusable } from "./connection.ts";
 import { followLog } from "./logs.ts";
+import { type Common, print } from "./output.ts";
 import { endedStatuses, exitCodeOf, showDeployment } from "./show.ts";
 
-type Common = ConnectionOptions & { readonly json?: boolean };
+const exitCodes = `
+Exit codes: 0 done; 1 refused or failed; 2 the command line, or where the platform is, could not be understood.`;
 
 /** The command line `slipway`. */
 export function program(): Command {
@@ -29,7 +34,11 @@ export function program(): Command {
     .option("--json", "answer as JSON")
     .showSuggestionAfterError()
     .showHelpAfterError("(slipway --help lists the commands)")
+    .addHelpText("after", exitCodes)
     .exitOverride();
+  validateCommand(root);
+  runCommand(root);
+  doctorCommand(root);
   deployCommand(root);
   statusCommand(root);
   moveCommands(root);
@@ -153,10 +162,6 @@ async function showOnce(root: Command, client: Client, id: z.infer<typeof Deploy
   const view = await client.call(getDeployment, { params: { id } });
   const status = await client.call(getDeploymentStatus, { params: { id } });
   print(root, { ...view, ...status }, showDeployment(view, status));
-}
-
-function print(root: Command, value: unknown, text: string): void {
-  process.stdout.write(`${root.opts<Common>().json === true ? JSON.stringify(value, null, 2) : text}\n`);
 }
 
 /** What was typed, by the same schema that the server uses. */

@@ -29,3 +29,11 @@ async function clearWay(path: string, wanted: "file" | "folder"): Promise<void> 
   if (found === undefined || (wanted === "folder" && found.isDirectory())) return;
   await rm(path, { recursive: true, force: true });
 }
+
+/** Empties a folder and lays trees over each other in it. */
+export async function freshFolder(path: string, inputs: readonly string[]): Promise<string> {
+  await rm(path, { recursive: true, force: true });
+  await mkdir(path, { recursive: true });
+  for (const input of inputs) await copyTree(input, path);
+  return path;
+}

@@ -1,4 +1,4 @@
-export { copyTree } from "./copy-tree.ts";
+export { copyTree, freshFolder } from "./copy-tree.ts";
 export { installTools } from "./install-tools.ts";
 export { nearest } from "./nearest.ts";
 export { inputsOf, leavesOf, type PlannedStep, planProblems } from "./plan.ts";

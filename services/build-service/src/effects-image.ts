@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { ProblemError, type Provenance, registerArtifact } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
 import { OciError, writeImage } from "@slipway/oci";
-import { inputsOf, leavesOf } from "@slipway/pipeline";
+import { freshFolder, inputsOf, leavesOf } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
 import { appendLog } from "./log-store.ts";
 import { repositoryOf } from "./store.ts";
-import { freshFolder, readSlipwayFile, workspaceLost } from "./workspaces.ts";
+import { readSlipwayFile, workspaceLost } from "./workspaces.ts";
 
 /** Kinds of OciError that another attempt does not mend. */
 const final: readonly string[] = ["refused", "forbidden", "unsafe", "too_large", "invalid"];

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { PipelineStep } from "@slipway/contracts";
 import { runStep, type StepResult } from "@slipway/executor";
-import { inputsOf, stepCommand } from "@slipway/pipeline";
+import { freshFolder, inputsOf, stepCommand } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { secretsOf } from "./effects-checkout.ts";
@@ -9,7 +9,7 @@ import { type BuildFolders, buildFolders } from "./folders.ts";
 import { appendLog, stepLog } from "./log-store.ts";
 import { parseRepositoryUrl } from "./repository-url.ts";
 import { repositoryOf } from "./store.ts";
-import { freshFolder, readSlipwayFile, workspaceLost } from "./workspaces.ts";
+import { readSlipwayFile, workspaceLost } from "./workspaces.ts";
 
 const mostAttempts = 3;
 

@@ -1,5 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
-import { copyTree, type ParsedFile, parseSlipwayYaml } from "@slipway/pipeline";
+import { type ParsedFile, parseSlipwayYaml } from "@slipway/pipeline";
 import type { BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
@@ -12,14 +11,6 @@ export async function readSlipwayFile(world: BuildWorld, state: BuildState): Pro
   const folders = buildFolders(world.dataDir, state.buildId);
   const text = await readTopFile(folders.source, "slipway.yaml", largestFile);
   return text === undefined ? undefined : parseSlipwayYaml(text, state.service);
-}
-
-/** Empties a folder and lays trees over each other in it. */
-export async function freshFolder(path: string, inputs: readonly string[]): Promise<string> {
-  await rm(path, { recursive: true, force: true });
-  await mkdir(path, { recursive: true });
-  for (const input of inputs) await copyTree(input, path);
-  return path;
 }
 
 export function workspaceLost(): BuildOutcome {

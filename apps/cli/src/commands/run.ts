@@ -1,0 +1,41 @@
+import { resolve } from "node:path";
+import { fileErrorText } from "@slipway/pipeline";
+import type { Command } from "commander";
+import { Unusable } from "../connection.ts";
+import { print, wantsJson } from "../output.ts";
+import { readSlipwayFile } from "../read-slipway-file.ts";
+import { runPipeline } from "../run/run-pipeline.ts";
+
+/** `slipway run [DIR]`: the pipeline of the working tree, here, under the same isolation as a build. */
+export function runCommand(root: Command): void {
+  root
+    .command("run")
+    .description("run the pipeline here, on a copy of the working tree, isolated as a build is")
+    .argument("[dir]", "the repository", ".")
+    .option("--jobs <count>", "steps that run at once", "4")
+    .option("--no-isolation", "run the steps unprotected")
+    .action(async (dir: string, own: { jobs: string; isolation: boolean }) => {
+      const folder = resolve(dir);
+      const places = Number(own.jobs);
+      if (!Number.isInteger(places) || places < 1) throw new Unusable(`--jobs ${own.jobs} is not a count`);
+      const parsed = readSlipwayFile(folder);
+      if (parsed.kind === "errors") {
+        process.exitCode = 1;
+        print(root, { succeeded: false, errors: parsed.errors }, parsed.errors.map(fileErrorText).join("\n"));
+        return;
+      }
+      // With --json only the report is on stdout.
+      const out = wantsJson(root) ? process.stderr : process.stdout;
+      const stop = new AbortController();
+      const onSignal = (): void => stop.abort();
+      process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+      const report = await runPipeline({
+        ...{ folder, file: parsed.file, isolate: own.isolation, places, signal: stop.signal },
+        print: (line) => void out.write(`${line}\n`),
+      });
+      process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+      process.exitCode = report.succeeded ? 0 : 1;
+      const said = Object.entries(report.steps).map(([name, { state }]) => `${name} ${state.replace("_", " ")}`);
+      print(root, report, `slipway | ${report.succeeded ? "succeeded" : "failed"}: ${said.join(", ")}`);
+    });
+}

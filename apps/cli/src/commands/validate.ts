@@ -1,0 +1,25 @@
+import { resolve } from "node:path";
+import { fileErrorText } from "@slipway/pipeline";
+import type { Command } from "commander";
+import { print } from "../output.ts";
+import { readSlipwayFile } from "../read-slipway-file.ts";
+
+/** `slipway validate [DIR]`: every error of slipway.yaml with its place, exactly as a build would tell them. */
+export function validateCommand(root: Command): void {
+  root
+    .command("validate")
+    .description("check slipway.yaml: all errors at once, each with file:line:column")
+    .argument("[dir]", "the repository", ".")
+    .action((dir: string) => {
+      const parsed = readSlipwayFile(resolve(dir));
+      if (parsed.kind === "errors") {
+        process.exitCode = 1;
+        const { errors } = parsed;
+        print(root, { valid: false, errors }, errors.map(fileErrorText).join("\n"));
+        return;
+      }
+      const { service, pipeline } = parsed.file;
+      const steps = Object.keys(pipeline);
+      print(root, { valid: true, file: parsed.file }, `slipway.yaml is valid: ${service}, steps ${steps.join(", ")}`);
+    });
+}

@@ -1,0 +1,14 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type ParsedFile, parseSlipwayYaml } from "@slipway/pipeline";
+import { Unusable } from "./connection.ts";
+
+/** slipway.yaml of a folder, as the build service reads it. Throws where there is none. */
+export function readSlipwayFile(folder: string): ParsedFile {
+  try {
+    return parseSlipwayYaml(readFileSync(join(folder, "slipway.yaml"), "utf8"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new Unusable(`There is no slipway.yaml in ${folder}. slipway init writes one.`);
+  }
+}

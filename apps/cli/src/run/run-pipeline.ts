@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { SlipwayFile } from "@slipway/contracts";
+import { type Isolation, probeIsolation, runStep, type StepResult } from "@slipway/executor";
+import { freshFolder, inputsOf, installTools, stepCommand, type Tools } from "@slipway/pipeline";
+import { Unusable } from "../connection.ts";
+import { inOrder, type StepEnd } from "./in-order.ts";
+import { prefixedLines } from "./prefixed-lines.ts";
+import { copyWorkingTree } from "./working-tree.ts";
+
+export type RunOptions = {
+  readonly folder: string;
+  readonly file: SlipwayFile;
+  readonly isolate: boolean;
+  /** Steps at once. */
+  readonly places: number;
+  readonly print: (line: string) => void;
+  readonly signal: AbortSignal;
+};
+
+export type StepReport = { readonly state: StepEnd; readonly exit_code: number | null; readonly ms: number };
+export type RunReport = { readonly succeeded: boolean; readonly isolation: string } & {
+  readonly steps: Readonly<Record<string, StepReport>>;
+};
+
+type Place = { readonly folder: string; readonly isolation: Isolation; readonly tools: Tools };
+
+/** Runs the pipeline of a working tree as the build service would, in folders of its own that are gone afterwards. */
+export async function runPipeline(options: RunOptions): Promise<RunReport> {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-run-"));
+  try {
+    const isolation = await probeIsolation({ method: options.isolate ? "auto" : "none", workFolder: folder });
+    if (isolation.kind === "refused") throw new Unusable(`${isolation.reason}\n${isolation.remedy}`);
+    options.print(`slipway | isolation: ${isolation.description}`);
+    await copyWorkingTree(options.folder, join(folder, "source"));
+    const near = dirname(fileURLToPath(import.meta.url));
+    const configured = process.env.SLIPWAY_BUILD_TOOLS;
+    const tools = await installTools({ configured, near, into: join(folder, "tools") });
+    return await runSteps(options, { folder, isolation, tools });
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function runSteps(options: RunOptions, place: Place): Promise<RunReport> {
+  const plan = Object.entries(options.file.pipeline).map(([name, { needs }]) => ({ name, needs }));
+  const results: Record<string, StepResult & { readonly ms: number }> = {};
+  const stepFolder = (name: string) => join(place.folder, "steps", name);
+  const ends = await inOrder(plan, options.places, async (name) => {
+    const inputs = [join(place.folder, "source"), ...inputsOf(plan, name).map(stepFolder)];
+    const workspace = await freshFolder(stepFolder(name), inputs);
+    const began = performance.now();
+    const result = await runOne(options, place, name, workspace);
+    const ms = Math.round(performance.now() - began);
+    results[name] = { ...result, ms };
+    const why = result.reason === undefined ? "" : ` (${result.reason})`;
+    options.print(`${name} | ${result.outcome.replace("_", " ")} after ${(ms / 1_000).toFixed(1)} s${why}`);
+    return result.outcome;
+  });
+  const steps = Object.entries(ends).map(([name, state]): [string, StepReport] => [
+    name,
+    { state, exit_code: results[name]?.exitCode ?? null, ms: results[name]?.ms ?? 0 },
+  ]);
+  const succeeded = Object.values(ends).every((end) => end === "succeeded");
+  return { succeeded, isolation: place.isolation.description, steps: Object.fromEntries(steps) };
+}
+
+async function runOne(options: RunOptions, place: Place, name: string, workspace: string): Promise<StepResult> {
+  const step = options.file.pipeline[name];
+  if (step === undefined) throw new Error(`there is no step ${name}`);
+  options.print(`${name} | $ ${step.run?.trimEnd() ?? `uses ${step.uses}`}`);
+  const lines = prefixedLines(name, options.print);
+  const result = await runStep({
+    isolation: place.isolation,
+    identity: place.folder,
+    workspace,
+    ...stepCommand(step, place.tools, place.isolation.method !== "none"),
+    env: { ...step.env, SLIPWAY_GIT_SHA: "0".repeat(40), SLIPWAY_STEP: name },
+    timeoutMs: step.timeout,
+    onOutput: lines.write,
+    signal: options.signal,
+  });
+  lines.end();
+  return result;
+}

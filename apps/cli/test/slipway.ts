@@ -1,0 +1,31 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+export type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
+
+/** Runs the command line in a folder, with nothing of the test run's own settings. */
+export async function slipway(cwd: string, ...args: readonly string[]): Promise<Ran> {
+  const child = spawn(process.execPath, ["--conditions=@slipway/source", main, ...args], {
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: process.env.PATH ?? "", HOME: cwd, NO_COLOR: "1" },
+    timeout: 60_000,
+  });
+  const ended = once(child, "close") as Promise<[number | null]>;
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, out, err };
+}
+
+/** Writes files, by path, below a folder. */
+export async function writeTree(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  }
+}
