@@ -1,36 +1,17 @@
-import type { Bus } from "@slipway/bus";
-import type { Client } from "@slipway/client";
-import type { Regions } from "@slipway/cluster";
 import { deploymentTopic } from "@slipway/contracts";
-import { type CommandContext, type DurableMachine, defineMachine, type Outcome } from "@slipway/durable";
-import { type Clock, unreachable, type VersionName } from "@slipway/kernel";
-import type { Locks } from "@slipway/lock";
+import { type DurableMachine, defineMachine } from "@slipway/durable";
+import { unreachable } from "@slipway/kernel";
 import type { Command } from "./domain/command.ts";
 import { deploymentMachine } from "./domain/decide.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
 import { acquireLock, tellReplaced } from "./effects/lock.ts";
+import type { Context, Ports, Result } from "./effects/ports.ts";
 import { follow, lowerWeight, openFence, raiseWeight } from "./effects/traffic.ts";
 import { armWatch, checkWatch } from "./effects/watch.ts";
 import { drainAndRetire, prepareWorkload } from "./effects/workload.ts";
 
-/** What the effects reach: the only place of this service that touches ports. */
-export type Ports = {
-  readonly regions: Regions;
-  readonly locks: Locks;
-  readonly bus: Bus;
-  readonly client: Client;
-  readonly clock: Clock;
-  /** Sends a fact to another deployment. */
-  send(id: string, input: (now: Input["now"]) => Input): Promise<void>;
-  /** Ids of deployments in these phases that share a target with this one, itself left out. */
-  sharing(state: Deployment, phases: readonly Deployment["phase"][]): Promise<readonly string[]>;
-  /** What deployments that are watched at 100% and share a target with this one would be rolled back to. */
-  wayBack(state: Deployment): Promise<readonly VersionName[]>;
-};
-
-export type Context = CommandContext<Deployment>;
-export type Result = Promise<Outcome<Input>>;
+export type { Ports };
 
 export function deploymentDurable(ports: Ports): DurableMachine<Deployment, Input, Command> {
   return defineMachine({
@@ -119,11 +100,4 @@ async function publish(ports: Ports, command: Extract<Command, { type: "Publish"
       data,
     },
   ]);
-}
-
-/** The deployment as it stands; an effect without its row has nothing to do. */
-export async function currentState(ctx: Context): Promise<Deployment> {
-  const row = await ctx.current();
-  if (row === undefined) throw new Error(`${ctx.id} has no row`);
-  return row.state;
 }

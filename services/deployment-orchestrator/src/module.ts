@@ -1,14 +1,13 @@
 import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import type { Db } from "@slipway/sql";
 import { z } from "zod";
-import type { Deployment } from "./domain/deployment.ts";
 import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
 import { routes } from "./http.ts";
+import { neighbours } from "./neighbours.ts";
 import type { Service } from "./service.ts";
-import { listDeployments, type Tables } from "./store.ts";
+import type { Tables } from "./store.ts";
 import { subscriptions } from "./subscriptions.ts";
 
 const Config = z.object({
@@ -35,12 +34,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     client,
     clock,
     send: async (id, input) => void (await durable.send(machine, id, input)),
-    sharing: async (state, phases) => (await othersOf(db, state, phases)).map((other) => other.plan.id),
-    wayBack: async (state) =>
-      (await othersOf(db, state, ["watching"]))
-        .filter((other) => other.phase === "watching" && other.replacedBy === null)
-        .flatMap((other) => Object.values(other.plan.baselines))
-        .filter((version) => version !== null),
+    ...neighbours(db),
   };
   const machine = deploymentDurable(ports);
   const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
@@ -69,15 +63,4 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       await regions.close();
     },
   };
-}
-
-/** Deployments in these phases that share a target with this one. */
-async function othersOf(db: Db<Tables>, state: Deployment, phases: readonly Deployment["phase"][]) {
-  const { service, environment } = state.plan;
-  const found = await listDeployments(db, { service, environment, phases }, 200);
-  return found.map((other) => other.state).filter((other) => sharesTarget(state, other));
-}
-
-function sharesTarget(one: Deployment, other: Deployment): boolean {
-  return one.plan.id !== other.plan.id && other.plan.regions.some((region) => one.plan.regions.includes(region));
 }

@@ -1,7 +1,7 @@
 import type { Epoch } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Deployment } from "../domain/deployment.ts";
-import { type Context, currentState, type Ports, type Result } from "../effects.ts";
+import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
 const askAgainMs = 300;
 /** Phases in which a deployment holds its targets. */

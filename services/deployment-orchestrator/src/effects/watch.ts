@@ -1,7 +1,7 @@
 import { getWatch, putWatch } from "@slipway/contracts";
 import { msBetween } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
-import { type Context, currentState, type Ports, type Result } from "../effects.ts";
+import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
 type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
 

@@ -3,7 +3,7 @@ import { getWatch } from "@slipway/contracts";
 import type { VersionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
-import { type Context, currentState, type Ports, type Result } from "../effects.ts";
+import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 import { pause } from "./pause.ts";
 
 type Of<T extends Command["type"]> = Extract<Command, { type: T }>;

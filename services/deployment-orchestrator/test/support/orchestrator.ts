@@ -1,0 +1,153 @@
+import { type Bus, postgresBus } from "@slipway/bus";
+import type { Regions } from "@slipway/cluster";
+import { createDurable, type Durable, type DurableMachine } from "@slipway/durable";
+import type { RegionEntry } from "@slipway/host";
+import { systemClock, type VersionName } from "@slipway/kernel";
+import { postgresLocks } from "@slipway/lock";
+import { silentLogger } from "@slipway/sql";
+import { type SeededRandom, testDatabase, until } from "@slipway/testkit";
+import { newDeployment } from "../../src/accept.ts";
+import type { Command } from "../../src/domain/command.ts";
+import type { Deployment, Phase, Plan } from "../../src/domain/deployment.ts";
+import type { Input } from "../../src/domain/input.ts";
+import { firstCommands } from "../../src/domain/phases/opening.ts";
+import { deploymentDurable, type Ports } from "../../src/effects.ts";
+import { neighbours } from "../../src/neighbours.ts";
+import type { Service } from "../../src/service.ts";
+import { insertDeployment, type Tables } from "../../src/store.ts";
+import { subscriptions } from "../../src/subscriptions.ts";
+import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
+import { ScriptedCluster } from "./scripted-cluster.ts";
+import { ScriptedWatch } from "./scripted-watch.ts";
+
+type Machine = DurableMachine<Deployment, Input, Command>;
+
+/** The orchestrator's real machine, effects, subscription, locks and bus on a real database; regions and watch are scripted. */
+export type Orchestrator = {
+  readonly clusters: readonly ScriptedCluster[];
+  readonly watch: ScriptedWatch;
+  readonly locks: Ports["locks"];
+  readonly bus: Bus;
+  cluster(region: string): ScriptedCluster;
+  deploy(change?: Partial<Plan>): Promise<string>;
+  send(id: string, input: (now: Input["now"]) => Input): Promise<unknown>;
+  state(id: string): Promise<Deployment>;
+  reaches(id: string, ...phases: readonly Phase[]): Promise<Deployment>;
+  /** Stops the worker that performs commands and puts another in its place. */
+  replaceWorker(): Promise<void>;
+  /** From now on an effect may be done and its outcome lost, as by a crash between the two. */
+  crashAfterEffects(random: SeededRandom, share: number): void;
+  close(): Promise<void>;
+};
+
+const fast = { settleMs: 20, verifyAfterMs: 300_000 };
+const quick = (weightPercent: number) => ({ weightPercent, bakeMs: 30 });
+
+export async function startOrchestrator(): Promise<Orchestrator> {
+  const database = await testDatabase(["deployment", "bus"]);
+  const db = database.db<Tables>("deployment");
+  const bus = postgresBus({ url: database.url("bus"), log: silentLogger });
+  const clusters = regionsOf("ab").map((region) => new ScriptedCluster(region, oldVersion));
+  const watch = new ScriptedWatch(clusters, bus);
+  const locks = postgresLocks({ db, log: silentLogger });
+  const cluster = (name: string) => {
+    const found = clusters.find(({ region }) => region === name);
+    if (found === undefined) throw new Error(`no region ${name}`);
+    return found;
+  };
+  const regions = {
+    names: regionsOf("ab"),
+    cluster: async (name: string) => cluster(name).client,
+  } as Regions<RegionEntry>;
+  const send = async (id: string, input: (now: Input["now"]) => Input) => durable.send(machine, id, input);
+  const ports: Ports = {
+    ...{ regions, locks, bus, client: watch.client, clock: systemClock },
+    send: async (id, input) => void (await send(id, input)),
+    ...neighbours(db),
+  };
+  const { machine, crash } = crashing(deploymentDurable(ports));
+  const create = () => createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
+  let durable: Durable = create();
+  await durable.start();
+  const service = { db, locks, machine, ...delegating(() => durable) } as unknown as Service;
+  for (const subscription of subscriptions(service)) await bus.subscribe(subscription);
+
+  const state = async (id: string) => {
+    const row = await durable.read(machine, id);
+    if (row === undefined) throw new Error(`no ${id}`);
+    return row.state;
+  };
+  let number = 0;
+  return {
+    ...{ clusters, watch, locks, bus, cluster, send, state },
+    async deploy(change = {}) {
+      number += 1;
+      const id = `D-${number}` as Plan["id"];
+      const version = versionOf(number);
+      const baselines = Object.fromEntries(clusters.map(({ region, live }) => [region, live]));
+      const steps = [quick(5), quick(25), quick(100)];
+      const accepted = newDeployment(
+        samplePlan({ ...fast, regions: regionsOf("ab"), baselines, steps, id, version, ...change }),
+      );
+      await db.transaction().execute((tx) => insertDeployment(tx, number, accepted.plan, undefined));
+      await durable.create(undefined, machine, id, accepted, firstCommands(accepted));
+      return id;
+    },
+    reaches: (id, ...phases) =>
+      until(async () => ((found) => (phases.includes(found.phase) ? found : undefined))(await state(id)), {
+        what: `${id} to be ${phases.join(" or ")}`,
+        timeoutMs: 30_000,
+      }),
+    async replaceWorker() {
+      const former = durable;
+      durable = create();
+      await Promise.all([durable.start(), former.stop()]);
+    },
+    crashAfterEffects: crash,
+    async close() {
+      watch.close();
+      await durable.stop();
+      await bus.close();
+      await database.close();
+    },
+  };
+}
+
+/** What the subscription uses of durable, at whichever worker is there. */
+function delegating(present: () => Durable): { durable: Pick<Durable, "send" | "read"> } {
+  return {
+    durable: {
+      send: ((...args: Parameters<Durable["send"]>) => present().send(...args)) as Durable["send"],
+      read: ((...args: Parameters<Durable["read"]>) => present().read(...args)) as Durable["read"],
+    },
+  };
+}
+
+/** The same machine, whose outcomes get lost now and then after the effect was carried out. */
+function crashing(real: Machine): { machine: Machine; crash(random: SeededRandom, share: number): void } {
+  let lost = () => false;
+  const machine: Machine = {
+    ...real,
+    async perform(command, ctx) {
+      const outcome = await real.perform(command, ctx);
+      if (outcome.kind !== "retry" && lost()) return { kind: "retry", afterMs: 1, reason: "the outcome was lost" };
+      return outcome;
+    },
+  };
+  return {
+    machine,
+    crash(random, share) {
+      lost = () => random.next() < share;
+    },
+  };
+}
+
+/** The version that the so-manieth deployment brings. */
+export function versionOf(number: number): VersionName {
+  return `orders-000000${number}-bbbbb` as VersionName;
+}
+
+/** Weights that the version had, in order. */
+export function weightsOf({ done }: ScriptedCluster, version: string): readonly number[] {
+  return done.flatMap((entry) => (entry.startsWith(`raise ${version} `) ? [Number(entry.split(" ")[2])] : []));
+}
