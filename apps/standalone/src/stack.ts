@@ -10,8 +10,9 @@ import { notificationService } from "@slipway/notification-service";
 import { type EmbeddedPostgres, type Logger, startEmbeddedPostgres } from "@slipway/sql";
 import { writeEndpoints } from "./data-folder.ts";
 import { gitRoutes } from "./git/git-server.ts";
+import { registrar } from "./git/own-repository.ts";
 import { endpointsOf, type Layout } from "./layout.ts";
-import { pageRoutes } from "./page.ts";
+import type { LivePage } from "./page.ts";
 import { identify } from "./processes/identity.ts";
 import { stopLeftPods } from "./processes/left-pods.ts";
 import type { PidFiles } from "./processes/pid-files.ts";
@@ -26,6 +27,7 @@ export type StackOptions = {
   readonly layout: Layout;
   readonly pids: PidFiles;
   readonly noIsolation: boolean;
+  readonly page: Pick<LivePage, "routes">;
   readonly log: Logger;
 };
 
@@ -78,7 +80,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 async function startPlatform(options: StackOptions, postgres: EmbeddedPostgres): Promise<RunningHost> {
   const { dataDir, log } = options;
   const config = readConfig({ ...process.env, ...platformEnv(options) }, modules);
-  return runHost({
+  const url = `http://127.0.0.1:${options.layout.platformPort}`;
+  const token = () => host?.tokens.get("admin");
+  const admin = createClient({ url, token });
+  const own = () => ({ folder: join(dataDir, "git"), url, dataDir, entry: options.entry, admin });
+  let host: RunningHost | undefined;
+  host = await runHost({
     modules,
     config,
     database: postgres,
@@ -86,11 +93,12 @@ async function startPlatform(options: StackOptions, postgres: EmbeddedPostgres):
     log,
     signals: false,
     routes: (app) => {
-      gitRoutes(app, join(dataDir, "git"));
+      gitRoutes(app, join(dataDir, "git"), registrar(own));
       watchProxyRoutes(app, rollbackUrl(options.layout));
-      pageRoutes(app, options.layout);
+      options.page.routes(app);
     },
   });
+  return host;
 }
 
 function rollbackUrl(layout: Layout): string {

@@ -4,6 +4,10 @@ import { promisify } from "node:util";
 import { request } from "undici";
 import { z } from "zod";
 
+/** Where a hook finds the log of the build that it started. */
+const Follow = z.object({ url: z.url(), dataDir: z.string() });
+export type Follow = z.infer<typeof Follow>;
+
 /** What the hook of a repository needs to know; kept beside the repository, for its owner only. */
 export const HookFile = z.object({
   repository: z.string(),
@@ -13,18 +17,24 @@ export const HookFile = z.object({
   secret: z.string(),
   /** `owner/name` of the payload. */
   fullName: z.string(),
+  /** Absent: the push does not wait for its build. */
+  follow: Follow.optional(),
 });
 export type HookFile = z.infer<typeof HookFile>;
 
 export type Push = { readonly before: string; readonly after: string; readonly ref: string };
 
+/** What a delivery came to: a sentence for the pusher, and the build where one was started. */
+export type Delivered = { readonly said: string; readonly buildId?: string };
+
+const Accepted = z.object({ build_id: z.string() });
 const git = promisify(execFile);
 
 /**
  * Delivers a push in GitHub's format, signed. The delivery's id is made from what was pushed, so that delivering it again starts nothing again.
- * Returns one word or a sentence for the pusher; never throws: a push that was received stays received.
+ * Never throws: a push that was received stays received.
  */
-export async function deliverPush(hook: HookFile, push: Push): Promise<string> {
+export async function deliverPush(hook: HookFile, push: Push): Promise<Delivered> {
   const body = JSON.stringify(await payloadOf(hook, push));
   const delivery = uuidOf(`${hook.repository} ${push.ref} ${push.before} ${push.after}`);
   try {
@@ -42,11 +52,13 @@ export async function deliverPush(hook: HookFile, push: Push): Promise<string> {
       bodyTimeout: 10_000,
     });
     const text = await answer.body.text();
-    return answer.statusCode === 202
-      ? "build accepted"
-      : `the build service answered ${answer.statusCode}: ${text.slice(0, 500)}`;
+    if (answer.statusCode !== 202) {
+      return { said: `the build service answered ${answer.statusCode}: ${text.slice(0, 500)}` };
+    }
+    return { said: "build accepted", buildId: Accepted.parse(JSON.parse(text)).build_id };
   } catch (error) {
-    return `the build service did not answer (${error instanceof Error ? error.message : String(error)}); push again later`;
+    const why = error instanceof Error ? error.message : String(error);
+    return { said: `the build service did not answer (${why}); push again later` };
   }
 }
 

@@ -1,15 +1,16 @@
 import { spawn } from "node:child_process";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceApp } from "@slipway/host";
+import type { Registrar } from "./own-repository.ts";
 
 const serviceName =
   /^\/git\/([a-z][a-z0-9-]{0,39})\.git(\/(?:info\/refs|git-upload-pack|git-receive-pack|HEAD|objects\/.*))?$/;
 
 /**
  * `~/git/<service>.git`: the local repositories over git's smart HTTP, served by git's own backend. Reading takes any token, pushing a deployer's;
- * both as the password of Basic authentication.
+ * both as the password of Basic authentication. Before a push, `register` may make what it pushes to.
  */
-export function gitRoutes(app: ServiceApp, folder: string): void {
+export function gitRoutes(app: ServiceApp, folder: string, register: Registrar): void {
   app.raw.addContentTypeParser(/^application\/x-git-/, (_request, _payload, done) => done(null));
   app.raw.route({
     method: ["GET", "POST"],
@@ -24,9 +25,12 @@ export function gitRoutes(app: ServiceApp, folder: string): void {
         ? (["deployer", "admin"] as const)
         : (["viewer", "deployer", "approver", "admin", "service"] as const);
       const principal = await app.authorize(request, roles, { challenge: "basic" });
+      const refusal = writes && match?.[1] !== undefined ? await register(match[1], principal.name) : undefined;
       reply.hijack();
-      if (match === null) {
-        reply.raw.writeHead(404).end("no such repository\n");
+      if (match === null || refusal !== undefined) {
+        // Git shows its user a text that comes as text/plain.
+        reply.raw.writeHead(refusal === undefined ? 404 : 409, { "content-type": "text/plain" });
+        reply.raw.end(`${refusal ?? "no such repository"}\n`);
         return;
       }
       await backend(request.raw, reply.raw, {
