@@ -2,8 +2,8 @@ import { getWatch } from "@slipway/contracts";
 import type { Command } from "../domain/command.ts";
 import type { Deployment } from "../domain/deployment.ts";
 import { isProven } from "../domain/exposure.ts";
-import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 import { pause } from "./pause.ts";
+import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
 type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
 

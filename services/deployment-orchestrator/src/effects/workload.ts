@@ -3,8 +3,8 @@ import { getWatch } from "@slipway/contracts";
 import type { VersionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
-import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 import { pause } from "./pause.ts";
+import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
 type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
 
