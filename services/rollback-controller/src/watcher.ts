@@ -6,8 +6,8 @@ import type { Clock, DeploymentId, Epoch, Instant } from "@slipway/kernel";
 import { diffReadings, type MetricsSource, type Reading } from "@slipway/metrics";
 import type { Logger } from "@slipway/sql";
 import { addLook, judgementOf, type Looking, moveTo, startLooking } from "./domain/looking.ts";
-import { samplesOf, versionsOf } from "./domain/sample.ts";
 import { shutCommands } from "./domain/watch.ts";
+import { samplesOf, versionsOf } from "./sample.ts";
 
 /** What a watcher needs of the world, and whom it tells. All that it tells is stored by others; it never waits for them to act. */
 export type WatcherPorts = {

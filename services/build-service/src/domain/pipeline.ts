@@ -1,6 +1,5 @@
 import type { Instant } from "@slipway/kernel";
-import type { PlannedStep } from "@slipway/pipeline";
-import type { StepState, Steps } from "./state.ts";
+import type { PlannedStep, StepState, Steps } from "./state.ts";
 
 export function waitingSteps(plan: readonly PlannedStep[]): Steps {
   return Object.fromEntries(plan.map(({ name }) => [name, { state: "waiting" } satisfies StepState]));

@@ -1,5 +1,4 @@
 import type { BuildId, Digest, GitSha, Instant, ServiceName } from "@slipway/kernel";
-import type { PlannedStep } from "@slipway/pipeline";
 
 /**
  * A build, from a push to a registered artifact:
@@ -19,6 +18,9 @@ export type About = {
   /** When a build that has not ended is given up. */
   readonly deadline: Instant;
 };
+
+/** A step as its order needs it: its name and what has to succeed before it. */
+export type PlannedStep = { readonly name: string; readonly needs: readonly string[] };
 
 export type StepOutcome = "succeeded" | "failed" | "timed_out" | "cancelled";
 
