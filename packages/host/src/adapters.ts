@@ -6,24 +6,7 @@ import { type MetricsSource, scrapeMetrics } from "@slipway/metrics";
 import { fileObjects, type Objects } from "@slipway/objects";
 import type { Db, Logger } from "@slipway/sql";
 import type { RegionEntry } from "./regions.ts";
-
-/** What each kind of URL may begin with: the only place in which adapters are chosen. */
-export const schemes = {
-  SLIPWAY_DATABASE_URL: ["embedded:", "postgres:", "postgresql:"],
-  SLIPWAY_BUS_URL: ["postgres:"],
-  SLIPWAY_LOCK_URL: ["postgres:"],
-  SLIPWAY_OBJECTS_URL: ["file:"],
-  metrics_url: ["scrape:"],
-} as const;
-
-/** Undefined when the scheme is one of those known, else the refusal as a sentence. */
-export function refuseScheme(kind: keyof typeof schemes, url: string): string | undefined {
-  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase();
-  const known: readonly string[] = schemes[kind];
-  if (scheme !== undefined && known.includes(scheme)) return undefined;
-  const what = scheme === undefined ? "there is no scheme" : `${scheme} is not available`;
-  return `${what}; there is: ${known.join(", ")}`;
-}
+import { refuseScheme } from "./schemes.ts";
 
 /** `postgres:` alone: the log lies in the platform's own database, used under the service's role. */
 export function openBus(_busUrl: string, roleUrl: string, log: Logger): Bus {

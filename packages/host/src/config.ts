@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DurationMs, EnvironmentNameSchema } from "@slipway/contracts";
 import { z } from "zod";
-import { refuseScheme, type schemes } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { parseRegions, type RegionEntry } from "./regions.ts";
 import { platformRoot } from "./root.ts";
+import { refuseScheme, type schemes } from "./schemes.ts";
 
 /** What the host itself reads from SLIPWAY_ variables. `env` holds all of them for the modules' own schemas. */
 export type HostConfig = {

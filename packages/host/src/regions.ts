@@ -3,7 +3,7 @@ import { RegionNameSchema } from "@slipway/contracts";
 import type { RegionName } from "@slipway/kernel";
 import { parse } from "yaml";
 import { z } from "zod";
-import { refuseScheme } from "./adapters.ts";
+import { refuseScheme } from "./schemes.ts";
 
 /** One region of the regions file: a Kubernetes cluster with its own mesh and metrics source. */
 export type RegionEntry = {

@@ -4,7 +4,16 @@ import pg from "pg";
 import type { Logger } from "./logger.ts";
 import { ordinaryUserPrefix } from "./ordinary-user.ts";
 import { findBinaries } from "./postgres-binaries.ts";
-import { adminRole, answers, ensureCluster, pause, spawnServer, stopServer, type Way } from "./postgres-server.ts";
+import {
+  adminRole,
+  answers,
+  type Durability,
+  ensureCluster,
+  pause,
+  spawnServer,
+  stopServer,
+  type Way,
+} from "./postgres-server.ts";
 import { findPostmaster, isRunning, removeForeignLock } from "./postmaster-file.ts";
 import { rolePassword } from "./role-password.ts";
 import { socketDirectory } from "./socket-directory.ts";
@@ -12,8 +21,7 @@ import { socketDirectory } from "./socket-directory.ts";
 export type EmbeddedOptions = {
   /** The platform's data folder: the cluster lives in `postgres/`, the passwords in `secrets/postgres/` beneath it. */
   readonly dataDir: string;
-  /** "test" trades crash safety for speed and lets the server end with the process that started it. */
-  readonly durability: "full" | "test";
+  readonly durability: Durability;
   readonly log: Logger;
 };
 
@@ -59,7 +67,7 @@ export async function startEmbeddedPostgres({ dataDir, durability, log }: Embedd
   };
 }
 
-async function findOrStart(place: Place, durability: EmbeddedOptions["durability"], log: Logger): Promise<Running> {
+async function findOrStart(place: Place, durability: Durability, log: Logger): Promise<Running> {
   const deadline = performance.now() + 60_000;
   const running = await adopt(place, deadline, log);
   if (running !== undefined) return running;

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { access, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import type { EmbeddedOptions } from "./embedded.ts";
 import { type Binaries, postgresEnvironment, run } from "./postgres-binaries.ts";
 import { isRunning } from "./postmaster-file.ts";
 
@@ -23,11 +22,14 @@ const settings = [
 ];
 const withoutSafety = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum_naptime=5s"];
 
+/** "test" trades crash safety for speed and lets the server end with the process that started it. */
+export type Durability = "full" | "test";
+
 /** How to run a cluster: the programs, what stands before them where we are root, and how safely. */
 export type Way = {
   readonly binaries: Binaries;
   readonly prefix: readonly string[];
-  readonly durability: EmbeddedOptions["durability"];
+  readonly durability: Durability;
 };
 
 /** Makes the cluster beside its place and moves it there when finished: a killed initdb leaves no half one in its place. */
