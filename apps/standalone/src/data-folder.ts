@@ -40,8 +40,11 @@ export function openDataFolder(folder: string): string | undefined {
 export async function wipeDataFolder(folder: string): Promise<string | undefined> {
   if (!existsSync(folder)) return undefined;
   if (!existsSync(join(folder, "version"))) return `${folder} is not a data folder of Slipway: it is left alone.`;
-  const files = pidFiles(join(folder, "pids")).all();
-  await Promise.all(files.map((file) => stopProcess(file, 30_000)));
+  const pids = pidFiles(join(folder, "pids"));
+  const platform = pids.read("platform");
+  // First of all, since it starts again whatever of the others ends.
+  if (platform !== undefined) await stopProcess(platform, 30_000);
+  await Promise.all(pids.all().map((file) => stopProcess(file, 30_000)));
   await stopLeftPods(folder);
   await stopPostgres(folder);
   rmSync(folder, { recursive: true, force: true });

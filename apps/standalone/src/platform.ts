@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
 import { chooseLayout } from "./layout.ts";
 import { type Options, readOptions, usage } from "./options.ts";
+import { type LivePage, livePage } from "./page.ts";
 import { pidFiles } from "./processes/pid-files.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { StopRequested, untilStopped } from "./stopping.ts";
@@ -42,7 +43,8 @@ export async function runPlatform(args: readonly string[]): Promise<number> {
 async function startAndTell(options: Options, home: string): Promise<number> {
   const tell = narrator(process.stdout);
   const pids = pidFiles(join(options.dataDir, "pids"));
-  const layout = await chooseLayout(options.dataDir, pids, askedPort());
+  const port = askedPort();
+  const layout = typeof port === "string" ? port : await chooseLayout(options.dataDir, pids, port);
   if (typeof layout === "string") {
     process.stderr.write(`slipway: ${layout}\n`);
     return 1;
@@ -55,20 +57,25 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   tell.chapter("Up");
   const began = performance.now();
   const { dataDir, noIsolation } = options;
-  const stack = await startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, log });
+  const page = livePage(dataDir, entry);
+  const stack = await startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, page, log });
   try {
     tellUp(tell, stack, performance.now() - began);
+    tell.line(`  the live page   ${page.address(stack.url)}`);
+    const work = { stack, options, home, tell, log, signal: stopping.signal, entry };
+    await page.open(work);
     const code = options.noStory
       ? 0
-      : await runStory({ stack, options, home, tell, log, signal: stopping.signal, entry });
+      : await page.during("The story", () => runStory({ ...work, changeEnded: page.noteEnded }));
     if (options.once) return code;
-    tellHowToGoOn(tell, stack, options);
+    tellHowToGoOn(tell, stack, options, page);
     await stopping.stopped;
     return 0;
   } catch (error) {
     if (!(error instanceof StopRequested)) throw error;
     return 130;
   } finally {
+    page.stop();
     tell.line("Stopping: traffic, regions, services, Postgres ...");
     await stack.stop();
     tell.line("Everything has stopped.");
@@ -82,9 +89,9 @@ function tellUp(tell: Narrator, stack: Stack, ms: number): void {
   }
 }
 
-function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options): void {
+function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options, page: LivePage): void {
   tell.chapter("Yours now");
-  tell.line(`Page          ${stack.url}/`);
+  tell.line(`Page          ${page.address(stack.url)}`);
   tell.line(`API and docs  ${stack.url}/docs`);
   tell.line(`Inbox         ${stack.url}/inbox`);
   tell.line(`Repository    ${stack.url}/git/orders.git`);
@@ -93,9 +100,13 @@ function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options): void {
   tell.line("Ctrl-C stops everything and keeps the data; the next npm start goes on from here.");
 }
 
-function askedPort(): number | undefined {
+/** SLIPWAY_PORT; a sentence where it is no port. */
+function askedPort(): number | string | undefined {
   const asked = process.env.SLIPWAY_PORT;
-  return asked === undefined || asked === "" ? undefined : Number(asked);
+  if (asked === undefined || asked === "") return undefined;
+  return /^\d{1,5}$/.test(asked) && Number(asked) <= 65_535
+    ? Number(asked)
+    : `SLIPWAY_PORT is ${asked}, which is no port.`;
 }
 
 /** Processes of another build are not adopted. */
