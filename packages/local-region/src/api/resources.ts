@@ -60,17 +60,17 @@ export const replicasets = resource("apps", "v1", "replicasets", "ReplicaSet", {
   categories: ["all"],
   ...{ status: true, scale: true, generation: true },
 });
-export const virtualservices = resource(istio, "v1", "virtualservices", "VirtualService", {
+const virtualservices = resource(istio, "v1", "virtualservices", "VirtualService", {
   shortNames: ["vs"],
   categories: ["istio-io", "networking-istio-io"],
   ...istioTraits,
 });
-export const destinationrules = resource(istio, "v1", "destinationrules", "DestinationRule", {
+const destinationrules = resource(istio, "v1", "destinationrules", "DestinationRule", {
   shortNames: ["dr"],
   categories: ["istio-io", "networking-istio-io"],
   ...istioTraits,
 });
-export const leases = resource("coordination.k8s.io", "v1", "leases", "Lease");
+const leases = resource("coordination.k8s.io", "v1", "leases", "Lease");
 
 /** In the order in which discovery lists them. */
 export const allResources: readonly Resource[] = [

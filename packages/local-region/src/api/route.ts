@@ -1,7 +1,7 @@
 import { noSuchPath } from "./api-error.ts";
 import { type Resource, resourceAt } from "./resources.ts";
 
-export type Subresource = "status" | "scale" | "log";
+type Subresource = "status" | "scale" | "log";
 
 /** What a path of the API points at. */
 export type Target = {

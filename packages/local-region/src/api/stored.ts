@@ -23,7 +23,7 @@ export type Metadata = {
   readonly deletionGracePeriodSeconds?: number;
 };
 
-export type OwnerReference = {
+type OwnerReference = {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;

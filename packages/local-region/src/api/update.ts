@@ -8,7 +8,7 @@ import { namespaces, pods, type Resource } from "./resources.ts";
 import { fieldAt, isRecord, keyOf, type Metadata, type Stored } from "./stored.ts";
 import { checkChange, checkObject } from "./validation.ts";
 
-export type Part = "whole" | "status";
+type Part = "whole" | "status";
 
 type UpdateRequest = Place & {
   readonly part: Part;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, cp, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -44,13 +44,20 @@ function perform(store: Store, write: Write): Promise<void> {
   return present === undefined ? Promise.resolve() : store.remove(configmaps, present).written;
 }
 
-/** The journal first: a fold under way replaces the snapshot before it empties the journal. */
+/**
+ * The journal first: a fold under way replaces the snapshot before it empties the journal. Read and written, since
+ * copyFile never returns for a file that is cut meanwhile.
+ */
 async function copyFolder(from: string, to: string): Promise<void> {
-  for (const file of ["journal", "snapshot"]) await cp(join(from, file), join(to, file)).catch(ifAbsent);
+  for (const file of ["journal", "snapshot"]) {
+    const bytes = await readFile(join(from, file)).catch(absent);
+    if (bytes !== undefined) await writeFile(join(to, file), bytes);
+  }
 }
 
-function ifAbsent(error: NodeJS.ErrnoException): void {
+function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
+  return undefined;
 }
 
 async function folder(): Promise<string> {

@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import { type ApiServer, type ApiServerOptions, startApiServer } from "../../../src/index.ts";
 import { quiet } from "../../support/quiet.ts";
 
-export type Answer = { readonly status: number; readonly headers: IncomingMessage["headers"]; readonly body: Body };
+type Answer = { readonly status: number; readonly headers: IncomingMessage["headers"]; readonly body: Body };
 /** Answers are looked at, field by field, in assertions. */
 export type Body = {
   readonly [field: string]: unknown;

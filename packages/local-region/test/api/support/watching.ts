@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import type { ApiServer } from "../../../src/index.ts";
 import type { Body } from "./region.ts";
 
-export type Seen = { readonly type: string; readonly object: Body };
+type Seen = { readonly type: string; readonly object: Body };
 
 export type Watching = {
   readonly status: number;
