@@ -1,0 +1,104 @@
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { listBuilds } from "@slipway/contracts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { home } from "./support/bundle.ts";
+import { type Platform, startPlatform } from "./support/platform.ts";
+import { type Ran, runCommand } from "./support/run-command.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "slipway-own-"));
+const repository = join(folder, "shop");
+const dataDir = join(folder, "data");
+let platform: Platform;
+
+beforeAll(async () => {
+  chmodSync(folder, 0o755);
+  cpSync(join(home, "examples/order-service"), repository, { recursive: true });
+  edit("slipway.yaml", (text) => text.replace("service: orders", "service: shop"));
+  git("init", "--quiet", "--initial-branch=main");
+  commit("first");
+  platform = startPlatform({ dataDir, args: ["--no-story"] });
+  await platform.printed(/Yours now/);
+});
+afterAll(async () => {
+  platform.interrupt();
+  await platform.exit();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function git(...args: readonly string[]): void {
+  const who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
+  execFileSync("git", [...who, ...args], { cwd: repository, stdio: "ignore" });
+}
+
+function commit(subject: string): void {
+  git("add", "--all");
+  git("commit", "--quiet", "-m", subject);
+}
+
+function edit(path: string, change: (text: string) => string): void {
+  writeFileSync(join(repository, path), change(readFileSync(join(repository, path), "utf8")));
+}
+
+function push(service: string, as: string): Promise<Ran> {
+  const url = new URL(`/git/${service}.git`, platform.endpoints().platform?.url);
+  url.username = as;
+  url.password = platform.token(as);
+  return runCommand("git", ["-C", repository, "push", url.href, "main"], { GIT_TERMINAL_PROMPT: "0" });
+}
+
+test("the first push to a new name registers it, shows its build live, and ends with the command that deploys it", async () => {
+  const { code, err } = await push("shop", "deployer");
+
+  expect(code).toBe(0);
+  expect(err).toMatch(/remote: unit \| .*an order's total/);
+  expect(err).toMatch(/remote: slipway: build B-\d+ SUCCEEDED after [\d.]+ s: shop@sha256:/);
+  const command = /remote: +(SLIPWAY_DATA=.*--watch)/.exec(err)?.[1] ?? "exit 1";
+  const deployed = await runCommand("/bin/sh", ["-c", command]);
+  expect(deployed).toMatchObject({ code: 0, out: expect.stringMatching(/SUCCEEDED.*shop-[0-9a-f]{7}-\w+ -> dev/) });
+});
+
+test("a build that fails does not fail the push, and says where", async () => {
+  edit("slipway.yaml", (text) => text.replace("run: node build.mjs", "run: exit 9"));
+  commit("broken");
+
+  const { code, err } = await push("shop", "deployer");
+
+  expect(code).toBe(0);
+  expect(err).toMatch(/remote: slipway: build B-\d+ FAILED after [\d.]+ s: step compile: exit code 9/);
+});
+
+test("every error of a pushed slipway.yaml is in the push's own output, with its place", async () => {
+  appendFileSync(join(repository, "slipway.yaml"), "enviroments: {}\ncolour: blue\n");
+  commit("misspelt");
+
+  const { err } = await push("shop", "deployer");
+
+  expect(err).toMatch(/slipway.yaml:17:1 unknown key "enviroments", did you mean "environments"\?/);
+  expect(err).toMatch(/slipway.yaml:18:1 unknown key "colour"/);
+});
+
+test("who may not deploy makes no repository, and the name of another repository's service is refused", async () => {
+  const viewer = await push("other", "viewer");
+  const before = await platform.as("viewer").call(listBuilds, { query: { page_size: 100 } });
+
+  expect(viewer.code).not.toBe(0);
+  expect(existsSync(join(dataDir, "git", "other.git"))).toBe(false);
+  expect(before.builds.every((build) => build.service === "shop")).toBe(true);
+
+  rmSync(join(dataDir, "git", "shop.git"), { recursive: true });
+  const elsewhere = await push("shop", "deployer");
+  expect(elsewhere.code).not.toBe(0);
+  expect(elsewhere.err).toContain('The service "shop" is registered with a repository elsewhere');
+});
