@@ -28,6 +28,9 @@ export function openDataFolder(folder: string): string | undefined {
   chmodSync(folder, 0o700);
   if (!existsSync(versionFile)) writeFileSync(versionFile, `${dataVersion}\n`);
   const version = Number(readFileSync(versionFile, "utf8").trim());
+  if (!Number.isInteger(version) || version < 1) {
+    return `${versionFile} does not hold a data version. Name another folder with --data, or start with --fresh to wipe this one.`;
+  }
   if (version > dataVersion) {
     return `${folder} was written by a newer Slipway (data version ${version}, this one knows ${dataVersion}). Update the checkout, or start with --fresh to wipe it.`;
   }

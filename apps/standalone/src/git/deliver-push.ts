@@ -35,9 +35,9 @@ const git = promisify(execFile);
  * Never throws: a push that was received stays received.
  */
 export async function deliverPush(hook: HookFile, push: Push): Promise<Delivered> {
-  const body = JSON.stringify(await payloadOf(hook, push));
   const delivery = uuidOf(`${hook.repository} ${push.ref} ${push.before} ${push.after}`);
   try {
+    const body = JSON.stringify(await payloadOf(hook, push));
     const answer = await request(hook.webhook, {
       method: "POST",
       headers: {
@@ -58,7 +58,7 @@ export async function deliverPush(hook: HookFile, push: Push): Promise<Delivered
     return { said: "build accepted", buildId: Accepted.parse(JSON.parse(text)).build_id };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { said: `the build service did not answer (${why}); push again later` };
+    return { said: `the build service was not told (${why}); push again later` };
   }
 }
 

@@ -1,0 +1,19 @@
+import { createServer } from "node:net";
+import { expect, test } from "vitest";
+import { keepPort, tryPort } from "./ports.ts";
+
+test("a port that somebody has is not free, and is free again once it is let go", async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  const address = other.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  expect(await tryPort(port)).toBeUndefined();
+  const another = await keepPort(port);
+  expect(another).not.toBe(port);
+  await new Promise((resolve) => other.close(resolve));
+  expect(await keepPort(port)).toBe(port);
+});
+
+test("without an earlier port any free one is given", async () => {
+  expect(await keepPort(undefined)).toBeGreaterThan(0);
+});
