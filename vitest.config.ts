@@ -12,8 +12,9 @@ export default defineConfig({
         ...source,
         test: {
           name: "unit",
-          include: ["{packages,services,apps}/*/src/**/*.test.ts"],
+          include: ["{packages,services,apps}/*/src/**/*.test.ts", "scripts/test/**/*.test.mjs"],
           environment: "node",
+          setupFiles: ["packages/testkit/src/seed.ts"],
         },
       },
       {
@@ -23,6 +24,7 @@ export default defineConfig({
           include: ["{packages,services,apps}/*/test/**/*.test.ts"],
           exclude: ["apps/standalone/test/**"],
           environment: "node",
+          setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
           maxWorkers: 2,
           testTimeout: 60_000,
@@ -36,6 +38,7 @@ export default defineConfig({
           name: "e2e",
           include: ["apps/standalone/test/**/*.test.ts"],
           environment: "node",
+          setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
           maxWorkers: 1,
           testTimeout: 600_000,

@@ -1,9 +1,10 @@
 // Bundles the platform and the command line into apps/standalone/dist (or the folder that is named): one file per entry point, and shared parts
-// that are loaded when needed.
+// that are loaded when needed. The live page lies beside them as static files, in page/.
 import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { build as buildPage } from "vite";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const outdir = resolve(process.argv[2] ?? join(root, "apps/standalone/dist"));
@@ -30,4 +31,12 @@ await build({
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
+});
+await buildPage({
+  configFile: false,
+  root: join(root, "apps/dashboard"),
+  base: "/page/",
+  logLevel: "warn",
+  oxc: { jsx: { runtime: "automatic" } },
+  build: { outDir: join(outdir, "page"), emptyOutDir: true, modulePreload: { polyfill: false } },
 });

@@ -9,6 +9,6 @@ export function readSlipwayFile(folder: string): ParsedFile {
     return parseSlipwayYaml(readFileSync(join(folder, "slipway.yaml"), "utf8"));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new Unusable(`There is no slipway.yaml in ${folder}. slipway init writes one.`);
+    throw new Unusable(`There is no slipway.yaml in ${folder}. examples/order-service has one to start from.`);
   }
 }

@@ -13,7 +13,10 @@ let folder = "";
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "slipway-cli-"));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await rm(`${folder}-home`, { recursive: true, force: true });
+});
 
 const image = "image: { copy: [made.txt], command: [node, made.txt] }\n";
 const file = (steps: string) => `version: 1\nservice: shop\npipeline:\n${steps}${image}`;
@@ -45,8 +48,11 @@ test("a command that is misspelt is told what was meant, with exit code 2", asyn
   expect(err).toContain("Did you mean validate?");
 });
 
-test("where there is no slipway.yaml, init is named", async () => {
-  expect(await slipway(folder, "validate")).toMatchObject({ code: 2, err: expect.stringContaining("slipway init") });
+test("where there is no slipway.yaml, one to start from is named", async () => {
+  expect(await slipway(folder, "validate")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("examples/order-service"),
+  });
 });
 
 isolated("run gives each step what its needs made, and a copy of what is not committed", async () => {

@@ -14,7 +14,7 @@ export async function slipway(cwd: string, ...args: readonly string[]): Promise<
   const child = spawn(process.execPath, ["--conditions=@slipway/source", main, ...args], {
     cwd,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH ?? "", HOME: cwd, NO_COLOR: "1" },
+    env: { PATH: process.env.PATH ?? "", HOME: `${cwd}-home`, NO_COLOR: "1" },
     timeout: 60_000,
   });
   const ended = once(child, "close") as Promise<[number | null]>;

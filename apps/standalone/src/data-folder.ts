@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { isAlive } from "./processes/identity.ts";
@@ -21,8 +30,8 @@ export type Endpoints = z.infer<typeof Endpoints>;
 /** Makes the data folder, or refuses one that is not ours or comes from a newer version. Returns why it refuses. */
 export function openDataFolder(folder: string): string | undefined {
   const versionFile = join(folder, "version");
-  if (existsSync(folder) && !existsSync(versionFile) && existsSync(join(folder, "postgres"))) {
-    return `${folder} holds data and no version file: it is not a data folder of Slipway. Name another with --data.`;
+  if (existsSync(folder) && !existsSync(versionFile) && readdirSync(folder).length > 0) {
+    return `${folder} is not empty and has no version file: it is not a data folder of Slipway. Name another with --data.`;
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);

@@ -9,5 +9,11 @@ if (first === "role" && role !== undefined && isRole(role)) {
   await runRole(role, config ?? "{}");
 } else {
   const { runPlatform } = await import("./platform.ts");
-  process.exitCode = await runPlatform(process.argv.slice(2));
+  try {
+    process.exitCode = await runPlatform(process.argv.slice(2));
+  } catch (error) {
+    // What went wrong is for people; where, for the log.
+    process.stderr.write(`slipway: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
 }

@@ -1,27 +1,54 @@
+import { dirname, join } from "node:path";
+import type { DeploymentView } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
-import type { Layout } from "./layout.ts";
+import { openFeed } from "./page/feed.ts";
+import { type PageWorld, pageRoutes } from "./page/routes.ts";
+import { openSessions } from "./page/sessions.ts";
+import { readPage } from "./page/static-files.ts";
+import { openShipping } from "./shipping/shipping.ts";
+import type { WorkInput } from "./story/prepare.ts";
+import type { Change } from "./story/state.ts";
 
-/** `~/`: what runs and where to look. */
-export function pageRoutes(app: ServiceApp, layout: Layout): void {
-  const links = [
-    ["/docs", "the API, with every endpoint"],
-    ["/inbox", "notifications"],
-    ["/readyz", "whether every service works"],
-    ["/metrics", "the platform's own figures"],
-  ];
-  const rows = links.map(([href, what]) => `<li><a href="${href}">${href}</a> ${what}</li>`).join("");
-  const regions = layout.regions
-    .map(
-      ({ name, mesh_url, kubeconfig }) =>
-        `<li><b>${name}</b> mesh ${mesh_url}<br><code>kubectl --kubeconfig ${escapeHtml(kubeconfig)} get pods,virtualservices -A -o wide</code></li>`,
-    )
-    .join("");
-  const html = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Slipway</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}code{font-size:.85em;overflow-wrap:anywhere}li{margin:.5rem 0}</style>
-<h1>Slipway</h1><p>This platform is running.</p><ul>${rows}</ul><h2>Regions</h2><ul>${regions}</ul></html>`;
-  app.raw.get("/", async (_request, reply) => reply.type("text/html; charset=utf-8").send(html));
-}
+/** The live page: its routes are there from the first moment on, what stands behind it once everything runs. */
+export type LivePage = {
+  routes(app: ServiceApp): void;
+  /** Gives it the platform that runs, and finishes a change that an earlier one had begun. */
+  open(input: WorkInput): Promise<void>;
+  /** The page's address with a code that signs one browser in. */
+  address(url: string): string;
+  /** Keeps the buttons shut while the story is told. */
+  during<T>(what: string, work: () => Promise<T>): Promise<T>;
+  noteEnded(view: DeploymentView, change: Change): Promise<void>;
+  stop(): void;
+};
 
-function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+/** `entry`: the program that runs; the built page lies beside it. */
+export function livePage(dataDir: string, entry: string): LivePage {
+  const sessions = openSessions(join(dataDir, "page-key"), Date.now);
+  const files = readPage(join(dirname(entry), "page"));
+  const state: { world?: PageWorld } = {};
+  const world = () => {
+    if (state.world === undefined) throw new Error("the page was not opened");
+    return state.world;
+  };
+  return {
+    routes: (app) => pageRoutes(app, { files, sessions, world: () => state.world }),
+    async open(input) {
+      const opened: { feed?: ReturnType<typeof openFeed> } = {};
+      const shipping = openShipping(input, () => opened.feed?.nudge());
+      const { stack } = input;
+      opened.feed = openFeed({
+        client: stack.as("viewer"),
+        layout: stack.layout,
+        outcome: shipping.outcome,
+        shipping: () => shipping.view(),
+      });
+      state.world = { feed: opened.feed, shipping };
+      await shipping.resume();
+    },
+    address: (url) => `${url}/#code=${sessions.newCode()}`,
+    during: (what, work) => world().shipping.during(what, work),
+    noteEnded: (view, change) => world().shipping.noteEnded(view, change),
+    stop: () => state.world?.feed.stop(),
+  };
 }

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
 import { chooseLayout } from "./layout.ts";
 import { type Options, readOptions, usage } from "./options.ts";
+import { type LivePage, livePage } from "./page.ts";
 import { pidFiles } from "./processes/pid-files.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { StopRequested, untilStopped } from "./stopping.ts";
@@ -56,20 +57,34 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   tell.chapter("Up");
   const began = performance.now();
   const { dataDir, noIsolation } = options;
-  const stack = await startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, log });
+  const page = livePage(dataDir, entry);
+  const stack = await startStack({
+    dataDir,
+    entry,
+    build: buildOf(entry),
+    layout,
+    pids,
+    noIsolation,
+    pageRoutes: page.routes,
+    log,
+  });
   try {
     tellUp(tell, stack, performance.now() - began);
+    tell.line(`  the live page   ${page.address(stack.url)}`);
+    const work = { stack, options, home, tell, log, signal: stopping.signal, entry };
+    await page.open(work);
     const code = options.noStory
       ? 0
-      : await runStory({ stack, options, home, tell, log, signal: stopping.signal, entry });
+      : await page.during("The story", () => runStory({ ...work, changeEnded: page.noteEnded }));
     if (options.once) return code;
-    tellHowToGoOn(tell, stack, options);
+    tellHowToGoOn(tell, stack, options, page);
     await stopping.stopped;
     return 0;
   } catch (error) {
     if (!(error instanceof StopRequested)) throw error;
     return 130;
   } finally {
+    page.stop();
     tell.line("Stopping: traffic, regions, services, Postgres ...");
     await stack.stop();
     tell.line("Everything has stopped.");
@@ -83,9 +98,9 @@ function tellUp(tell: Narrator, stack: Stack, ms: number): void {
   }
 }
 
-function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options): void {
+function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options, page: LivePage): void {
   tell.chapter("Yours now");
-  tell.line(`Page          ${stack.url}/`);
+  tell.line(`Page          ${page.address(stack.url)}`);
   tell.line(`API and docs  ${stack.url}/docs`);
   tell.line(`Inbox         ${stack.url}/inbox`);
   tell.line(`Repository    ${stack.url}/git/orders.git`);

@@ -4,7 +4,7 @@ import { artifactRegistry } from "@slipway/artifact-registry";
 import { buildService } from "@slipway/build-service";
 import { type Client, createClient } from "@slipway/client";
 import { deploymentOrchestrator } from "@slipway/deployment-orchestrator";
-import { type RunningHost, readConfig, runHost } from "@slipway/host";
+import { type RunningHost, readConfig, runHost, type ServiceApp } from "@slipway/host";
 import { metricsAggregator } from "@slipway/metrics-aggregator";
 import { notificationService } from "@slipway/notification-service";
 import { type EmbeddedPostgres, type Logger, startEmbeddedPostgres } from "@slipway/sql";
@@ -12,7 +12,6 @@ import { writeEndpoints } from "./data-folder.ts";
 import { gitRoutes } from "./git/git-server.ts";
 import { registrar } from "./git/own-repository.ts";
 import { endpointsOf, type Layout } from "./layout.ts";
-import type { LivePage } from "./page.ts";
 import { identify } from "./processes/identity.ts";
 import { stopLeftPods } from "./processes/left-pods.ts";
 import type { PidFiles } from "./processes/pid-files.ts";
@@ -27,7 +26,8 @@ export type StackOptions = {
   readonly layout: Layout;
   readonly pids: PidFiles;
   readonly noIsolation: boolean;
-  readonly page: Pick<LivePage, "routes">;
+  /** Routes of the page, which is there before what it shows. */
+  readonly pageRoutes: (app: ServiceApp) => void;
   readonly log: Logger;
 };
 
@@ -95,7 +95,7 @@ async function startPlatform(options: StackOptions, postgres: EmbeddedPostgres):
     routes: (app) => {
       gitRoutes(app, join(dataDir, "git"), registrar(own));
       watchProxyRoutes(app, rollbackUrl(options.layout));
-      options.page.routes(app);
+      options.pageRoutes(app);
     },
   });
   return host;

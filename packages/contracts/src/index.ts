@@ -59,6 +59,18 @@ export {
   rollbackDeployment,
 } from "./http/deployments.ts";
 export { anyRole, type Endpoint, endpoint, type Role } from "./http/endpoint.ts";
+export {
+  type PageDeployment,
+  type PageFocus,
+  type PageRegion,
+  PageRollbackRequest,
+  type PageSession,
+  type PageShipping,
+  PageSignIn,
+  type PageView,
+  ShipChange,
+  ShipRequest,
+} from "./http/page.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {

@@ -9,6 +9,8 @@ export const PipelineStep = z
     run: z.string().min(1).max(10_000).optional(),
     uses: z.enum(["security-scan"]).optional(),
     needs: z.array(StepName).default([]),
+    /** What it may reach: nothing, the package registries set up on the build machine, or everything. */
+    network: z.enum(["none", "registries", "full"]).default("none"),
     timeout: DurationMs.default(600_000),
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
   })

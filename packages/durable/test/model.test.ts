@@ -190,23 +190,28 @@ function decideInModel(model: Model, id: string, what: TapeInput): void {
   if (what.type === "note") {
     machine.noted.push(what.tag);
     machine.version += 1;
+    sweepInModel(model, id);
     return;
   }
   if (what.type !== "emit" || machine.phase === "closed") return;
   machine.version += 1;
   if (what.close) machine.phase = "closed";
-  if (what.supersedes) {
-    machine.generation += 1;
-    model.commands = model.commands.filter(
-      (waiting) => waiting.id !== id || waiting.leased || waiting.command.survives,
-    );
-  }
+  if (what.supersedes) machine.generation += 1;
+  sweepInModel(model, id, what.supersedes === true);
   for (const each of what.commands) {
     model.commands.push({
       ...{ id, command: each, generation: machine.generation },
       ...{ attempts: 0, holder: null, leased: false },
     });
   }
+}
+
+/** A supersede, and every change of a machine that has ended, takes the void commands away that nobody is performing. */
+function sweepInModel(model: Model, id: string, superseded = false): void {
+  if (!superseded && machineOf(model, id).phase !== "closed") return;
+  model.commands = model.commands.filter(
+    (waiting) => waiting.id !== id || waiting.leased || !isVoidInModel(model, waiting),
+  );
 }
 
 function claimInModel(model: Model, holder: string): ModelCommand[] {

@@ -1,6 +1,9 @@
 export { defaultLimits } from "./limits.ts";
+export { findRegistries, type Registries } from "./network/registries.ts";
+export { type NetworkedStep, runNetworkedStep, type StepNetwork } from "./network/run-step-with-network.ts";
 export { type ProbeOptions, probeIsolation } from "./probe.ts";
 export { runStep } from "./run-step.ts";
+export { findToolchain, type Toolchain } from "./toolchain.ts";
 export type {
   Isolation,
   IsolationMethod,

@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync, statSync } from "node:fs";
+import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import type { Mount } from "./types.ts";
 
 /** One entry of the root file system that a step sees. */
@@ -25,6 +25,7 @@ export type RootRequest = {
   readonly etc: string;
   readonly mounts: readonly Mount[];
   readonly tmpBytes: number;
+  readonly shareNetwork: boolean;
 };
 
 /** The whole file system of a step: system folders and tools read-only, /workspace writable, nothing of a home. */
@@ -33,9 +34,7 @@ export function rootEntries(request: RootRequest): RootEntry[] {
     { kind: "ro", from: "/usr", to: "/usr" },
     ...systemFolders.flatMap(systemEntry),
     ...fromEtc.filter(exists).map((path): RootEntry => ({ kind: "ro", from: path, to: path })),
-    ...["passwd", "group", "hosts", "nsswitch.conf", "resolv.conf"].map(
-      (name): RootEntry => ({ kind: "ro", from: `${request.etc}/${name}`, to: `/etc/${name}` }),
-    ),
+    ...["passwd", "group", "hosts", "nsswitch.conf", "resolv.conf"].map((name) => etcEntry(name, request)),
     { kind: "proc", to: "/proc" },
     ...deviceEntries(),
     { kind: "tmpfs", bytes: request.tmpBytes, to: "/dev/shm" },
@@ -44,6 +43,12 @@ export function rootEntries(request: RootRequest): RootEntry[] {
     ...request.mounts.map((mount): RootEntry => ({ kind: "ro", ...mount })),
     { kind: "rw", from: request.workspace, to: workspacePath },
   ];
+}
+
+/** In the machine's own network a step also finds names as the machine does. */
+function etcEntry(name: string, { etc, shareNetwork }: RootRequest): RootEntry {
+  const own = shareNetwork && ["nsswitch.conf", "resolv.conf", "hosts"].includes(name) && exists(`/etc/${name}`);
+  return { kind: "ro", from: own ? realpathSync(`/etc/${name}`) : `${etc}/${name}`, to: `/etc/${name}` };
 }
 
 function deviceEntries(): RootEntry[] {

@@ -13,10 +13,12 @@ const request: RecipeRequest = {
     etc: "/tmp/stage/etc",
     mounts: [],
     tmpBytes: 1_024,
+    shareNetwork: false,
   }),
   rlimits: ["--core=0"],
   env: { NAME: hostile },
   command: ["/bin/sh", "-eu", "-c", hostile],
+  shareNetwork: false,
 };
 
 const recipes = { bubblewrap: bubblewrapArgv, namespaces: namespacesArgv };

@@ -12,6 +12,7 @@ export type RecipeRequest = {
   readonly rlimits: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly command: readonly string[];
+  readonly shareNetwork: boolean;
 };
 
 /** Uid that a step sees itself as where a user namespace hides the real one. */
@@ -56,8 +57,25 @@ export function namespacesArgv(request: RecipeRequest): string[] {
       ];
   return [
     ...["setpriv", ...dieWithParent, "--", "unshare", ...(request.asRoot ? [] : ["--user", "--map-root-user"])],
-    ...["--mount", "--propagation", "private", "--pid", "--ipc", "--uts", "--net", "--fork", "--kill-child", "--"],
-    ...[...shell(rootScript, "slipway-root"), request.stage, ...request.entries.flatMap(rootScriptArgs), "--"],
+    ...[
+      "--mount",
+      "--propagation",
+      "private",
+      "--pid",
+      "--ipc",
+      "--uts",
+      ...(request.shareNetwork ? [] : ["--net"]),
+      "--fork",
+      "--kill-child",
+      "--",
+    ],
+    ...[
+      ...shell(rootScript, "slipway-root"),
+      request.shareNetwork ? "shared" : "own",
+      request.stage,
+      ...request.entries.flatMap(rootScriptArgs),
+      "--",
+    ],
     ...[...enter, ...noPrivileges, ...dieWithParent, "--", ...inside],
   ];
 }
@@ -84,6 +102,7 @@ export function bubblewrapArgv(request: RecipeRequest): string[] {
     ...[
       "bwrap",
       "--unshare-all",
+      ...(request.shareNetwork ? ["--share-net"] : []),
       "--unshare-user",
       "--disable-userns",
       "--die-with-parent",

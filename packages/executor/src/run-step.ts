@@ -55,6 +55,7 @@ function argvOf(
     uid,
     stage: stage.root,
     entries: rootEntries({
+      shareNetwork: request.shareNetwork === true,
       workspace: request.workspace,
       nodePath: isolation.nodePath,
       etc: stage.etc,
@@ -64,6 +65,7 @@ function argvOf(
     rlimits: prlimitArgs(limits, group.limitsMemory),
     env: request.env ?? {},
     command: request.command,
+    shareNetwork: request.shareNetwork === true,
   };
   const argv = {
     bubblewrap: () => bubblewrapArgv(recipe),

@@ -27,11 +27,11 @@ exec "$@"
 `;
 
 /**
- * Builds the minimal root: `root <folder> (<kind> <value> <path>)... -- command`, kind being one of ro, rw, dev, link,
+ * Builds the minimal root: `root <own|shared network> <folder> (<kind> <value> <path>)... -- command`, kind being one of ro, rw, dev, link,
  * tmpfs (value = its size), proc. Brings up lo with ip, else with the ioctl SIOCSIFFLAGS (perl-base is essential in Debian).
  */
 export const rootScript = `${bindFunctions}
-root=$1; shift
+net=$1 root=$2; shift 2
 mount -t tmpfs -o size=1m,mode=0755,nosuid,nodev slipway "$root"
 while [ "$1" != -- ]; do
   case $1 in
@@ -46,7 +46,8 @@ while [ "$1" != -- ]; do
 done
 shift
 mount -o remount,bind,ro "$root"
-if command -v ip >/dev/null; then ip link set lo up
+if [ "$net" = shared ]; then :
+elif command -v ip >/dev/null; then ip link set lo up
 else perl -e 'socket(my $s, 2, 2, 0) or exit 1; ioctl($s, 0x8914, pack("a16s", "lo", 0x41)) or exit 1'; fi
 exec "$@"
 `;

@@ -60,6 +60,8 @@ export type StepRequest = {
   readonly mounts?: readonly Mount[];
   readonly timeoutMs: number;
   readonly limits?: Partial<Limits>;
+  /** Leaves the step in the network of this machine. Default false: it has a loopback of its own and nothing else. */
+  readonly shareNetwork?: boolean;
   /** Called with output in order; the next chunk is read when the promise has resolved. */
   onOutput(chunk: Uint8Array): Promise<void> | void;
   readonly signal?: AbortSignal;

@@ -190,7 +190,9 @@ export function validateWithZod(app: FastifyInstance): void {
 /** An empty JSON body is no body (some endpoints allow that); anything else goes through Fastify's safe parser. */
 function acceptJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+  // curl says "form" of whatever it is given with -d; these endpoints take bearer tokens, no cookies, and know JSON only.
+  const types = ["application/json", "application/x-www-form-urlencoded"];
+  app.addContentTypeParser(types, { parseAs: "string" }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
     else void parse(request, body as string, done);
   });

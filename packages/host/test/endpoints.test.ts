@@ -131,7 +131,7 @@ describe("what is let in", () => {
     const form = await example.fetch("/api/v1/notes", {
       method: "POST",
       text: "text=x",
-      headers: { "content-type": "application/x-www-form-urlencoded" },
+      headers: { "content-type": "application/xml" },
     });
 
     expect(form.status).toBe(415);

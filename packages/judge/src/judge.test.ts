@@ -89,6 +89,17 @@ describe("the judge", () => {
     expect(failedAt).not.toBeNull();
   });
 
+  test("does not take one stall for a slow release", () => {
+    const random = randomSource(11);
+    let { state } = run({ canaryError: 0, baselineError: 0 }, 40, 11);
+    const stalled = sample(random, 75, 0, 1);
+    const usual = sample(random, 225, 0, 0.005);
+
+    state = look(state, { regions: { a: { canary: stalled, baseline: usual } } });
+
+    expect(verdict(state, ["a"]).verdict).not.toBe("FAIL");
+  });
+
   test("does not blame the canary for an incident that both sides share", () => {
     for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
       expect(run({ canaryError: 0.05, baselineError: 0.05 }, 300, seed).failedAt, `seed ${seed}`).toBeNull();

@@ -35,8 +35,12 @@ export type JudgeState = {
   readonly thresholds: readonly number[];
   readonly baselineLatency: Histogram;
   readonly slow: number;
+  /** Looks in which the canary had slow requests: one stall of a host is many requests and one look. */
+  readonly slowLooks: number;
   readonly total: Totals;
   readonly hosts: Readonly<Record<string, { readonly requests: number; readonly errors: number }>>;
+  /** Each of the last looks: what dies after hours of health is seen here at once. */
+  readonly recent: readonly Totals[];
   readonly window: Totals;
   readonly windowRegions: Readonly<Record<string, Totals>>;
 };
@@ -54,8 +58,10 @@ export type Finding = {
 const failEvidence = 10_000;
 const leastErrors = 4;
 const leastSlow = 10;
+const leastSlowLooks = 5;
+const leastSlowShare = 0.05;
 const leastExcess = 0.002;
-const breaker = { requests: 20, share: 0.5 };
+const breaker = { requests: 20, share: 0.5, looks: 60 };
 const pointRule = { requests: 100, margin: 0.01, level: 1e-7 };
 const requestsPerRegion = 46;
 const nothing: Totals = { canary_requests: 0, canary_errors: 0, baseline_requests: 0, baseline_errors: 0 };
@@ -68,8 +74,10 @@ export function startJudge(mode: JudgeState["mode"]): JudgeState {
     thresholds: [],
     baselineLatency: noHistogram,
     slow: 0,
+    slowLooks: 0,
     total: nothing,
     hosts: {},
+    recent: [],
     window: nothing,
     windowRegions: {},
   };
@@ -84,16 +92,23 @@ export function startWindow(state: JudgeState): JudgeState {
 export function look(state: JudgeState, seen: Look): JudgeState {
   let next = state;
   for (const [region, sample] of Object.entries(seen.regions)) next = addRegion(next, region, sample);
-  return fixThresholds(next);
+  const latest = Object.values(seen.regions).map(totalsOf).reduce(add, nothing);
+  const slowLooks = state.slowLooks + (next.slow > state.slow ? 1 : 0);
+  return fixThresholds({ ...next, slowLooks, recent: [...state.recent, latest].slice(-breaker.looks) });
 }
 
-function addRegion(state: JudgeState, region: string, { canary, baseline }: Look["regions"][string]): JudgeState {
-  const delta: Totals = {
+function totalsOf({ canary, baseline }: Look["regions"][string]): Totals {
+  return {
     canary_requests: canary.requests,
     canary_errors: canary.errors,
     baseline_requests: baseline.requests,
     baseline_errors: baseline.errors,
   };
+}
+
+function addRegion(state: JudgeState, region: string, sample: Look["regions"][string]): JudgeState {
+  const { canary, baseline } = sample;
+  const delta = totalsOf(sample);
   const sides = { canary: canary.requests, baseline: baseline.requests };
   const slow = state.thresholds.map((t) => ({
     ...sides,
@@ -151,8 +166,16 @@ function evidenceOf(state: JudgeState): number {
   const errors = errorsCount(state) ? eValue(state.errors) : Math.min(eValue(state.errors), failEvidence / 10);
   if (state.latency.length === 0) return errors;
   const mean = state.latency.reduce((sum, process) => sum + eValue(process), 0) / state.latency.length;
-  const latency = state.slow >= leastSlow ? mean : Math.min(mean, failEvidence / 10);
+  const latency = slownessCounts(state) ? mean : Math.min(mean, failEvidence / 10);
   return (errors + latency) / 2;
+}
+
+/**
+ * Slow requests come in bursts (a stalled host, a collection of garbage), which no test of independent requests allows for: they count when
+ * they are a share worth a rollback and keep coming.
+ */
+function slownessCounts({ slow, slowLooks, total }: JudgeState): boolean {
+  return slow >= leastSlow && slowLooks >= leastSlowLooks && slow >= leastSlowShare * total.canary_requests;
 }
 
 /** Errors speak for themselves only when there are enough, from enough hosts, and worth a rollback. */
@@ -170,8 +193,9 @@ function guiltyHosts(state: JudgeState): boolean {
 function failureOf(state: JudgeState): string | null {
   const { canary_requests: n, canary_errors: x, baseline_requests: m, baseline_errors: y } = state.total;
   const seen = `${x} of ${n} requests failed (${percent(x, n)})`;
-  if (n >= breaker.requests && x / n >= breaker.share && y / Math.max(m, 1) < breaker.share)
-    return `${seen}: dead on arrival.`;
+  if (isDead(state.total)) return `${seen}: dead on arrival.`;
+  const recent = state.recent.reduce(add, nothing);
+  if (isDead(recent)) return `${recent.canary_errors} of the last ${recent.canary_requests} requests failed: it died.`;
   if (state.mode === "absolute") return null;
   const beside = `beside ${y} of ${m} on the baseline (${percent(y, m)})`;
   if (overByAPoint(state)) return `${seen}, ${beside}: more than one percentage point over the baseline.`;
@@ -180,6 +204,11 @@ function failureOf(state: JudgeState): string | null {
   const odds = "a healthy release would look this bad less than once in 10,000 rollouts";
   if (errorsCount(state)) return `${seen}, ${beside}: ${odds}.`;
   return `${state.slow} of ${n} requests were slower than the baseline's slowest hundredth, ${seen}: ${odds}.`;
+}
+
+/** At least every second request fails, and not because everything fails. */
+function isDead({ canary_requests: n, canary_errors: x, baseline_requests: m, baseline_errors: y }: Totals): boolean {
+  return n >= breaker.requests && x / n >= breaker.share && y / Math.max(m, 1) < breaker.share;
 }
 
 /** The plain rule, with a minimum sample, so that it does not fire by chance at every look. */

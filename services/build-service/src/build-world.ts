@@ -1,7 +1,7 @@
 import type { Bus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
 import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
-import type { Isolation } from "@slipway/executor";
+import type { Isolation, Registries, Toolchain } from "@slipway/executor";
 import type { Layer, RegistryClient } from "@slipway/oci";
 import type { Tools } from "@slipway/pipeline";
 import type { Db } from "@slipway/sql";
@@ -9,6 +9,8 @@ import type { BuildServiceConfig } from "./config.ts";
 import type { BuildCommand, BuildInput, BuildState } from "./domain/state.ts";
 import type { Slots } from "./slots.ts";
 import type { BuildTables } from "./tables.ts";
+
+export type MachineTools = { readonly registries: Registries; readonly toolchain: Toolchain };
 
 /** What the effects of a build reach. */
 export type BuildWorld = {
@@ -27,6 +29,8 @@ export type BuildWorld = {
   publicUrl(): string;
   /** The base image's layer; made once. */
   baseLayer(): Promise<Layer>;
+  /** What this machine has to build with, and the registries it uses; looked for once. */
+  machineTools(): Promise<MachineTools>;
 };
 
 export type BuildContext = CommandContext<BuildState>;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { PipelineStep } from "@slipway/contracts";
-import { runStep, type StepResult } from "@slipway/executor";
+import { runNetworkedStep, type StepResult } from "@slipway/executor";
 import { freshFolder, inputsOf, stepCommand } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
@@ -51,7 +51,11 @@ async function runLogged(world: BuildWorld, state: BuildState, run: Run, ctx: Bu
   const began = performance.now();
   let result: StepResult;
   try {
-    result = await runStep({
+    const { registries, toolchain } = await world.machineTools();
+    const notes: Promise<void>[] = [];
+    result = await runNetworkedStep({
+      ...{ network: step.network, registries, toolchain },
+      onNetwork: (line) => notes.push(appendLog(world.db, state.buildId, `${name} | ${line}\n`)),
       isolation: world.isolation,
       identity: `${world.dataDir} ${state.buildId}`,
       workspace: run.workspace,
@@ -62,6 +66,7 @@ async function runLogged(world: BuildWorld, state: BuildState, run: Run, ctx: Bu
       signal: ctx.signal,
     });
     await log.end();
+    await Promise.all(notes);
   } catch (error) {
     if (ctx.signal.aborted || ctx.attempt < mostAttempts) throw error;
     result = { outcome: "failed", exitCode: null, reason: error instanceof Error ? error.message : String(error) };

@@ -4,7 +4,7 @@ import { ProblemError } from "@slipway/contracts";
 import { createDurable, type Durable } from "@slipway/durable";
 import { type Isolation, probeIsolation } from "@slipway/executor";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import { type Layer, makeNodeBaseLayer, RegistryClient } from "@slipway/oci";
+import { RegistryClient } from "@slipway/oci";
 import { installTools } from "@slipway/pipeline";
 import { listen } from "@slipway/sql";
 import type { BuildWorld } from "./build-world.ts";
@@ -15,6 +15,7 @@ import { logRoutes } from "./http-logs.ts";
 import { webhookRoutes } from "./http-webhook.ts";
 import { logHub } from "./log-hub.ts";
 import { logChannel } from "./log-store.ts";
+import { machineParts } from "./machine-parts.ts";
 import { slots } from "./slots.ts";
 import type { BuildTables } from "./tables.ts";
 
@@ -42,7 +43,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
     }),
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
     publicUrl: () => context.urls.public,
-    baseLayer: onceBaseLayer(dataDir),
+    ...machineParts(dataDir),
   };
   const machine = buildMachine(world);
   const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
@@ -98,16 +99,4 @@ async function requireIsolation(context: Context): Promise<Isolation> {
     context.log.warn({ isolation: "none" }, "BUILD STEPS ARE NOT ISOLATED; their artifacts are barred from prod");
   } else context.log.info({ isolation: isolation.description }, "build steps are isolated");
   return isolation;
-}
-
-/** Makes the base layer at the first asking; a failure is forgotten, so that the next one tries again. */
-function onceBaseLayer(dataDir: string): () => Promise<Layer> {
-  let made: Promise<Layer> | undefined;
-  return () => {
-    made ??= makeNodeBaseLayer({ nodePath: process.execPath, dir: join(dataDir, "base") }).catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
-  };
 }

@@ -13,7 +13,9 @@ const lookMs = 250;
 export function eventRoutes(app: ServiceApp, service: Service): void {
   app.raw.get("/api/v1/deployments/:id/events", async (request, reply) => {
     await app.authorize(request, anyRole);
-    const { id } = Params.parse(request.params);
+    const params = Params.safeParse(request.params);
+    if (!params.success) throw new ProblemError("request.invalid", "A deployment id looks like D-456.");
+    const { id } = params.data;
     if ((await service.durable.read(service.machine, id)) === undefined) {
       throw new ProblemError("deployment.not_found", `There is no deployment ${id}.`);
     }

@@ -37,7 +37,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     ...neighbours(db),
   };
   const machine = deploymentDurable(ports);
-  const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
+  // A slot is a promise, not a connection: enough that work that waits for pods never holds up a lowering.
+  const durable = createDurable({ db, url: dbUrl, machines: [machine], log, workers: 512 });
   const service: Service = {
     db,
     durable,

@@ -18,6 +18,7 @@ export async function rollBackVerified(
   now: Instant,
   key: string | undefined,
 ): Promise<Deployment> {
+  await refuseUnlessLive(service, state);
   const target = await lastVerifiedBefore(service, state);
   if (target === undefined) {
     throw new ProblemError(
@@ -41,6 +42,22 @@ export async function rollBackVerified(
     rollsBack: state.plan.id,
   };
   return acceptDeployment(service, draft, key);
+}
+
+/** A version that no longer serves cannot be rolled back: what would be taken away is another one. */
+async function refuseUnlessLive(service: Service, state: In<"verified">): Promise<void> {
+  const { version, regions, id } = state.plan;
+  for (const region of regions) {
+    const { liveVersion } = await (await service.regions.cluster(region)).readTraffic(state.plan);
+    if (liveVersion === version) continue;
+    throw new ProblemError(
+      "deployment.phase",
+      `${version} of ${id} does not serve in ${region}: ${liveVersion ?? "nothing"} does.`,
+      {
+        remedy: "Roll back the deployment that is live there.",
+      },
+    );
+  }
 }
 
 async function lastVerifiedBefore(service: Service, state: In<"verified">): Promise<Deployment | undefined> {

@@ -17,11 +17,13 @@ export function subscriptions(service: Service): readonly Subscription[] {
         const read = parseEvent(watchTopic, event);
         if (read === undefined || (read.type !== "watch.judged" && read.type !== "watch.failed")) return;
         const { deployment_id, judgement, epochs } = read.data;
-        if (read.type === "watch.failed" && (await isOvertaken(service, deployment_id, epochs))) return;
-        const type = read.type === "watch.failed" ? "WatchFailed" : "Judged";
+        const overtaken = read.type === "watch.failed" && (await isOvertaken(service, deployment_id, epochs));
         await service.db.transaction().execute(async (tx) => {
           if (!(await inboxOnce(tx, group, event.id))) return;
-          const fact = (now: Instant): Fact => ({ type, judgement, epochs, now });
+          const fact = (now: Instant): Fact =>
+            read.type === "watch.failed"
+              ? { type: "WatchFailed", judgement, epochs, overtaken, now }
+              : { type: "Judged", judgement, epochs, now };
           await service.durable.send(service.machine, deployment_id, fact, tx);
         });
       },
@@ -29,7 +31,7 @@ export function subscriptions(service: Service): readonly Subscription[] {
   ];
 }
 
-/** The watch of an older grant is void: whoever holds a newer epoch judges the same traffic with its own watch. */
+/** The watch of an older grant cannot act: whoever holds a newer epoch judges the same traffic with its own watch. */
 async function isOvertaken(
   service: Service,
   id: DeploymentId,

@@ -4,7 +4,7 @@ import { watchTopic } from "@slipway/contracts";
 import { type DurableMachine, defineMachine, type Outcome } from "@slipway/durable";
 import { type Clock, unreachable } from "@slipway/kernel";
 import { type Watch, type WatchCommand, type WatchInput, watchMachine } from "./domain/watch.ts";
-import { shutRegion } from "./watcher.ts";
+import { shutRegion } from "./shut-region.ts";
 
 export type Ports = { readonly bus: Bus; readonly clock: Clock; cluster(region: string): Promise<RegionCluster> };
 

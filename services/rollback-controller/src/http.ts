@@ -5,11 +5,12 @@ import {
   ProblemError,
   putWatch,
   shutWatch,
+  type WatchRequest,
   type WatchView,
 } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import type { ServiceApp } from "@slipway/host";
-import type { DeploymentId, Instant } from "@slipway/kernel";
+import type { DeploymentId, Instant, Refusal } from "@slipway/kernel";
 import { judgementOf } from "./domain/looking.ts";
 import { armed, type Watch, type WatchInput } from "./domain/watch.ts";
 import type { Service } from "./service.ts";
@@ -17,27 +18,12 @@ import type { Service } from "./service.ts";
 /** Routes of the rollback-controller. */
 export function routes(app: ServiceApp, service: Service): void {
   app.serve(putWatch, async ({ params, body, now }) => {
-    const first = armed(params.id, body);
-    const created = await service.durable.create(undefined, service.machine, params.id, first.state, first.commands);
-    if (!created) {
-      const answer = await service.durable.send(
-        service.machine,
-        params.id,
-        (): WatchInput => ({ type: "Arm", spec: body }),
-      );
-      if (answer.kind === "refusal") return answer;
-      if (answer.kind === "not_found") throw unknown(params.id);
-    }
+    const stored = await storeArming(service, params.id, body);
+    if ("code" in stored) return stored;
     const watcher = await service.watchers.arm(params.id, body);
-    if (watcher.lastLookAt === null) {
-      throw new ProblemError(
-        "unavailable",
-        `Not every region's metrics can be read at ${now}: the watch is not acknowledged.`,
-        {
-          remedy: "It is asked again by itself until they can.",
-        },
-      );
-    }
+    // The row may know of a FAIL that this process does not: the stronger word counts.
+    if (stored.phase === "failed" && watcher.state === "watching") watcher.fail(stored.judgement);
+    if (watcher.lastLookAt === null) throw unread(now);
     return watcher.view();
   });
 
@@ -66,6 +52,19 @@ export function routes(app: ServiceApp, service: Service): void {
     );
     return watcher.view();
   });
+}
+
+async function storeArming(service: Service, id: DeploymentId, spec: WatchRequest): Promise<Watch | Refusal> {
+  const first = armed(id, spec);
+  if (await service.durable.create(undefined, service.machine, id, first.state, first.commands)) return first.state;
+  const answer = await service.durable.send(service.machine, id, (): WatchInput => ({ type: "Arm", spec }));
+  if (answer.kind === "not_found") throw unknown(id);
+  return answer.kind === "refusal" ? answer : answer.state;
+}
+
+function unread(now: Instant): ProblemError {
+  const detail = `Not every region's metrics can be read at ${now}: the watch is not acknowledged.`;
+  return new ProblemError("unavailable", detail, { remedy: "It is asked again by itself until they can." });
 }
 
 async function viewOf(service: Service, id: DeploymentId): Promise<WatchView> {

@@ -10,6 +10,7 @@ import { routes } from "./http.ts";
 import { openJournal } from "./journal.ts";
 import { putBackToWork } from "./recovery.ts";
 import type { Service } from "./service.ts";
+import { startWhenReachable } from "./start-when-reachable.ts";
 import { saveWatcher, type Tables } from "./store.ts";
 import { subscriptions } from "./subscriptions.ts";
 import type { News } from "./watcher.ts";
@@ -50,7 +51,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const service: Service = { db, durable, machine, watchers };
   await putBackToWork(service, journal, log);
   watchers.start();
-  await durable.start();
+  const starting = startWhenReachable(durable, db, log);
   // The Kubernetes client is slow to load: it is loaded before the first FAIL needs it.
   for (const region of regions.names) {
     cluster(region).catch((error: unknown) => log.warn({ err: error, region }, "region not open yet"));
@@ -59,9 +60,13 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     routes: (app) => routes(app, service),
     subscriptions: subscriptions(service),
     ready: async () => undefined,
-    drain: () => durable.stop(),
+    async drain() {
+      await starting.stop();
+      await durable.stop();
+    },
     async close() {
       await watchers.stop();
+      await starting.stop();
       await durable.stop();
       await regions.close();
     },

@@ -1,7 +1,7 @@
 import type { DeploymentId, Instant } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import type { Generated } from "kysely";
-import type { Snapshot, Watcher } from "./watcher.ts";
+import type { Snapshot, StoredLook, Watcher } from "./watcher.ts";
 
 /** The tables of schema `rollback` that this service reads and writes itself. */
 export type Tables = {
@@ -13,7 +13,7 @@ export type Tables = {
 export async function saveWatcher(db: Db<Tables>, watcher: Watcher, at: Instant): Promise<void> {
   const content = encode(watcher.snapshot());
   const looks = watcher.takeLooks();
-  await db.transaction().execute(async (tx) => {
+  const stored = db.transaction().execute(async (tx) => {
     await tx
       .insertInto("snapshot")
       .values({ watch_id: watcher.id, at, content })
@@ -25,6 +25,16 @@ export async function saveWatcher(db: Db<Tables>, watcher: Watcher, at: Instant)
         .values({ watch_id: watcher.id, at, looks: encode(looks) })
         .execute();
   });
+  await stored.catch((error: unknown) => {
+    watcher.giveBackLooks(looks);
+    throw error;
+  });
+}
+
+/** All looks that a watch has stored, oldest first. */
+export async function loadLooks(db: Db<Tables>, id: DeploymentId): Promise<readonly StoredLook[]> {
+  const rows = await db.selectFrom("look").select("looks").where("watch_id", "=", id).orderBy("batch").execute();
+  return rows.flatMap((row) => decode(row.looks) as StoredLook[]);
 }
 
 export async function loadSnapshot(db: Db<Tables>, id: DeploymentId): Promise<Snapshot | undefined> {

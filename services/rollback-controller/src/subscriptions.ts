@@ -41,8 +41,21 @@ async function endReplaced(
       spec.environment === by.environment
     );
   });
-  for (const { id } of replaced)
-    if (numberOf(id) < numberOf(by.deployment_id)) await endWatch(service, id, `replaced by ${by.deployment_id}`);
+  const epochs = service.watchers.get(by.deployment_id)?.spec.epochs;
+  for (const { id, spec } of replaced)
+    if (isOlder(id, spec.epochs, by.deployment_id, epochs))
+      await endWatch(service, id, `replaced by ${by.deployment_id}`);
+}
+
+/** Grants tell which came later; ids only where the newer one is watched no longer, since a rollback overtakes what waits. */
+function isOlder(
+  id: DeploymentId,
+  epochs: Readonly<Record<string, number>>,
+  other: DeploymentId,
+  otherEpochs: Readonly<Record<string, number>> | undefined,
+): boolean {
+  if (otherEpochs === undefined) return numberOf(id) < numberOf(other);
+  return Object.entries(epochs).some(([region, epoch]) => (otherEpochs[region] ?? 0) > epoch);
 }
 
 async function endWatch(service: Service, id: DeploymentId, outcome: string): Promise<void> {

@@ -2,12 +2,13 @@ import type { RegionCluster } from "@slipway/cluster";
 import type { Judgement, WatchRequest, WatchView } from "@slipway/contracts";
 import { noCounts } from "@slipway/contracts";
 import type { Look } from "@slipway/judge";
-import type { Clock, DeploymentId, Epoch, Instant } from "@slipway/kernel";
+import { type Clock, type DeploymentId, type Instant, msBetween } from "@slipway/kernel";
 import { diffReadings, type MetricsSource, type Reading } from "@slipway/metrics";
 import type { Logger } from "@slipway/sql";
 import { addLook, judgementOf, type Looking, moveTo, startLooking } from "./domain/looking.ts";
 import { shutCommands } from "./domain/watch.ts";
 import { samplesOf, versionsOf } from "./sample.ts";
+import { shutRegion } from "./shut-region.ts";
 
 /** What a watcher needs of the world, and whom it tells. All that it tells is stored by others; it never waits for them to act. */
 export type WatcherPorts = {
@@ -37,10 +38,14 @@ type RegionMemory = {
   shutAt: Instant | null;
 };
 
+export type StoredLook = { readonly at: Instant; readonly look: Look };
+
 export type Snapshot = { readonly looking: Looking; readonly readings: Readonly<Record<string, Reading | null>> };
 
 const shutPauseMs = 100;
 const missingAfterMs = 30_000;
+/** Looks kept while they cannot be stored: some hours of them. */
+const mostLooks = 20_000;
 
 /**
  * One watch at work: it reads, judges and, on FAIL, takes the version out of traffic itself. Everything it needs is in memory, so that it goes on
@@ -54,13 +59,17 @@ export class Watcher {
   looking: Looking;
   readonly #ports: WatcherPorts;
   readonly #regions = new Map<string, RegionMemory>();
-  readonly #looks: { at: Instant; look: Look }[] = [];
+  readonly #armedAt: Instant;
+  #looks: StoredLook[] = [];
+  #looking: Promise<void> = Promise.resolve();
+  #waiting = 0;
   #toldMissing = false;
 
   constructor(id: DeploymentId, spec: WatchRequest, ports: WatcherPorts, snapshot?: Snapshot) {
     this.id = id;
     this.spec = spec;
     this.#ports = ports;
+    this.#armedAt = ports.clock.now();
     this.looking = snapshot?.looking ?? startLooking(spec, ports.clock.now());
     for (const region of Object.keys(spec.epochs)) this.#memory(region).reading = snapshot?.readings[region] ?? null;
   }
@@ -73,6 +82,7 @@ export class Watcher {
       this.state = "watching";
       this.looking = startLooking(spec, now);
       this.judgement = null;
+      for (const memory of this.#regions.values()) memory.shutAt = null;
       return;
     }
     const before = this.looking;
@@ -80,8 +90,25 @@ export class Watcher {
     if (this.looking !== before) this.judgement = null;
   }
 
-  /** One look at every region. A region that cannot be read brings nothing to this look, and zeros to none. */
-  async look(): Promise<void> {
+  /** True while a look is under way. */
+  get busy(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** Looks once more, after the look that is under way: two readings of the same counters must never overtake each other. */
+  look(): Promise<void> {
+    this.#waiting += 1;
+    this.#looking = this.#looking
+      .then(() => this.#lookOnce())
+      .catch((error: unknown) => this.#ports.log.error({ err: error, watch: this.id }, "a look could not be judged"))
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    return this.#looking;
+  }
+
+  /** A region that cannot be read brings nothing to this look, and zeros to none. */
+  async #lookOnce(): Promise<void> {
     if (this.state === "ended") return;
     const seen = await Promise.all(Object.keys(this.spec.epochs).map((region) => this.#lookAt(region)));
     const regions = Object.fromEntries(seen.filter((entry) => entry !== undefined));
@@ -161,12 +188,10 @@ export class Watcher {
 
   #noticeMissing(now: Instant): void {
     const silent = [...this.#regions]
-      .filter(([, memory]) => age(memory.lookedAt, now) > missingAfterMs)
+      .filter(([, memory]) => msBetween(memory.lookedAt ?? this.#armedAt, now) > missingAfterMs)
       .map(([region]) => region);
     if (silent.length > 0 && !this.#toldMissing) {
-      const since = silent
-        .map((region) => this.#memory(region).lookedAt ?? this.looking.windowFrom)
-        .sort()[0] as Instant;
+      const since = silent.map((region) => this.#memory(region).lookedAt ?? this.#armedAt).sort()[0] as Instant;
       this.#ports.tell(this.id, { type: "MetricsMissing", since, regions: silent });
     }
     this.#toldMissing = silent.length > 0;
@@ -185,9 +210,13 @@ export class Watcher {
     };
   }
 
-  /** Looks not yet stored; the caller stores them. */
-  takeLooks(): readonly { at: Instant; look: Look }[] {
+  /** Looks not yet stored; the caller stores them, or gives them back. */
+  takeLooks(): readonly StoredLook[] {
     return this.#looks.splice(0);
+  }
+
+  giveBackLooks(looks: readonly StoredLook[]): void {
+    this.#looks = [...looks, ...this.#looks].slice(-mostLooks);
   }
 
   view(): WatchView {
@@ -226,32 +255,4 @@ export class Watcher {
     this.#regions.set(region, memory);
     return memory;
   }
-}
-
-/** Writes the fence shut with the baseline at 100, then reads it: confirmed means read. Throws when the region does not show it. */
-export async function shutRegion(
-  cluster: RegionCluster,
-  id: DeploymentId,
-  spec: WatchRequest,
-  region: string,
-): Promise<{ kind: "shut"; seq: number } | { kind: "overtaken" }> {
-  const target = { environment: spec.environment, service: spec.service };
-  const epoch = spec.epochs[region] as Epoch;
-  const answer = await cluster.lower(target, {
-    epoch,
-    deployment: id,
-    baseline: spec.baselines[region] ?? null,
-    canary: spec.version,
-  });
-  if (answer.kind === "stale") return { kind: "overtaken" };
-  const traffic = await cluster.readTraffic(target);
-  const overtaken = (traffic.fence?.epoch ?? 0) > epoch;
-  if (overtaken) return { kind: "overtaken" };
-  if (traffic.fence?.gate !== "shut" || (traffic.weights[spec.version] ?? 0) !== 0)
-    throw new Error(`${region} does not show the fence shut yet`);
-  return { kind: "shut", seq: traffic.fence.seq };
-}
-
-function age(at: Instant | null, now: Instant): number {
-  return at === null ? 0 : Date.parse(now) - Date.parse(at);
 }

@@ -25,9 +25,10 @@ export class Watchers {
   readonly #options: WatchersOptions;
   readonly #byId = new Map<DeploymentId, Watcher>();
   #queue: Promise<void> = Promise.resolve();
+  readonly #saves = new WeakMap<Watcher, Promise<void>>();
   #timers: NodeJS.Timeout[] = [];
-  #looking = false;
-  #journaled = false;
+  /** Until the journal was found empty once, news go there: what an earlier process wrote comes first. */
+  #journaled = true;
 
   constructor(options: WatchersOptions) {
     this.#options = options;
@@ -35,10 +36,15 @@ export class Watchers {
 
   start(): void {
     this.#timers = [
-      setInterval(() => void this.#lookAll(), this.#options.lookEveryMs),
+      setInterval(() => this.#lookAll(), this.#options.lookEveryMs),
       setInterval(() => void this.#saveAll(), saveEveryMs),
-      setInterval(() => this.#enqueue(() => this.#replay()), replayEveryMs),
+      setInterval(() => void this.replay(), replayEveryMs),
     ];
+  }
+
+  /** Puts what waits in the journal into the database, in its order; without a database it goes on waiting. */
+  replay(): Promise<void> {
+    return this.#enqueue(() => this.#replay());
   }
 
   get(id: DeploymentId): Watcher | undefined {
@@ -55,7 +61,7 @@ export class Watchers {
     const watcher = known ?? this.restore(id, spec);
     if (known !== undefined) known.move(spec, compareEpochs(spec.epochs, known.spec.epochs) === "newer");
     await watcher.look();
-    await this.#keepSpecs();
+    await this.#enqueue(() => this.#keepSpecs());
     return watcher;
   }
 
@@ -72,7 +78,8 @@ export class Watchers {
     if (watcher === undefined) return;
     watcher.state = "ended";
     this.#byId.delete(id);
-    await this.#keepSpecs();
+    await this.#save(watcher);
+    await this.#enqueue(() => this.#keepSpecs());
   }
 
   async stop(): Promise<void> {
@@ -81,19 +88,29 @@ export class Watchers {
     await this.#queue;
   }
 
-  async #lookAll(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    await Promise.allSettled(this.all().map((watcher) => watcher.look()));
-    this.#looking = false;
+  /** A watch whose regions are slow to answer delays itself alone. */
+  #lookAll(): void {
+    for (const watcher of this.all()) if (!watcher.busy) void watcher.look();
   }
 
   async #saveAll(): Promise<void> {
-    await Promise.allSettled(this.all().map((watcher) => this.#options.save(watcher)));
+    await Promise.all(this.all().map((watcher) => this.#save(watcher)));
+  }
+
+  /** One after another for each watch, so that an older snapshot never replaces a newer one. */
+  async #save(watcher: Watcher): Promise<void> {
+    const before = this.#saves.get(watcher) ?? Promise.resolve();
+    const saved = before
+      .then(() => this.#options.save(watcher))
+      .catch((error: unknown) => this.#options.log.debug({ err: error, watch: watcher.id }, "looks not stored yet"));
+    this.#saves.set(watcher, saved);
+    await saved;
   }
 
   #tell(id: DeploymentId, news: News): void {
-    this.#enqueue(() => this.#deliver(id, news));
+    void this.#enqueue(() => this.#deliver(id, news));
+    // A controller that starts without a database has to know what it had found.
+    if (news.type === "Failed") void this.#enqueue(() => this.#keepSpecs());
   }
 
   /** News keep their order: while older ones wait in the journal, newer ones go there too. */
@@ -125,14 +142,16 @@ export class Watchers {
       this.#journaled = false;
       this.#options.log.info({ entries: entries.length }, "the journal was replayed into the database");
     } catch (error) {
+      this.#journaled = true;
       this.#options.log.debug({ err: error }, "the database is still away");
     }
   }
 
-  #enqueue(work: () => Promise<void>): void {
+  #enqueue(work: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue
       .then(work)
       .catch((error: unknown) => this.#options.log.error({ err: error }, "news could not be kept"));
+    return this.#queue;
   }
 
   async #keepSpecs(): Promise<void> {

@@ -3,7 +3,16 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SlipwayFile } from "@slipway/contracts";
-import { type Isolation, probeIsolation, runStep, type StepResult } from "@slipway/executor";
+import {
+  findRegistries,
+  findToolchain,
+  type Isolation,
+  probeIsolation,
+  type Registries,
+  runNetworkedStep,
+  type StepResult,
+  type Toolchain,
+} from "@slipway/executor";
 import { freshFolder, inputsOf, installTools, stepCommand, type Tools } from "@slipway/pipeline";
 import { Unusable } from "../connection.ts";
 import { inOrder, type StepEnd } from "./in-order.ts";
@@ -25,7 +34,13 @@ export type RunReport = { readonly succeeded: boolean; readonly isolation: strin
   readonly steps: Readonly<Record<string, StepReport>>;
 };
 
-type Place = { readonly folder: string; readonly isolation: Isolation; readonly tools: Tools };
+type Place = {
+  readonly folder: string;
+  readonly isolation: Isolation;
+  readonly tools: Tools;
+  readonly registries: Registries;
+  readonly toolchain: Toolchain;
+};
 
 /** Runs the pipeline of a working tree as the build service would, in folders of its own that are gone afterwards. */
 export async function runPipeline(options: RunOptions): Promise<RunReport> {
@@ -38,7 +53,10 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
     const near = dirname(fileURLToPath(import.meta.url));
     const configured = process.env.SLIPWAY_BUILD_TOOLS;
     const tools = await installTools({ configured, near, into: join(folder, "tools") });
-    return await runSteps(options, { folder, isolation, tools });
+    const asked = Object.values(options.file.pipeline).some((step) => step.network === "registries");
+    const registries = asked ? await findRegistries() : { hosts: [], env: {} };
+    const toolchain = await findToolchain();
+    return await runSteps(options, { folder, isolation, tools, registries, toolchain });
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -72,8 +90,10 @@ async function runOne(options: RunOptions, place: Place, name: string, workspace
   if (step === undefined) throw new Error(`there is no step ${name}`);
   options.print(`${name} | $ ${step.run?.trimEnd() ?? `uses ${step.uses}`}`);
   const lines = prefixedLines(name, options.print);
-  const result = await runStep({
+  const result = await runNetworkedStep({
     isolation: place.isolation,
+    ...{ network: step.network, registries: place.registries, toolchain: place.toolchain },
+    onNetwork: (line) => options.print(`${name} | ${line}`),
     identity: place.folder,
     workspace,
     ...stepCommand(step, place.tools, place.isolation.method !== "none"),

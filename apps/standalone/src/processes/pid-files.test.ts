@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -45,4 +45,11 @@ test("a process is itself, and not an earlier one of the same number", () => {
 
 test("there is no process where there is none", () => {
   expect(identify(2 ** 22 + 1)).toBeUndefined();
+});
+
+test("looking leaves no trace", () => {
+  const files = pidFiles(join(folder, "nowhere"));
+  expect(files.read("mesh")).toBeUndefined();
+  expect(files.all()).toEqual([]);
+  expect(existsSync(join(folder, "nowhere"))).toBe(false);
 });

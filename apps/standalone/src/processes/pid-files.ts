@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -22,17 +22,18 @@ export type PidFiles = {
 };
 
 export function pidFiles(folder: string): PidFiles {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = (name: string) => join(folder, `${name}.json`);
   const read = (name: string) => parse(path(name));
   return {
     write(file) {
+      // Not before: whoever only looks leaves no trace in a folder that may be somebody else's.
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeFileSync(`${path(file.name)}.new`, JSON.stringify(file), { mode: 0o600 });
       renameSync(`${path(file.name)}.new`, path(file.name));
     },
     read,
     all: () =>
-      readdirSync(folder)
+      (existsSync(folder) ? readdirSync(folder) : [])
         .filter((entry) => entry.endsWith(".json"))
         .map((entry) => read(entry.slice(0, -".json".length)))
         .filter((file) => file !== undefined),

@@ -1,21 +1,36 @@
+import type { GitSha } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { Options } from "../options.ts";
 import type { Stack } from "../stack.ts";
 import type { Narrator } from "./narrator.ts";
-import type { StoryFile } from "./state.ts";
+import type { Change, StoryFile } from "./state.ts";
 import type { WorkingCopy } from "./working-copy.ts";
 
-/** What every step of the story works with. */
-export type Telling = {
+/** What bringing a change to prod works with. */
+export type Work = {
   readonly stack: Stack;
   readonly options: Options;
   readonly tell: Narrator;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  readonly file: StoryFile;
   readonly copy: WorkingCopy;
   /** Where the load process keeps its counts. */
   readonly countsFile: string;
+};
+
+/** What every step of the story works with. */
+export type Telling = Work & { readonly file: StoryFile };
+
+/** A change on its way to prod: what is known of it so far, kept so that a killed platform goes on where it was. */
+export type OnItsWay = {
+  readonly record: Change;
+  save(): void;
+  /** Makes its commit, or finds the one that it made. */
+  commit(): Promise<GitSha>;
+  /** The key under which its deployment is asked for, once. */
+  readonly key: string;
+  /** The first version of the service: nothing serves yet. */
+  readonly initial: boolean;
 };
 
 export const serviceName = "orders";
@@ -30,14 +45,14 @@ export class StoryFailed extends Error {
 
 /** Looks again until it finds something, the deadline passes, or somebody stops the platform. */
 export async function waitFor<T>(
-  telling: Pick<Telling, "signal">,
+  work: Pick<Work, "signal">,
   what: string,
   withinMs: number,
   look: () => Promise<T | undefined>,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
-    telling.signal.throwIfAborted();
+    work.signal.throwIfAborted();
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() > deadline)

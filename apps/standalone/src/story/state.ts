@@ -4,7 +4,7 @@ import { z } from "zod";
 import { LoadCounts } from "./load-counts.ts";
 
 /** One change on its way: what is known of it so far. Each field is written once, before the next step begins. */
-const Change = z.object({
+export const Change = z.object({
   git_sha: GitShaSchema.optional(),
   digest: DigestSchema.optional(),
   deployment_id: DeploymentIdSchema.optional(),

@@ -1,40 +1,32 @@
-import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DeploymentView, getDeployment, listNotifications, putRepository, putService } from "@slipway/contracts";
-import type { ServiceName } from "@slipway/kernel";
-import { HookFile } from "../git/deliver-push.ts";
-import { ensureBareRepository } from "../git/repository.ts";
+import { type DeploymentView, getDeployment, listNotifications } from "@slipway/contracts";
 import { promoteToProd, pushAndBuild } from "./building.ts";
 import { type Check, checks } from "./checks.ts";
-import { StoryFailed, serviceName, type Telling, waitFor } from "./context.ts";
+import { StoryFailed, type Telling, waitFor } from "./context.ts";
 import { deploy } from "./deploying.ts";
+import { firstVersion } from "./first-version.ts";
+import { openWork, type WorkInput } from "./prepare.ts";
 import { badReport, changeReport, type RunReport, writeReport } from "./report.ts";
-import { openStory } from "./state.ts";
+import { type Change, openStory } from "./state.ts";
+import { storyChange } from "./story-change.ts";
 import { tellSummary } from "./summary.ts";
 import { readLoad, servedWeight, startTraffic } from "./traffic.ts";
-import { openWorkingCopy } from "./working-copy.ts";
 
-export type StoryInput = Omit<Telling, "file" | "copy" | "countsFile"> & {
-  readonly home: string;
-  readonly entry: string;
+export type StoryInput = WorkInput & {
+  /** Told when a change has come to its end, with the load's counts before and after. */
+  readonly changeEnded: (view: DeploymentView, change: Change) => Promise<void>;
 };
+
+type StoryTelling = Telling & Pick<StoryInput, "changeEnded">;
 
 /**
  * The main job, told: a first version, a good change that is promoted on evidence, a bad one that is taken back by itself. Goes on where a
  * killed platform left it. Resolves to the exit code.
  */
 export async function runStory(input: StoryInput): Promise<number> {
-  const { stack, options, tell, home } = input;
+  const { stack, options, tell } = input;
   const file = openStory(join(options.dataDir, "story", "story.json"));
-  const remote = await prepareRepository(input);
-  const copy = await openWorkingCopy({
-    folder: join(options.dataDir, "story", "orders"),
-    example: join(home, "examples", "order-service"),
-    remote,
-    tokenFile: stack.tokenFile("deployer"),
-  });
-  const telling: Telling = { ...input, file, copy, countsFile: join(options.dataDir, "story", "load.json") };
+  const telling = { ...input, ...(await openWork(input)), file };
   try {
     return await tellChapters(telling);
   } catch (error) {
@@ -46,38 +38,30 @@ export async function runStory(input: StoryInput): Promise<number> {
   }
 }
 
-async function tellChapters(telling: Telling): Promise<number> {
-  const { file, tell } = telling;
-  if (!file.state.served) {
-    tell.chapter("First version");
-    const digest = await pushAndBuild(telling, "first");
-    await promoteToProd(telling, digest);
-    const view = await deploy(telling, "first", digest);
-    if (view.status !== "SUCCEEDED")
-      throw new StoryFailed(`the first version ended ${view.status}: ${view.reason ?? ""}`);
-    file.state.served = true;
-    file.save();
-  }
+async function tellChapters(telling: StoryTelling): Promise<number> {
+  await firstVersion(telling);
   await startTraffic(telling);
   const good = await tellChange(telling, "good", "A good change");
   const bad = await tellChange(telling, "bad", "A bad change");
   return conclude(telling, good, bad);
 }
 
-async function tellChange(telling: Telling, name: "good" | "bad", title: string): Promise<DeploymentView> {
+async function tellChange(telling: StoryTelling, name: "good" | "bad", title: string): Promise<DeploymentView> {
   const { file, tell, stack, countsFile } = telling;
   const change = file.state[name];
   if (change.after !== undefined && change.deployment_id !== undefined) {
     return stack.as("viewer").call(getDeployment, { params: { id: change.deployment_id } });
   }
   tell.chapter(title);
-  const digest = await pushAndBuild(telling, name);
+  const onItsWay = storyChange(telling, name);
+  const digest = await pushAndBuild(telling, onItsWay);
   await promoteToProd(telling, digest);
-  const view = await deploy(telling, name, digest);
+  const view = await deploy(telling, onItsWay, digest);
   // The load process writes its counts five times a second.
   await new Promise((resolve) => setTimeout(resolve, 600));
   change.after = readLoad(countsFile);
   file.save();
+  await telling.changeEnded(view, change);
   return view;
 }
 
@@ -132,35 +116,4 @@ async function previousServesAll(telling: Telling, version: string): Promise<boo
       return name === version ? added > 0 : added === 0;
     }),
   );
-}
-
-/** The platform's own bare repository for the example, its webhook, and the service's registration. Returns where to push. */
-async function prepareRepository({ stack, options, entry }: StoryInput): Promise<string> {
-  const path = join(options.dataDir, "git", `${serviceName}.git`);
-  const remote = `${stack.url}/git/${serviceName}.git`;
-  const secret = webhookSecret(join(path, "slipway-hook.json"));
-  await ensureBareRepository(
-    path,
-    {
-      repository: path,
-      url: remote,
-      webhook: `${stack.url}/webhooks/github`,
-      secret,
-      fullName: `local/${serviceName}`,
-    },
-    entry,
-  );
-  const service = serviceName as ServiceName;
-  const readable = new URL(remote);
-  readable.username = "build-service";
-  readable.password = readFileSync(stack.tokenFile("viewer"), "utf8").trim();
-  await stack.as("admin").call(putService, { params: { name: service }, body: { owner: "Ada Newcomer" } });
-  await stack.as("admin").call(putRepository, { params: { service }, body: { url: readable.href, secret } });
-  return remote;
-}
-
-function webhookSecret(file: string): string {
-  return existsSync(file)
-    ? HookFile.parse(JSON.parse(readFileSync(file, "utf8"))).secret
-    : randomBytes(24).toString("base64url");
 }

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "undici";
-import { serviceName, type Telling, waitFor } from "./context.ts";
+import { serviceName, type Work, waitFor } from "./context.ts";
 import { LoadCounts } from "./load-counts.ts";
 
 /** Answers per second and region: enough for the evidence of a 5% step in about a quarter of a minute, and little for two cores. */
 export const requestsPerSecond = 200;
 
 /** Starts the load process (or takes over the one that runs) and waits for answers in every region. */
-export async function startTraffic(telling: Telling): Promise<void> {
-  const { stack, options, countsFile, tell } = telling;
+export async function startTraffic(work: Work): Promise<void> {
+  const { stack, options, countsFile, tell } = work;
   const regions = Object.fromEntries(stack.layout.regions.map(({ name, mesh_url }) => [name, mesh_url]));
   const host = `${serviceName}.prod`;
   await stack.supervisor.ensure({
@@ -17,7 +17,7 @@ export async function startTraffic(telling: Telling): Promise<void> {
     graceMs: 5_000,
     config: { dataDir: options.dataDir, countsFile, host, path: "/orders", requestsPerSecond, regions },
   });
-  await waitFor(telling, "traffic in every region", 20_000, async () => {
+  await waitFor(work, "traffic in every region", 20_000, async () => {
     const counts = readLoad(countsFile);
     return Object.keys(regions).every((region) =>
       Object.keys(counts.regions[region]?.versions ?? {}).some((version) => version !== "none"),

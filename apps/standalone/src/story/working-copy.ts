@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { GitShaSchema } from "@slipway/contracts";
 import type { GitSha } from "@slipway/kernel";
 import { git } from "../git/repository.ts";
-import type { ChangeName } from "./state.ts";
 
 const author = {
   GIT_AUTHOR_NAME: "Ada Newcomer",
@@ -14,10 +13,16 @@ const author = {
 
 /** A developer's clone of the example, in which the story makes its changes. */
 export type WorkingCopy = {
-  /** Makes the commit of a change, unless it is there already, and returns it. */
-  commit(story: number, change: ChangeName): Promise<GitSha>;
+  /** Makes a commit, unless one with this subject is there already, and returns it. */
+  commit(wanted: Commit): Promise<GitSha>;
   /** Pushes to the platform; what the hook said. */
   push(sha: GitSha): Promise<string>;
+};
+
+export type Commit = {
+  readonly subject: string;
+  /** One of the example's changes, and the release it calls itself: makes each commit's image another one. Absent: the example as it is. */
+  readonly behaviour?: { readonly change: string; readonly release: string };
 };
 
 export type WorkingCopyOptions = {
@@ -41,13 +46,12 @@ export async function openWorkingCopy({
     await run("init", "--quiet", "--initial-branch=main");
   }
   return {
-    async commit(story, change) {
-      const subject = subjects[change](story);
+    async commit({ subject, behaviour }) {
       const known = await run("log", "--all", "--fixed-strings", `--grep=${subject}`, "--format=%H", "-1").catch(
         () => "",
       );
       if (known !== "") return GitShaSchema.parse(known);
-      if (change !== "first") writeBehaviour(folder, example, change, story);
+      if (behaviour !== undefined) writeBehaviour(folder, example, behaviour);
       await run("add", "--all");
       await run("commit", "--quiet", "--allow-empty", "-m", subject);
       return GitShaSchema.parse(await run("rev-parse", "HEAD"));
@@ -64,15 +68,8 @@ export async function openWorkingCopy({
   };
 }
 
-const subjects: Record<ChangeName, (story: number) => string> = {
-  first: () => "feat: orders, the first version",
-  good: (story) => `feat: count the orders answered (story ${story})`,
-  bad: (story) => `feat: read the stock before answering (story ${story})`,
-};
-
-function writeBehaviour(folder: string, example: string, change: "good" | "bad", story: number): void {
+function writeBehaviour(folder: string, example: string, { change, release }: NonNullable<Commit["behaviour"]>): void {
   const text = readFileSync(join(example, "changes", `${change}.mjs`), "utf8");
-  const release = change === "good" ? `${story}.1` : `${story}.2`;
   writeFileSync(join(folder, "src", "behaviour.mjs"), text.replace(/release = "[^"]*"/, `release = "${release}"`));
 }
 

@@ -113,19 +113,20 @@ test("a new template is rolled out without ever having too few ready pods", asyn
   const { spec } = deployment("orders", 3, "localhost/orders@sha256:11");
   await send("PATCH", `${deploymentsPath}/orders`, { spec: { template: spec.template } }, mergePatch);
 
+  const counts: { ready: number; all: number }[] = [];
   await until(
     async () => {
-      const ready = (await alive(send)).filter((pod) =>
-        JSON.stringify(pod.status).includes('"type":"Ready","status":"True"'),
-      );
-      expect(ready.length).toBeGreaterThanOrEqual(3);
-      expect((await alive(send)).length).toBeLessThanOrEqual(4);
+      const pods = await alive(send);
+      const ready = pods.filter((pod) => JSON.stringify(pod.status).includes('"type":"Ready","status":"True"'));
+      counts.push({ ready: ready.length, all: pods.length });
       await agent();
-      const { updatedReplicas, replicas, availableReplicas } = await status();
-      return updatedReplicas === 3 && replicas === 3 && availableReplicas === 3;
+      const { observedGeneration, updatedReplicas, replicas, availableReplicas } = await status();
+      return observedGeneration === 2 && updatedReplicas === 3 && replicas === 3 && availableReplicas === 3;
     },
     { what: "the second version", timeoutMs: 20_000 },
   );
+  expect(Math.min(...counts.map(({ ready }) => ready))).toBeGreaterThanOrEqual(3);
+  expect(Math.max(...counts.map(({ all }) => all))).toBeLessThanOrEqual(4);
   const images = (await alive(send)).map(
     ({ spec: own }) => (own as { containers: { image: string }[] }).containers[0]?.image,
   );
@@ -234,15 +235,15 @@ test("a region in which nothing happens writes nothing", async () => {
   await send("POST", deploymentsPath, deployment("orders", 2));
   for (const pod of await podsAre(send, 2)) await reportReady(send, pod.metadata.name, 40_001);
   const revision = async () => (await send("GET", podsPath)).body.metadata.resourceVersion;
-  let last = "";
+  // The last thing that any controller has to say about it.
   await until(
     async () => {
-      const before = last;
-      last = await revision();
-      return last === before;
+      const status = JSON.stringify(await statusOf(send, "orders"));
+      return status.includes('"availableReplicas":2') && status.includes("NewReplicaSetAvailable");
     },
     { what: "the controllers to settle" },
   );
+  const last = await revision();
 
   for (let look = 0; look < 20; look += 1) expect(await revision()).toBe(last);
 });

@@ -28,7 +28,8 @@ export type Fact =
   | Dated<"WeightServed", { region: RegionName; epoch: number; step: number; percent: number }>
   | Dated<"RaiseRefused", { region: RegionName; epoch: number; step: number; why: RaiseRefusal }>
   | Dated<"Judged", { judgement: Judgement; epochs: Readonly<Record<string, number>> }>
-  | Dated<"WatchFailed", { judgement: Judgement; epochs: Readonly<Record<string, number>> }>
+  /** `overtaken`: another deployment holds the targets, so that nothing could be shut under this grant. */
+  | Dated<"WatchFailed", { judgement: Judgement; epochs: Readonly<Record<string, number>>; overtaken?: boolean }>
   | Dated<"Lowered", { region: RegionName; epoch: number }>
   | Dated<"LowerStale", { region: RegionName; epoch: number }>
   | Dated<"Followed", { region: RegionName; epoch: number }>

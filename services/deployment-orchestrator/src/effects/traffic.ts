@@ -63,7 +63,8 @@ async function unwatchedReason(ports: Ports, ctx: Context): Promise<string | und
   const watch = await ports.client.call(getWatch, { params: { id: ctx.id as never } });
   if (watch.state !== "watching") return `the watch is ${watch.state}`;
   const last = watch.last_look_at;
-  const age = last === null ? 0 : Date.parse(ports.clock.now()) - Date.parse(last);
+  if (last === null) return "the watch has not read every region yet";
+  const age = Date.parse(ports.clock.now()) - Date.parse(last);
   return age > heartbeatMs ? `the watch has not looked for ${Math.round(age / 1_000)} s` : undefined;
 }
 

@@ -39,6 +39,9 @@ export async function checkWatch(ports: Ports, command: Of<"CheckWatch">, ctx: C
   const { step } = command;
   const watch = await ports.client.call(getWatch, { params: { id: state.plan.id } }).catch(() => undefined);
   const since = watch === undefined ? null : (watch.last_look_at ?? state.watchedAt);
+  if (watch?.last_look_at === null && msBetween(state.watchedAt, ports.clock.now()) <= silentAfterMs) {
+    return { kind: "retry", afterMs: 5_000, reason: "the watch has not read every region yet" };
+  }
   if (watch === undefined || since === null || msBetween(since, ports.clock.now()) > silentAfterMs) {
     return { kind: "fact", fact: (now) => ({ type: "WatchSilent", step, since, now }) };
   }

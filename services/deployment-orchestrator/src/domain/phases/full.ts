@@ -1,9 +1,10 @@
 import { addMs, step } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { Command } from "../command.ts";
-import { common, type In, setRegion } from "../deployment.ts";
+import { common, type Gate, type In, setRegion } from "../deployment.ts";
+import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
-import { about, armWatch, epochOf, holderOf, perRegion, publish, stay } from "../moves.ts";
+import { about, armWatch, epochOf, gateEvent, holderOf, perRegion, publish, stay } from "../moves.ts";
 import { byPerson, onExposed, onFail, sameEpochs } from "./failing.ts";
 
 /** 100% everywhere: the base Service follows in each region, and it settles before the lock goes back. */
@@ -50,12 +51,18 @@ export function onWatching(state: In<"watching">, input: Input): Answer {
     case "Rollback":
       return state.replacedBy === null ? byPerson(state, input) : ignoreFacts(state, input);
     case "WatchFailed":
-      return state.replacedBy === null && sameEpochs(state, input.epochs)
-        ? onFail(state, input.judgement, input.now)
-        : stay(state);
+      if (state.replacedBy !== null || !sameEpochs(state, input.epochs)) return stay(state);
+      return input.overtaken === true
+        ? noteFail(state, gateOf(input.judgement))
+        : onFail(state, input.judgement, input.now);
     default:
       return ignoreFacts(state, input);
   }
+}
+
+/** Another deployment holds the targets: its own watch sees the same traffic. The FAIL is kept, so that this version is never verified. */
+function noteFail(state: In<"watching">, gate: Gate): Answer {
+  return step({ ...state, gates: [...state.gates, gate] }, [gateEvent(state, gate)]);
 }
 
 /** A FAIL with nothing to return to leaves the version where it is; verified it never is. */

@@ -1,0 +1,43 @@
+import type { DeploymentStatus } from "@slipway/contracts";
+
+export function clockTime(at: string): string {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}
+
+export function count(n: number): string {
+  return n.toLocaleString("en");
+}
+
+/** `3.1%`; `0%` and `100%` without a fraction. */
+export function percentOf(part: number, whole: number): string {
+  if (whole === 0) return "–";
+  return `${Math.round((part / whole) * 1_000) / 10}%`;
+}
+
+export type Tone = "good" | "bad" | "busy" | "quiet";
+
+const tones: Partial<Record<DeploymentStatus, Tone>> = {
+  SUCCEEDED: "good",
+  ROLLED_BACK: "bad",
+  ROLLING_BACK: "bad",
+  FAILED: "bad",
+  CANCELLED: "quiet",
+  SUPERSEDED: "quiet",
+};
+
+export function toneOf(status: DeploymentStatus): Tone {
+  return tones[status] ?? "busy";
+}
+
+/** `CANARY_MONITORING` as people say it. */
+export function spoken(status: string): string {
+  const words = status.toLowerCase().replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** `12 s`, `3 min`, `2 h`. */
+export function since(at: string, now: string): string {
+  const seconds = Math.max(0, Math.round((Date.parse(now) - Date.parse(at)) / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  return seconds < 3_600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3_600)} h`;
+}

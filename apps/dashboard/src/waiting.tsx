@@ -1,0 +1,47 @@
+import type { PageView } from "@slipway/contracts";
+import { clockTime } from "./texts.ts";
+
+type Wait = {
+  readonly who: string;
+  readonly for: string;
+  readonly holder?: string | undefined;
+  readonly since: string;
+  readonly unblockedBy: string;
+};
+
+/** What waits, for whom, since when, and what would let it go on. */
+export function Waiting({ view }: { readonly view: PageView }) {
+  const waits = waitsOf(view);
+  return (
+    <section aria-labelledby="waiting" className="at-waiting">
+      <h2 id="waiting">Waiting</h2>
+      {waits.length === 0 && view.missing.length === 0 && <p className="hint">Nothing waits.</p>}
+      {waits.map((wait) => (
+        <dl key={wait.who} className="wait">
+          <dt>{wait.who} waits for</dt>
+          <dd>{wait.for}</dd>
+          <dt>held by</dt>
+          <dd>{wait.holder ?? "nobody"}</dd>
+          <dt>since</dt>
+          <dd>{clockTime(wait.since)}</dd>
+          <dt>goes on when</dt>
+          <dd>{readable(wait.unblockedBy)}</dd>
+        </dl>
+      ))}
+      {view.missing.length > 0 && <p className="refusal">Not readable just now: {view.missing.join(", ")}.</p>}
+    </section>
+  );
+}
+
+function waitsOf({ focus, build }: PageView): readonly Wait[] {
+  const waits: Wait[] = [];
+  const own = focus?.deployment.waiting;
+  if (focus !== null && own != null) waits.push({ who: focus.deployment.deployment_id, ...own });
+  if (build?.view.waiting != null) waits.push({ who: build.view.build_id, ...build.view.waiting });
+  return waits;
+}
+
+/** Instants inside a sentence as times of the day. */
+function readable(text: string): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => clockTime(at));
+}

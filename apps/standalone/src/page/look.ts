@@ -1,0 +1,134 @@
+import type { Client } from "@slipway/client";
+import {
+  type BuildView,
+  type DeploymentStatus,
+  type DeploymentView,
+  getWatch,
+  type Judgement,
+  listBuilds,
+  listDeployments,
+  listNotifications,
+  type PageDeployment,
+  type PageFocus,
+  type PageRegion,
+  type PageView,
+} from "@slipway/contracts";
+import type { Layout } from "../layout.ts";
+import { routeWeights, type Served } from "./route-weights.ts";
+
+/** What one look at the platform finds: the page without what this process knows by itself. */
+export type Look = Pick<PageView, "regions" | "focus" | "roll_back" | "recent" | "notifications" | "missing"> & {
+  readonly build: BuildView | null;
+};
+
+export type LookOptions = {
+  readonly client: Client;
+  readonly layout: Layout;
+  readonly outcome: (own: DeploymentView) => string | null;
+};
+
+const withinMs = 3_000;
+const shownDeployments = 8;
+const shownNotifications = 5;
+const over: readonly DeploymentStatus[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
+
+/** Reads what the page shows through the API, as its viewer. A part that cannot be read is named in `missing`. */
+export async function lookAround(options: LookOptions): Promise<Look> {
+  const { client, layout, outcome } = options;
+  const missing: string[] = [];
+  const or = async <T>(what: string, work: Promise<T>, otherwise: T): Promise<T> =>
+    work.catch(() => {
+      missing.push(what);
+      return otherwise;
+    });
+  const [{ deployments }, { builds }, { notifications }] = await Promise.all([
+    or(
+      "deployments",
+      client.call(listDeployments, { query: { page_size: shownDeployments }, timeoutMs: withinMs }),
+      none,
+    ),
+    or("builds", client.call(listBuilds, { query: { page_size: 1 }, timeoutMs: withinMs }), none),
+    or(
+      "notifications",
+      client.call(listNotifications, { query: { page_size: shownNotifications }, timeoutMs: withinMs }),
+      none,
+    ),
+  ]);
+  const shown = deployments.find((own) => !over.includes(own.status)) ?? deployments[0];
+  const [regions, judgement] = await Promise.all([
+    regionsOf(layout, shown),
+    shown === undefined ? null : or("the watch", judgementOf(client, shown), null),
+  ]);
+  const focus = shown === undefined ? null : focusOf(shown, judgement, regions);
+  for (const region of regions) if (region.served === null) missing.push(`the proxy of ${region.name}`);
+  return {
+    regions,
+    focus,
+    roll_back: rollBackOf(shown, deployments),
+    build: builds[0] ?? null,
+    recent: deployments.map((own) => recentOf(own, outcome(own))),
+    notifications: notifications.map(({ notification_id, title, text, created_at }) => ({
+      id: notification_id,
+      title,
+      text,
+      at: created_at,
+    })),
+    missing,
+  };
+}
+
+const none = { deployments: [], builds: [], notifications: [], next_page_token: null };
+
+async function judgementOf(client: Client, shown: DeploymentView): Promise<Judgement | null> {
+  if (["accepted", "queued", "opening", "preparing"].includes(shown.phase)) return null;
+  const watch = await client.call(getWatch, { params: { id: shown.deployment_id }, timeoutMs: withinMs });
+  return watch.judgement;
+}
+
+async function regionsOf(layout: Layout, shown: DeploymentView | undefined): Promise<readonly PageRegion[]> {
+  const served = (adminUrl: string): Promise<readonly Served[] | null> =>
+    routeWeights(adminUrl, shown?.service ?? "", shown?.environment ?? "");
+  return Promise.all(
+    layout.regions.map(async ({ name, adminUrl, mesh_url, kubeconfig }) => ({
+      name,
+      served: await served(adminUrl),
+      mesh_url,
+      kubectl: `kubectl --kubeconfig ${kubeconfig} get pods,virtualservices -A`,
+    })),
+  );
+}
+
+function focusOf(shown: DeploymentView, judgement: Judgement | null, regions: readonly PageRegion[]): PageFocus {
+  const proven = isProven(shown);
+  const shares = regions.map(({ served }) => served?.find((own) => own.version === shown.version)?.percent ?? 0);
+  const under_way = !over.includes(shown.status);
+  return {
+    deployment: shown,
+    under_way,
+    judgement,
+    proven,
+    exposure_percent: proven ? 0 : Math.max(0, ...shares),
+  };
+}
+
+/** A first version has nothing to go back to, and a way back is not taken back. */
+function rollBackOf(shown: DeploymentView | undefined, all: readonly DeploymentView[]): string | null {
+  if (shown === undefined || shown.status === "ROLLING_BACK") return null;
+  const serves = all.find(
+    ({ service, environment, status }) =>
+      service === shown.service && environment === shown.environment && status === "SUCCEEDED",
+  );
+  const target = over.includes(shown.status) ? serves : shown;
+  return target === undefined || target.initial || target.rolls_back !== null ? null : target.deployment_id;
+}
+
+/** A first version has nothing to be compared with, and a way back goes to what served before: both count as proven. */
+function isProven(shown: DeploymentView): boolean {
+  if (shown.initial || shown.rolls_back !== null || shown.status === "SUCCEEDED") return true;
+  return shown.gates.some((gate) => gate.verdict === "PASS") && !shown.gates.some((gate) => gate.verdict === "FAIL");
+}
+
+function recentOf(own: DeploymentView, outcome: string | null): PageDeployment {
+  const { deployment_id, service, environment, version, git_sha, status, reason, rolls_back, created_at } = own;
+  return { deployment_id, service, environment, version, git_sha, status, reason, outcome, rolls_back, at: created_at };
+}

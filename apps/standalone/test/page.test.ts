@@ -1,0 +1,162 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundle } from "./support/bundle.ts";
+import { type Platform, startPlatform } from "./support/platform.ts";
+
+const executablePath = "/usr/bin/chromium";
+const args = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const sizes = [
+  { width: 1280, height: 900 },
+  { width: 390, height: 844 },
+] as const;
+const caught =
+  /caught at 5% after \d+ failed requests, back in [\d.]+ s; the usual rule “error rate over 1% for 60 s”: \d+ requests/;
+
+describe.skipIf(!existsSync(executablePath))(
+  "the live page in Chromium (skipped where /usr/bin/chromium is not)",
+  () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "slipway-page-"));
+    const trouble: string[] = [];
+    let platform: Platform;
+    let browser: Browser;
+    let page: Page;
+    let address: string;
+
+    const url = () => new URL("/", address).href;
+    const start = async () => {
+      platform = startPlatform({ dataDir, args: ["--no-story"] });
+      await platform.printed(/Yours now/);
+      address = /the live page\s+(\S+#code=\S+)/.exec(platform.output())?.[1] ?? "";
+    };
+
+    beforeAll(async () => {
+      await bundle();
+      await start();
+      browser = await chromium.launch({ executablePath, args });
+      page = await browser.newPage();
+      page.on("pageerror", (error) => trouble.push(error.message));
+    });
+
+    afterAll(async () => {
+      await browser?.close();
+      platform?.interrupt();
+      await platform?.exit();
+      rmSync(dataDir, { recursive: true, force: true });
+    });
+
+    test("without a session it asks for a token, and nothing of the platform is told", async () => {
+      await page.goto(url());
+      await page.getByLabel("Token").waitFor();
+
+      expect(await violations(page)).toEqual([]);
+      for (const path of ["/page/session", "/page/events"])
+        expect((await fetch(url() + path.slice(1))).status).toBe(401);
+      await page.getByLabel("Token").fill("slp_wrong");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByText("The token was not accepted").waitFor();
+    });
+
+    test("the printed address signs in, once, and leaves no code behind", async () => {
+      await page.goto("about:blank");
+      await page.goto(address);
+      await page.getByText("Live", { exact: true }).waitFor();
+      const stranger = await browser.newPage();
+      await stranger.goto(address);
+
+      expect(page.url()).toBe(url());
+      await stranger.getByText("This code was used already").waitFor();
+      expect(await page.evaluate("document.cookie")).toBe("");
+      await stranger.close();
+    });
+
+    test("another site cannot ship with this browser's session, nor a viewer's token", async () => {
+      const [cookie] = await page.context().cookies(new URL("/page", address).href);
+      const ask = (headers: Record<string, string>) =>
+        fetch(new URL("/page/ship", address), {
+          method: "POST",
+          headers: { "content-type": "application/json", ...headers },
+          body: '{"change":"bad"}',
+        });
+      const session = { cookie: `${cookie?.name}=${cookie?.value}` };
+
+      expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict", path: "/page" });
+      expect((await ask({ ...session, origin: "https://evil.example" })).status).toBe(403);
+      expect((await ask({ ...session, "sec-fetch-site": "same-site", origin: new URL(address).origin })).status).toBe(
+        403,
+      );
+      expect((await ask(session)).status).toBe(403);
+      expect((await ask({ authorization: `Bearer ${platform.token("viewer")}` })).status).toBe(403);
+      expect((await ask({})).status).toBe(401);
+    });
+
+    test("a good change that is shipped moves every region's bar to 5 and then to 100", async () => {
+      await page.getByRole("button", { name: "Ship a good change" }).click();
+      await page.getByText("A good change is on its way").waitFor();
+      await bars(page, 5);
+      await page.getByText("requests still needed for a PASS").waitFor();
+
+      expect(await page.getByRole("button", { name: "Ship one that fails" }).isDisabled()).toBe(true);
+      await bars(page, 100);
+      await page
+        .locator('[data-outcome="SUCCEEDED"]')
+        .getByText(/100% after .* 0 requests failed/)
+        .waitFor();
+    });
+
+    test("a platform that is killed and started again is lost and found by the open page", async () => {
+      await platform.kill();
+      await page.getByText("Connection lost").waitFor();
+      await start();
+
+      await page.getByText("Live", { exact: true }).waitFor({ timeout: 15_000 });
+      await bars(page, 100);
+    });
+
+    test("one that fails ends with the sentence of what it cost", async () => {
+      await page.getByRole("button", { name: "Ship one that fails" }).click();
+      const outcome = page.locator('[data-outcome="ROLLED_BACK"]');
+      await outcome.waitFor({ timeout: 60_000 });
+
+      expect(await outcome.textContent()).toMatch(caught);
+      await page.getByText("FAIL", { exact: true }).waitFor();
+      await bars(page, 0);
+    });
+
+    test.each(sizes)("at $width pixels it is clean for axe, light and dark, and nothing sticks out", async (size) => {
+      await page.setViewportSize(size);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+
+        expect(await violations(page)).toEqual([]);
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(size.width);
+      }
+      expect(trouble).toEqual([]);
+    });
+  },
+);
+
+/** Waits until the bars of all three regions show this percent. */
+async function bars(page: Page, percent: number): Promise<void> {
+  const at = page.locator(`[data-region][data-percent="${percent}"]`);
+  await at.nth(2).waitFor({ timeout: 60_000 });
+}
+
+type Violation = { readonly id: string; readonly nodes: readonly { readonly html: string }[] };
+
+/** What axe finds, as rule and first place. */
+async function violations(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe);
+  const found = (await page.evaluate("axe.run().then((result) => result.violations)")) as readonly Violation[];
+  return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}

@@ -1,0 +1,66 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type Benchmark, median, pause, rounded } from "./figures.ts";
+import { bring, deployFirst, openExample } from "./platform/example.ts";
+import { home, newDataFolder, type Platform, removeDataFolder, startPlatform } from "./platform/platform.ts";
+import { commandLine, cpuSeconds, platformProcesses, pssKib, pssMib } from "./platform/proc.ts";
+
+const starts = 5;
+const settleSeconds = 20;
+const idleSeconds = 30;
+const replicas = 2;
+
+/**
+ * `npm start` on a data folder in which a version of the example serves in three regions: until it is ready, and what it takes when nobody wants
+ * anything of it. Sample pods are not counted.
+ */
+export const start: Benchmark = {
+  name: "start",
+  async measure(say) {
+    const bootstrap = join(home, "scripts/bootstrap.mjs");
+    await promisify(execFile)(process.execPath, [bootstrap, "prepare"], { cwd: home });
+    const program = [bootstrap, "start"];
+    const dataDir = await newDataFolder();
+    let platform: Platform | undefined = await startPlatform(program, dataDir);
+    try {
+      say(`cold start ${platform.readyMs.toFixed(0)} ms`);
+      const coldMs = platform.readyMs;
+      const example = await openExample(platform, replicas);
+      await deployFirst(platform, await bring(platform, example, "feat: the first version"));
+      const readyMs: number[] = [];
+      for (let at = 0; at < starts; at += 1) {
+        await platform.stop();
+        platform = undefined;
+        platform = await startPlatform(program, dataDir);
+        say(`warm start ${platform.readyMs.toFixed(0)} ms`);
+        readyMs.push(platform.readyMs);
+      }
+      const idle = await lookAtIdle(platform, say);
+      return {
+        runs: starts,
+        figures: { ready_ms: Math.round(median(readyMs)), ready_cold_ms: Math.round(coldMs), ...idle },
+      };
+    } finally {
+      await platform?.stop();
+      await removeDataFolder(dataDir);
+    }
+  },
+};
+
+async function lookAtIdle(platform: Platform, say: (line: string) => void) {
+  await pause(settleSeconds * 1_000);
+  const pids = platformProcesses(platform.pid, platform.dataDir);
+  const before = cpuSeconds(pids);
+  const began = performance.now();
+  await pause(idleSeconds * 1_000);
+  const seconds = (performance.now() - began) / 1_000;
+  const cpu = ((cpuSeconds(pids) - before) / seconds) * 100;
+  for (const pid of pids)
+    say(
+      `${String(Math.round(pssKib(pid) / 1_024)).padStart(5)} MiB ${commandLine(pid)
+        .replace(/^\S*\/node /, "node ")
+        .slice(0, 110)}`,
+    );
+  return { idle_pss_mib: Math.round(pssMib(pids)), idle_cpu_percent: rounded(cpu, 2) };
+}

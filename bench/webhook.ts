@@ -1,0 +1,3 @@
+import type { Benchmark } from "./figures.ts";
+
+export const webhook: Benchmark = { name: "webhook", measure: async () => ({ figures: {}, runs: 0 }) };

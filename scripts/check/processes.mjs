@@ -1,0 +1,67 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const toolTimeoutMs = 5 * 60_000;
+
+/** Runs the program of an installed package as one check: it passes when the program ends with 0. */
+export async function runTool(packageName, args, program) {
+  const { code, output } = await runNode([programOf(packageName, program), ...args], { timeoutMs: toolTimeoutMs });
+  return code === 0
+    ? { passed: 1, failed: 0, skipped: 0, output: "" }
+    : { passed: 0, failed: 1, skipped: 0, output: output || `${packageName} ended with ${code}` };
+}
+
+/** The path of a package's program, by its manifest: what lies in .bin is a shell script. */
+export function programOf(packageName, program) {
+  const folder = join(root, "node_modules", packageName);
+  const { bin } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const path = typeof bin === "string" ? bin : (bin[program ?? packageName.split("/").at(-1)] ?? Object.values(bin)[0]);
+  return createRequire(import.meta.url).resolve(join(folder, path));
+}
+
+/**
+ * Runs Node in a process group of its own, so that a run that takes too long ends with everything that it started.
+ * With `show`, what it prints goes on at once and is not kept.
+ */
+export async function runNode(args, { cwd = root, timeoutMs, show = false, env = {} }) {
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },
+    stdio: ["ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
+    detached: true,
+  });
+  const end = (signal) => {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // It is gone already.
+    }
+  };
+  const interrupted = (signal) => {
+    end(signal);
+    process.exitCode = 130;
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) process.on(signal, interrupted);
+  let late = false;
+  const deadline = setTimeout(() => {
+    late = true;
+    end("SIGKILL");
+  }, timeoutMs);
+  const printed = [];
+  child.stdout?.on("data", (chunk) => printed.push(chunk));
+  child.stderr?.on("data", (chunk) => printed.push(chunk));
+  const code = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (exit, signal) => resolve(exit ?? signal));
+  }).finally(() => {
+    clearTimeout(deadline);
+    for (const signal of signals) process.off(signal, interrupted);
+  });
+  const output = Buffer.concat(printed).toString("utf8");
+  return { code, output: late ? `${output}\nended after ${timeoutMs / 1_000} s` : output };
+}

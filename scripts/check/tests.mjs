@@ -1,0 +1,58 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { programOf, runNode } from "./processes.mjs";
+
+const testsTimeoutMs = 40 * 60_000;
+
+/** One vitest project: its tests are counted from vitest's own report, and a run that breaks without a failed test is one failure. */
+export async function runTests(project, filters, seed) {
+  const folder = mkdtempSync(join(tmpdir(), "slipway-check-"));
+  const file = join(folder, "report.json");
+  try {
+    const { code } = await runNode(
+      [
+        programOf("vitest"),
+        "run",
+        `--project=${project}`,
+        "--reporter=default",
+        "--reporter=json",
+        `--outputFile.json=${file}`,
+        ...(filters.length > 0 ? ["--passWithNoTests", ...filters] : []),
+      ],
+      { timeoutMs: testsTimeoutMs, show: true, env: { SLIPWAY_TEST_SEED: seed } },
+    );
+    return countReport(readReport(file), code);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Exported for its test. `code`: the exit code, or the name of the signal that ended the run. */
+export function countReport(report, code) {
+  if (report === undefined)
+    return { passed: 0, failed: 1, skipped: 0, output: `the tests ended with ${code} and left no report` };
+  const broken = report.testResults.filter(
+    ({ status, assertionResults }) =>
+      status === "failed" && !assertionResults.some((assertion) => assertion.status === "failed"),
+  );
+  const failed = report.numFailedTests + broken.length;
+  const unexplained = code !== 0 && failed === 0 ? 1 : 0;
+  return {
+    passed: report.numPassedTests,
+    failed: failed + unexplained,
+    skipped: report.numPendingTests + (report.numTodoTests ?? 0),
+    output: [
+      ...broken.map(({ name, message }) => `${name} could not be run: ${message}`),
+      ...(unexplained > 0 ? [`the tests ended with ${code} although none failed`] : []),
+    ].join("\n"),
+  };
+}

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { countReport } from "../check/tests.mjs";
+import {
+  adaptersElsewhere,
+  changedMigrations,
+  leftForLater,
+  misnumbered,
+  otherMachines,
+  tooLong,
+} from "../check/tree.mjs";
+
+const file = (path, text) => [{ path, text }];
+
+test("migrations are numbered from 1 on without gaps, in every schema by itself", () => {
+  expect(misnumbered(["migrations/a/0001_x.sql", "migrations/a/0002_y.sql", "migrations/b/0001_z.sql"])).toEqual([]);
+  expect(misnumbered(["migrations/a/0001_x.sql", "migrations/a/0003_y.sql"])).toHaveLength(1);
+  expect(misnumbered(["migrations/a/0001_x.sql", "migrations/a/0001_y.sql"])).toHaveLength(1);
+  expect(misnumbered(["migrations/a/first.sql"])).toHaveLength(1);
+});
+
+test("a released migration may neither change nor go", () => {
+  const released = [{ path: "migrations/a/0001_x.sql", text: "create table x ();" }];
+  expect(changedMigrations(released, released)).toEqual([]);
+  expect(changedMigrations(file("migrations/a/0001_x.sql", "create table y ();"), released)).toHaveLength(1);
+  expect(changedMigrations([], released)).toHaveLength(1);
+});
+
+test("files of more than 500 lines are reported, lock files are not", () => {
+  expect(tooLong(file("a.ts", "x\n".repeat(500)))).toEqual([]);
+  expect(tooLong(file("a.ts", "x\n".repeat(501)))).toHaveLength(1);
+  expect(tooLong(file("pnpm-lock.yaml", "x\n".repeat(501)))).toEqual([]);
+});
+
+test("notes for later and switched-off checks are reported with their line", () => {
+  const note = ["TO", "DO"].join("");
+  const off = ["biome", "ignore"].join("-");
+  expect(leftForLater(file("a.ts", `x\n// ${note} later\n`))).toEqual([`a.ts:2: // ${note} later`]);
+  expect(leftForLater(file("a.ts", `// ${off} lint`))).toHaveLength(1);
+  expect(leftForLater(file("a.ts", "const todos = [];"))).toEqual([]);
+});
+
+test("paths of homes and addresses of packages in a lock file are reported", () => {
+  expect(otherMachines(file("README.md", `see ${["", "home", "ada", "x"].join("/")}`))).toHaveLength(1);
+  expect(otherMachines(file("pnpm-lock.yaml", "tarball: https://mirror.example/a.tgz"))).toHaveLength(1);
+  expect(otherMachines(file("pnpm-lock.yaml", "integrity: sha512-x"))).toEqual([]);
+});
+
+test("an adapter is named in host and in tests only", () => {
+  expect(adaptersElsewhere(file("services/a/src/module.ts", "postgresBus({})"))).toHaveLength(1);
+  expect(adaptersElsewhere(file("packages/host/src/adapters.ts", "postgresBus({})"))).toEqual([]);
+  expect(adaptersElsewhere(file("services/a/test/a.test.ts", "postgresBus({})"))).toEqual([]);
+});
+
+test("a run of tests counts what failed, what could not be run, and a bad end that nothing explains", () => {
+  const report = { numPassedTests: 3, numFailedTests: 0, numPendingTests: 1, testResults: [] };
+  const broken = { status: "failed", assertionResults: [], name: "a.test.ts", message: "no such module" };
+
+  expect(countReport(report, 0)).toMatchObject({ passed: 3, failed: 0, skipped: 1 });
+  expect(countReport({ ...report, testResults: [broken] }, 1)).toMatchObject({ passed: 3, failed: 1 });
+  expect(countReport(report, 1)).toMatchObject({ failed: 1 });
+  expect(countReport(undefined, "SIGKILL")).toMatchObject({ passed: 0, failed: 1 });
+});

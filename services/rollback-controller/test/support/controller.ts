@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { postgresBus } from "@slipway/bus";
+import type { RegionCluster } from "@slipway/cluster";
+import { createDurable } from "@slipway/durable";
+import { systemClock } from "@slipway/kernel";
+import type { MetricsSource } from "@slipway/metrics";
+import { silentLogger } from "@slipway/sql";
+import { testDatabase } from "@slipway/testkit";
+import { watchDurable } from "../../src/effects.ts";
+import { openJournal } from "../../src/journal.ts";
+import { putBackToWork } from "../../src/recovery.ts";
+import type { Service } from "../../src/service.ts";
+import { saveWatcher, type Tables } from "../../src/store.ts";
+import { Watchers } from "../../src/watchers.ts";
+import { baseline, canary } from "./sample.ts";
+
+/** A region whose mesh counts some requests between any two readings, and whose fence can be shut. */
+export class ScriptedRegion {
+  errorsPerRead = 0;
+  reads = 0;
+  lowered = 0;
+  /** So many attempts to lower fail first. */
+  refusals = 0;
+  fence = { epoch: 2, seq: 1, gate: "open" as "open" | "shut", holder: "D-7" };
+  #canary = 1_000;
+  #errors = 0;
+  #baseline = 9_000;
+
+  get source(): MetricsSource {
+    return {
+      read: async () => {
+        this.reads += 1;
+        this.#canary += 10;
+        this.#baseline += 190;
+        this.#errors += this.errorsPerRead;
+        const [requests, errors, before] = [this.#canary, this.#errors, this.#baseline];
+        await new Promise((resolve) => setImmediate(resolve));
+        const host = (count: number, bad: number) => ({
+          requests: count,
+          errors: bad,
+          latency: { le: [], counts: [] },
+        });
+        const versions = {
+          [canary]: { hosts: { p1: host(requests, errors) } },
+          [baseline]: { hosts: { p2: host(before, 0) } },
+        };
+        return { processEpoch: "1", versions, servedWeight: { [canary]: 5 } };
+      },
+    };
+  }
+
+  get cluster(): RegionCluster {
+    const lower = async () => {
+      if (this.refusals > 0) {
+        this.refusals -= 1;
+        throw new Error("the region does not answer");
+      }
+      this.lowered += 1;
+      this.fence = { ...this.fence, seq: this.fence.seq + 1, gate: "shut" };
+      return { kind: "shut", seq: this.fence.seq };
+    };
+    const readTraffic = async () => ({ fence: this.fence, weights: { [canary]: this.fence.gate === "shut" ? 0 : 5 } });
+    return { lower, readTraffic } as unknown as RegionCluster;
+  }
+}
+
+export type Place = Awaited<ReturnType<typeof openPlace>>;
+
+/** What outlives a controller: the database, the journal's folder, the regions. */
+export async function openPlace() {
+  const database = await testDatabase(["rollback", "bus"]);
+  const db = database.db<Tables>("rollback");
+  const bus = postgresBus({ url: database.url("bus"), log: silentLogger });
+  const folder = await mkdtemp(join(tmpdir(), "slipway-journal-"));
+  const regions: Record<string, ScriptedRegion> = { a: new ScriptedRegion(), b: new ScriptedRegion() };
+  const region = (name: string) => regions[name] as ScriptedRegion;
+  return {
+    ...{ database, db, bus, folder, region },
+    async close() {
+      await bus.close();
+      await database.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A controller at that place. While `away.now` is true nothing can be stored and nothing be read back. */
+export async function startController(place: Place, away = { now: false }) {
+  const { db, database, bus, folder, region } = place;
+  const cluster = async (name: string) => region(name).cluster;
+  const machine = watchDurable({ bus, clock: systemClock, cluster });
+  const durable = createDurable({ db, url: database.url("rollback"), machines: [machine], log: silentLogger });
+  const journal = await openJournal(folder);
+  const applied: string[] = [];
+  const present = () => {
+    if (away.now) throw new Error("the database is away");
+  };
+  const watchers = new Watchers({
+    ports: { metrics: (name) => region(name).source, cluster, clock: systemClock, log: silentLogger },
+    ...{ journal, clock: systemClock, log: silentLogger, lookEveryMs: 10 },
+    save: async (watcher) => {
+      present();
+      await saveWatcher(db, watcher, systemClock.now());
+    },
+    apply: async (id, news) => {
+      present();
+      await durable.send(machine, id, () => news as never);
+      applied.push(news.type);
+    },
+  });
+  const list: typeof durable.list = async (...args) => {
+    present();
+    return durable.list(...args);
+  };
+  const service: Service = { db, durable: { ...durable, list }, machine, watchers };
+  await putBackToWork(service, journal, silentLogger);
+  watchers.start();
+  await durable.start();
+  return {
+    ...{ watchers, durable, machine, journal, applied, away, service },
+    async stop() {
+      await watchers.stop();
+      await durable.stop();
+    },
+  };
+}

@@ -1,0 +1,193 @@
+import { putWatch, watchTopic } from "@slipway/contracts";
+import type { ServiceApp } from "@slipway/host";
+import { until } from "@slipway/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { addLook, startLooking } from "../src/domain/looking.ts";
+import { armed } from "../src/domain/watch.ts";
+import { routes } from "../src/http.ts";
+import { loadLooks, loadSnapshot } from "../src/store.ts";
+import { openPlace, type Place, startController } from "./support/controller.ts";
+import { id, sampleSpec } from "./support/sample.ts";
+
+type Controller = Awaited<ReturnType<typeof startController>>;
+
+let place: Place;
+const running: Controller[] = [];
+beforeEach(async () => {
+  place = await openPlace();
+});
+afterEach(async () => {
+  for (const controller of running.splice(0)) await controller.stop();
+  await place.close();
+});
+
+async function start(away = { now: false }): Promise<Controller> {
+  const controller = await startController(place, away);
+  running.push(controller);
+  return controller;
+}
+
+async function arm(controller: Controller, spec = sampleSpec()): Promise<void> {
+  const first = armed(id, spec);
+  await controller.durable.create(undefined, controller.machine, id, first.state, first.commands);
+  await controller.watchers.arm(id, spec);
+}
+
+const phase = async ({ durable, machine }: Controller) => (await durable.read(machine, id))?.state.phase;
+function goBad(): void {
+  for (const name of ["a", "b"]) place.region(name).errorsPerRead = 6;
+}
+
+const shutIn = (name: string) => place.region(name).fence.gate === "shut";
+
+test("tells a PASS once the evidence is there, and not before", async () => {
+  const controller = await start();
+  await arm(controller);
+
+  await until(() => controller.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS" });
+
+  const { counts } = controller.watchers.get(id)!.judgement!;
+  expect(counts.canary_requests).toBeGreaterThanOrEqual(459);
+  await until(
+    async () => {
+      const { events } = await place.bus.read(watchTopic.name, 0, 100);
+      return events.map(({ type }) => type).join() === "watch.armed,watch.judged,watch.judged";
+    },
+    { what: "the news on the bus" },
+  );
+});
+
+test("on FAIL shuts every region by itself, confirms what it reads there, and tells", async () => {
+  const controller = await start();
+  goBad();
+  await arm(controller);
+
+  await until(
+    async () => {
+      const row = await controller.durable.read(controller.machine, id);
+      return row?.state.phase === "failed" && Object.keys(row.state.shut).length === 2;
+    },
+    { what: "both regions confirmed" },
+  );
+
+  expect([shutIn("a"), shutIn("b")]).toEqual([true, true]);
+});
+
+test("keeps trying a region that does not answer, and lets no other wait for it", async () => {
+  const controller = await start({ now: false });
+  place.region("b").refusals = 3;
+  goBad();
+  await arm(controller);
+  controller.away.now = true;
+
+  await until(() => shutIn("a"), { what: "region a" });
+  await until(() => shutIn("b"), { what: "region b" });
+});
+
+test("with the database away shuts all the same, writes to the journal, and replays it in order later", async () => {
+  const controller = await start();
+  await arm(controller);
+  await until(() => controller.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS" });
+  controller.away.now = true;
+  goBad();
+
+  await until(() => shutIn("a") && shutIn("b"), { what: "both regions" });
+  await until(async () => (await controller.journal.read()).length >= 3, { what: "the journal" });
+  expect(await phase(controller)).toBe("watching");
+  const written = (await controller.journal.read()).map(({ news }) => news.type);
+  const before = controller.applied.length;
+  controller.away.now = false;
+
+  await until(async () => (await phase(controller)) === "failed", { what: "the row to know" });
+  await until(async () => (await controller.journal.read()).length === 0, { what: "an empty journal" });
+  expect(controller.applied.slice(before, before + written.length)).toEqual(written);
+});
+
+test("goes on judging after a restart where its snapshot left off", async () => {
+  const first = await start();
+  await arm(first);
+  await until(() => (first.watchers.get(id)?.looking.judge.total.canary_requests ?? 0) >= 200, {
+    what: "some requests",
+  });
+  await running.pop()?.stop();
+  const known = (await loadSnapshot(place.db, id))?.looking.judge.total.canary_requests ?? 0;
+  expect(known).toBeGreaterThanOrEqual(200);
+
+  const second = await start();
+
+  expect(second.watchers.get(id)?.looking.judge.total.canary_requests).toBeGreaterThanOrEqual(known);
+  await until(() => second.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS" });
+});
+
+test("started with the database away it watches what the journal names, and shuts again what had failed", async () => {
+  const first = await start();
+  await arm(first);
+  first.away.now = true;
+  goBad();
+  await until(async () => (await first.journal.specs()).some(({ failed }) => failed), { what: "the FAIL on disk" });
+  await running.pop()?.stop();
+  const lowered = place.region("b").lowered;
+
+  const second = await start({ now: true });
+
+  expect(second.watchers.get(id)?.state).toBe("failed");
+  await until(() => place.region("b").lowered > lowered, { what: "region b to be shut again" });
+});
+
+test("stops looking when the watch has ended", async () => {
+  const controller = await start();
+  await arm(controller);
+  await controller.watchers.end(id);
+  const watched = controller.watchers.get(id);
+  const { reads } = place.region("a");
+
+  await controller.watchers.replay();
+
+  expect(watched).toBeUndefined();
+  expect(place.region("a").reads).toBe(reads);
+});
+
+test("refuses an arming under older epochs, and goes on under the newer ones", async () => {
+  const controller = await start();
+  const put = await putHandler(controller);
+  await put(sampleSpec({ epochs: { a: 5, b: 5 } }));
+
+  expect(await put(sampleSpec())).toMatchObject({ kind: "refusal", code: "watch.stale_epoch" });
+  expect(controller.watchers.get(id)?.spec.epochs).toEqual({ a: 5, b: 5 });
+});
+
+test("what it stored of its looks gives the same judge again", async () => {
+  const controller = await start();
+  await arm(controller);
+  const first = controller.watchers.get(id)!;
+  const begun = startLooking(sampleSpec(), first.looking.windowFrom);
+  await until(() => first.looking.judge.total.canary_requests >= 300, { what: "some requests" });
+  await running.pop()?.stop();
+
+  const looks = await loadLooks(place.db, id);
+  const snapshot = await loadSnapshot(place.db, id);
+  const replayed = looks.reduce((looking, { at, look }) => addLook(looking, look, at), begun);
+
+  expect(looks.length).toBeGreaterThan(10);
+  expect(replayed.judge.total).toEqual(snapshot?.looking.judge.total);
+  expect(replayed.judge.errors).toEqual(snapshot?.looking.judge.errors);
+});
+
+test("looks asked for at the same time count nothing twice", async () => {
+  const controller = await start();
+  await arm(controller);
+  const watcher = controller.watchers.get(id)!;
+
+  await Promise.all(Array.from({ length: 20 }, () => watcher.look()));
+
+  const { canary_requests } = watcher.looking.totals.a!;
+  expect(canary_requests).toBeLessThanOrEqual(10 * (place.region("a").reads - 1));
+});
+
+async function putHandler({ service }: Controller) {
+  const handlers = new Map<object, (call: object) => Promise<unknown>>();
+  const serve = (endpoint: object, handler: (call: object) => Promise<unknown>) => void handlers.set(endpoint, handler);
+  routes({ serve } as unknown as ServiceApp, service);
+  const now = new Date().toISOString();
+  return (body: object) => handlers.get(putWatch)?.({ params: { id }, body, now });
+}
