@@ -13,6 +13,8 @@ const loaders: Readonly<Record<string, () => Promise<Benchmark>>> = {
   takeover: async () => (await import("./takeover.ts")).takeover,
 };
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => loaders[name] === undefined);
 if (unknown.length > 0) {

@@ -36,7 +36,7 @@ export async function removeDataFolder(folder: string): Promise<void> {
 }
 
 /** Bundles the sources as they are now; the program to start. */
-async function bundle(): Promise<string> {
+export async function bundle(): Promise<string> {
   await promisify(execFile)(process.execPath, [join(home, "scripts/bundle.mjs"), bundleFolder], { cwd: home });
   return join(bundleFolder, "standalone.mjs");
 }
@@ -50,6 +50,10 @@ export async function startPlatform(program: readonly string[], dataDir: string)
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, SLIPWAY_HOME: home },
   });
+  // A benchmark that breaks off takes its platform with it.
+  const end = () => child.pid !== undefined && existsInGroup(child.pid) && process.kill(-child.pid, "SIGINT");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
   const ready = await untilReady(child);
   return platformOf(child, dataDir, ready - began);
 }

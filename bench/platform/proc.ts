@@ -52,7 +52,7 @@ export function commandLine(pid: number): string {
   return (readOf(pid, "cmdline") ?? "").replaceAll("\0", " ").trim();
 }
 
-function environmentOf(pid: number): Readonly<Record<string, string>> {
+export function environmentOf(pid: number): Readonly<Record<string, string>> {
   const entries = (readOf(pid, "environ") ?? "").split("\0").map((line): [string, string] => {
     const at = line.indexOf("=");
     return [line.slice(0, at), line.slice(at + 1)];
@@ -66,7 +66,7 @@ export function allPids(): readonly number[] {
     .map(Number);
 }
 
-function parentOf(pid: number): number | undefined {
+export function parentOf(pid: number): number | undefined {
   return statOf(pid)?.ppid;
 }
 
