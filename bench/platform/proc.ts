@@ -52,22 +52,10 @@ export function commandLine(pid: number): string {
   return (readOf(pid, "cmdline") ?? "").replaceAll("\0", " ").trim();
 }
 
-export function environmentOf(pid: number): Readonly<Record<string, string>> {
-  const entries = (readOf(pid, "environ") ?? "").split("\0").map((line): [string, string] => {
-    const at = line.indexOf("=");
-    return [line.slice(0, at), line.slice(at + 1)];
-  });
-  return Object.fromEntries(entries);
-}
-
 export function allPids(): readonly number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
-}
-
-export function parentOf(pid: number): number | undefined {
-  return statOf(pid)?.ppid;
 }
 
 function statOf(pid: number): Stat | undefined {

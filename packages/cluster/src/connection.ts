@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { RequestContext } from "@kubernetes/client-node";
 import { z } from "zod";
 import { ApiStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
+import type { RequestContext } from "./kubernetes-client.ts";
 
 /**
  * Requests to one cluster's API over @kubernetes/client-node: its kubeconfig, authentication and HTTP library, with what
@@ -34,7 +34,7 @@ export type ConnectOptions = {
   readonly timeoutMs: number;
 };
 
-type Client = typeof import("@kubernetes/client-node");
+type Client = typeof import("./kubernetes-client.ts");
 type Session = {
   readonly text: string;
   readonly server: string;
@@ -47,8 +47,8 @@ type Session = {
 const headersLifetimeMs = 30_000;
 
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  // 70 MB and half a second: only a process that talks to a region pays for it.
-  return new ClusterConnection(await import("@kubernetes/client-node"), options);
+  // 70 MB and half a second where it is not bundled: only a process that talks to a region pays for it.
+  return new ClusterConnection(await import("./kubernetes-client.ts"), options);
 }
 
 class ClusterConnection implements Connection {

@@ -16,7 +16,7 @@ type Waiting = {
   readonly reject: (error: unknown) => void;
 };
 
-const largestBatch = 50;
+const largestBatch = 100;
 const recordPatienceMs = 30_000;
 
 /**

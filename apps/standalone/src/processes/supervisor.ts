@@ -27,6 +27,14 @@ type Kept = { readonly spec: ChildSpec; identity: Identity; failures: number; re
 
 const lookEveryMs = 250;
 const readyWithinMs = 60_000;
+/**
+ * A process of ours is idle most of its life: a young generation of 1 MiB (Node's own grows to 48) and one malloc arena that gives memory back make
+ * three regions a third smaller, for a few more short collections under load.
+ */
+const thrifty = {
+  flags: ["--max-semi-space-size=1"],
+  env: { MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "100000" },
+};
 const leftGraceMs = 15_000;
 /** A process in an uninterruptible call ends when that returns. */
 const killedWithinMs = 5_000;
@@ -98,10 +106,10 @@ export class Supervisor {
   #spawn(spec: ChildSpec): Identity {
     const { entry, pids, logsDir, log } = this.#options;
     const output = openSync(join(logsDir, `${spec.name}.log`), "a", 0o600);
-    const child = spawn(process.execPath, [entry, "role", spec.role, JSON.stringify(spec.config)], {
+    const child = spawn(process.execPath, [...thrifty.flags, entry, "role", spec.role, JSON.stringify(spec.config)], {
       detached: true,
       stdio: ["ignore", output, output],
-      env: { ...process.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
+      env: { ...process.env, ...thrifty.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
     });
     closeSync(output);
     child.unref();
