@@ -54,6 +54,7 @@ function main() {
         SLIPWAY_HOME: root,
       }),
     test: () => run(process.execPath, [join(root, "scripts/check.mjs"), ...args], env),
+    soak: () => run(process.execPath, [join(root, "scripts/soak.mjs"), ...args], env),
     bench: () => run(process.execPath, ["--conditions=@slipway/source", join(root, "bench/run.ts"), ...args], env),
     prepare: () => bundle(env),
     slipway: () =>

@@ -1,14 +1,13 @@
 // What `npm test` runs once Node and the dependencies are there: static checks, then the tests. Every step runs whatever the
 // ones before it said; the last line sums them up, and a static check counts as one.
 //
-//   check.mjs [--only STEP]... [FILTER]...     steps: see --list; filters choose test files by a part of their path
+//   check.mjs [--only STEP]... [FILTER]...     steps: see --list; filters choose test files by a part of their path,
+//                                              and then only tests are run that have such a file
 import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { importRules } from "./check/import-rules.mjs";
 import { root, runTool } from "./check/processes.mjs";
-import { runTests } from "./check/tests.mjs";
+import { projects, projectsOf, runTests } from "./check/tests.mjs";
 import { checkTree } from "./check/tree.mjs";
 
 const seed = process.env.SLIPWAY_TEST_SEED ?? seedOfCommit();
@@ -21,11 +20,7 @@ const steps = [
   ...importRules(),
   { name: "unused", group: "static", run: () => runTool("knip", ["--no-progress"]) },
   ...checkTree(root),
-  { name: "unit", group: "tests", run: () => runTests("unit", filters, seed) },
-  { name: "integration", group: "tests", run: () => runTests("integration", filters, seed) },
-  ...(existsSync(join(root, "apps/standalone/test"))
-    ? [{ name: "e2e", group: "tests", run: () => runTests("e2e", filters, seed) }]
-    : []),
+  ...projects.map((name) => ({ name, group: "tests", run: () => runTests(name, filters, seed) })),
 ];
 
 if (list) {
@@ -45,11 +40,17 @@ function seedOfCommit() {
 }
 
 function chosen() {
+  const matched = filters.length > 0 ? projectsOf(filters) : projects;
   const unknown = only.filter((wanted) => !steps.some(({ name, group }) => wanted === name || wanted === group));
   if (unknown.length > 0) {
     console.error(`no step is called ${unknown.join(", ")}; there are: ${steps.map(({ name }) => name).join(", ")}`);
     process.exit(2);
   }
+  if (matched.length === 0) {
+    console.error(`no test file has ${filters.join(" or ")} in its path`);
+    process.exit(2);
+  }
+  if (only.length === 0 && filters.length > 0) return steps.filter(({ name }) => matched.includes(name));
   return steps.filter(({ name, group }) => only.length === 0 || only.includes(name) || only.includes(group));
 }
 

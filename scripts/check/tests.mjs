@@ -1,9 +1,24 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { programOf, runNode } from "./processes.mjs";
+import { programOf, root, runNode } from "./processes.mjs";
 
 const testsTimeoutMs = 40 * 60_000;
+
+/** Where the files of each vitest project lie: as vitest.config.ts says it. */
+const filesOf = {
+  unit: ["{packages,services,apps}/*/src/**/*.test.ts", "scripts/test/**/*.test.mjs"],
+  integration: ["{packages,services,apps}/!(standalone)/test/**/*.test.ts"],
+  e2e: ["apps/standalone/test/**/*.test.ts"],
+};
+export const projects = Object.keys(filesOf);
+
+/** The projects that have a file which one of the filters names: nothing is started for the others. */
+export function projectsOf(filters) {
+  return projects.filter((name) =>
+    globSync(filesOf[name], { cwd: root }).some((path) => filters.some((filter) => path.includes(filter))),
+  );
+}
 
 /** One vitest project: its tests are counted from vitest's own report, and a run that breaks without a failed test is one failure. */
 export async function runTests(project, filters, seed) {
