@@ -27,7 +27,8 @@ export default defineConfig({
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
           maxWorkers: 2,
-          testTimeout: 60_000,
+          // A guard against a hang, not a measure: nothing here is expected to take a tenth of it.
+          testTimeout: 240_000,
           hookTimeout: 120_000,
           globalSetup: ["packages/testkit/src/global-setup.ts"],
         },
