@@ -14,7 +14,7 @@ import {
   type PageView,
 } from "@slipway/contracts";
 import type { Layout } from "../layout.ts";
-import { routeWeights, type Served } from "./route-weights.ts";
+import { servedWeights } from "../served-weights.ts";
 
 /** What one look at the platform finds: the page without what this process knows by itself. */
 export type Look = Pick<PageView, "regions" | "focus" | "roll_back" | "recent" | "notifications" | "missing"> & {
@@ -86,8 +86,10 @@ async function judgementOf(client: Client, shown: DeploymentView): Promise<Judge
 }
 
 async function regionsOf(layout: Layout, shown: DeploymentView | undefined): Promise<readonly PageRegion[]> {
-  const served = (adminUrl: string): Promise<readonly Served[] | null> =>
-    routeWeights(adminUrl, shown?.service ?? "", shown?.environment ?? "");
+  const served = async (adminUrl: string): Promise<PageRegion["served"]> => {
+    const all = await servedWeights(adminUrl, shown?.service ?? "", shown?.environment ?? "");
+    return all?.filter(({ percent }) => percent > 0).map(({ version, percent }) => ({ version, percent })) ?? null;
+  };
   return Promise.all(
     layout.regions.map(async ({ name, adminUrl, mesh_url, kubeconfig }) => ({
       name,
