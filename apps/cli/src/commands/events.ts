@@ -54,17 +54,18 @@ async function readAll(
   }
 }
 
-const saidFields = ["status", "weight_percent", "verdict", "region", "digest", "reason", "sentence"] as const;
+const saidFields = ["step", "outcome", "to", "region", "weight_percent", "verdict", "reason", "sentence"] as const;
 
 /** Time, kind, subject, and what of its data tells most. */
 function lineOf({ time, type, subject, data }: CloudEvent): string {
-  const own = typeof data === "object" && data !== null ? (data as Record<string, unknown>) : {};
+  const own = { ...recordOf(recordOf(data).judgement), ...recordOf(data) };
   const said = saidFields
-    .filter((field) => ["string", "number"].includes(typeof own[field]) && own[field] !== subject)
+    .filter((field) => ["string", "number"].includes(typeof own[field]))
     .map((field) => `${field}=${String(own[field])}`);
-  return [time, type.padEnd(27), shortened(subject).padEnd(20), said.join(" ").slice(0, 160)].join("  ").trimEnd();
+  const about = subject.startsWith("sha256:") ? subject.slice(0, 19) : subject;
+  return [time, type.padEnd(28), about.padEnd(19), said.join(" ").slice(0, 160)].join("  ").trimEnd();
 }
 
-function shortened(subject: string): string {
-  return subject.startsWith("sha256:") ? subject.slice(0, 19) : subject;
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -59,7 +59,7 @@ export async function lookAround(options: LookOptions): Promise<Look> {
     regionsOf(layout, shown),
     shown === undefined ? null : or("the watch", judgementOf(client, shown), null),
   ]);
-  const focus = shown === undefined ? null : focusOf(shown, judgement, regions);
+  const focus = shown === undefined ? null : focusOf(shown, deployments, judgement, regions);
   for (const region of regions) if (region.served === null) missing.push(`the proxy of ${region.name}`);
   return {
     regions,
@@ -100,8 +100,13 @@ async function regionsOf(layout: Layout, shown: DeploymentView | undefined): Pro
   );
 }
 
-function focusOf(shown: DeploymentView, judgement: Judgement | null, regions: readonly PageRegion[]): PageFocus {
-  const proven = isProven(shown);
+function focusOf(
+  shown: DeploymentView,
+  all: readonly DeploymentView[],
+  judgement: Judgement | null,
+  regions: readonly PageRegion[],
+): PageFocus {
+  const proven = isProven(shown) || all.some((own) => own.status === "SUCCEEDED" && isSameVersion(own, shown));
   const shares = regions.map(({ served }) => served?.find((own) => own.version === shown.version)?.percent ?? 0);
   const under_way = !over.includes(shown.status);
   return {
@@ -122,6 +127,10 @@ function rollBackOf(shown: DeploymentView | undefined, all: readonly DeploymentV
   );
   const target = over.includes(shown.status) ? serves : shown;
   return target === undefined || target.initial || target.rolls_back !== null ? null : target.deployment_id;
+}
+
+function isSameVersion(own: DeploymentView, other: DeploymentView): boolean {
+  return own.version === other.version && own.environment === other.environment;
 }
 
 /** A first version has nothing to be compared with, and a way back goes to what served before: both count as proven. */
