@@ -1,7 +1,7 @@
 import type { PageSession, PageView, ShipChange } from "@slipway/contracts";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { rollBack, ship } from "./platform.ts";
-import { since } from "./texts.ts";
+import { inWords, since } from "./texts.ts";
 
 const buttons: readonly { readonly change: ShipChange; readonly text: string }[] = [
   { change: "good", text: "Ship a good change" },
@@ -25,24 +25,24 @@ export function Actions({ view, may, lost }: Props) {
     <section className="actions" aria-label="Ship">
       <div className="buttons">
         {buttons.map(({ change, text }) => (
-          <button
+          <Button
             key={change}
-            type="button"
             className={change === "good" ? "main" : ""}
-            disabled={shut || busy !== null}
-            onClick={() => act(ship(change))}
+            shut={shut || busy !== null}
+            onPress={() => act(ship(change))}
           >
             {text}
-          </button>
+          </Button>
         ))}
-        <button
-          type="button"
+        <Button
           className="back"
-          disabled={shut || back === null}
-          onClick={() => back !== null && act(rollBack(back))}
+          shut={shut || back === null}
+          onPress={() => {
+            if (back !== null) act(rollBack(back));
+          }}
         >
           {back === null ? "Roll back" : `Roll back ${back}`}
-        </button>
+        </Button>
       </div>
       <p className="refusal" role="alert">
         {refusal}
@@ -55,9 +55,30 @@ export function Actions({ view, may, lost }: Props) {
   );
 }
 
-function doing({ shipping: { busy, said }, at }: PageView): string {
+type ButtonProps = {
+  readonly className: string;
+  readonly shut: boolean;
+  readonly onPress: () => void;
+  readonly children: ReactNode;
+};
+
+/** A button that is shut keeps the keyboard's focus: who has just pressed it does not have to start from the top of the page again. */
+function Button({ className, shut, onPress, children }: ButtonProps) {
+  const press = () => {
+    if (!shut) onPress();
+  };
+  return (
+    <button type="button" className={className} aria-disabled={shut} onClick={press}>
+      {children}
+    </button>
+  );
+}
+
+function doing({ shipping: { busy, said }, focus, at }: PageView): string {
   // What it waits for stands beside it, and is newer.
-  const last = said.at(-1)?.replace(/, waiting for .*/, "") ?? "";
+  const last = inWords(said.at(-1)?.replace(/, waiting for .*/, "") ?? "");
   if (busy !== null) return `${busy.what} is on its way (${busy.by}, ${since(busy.since, at)}). ${last}`;
+  if (focus?.under_way === true)
+    return `${focus.deployment.deployment_id} is on its way, and was not shipped from this page. A change shipped now waits for its turn.`;
   return last === "" ? "Nothing is on its way. A button commits a change to the example service and ships it." : last;
 }

@@ -33,12 +33,12 @@ export function Board({ may, onRefused }: Props) {
           <div className="column">
             <Focus focus={view.focus} recent={view.recent} />
             <Waiting view={view} />
-            <Recent recent={view.recent} />
+            <Notifications notifications={view.notifications} />
           </div>
           <div className="column">
             <Regions regions={view.regions} focus={view.focus} />
             <BuildLog build={view.build} />
-            <Notifications notifications={view.notifications} />
+            <Recent recent={view.recent} />
           </div>
         </main>
       )}

@@ -21,6 +21,7 @@ export function Focus({ focus, recent }: Props) {
         {deployment.deployment_id}{" "}
         <span className="hint">
           {deployment.service} to {deployment.environment}
+          {focus.under_way ? "" : ", the last deployment"}
         </span>
         <span className={`pill ${toneOf(deployment.status)}`}>{spoken(deployment.status)}</span>
       </h2>

@@ -35,7 +35,7 @@ export function Notifications({ notifications }: { readonly notifications: PageV
         {notifications.map(({ id, title, text, at }) => (
           <li key={id}>
             <span className="line">
-              <b>{title}</b>
+              <b className="title">{title}</b>
               <time dateTime={at}>{clockTime(at)}</time>
             </span>
             <Text text={text} />

@@ -14,13 +14,15 @@ export function percentOf(part: number, whole: number): string {
   return `${Math.round((part / whole) * 1_000) / 10}%`;
 }
 
-export type Tone = "good" | "bad" | "busy" | "quiet";
+export type Tone = "good" | "bad" | "busy" | "warn" | "quiet";
 
 const tones: Partial<Record<DeploymentStatus, Tone>> = {
   SUCCEEDED: "good",
   ROLLED_BACK: "bad",
   ROLLING_BACK: "bad",
   FAILED: "bad",
+  HELD: "warn",
+  AWAITING_APPROVAL: "warn",
   CANCELLED: "quiet",
   SUPERSEDED: "quiet",
 };
@@ -33,6 +35,13 @@ export function toneOf(status: DeploymentStatus): Tone {
 export function spoken(status: string): string {
   const words = status.toLowerCase().replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** A line of the platform's, its statuses as people say them. */
+export function inWords(line: string): string {
+  return line.replaceAll(/\b[A-Z]{4,}(_[A-Z]+)*\b/g, (word) =>
+    ["PASS", "FAIL", "NONE"].includes(word) ? word : spoken(word).toLowerCase(),
+  );
 }
 
 /** `12 s`, `3 min`, `2 h`. */

@@ -14,6 +14,14 @@ if (first === "role" && role !== undefined && isRole(role)) {
   } catch (error) {
     // What went wrong is for people; where, for the log.
     process.stderr.write(`slipway: ${error instanceof Error ? error.message : String(error)}\n`);
+    const remedy = remedyOf(error);
+    if (remedy !== undefined) process.stderr.write(`${remedy}\n`);
     process.exitCode = 1;
   }
+}
+
+/** What to do about it, where the error or what caused it says so. */
+function remedyOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return "remedy" in error && typeof error.remedy === "string" ? error.remedy : remedyOf(error.cause);
 }

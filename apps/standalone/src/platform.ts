@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pino } from "pino";
+import { askedPort, hostRefusal, listensEverywhere } from "./asked.ts";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
 import { chooseLayout } from "./layout.ts";
 import { type Options, readOptions, usage } from "./options.ts";
@@ -43,7 +44,7 @@ export async function runPlatform(args: readonly string[]): Promise<number> {
 async function startAndTell(options: Options, home: string): Promise<number> {
   const tell = narrator(process.stdout);
   const pids = pidFiles(join(options.dataDir, "pids"));
-  const port = askedPort();
+  const port = hostRefusal(process.env) ?? askedPort(process.env);
   const layout = typeof port === "string" ? port : await chooseLayout(options.dataDir, pids, port);
   if (typeof layout === "string") {
     process.stderr.write(`slipway: ${layout}\n`);
@@ -93,6 +94,10 @@ async function startAndTell(options: Options, home: string): Promise<number> {
 
 function tellUp(tell: Narrator, stack: Stack, ms: number): void {
   tell.line(`Six services, Postgres and three regions are ready after ${(ms / 1_000).toFixed(1)} s: ${stack.url}`);
+  if (listensEverywhere(process.env))
+    tell.line(
+      "  it listens on every address (SLIPWAY_HOST): whoever reaches the port still needs a token, sent without encryption",
+    );
   for (const region of stack.layout.regions) {
     tell.line(`  ${region.name.padEnd(15)} mesh ${region.mesh_url}   kubectl --kubeconfig ${region.kubeconfig}`);
   }
@@ -107,15 +112,6 @@ function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options, page: Liv
   tell.line(`Tokens        ${join(options.dataDir, "tokens")}/{viewer,deployer,approver,admin}`);
   tell.line(`Deployer      ${readFileSync(stack.tokenFile("deployer"), "utf8").trim()}`);
   tell.line("Ctrl-C stops everything and keeps the data; the next npm start goes on from here.");
-}
-
-/** SLIPWAY_PORT; a sentence where it is no port. */
-function askedPort(): number | string | undefined {
-  const asked = process.env.SLIPWAY_PORT;
-  if (asked === undefined || asked === "") return undefined;
-  return /^\d{1,5}$/.test(asked) && Number(asked) <= 65_535
-    ? Number(asked)
-    : `SLIPWAY_PORT is ${asked}, which is no port.`;
 }
 
 /** Processes of another build are not adopted. */

@@ -124,6 +124,8 @@ function rollbackChild({ dataDir, layout }: StackOptions): ChildSpec {
     env: {
       SLIPWAY_DATA: dataDir,
       SLIPWAY_PORT: String(layout.rollbackPort),
+      // Whatever the platform is told: people reach it through the platform.
+      SLIPWAY_HOST: "127.0.0.1",
       SLIPWAY_URL: `http://127.0.0.1:${layout.platformPort}`,
       SLIPWAY_ROLLBACK_CONTROLLER_URL: rollbackUrl(layout),
       SLIPWAY_REGIONS: join(dataDir, "regions.json"),

@@ -4,9 +4,12 @@ import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
 import { killAndAwait, killPostgres } from "./support/comes-back.ts";
+import { trafficWrites } from "./support/fences.ts";
 import { driveUntil, servedNow } from "./support/mesh.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
 import { podsOf, processesOf } from "./support/processes.ts";
+import { isInstalled } from "./support/real/readme.ts";
+import { seeThatItIsReal } from "./support/real/see-that-it-is-real.ts";
 import { curl, slipway } from "./support/slipway.ts";
 
 const { dataDir } = inject("story");
@@ -28,6 +31,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await real.whatKubectlShowed();
+  real.clean();
   if (processesOf(dataDir).length === 0) return;
   platform.signal("SIGTERM");
   await platform.exit();
@@ -79,6 +84,8 @@ describe("the three calls of the product, by curl", () => {
     await until(allServe(5), { timeoutMs: 20_000, what: "5% in every region" });
   });
 });
+
+const real = seeThatItIsReal(() => ({ platform, version: deploying.version, sha: deploying.sha }));
 
 describe("a process that is killed while a canary waits for its evidence", () => {
   test("a mesh serves the same weights again", async () => {
@@ -190,6 +197,26 @@ describe("the deployment afterwards", () => {
     expect(watched.out).toContain("ROLLED_BACK");
     expect(await allServe(0)()).toBe(true);
   });
+
+  test("every weight was seen with the fence open, and the return with the fence shut", async () => {
+    const about = (gate: string) =>
+      trafficWrites(dataDir, regions[0])
+        .filter((write) => write.deployment === deploying.id && write.gate === gate)
+        .map((write) => write.weights[deploying.version] ?? 0);
+    expect([...new Set(about("open"))].filter((weight) => weight > 0)).toEqual([5, 25, 50, 100]);
+    expect(about("shut").at(-1)).toBe(0);
+  });
+
+  test.skipIf(!isInstalled("kubectl"))(
+    "kubectl, left watching (where it is installed), has shown the same",
+    async () => {
+      const shown = (await real.whatKubectlShowed()) ?? "";
+      for (const weight of [5, 25, 50])
+        expect(shown).toMatch(new RegExp(`host: ${deploying.version}\\n +weight: ${weight}\\n`));
+      expect(shown).toMatch(new RegExp(`fence: \\d+/\\d+/open/${deploying.id}`));
+      expect(shown).toMatch(new RegExp(`fence: \\d+/\\d+/shut/${deploying.id}`));
+    },
+  );
 
   test("Ctrl-C ends everything: exit code 0, and no process left", async () => {
     expect(processesOf(dataDir).length).toBeGreaterThan(10);

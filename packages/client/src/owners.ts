@@ -5,7 +5,7 @@ const owners = {
   "deployment-orchestrator": ["/api/v1/deployments", "/api/v1/services", "/api/v1/environments", "/api/v1/regions"],
   "rollback-controller": ["/api/v1/watches"],
   "notification-service": ["/api/v1/notifications", "/inbox"],
-  "metrics-aggregator": ["/api/v1/reports"],
+  "metrics-aggregator": ["/api/v1/reports", "/api/v1/events"],
 } as const;
 
 export type PlatformService = keyof typeof owners;

@@ -59,6 +59,7 @@ export {
   rollbackDeployment,
 } from "./http/deployments.ts";
 export { anyRole, type Endpoint, endpoint, type Role } from "./http/endpoint.ts";
+export { listEvents, topicNames } from "./http/events.ts";
 export {
   type PageDeployment,
   type PageFocus,

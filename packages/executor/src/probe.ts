@@ -121,7 +121,7 @@ function remedyFor(failures: readonly string[]): string {
   return [
     "Allow user namespaces for the platform: sysctl kernel.unprivileged_userns_clone=1 (Debian),",
     "sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), sysctl user.max_user_namespaces=10000;",
-    "in a container, allow unshare and mount (a seccomp profile, and /proc unmasked).",
+    "in a container, --security-opt seccomp=unconfined --security-opt systempaths=unconfined (Docker; unmask=ALL for Podman).",
     "Or start with --no-isolation: steps then run unprotected and their artifacts are barred from prod.",
   ].join(" ");
 }

@@ -15,9 +15,9 @@ export const metricsAggregator: ServiceModule<Config, Tables> = {
   start,
 };
 
-async function start({ db }: ServiceContext<Config, Tables>): Promise<RunningService> {
+async function start({ db, bus }: ServiceContext<Config, Tables>): Promise<RunningService> {
   return {
-    routes: (app) => routes(app, db),
+    routes: (app) => routes(app, db, bus),
     subscriptions: subscriptions(db),
     ready: async () => undefined,
     close: async () => {},

@@ -142,3 +142,25 @@ test("reports are of the service, environment and days asked for", async () => {
   expect(await report("dora?service=orders&environment=prod&days=1")).toMatchObject({ deployments: 2 });
   expect(await badOnes("?environment=staging")).toEqual([]);
 });
+
+test("the events of a topic are read from the first one on, a page at a time, and another position is refused", async () => {
+  const read = async (query: string) => {
+    const headers = { authorization: `Bearer ${host.tokens.get("viewer")}` };
+    const answer = await fetch(`${host.url}/api/v1/events?${query}`, { headers });
+    return { status: answer.status, body: (await answer.json()) as { events: { type: string }[]; next: string } };
+  };
+  const topic = `topic=${watchTopic.name}`;
+  const first = await read(`${topic}&from=0&page_size=2`);
+  const rest = await read(`${topic}&from=${first.body.next}`);
+  const end = await read(`${topic}&from=${rest.body.next}`);
+
+  expect([...first.body.events, ...rest.body.events].map(({ type }) => type)).toEqual([
+    "watch.failed",
+    "watch.shut_confirmed",
+    "watch.shut_confirmed",
+    "watch.ended",
+  ]);
+  expect(end.body).toEqual({ events: [], next: rest.body.next });
+  for (const query of [`${topic}&from=7`, `${topic}&from=x`, "topic=slipway.gossip.v1"])
+    expect((await read(query)).status).toBe(400);
+});

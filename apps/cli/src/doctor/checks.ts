@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -77,6 +77,7 @@ export function dataFolderCheck(dataDir: string): Check {
     return bad("data folder", `${dataDir} cannot be written`, "Give it to this user, or name another with --data.");
   }
   if (existsSync(join(dataDir, "version"))) return ok("data folder", dataDir);
+  if (readdirSync(dataDir).length === 0) return ok("data folder", `${dataDir} is empty and will be taken`);
   return bad("data folder", `${dataDir} is not a data folder of Slipway`, "Name another with --data.");
 }
 

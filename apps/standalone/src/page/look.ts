@@ -14,7 +14,7 @@ import {
   type PageView,
 } from "@slipway/contracts";
 import type { Layout } from "../layout.ts";
-import { routeWeights, type Served } from "./route-weights.ts";
+import { servedWeights } from "../served-weights.ts";
 
 /** What one look at the platform finds: the page without what this process knows by itself. */
 export type Look = Pick<PageView, "regions" | "focus" | "roll_back" | "recent" | "notifications" | "missing"> & {
@@ -59,7 +59,7 @@ export async function lookAround(options: LookOptions): Promise<Look> {
     regionsOf(layout, shown),
     shown === undefined ? null : or("the watch", judgementOf(client, shown), null),
   ]);
-  const focus = shown === undefined ? null : focusOf(shown, judgement, regions);
+  const focus = shown === undefined ? null : focusOf(shown, deployments, judgement, regions);
   for (const region of regions) if (region.served === null) missing.push(`the proxy of ${region.name}`);
   return {
     regions,
@@ -86,8 +86,10 @@ async function judgementOf(client: Client, shown: DeploymentView): Promise<Judge
 }
 
 async function regionsOf(layout: Layout, shown: DeploymentView | undefined): Promise<readonly PageRegion[]> {
-  const served = (adminUrl: string): Promise<readonly Served[] | null> =>
-    routeWeights(adminUrl, shown?.service ?? "", shown?.environment ?? "");
+  const served = async (adminUrl: string): Promise<PageRegion["served"]> => {
+    const all = await servedWeights(adminUrl, shown?.service ?? "", shown?.environment ?? "");
+    return all?.filter(({ percent }) => percent > 0).map(({ version, percent }) => ({ version, percent })) ?? null;
+  };
   return Promise.all(
     layout.regions.map(async ({ name, adminUrl, mesh_url, kubeconfig }) => ({
       name,
@@ -98,8 +100,13 @@ async function regionsOf(layout: Layout, shown: DeploymentView | undefined): Pro
   );
 }
 
-function focusOf(shown: DeploymentView, judgement: Judgement | null, regions: readonly PageRegion[]): PageFocus {
-  const proven = isProven(shown);
+function focusOf(
+  shown: DeploymentView,
+  all: readonly DeploymentView[],
+  judgement: Judgement | null,
+  regions: readonly PageRegion[],
+): PageFocus {
+  const proven = isProven(shown) || all.some((own) => own.status === "SUCCEEDED" && isSameVersion(own, shown));
   const shares = regions.map(({ served }) => served?.find((own) => own.version === shown.version)?.percent ?? 0);
   const under_way = !over.includes(shown.status);
   return {
@@ -120,6 +127,10 @@ function rollBackOf(shown: DeploymentView | undefined, all: readonly DeploymentV
   );
   const target = over.includes(shown.status) ? serves : shown;
   return target === undefined || target.initial || target.rolls_back !== null ? null : target.deployment_id;
+}
+
+function isSameVersion(own: DeploymentView, other: DeploymentView): boolean {
+  return own.version === other.version && own.environment === other.environment;
 }
 
 /** A first version has nothing to be compared with, and a way back goes to what served before: both count as proven. */

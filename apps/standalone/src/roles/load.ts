@@ -19,6 +19,9 @@ const LoadConfig = z.object({
 const tickMs = 10;
 const writeEveryMs = 200;
 const requestTimeoutMs = 5_000;
+/** What is under way when the load stops is waited for and counted, so that the counts agree with the proxies' own. */
+const stopWithinMs = 3_000;
+const underWay = new Set<Promise<void>>();
 
 /** Drives requests through each region's mesh at a fixed rate, whatever the answers take, and counts the answers by version. */
 export async function runLoad(text: string): Promise<void> {
@@ -34,7 +37,9 @@ export async function runLoad(text: string): Promise<void> {
   }, writeEveryMs);
   reportReady(config.dataDir, {});
   await untilSignalled();
-  for (const timer of [...timers, writer]) clearInterval(timer);
+  for (const timer of timers) clearInterval(timer);
+  await allAnswered(stopWithinMs);
+  clearInterval(writer);
   writeCounts(config.countsFile, counts);
   process.exit(0);
 }
@@ -47,8 +52,16 @@ function drive(config: z.infer<typeof LoadConfig>, url: string, agent: Agent, co
     const due = Math.floor(((performance.now() - began) / 1_000) * config.requestsPerSecond);
     // After a pause of this process the missed requests are not made up in one burst.
     if (due - sent > config.requestsPerSecond) sent = due - Math.ceil(config.requestsPerSecond / 10);
-    for (; sent < due; sent += 1) void ask(config, url, agent, counts);
+    for (; sent < due; sent += 1) {
+      const asked = ask(config, url, agent, counts).finally(() => underWay.delete(asked));
+      underWay.add(asked);
+    }
   }, tickMs);
+}
+
+async function allAnswered(withinMs: number): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, withinMs).unref());
+  await Promise.race([Promise.all(underWay), late]);
 }
 
 async function ask(config: z.infer<typeof LoadConfig>, url: string, agent: Agent, counts: RegionCounts): Promise<void> {

@@ -34,9 +34,9 @@ function caught(view: DeploymentView, change: Change, maxWeight: number): string
   const { failed } = usualRuleCost({ story: 0, good: report, bad: report });
   const usual =
     report.failed_requests === 0
-      ? "would never have fired: nothing failed"
-      : `${Math.max(failed, report.failed_requests)} requests`;
-  return `caught at ${maxWeight}% after ${report.failed_requests} failed requests${time}; the usual rule “error rate over 1% for 60 s”: ${usual}`;
+      ? " would never have fired: nothing failed"
+      : `: ${Math.max(failed, report.failed_requests)} requests`;
+  return `caught at ${maxWeight}% after ${report.failed_requests} failed requests${time}; the usual rule “error rate over 1% for 60 s”${usual}`;
 }
 
 /** What only slows down has no first failure: its time counts from its first answer. */

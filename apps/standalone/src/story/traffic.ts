@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { request } from "undici";
+import { servedWeights } from "../served-weights.ts";
 import { serviceName, type Work, waitFor } from "./context.ts";
 import { LoadCounts } from "./load-counts.ts";
 
@@ -34,22 +34,7 @@ export function readLoad(file: string): LoadCounts {
 
 /** What a region's proxy says of a version: the weight it serves now and the largest since it started; null where it does not answer. */
 export async function servedWeight(adminUrl: string, version: string): Promise<{ now: number; max: number } | null> {
-  try {
-    const answer = await request(`${adminUrl}/metrics`, { headersTimeout: 2_000, bodyTimeout: 2_000 });
-    const text = await answer.body.text();
-    return {
-      now: gauge(text, "slipway_mesh_route_weight", version),
-      max: gauge(text, "slipway_mesh_route_weight_max", version),
-    };
-  } catch {
-    return null;
-  }
-}
-
-function gauge(text: string, name: string, version: string): number {
-  const labels = [`service="${serviceName}"`, 'namespace="prod"', `version="${version}"`];
-  const line = text
-    .split("\n")
-    .find((own) => own.startsWith(`${name}{`) && labels.every((label) => own.includes(label)));
-  return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(" ") + 1));
+  const served = await servedWeights(adminUrl, serviceName, "prod");
+  const own = served?.find((one) => one.version === version);
+  return served === null ? null : { now: own?.percent ?? 0, max: own?.most ?? 0 };
 }

@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { until } from "@slipway/testkit";
 import { cleanEnvironment } from "./platform.ts";
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
@@ -17,6 +18,38 @@ export function runCommand(
       resolve({ code, out, err });
     });
   });
+}
+
+/** A program that goes on for ever, and what it has printed so far. */
+export type Watching = {
+  /** Waits until it has printed something like this. Rejects with what it did print after 15 s. */
+  shows(pattern: RegExp): Promise<void>;
+  /** Ends it; everything it printed. */
+  end(): Promise<string>;
+};
+
+export function watching(file: string, args: readonly string[]): Watching {
+  // In a group of its own: a shell's children end with it.
+  const child = spawn(file, [...args], { detached: true, env: cleanEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
+  const closed = once(child, "close");
+  let text = "";
+  const add = (chunk: Buffer) => {
+    text += chunk.toString();
+  };
+  child.stdout.on("data", add);
+  child.stderr.on("data", add);
+  return {
+    async shows(pattern) {
+      await until(() => pattern.test(text), { timeoutMs: 15_000, what: String(pattern) }).catch((error: unknown) => {
+        throw new Error(`no ${pattern} in:\n${text}`, { cause: error });
+      });
+    },
+    async end() {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGTERM");
+      await closed;
+      return text;
+    },
+  };
 }
 
 /** Runs a program that would go on for ever until it has printed this much, then ends it; what it printed. */

@@ -1,0 +1,71 @@
+import type { Client } from "@slipway/client";
+import { type CloudEvent, listEvents, topicNames } from "@slipway/contracts";
+import type { Command } from "commander";
+import { connect, Unusable } from "../connection.ts";
+import { type Common, wantsJson } from "../output.ts";
+
+type Own = { readonly from: string; readonly topic?: string; readonly about?: string };
+
+/** `slipway events`: what the services have told each other, as the bus keeps it. */
+export function eventsCommand(root: Command): void {
+  root
+    .command("events")
+    .description("the events on the bus, from the first one on")
+    .option("--from <position>", "0 = the beginning; another position is one of a single topic", "0")
+    .option("--topic <name>", "only this one, e.g. deployment or slipway.deployment.v1")
+    .option("--about <subject>", "only what is about this, e.g. D-4, B-12 or a digest")
+    .action(async (own: Own) => {
+      const topics = topicsOf(own);
+      const client = connect(root.opts<Common>());
+      const found = await Promise.all(topics.map((topic) => readAll(client, topic, own.from)));
+      const events = found.flatMap((topic) => topic.events);
+      // One subject's events stay in their order: sorting is stable.
+      const shown = events
+        .filter(({ subject }) => own.about === undefined || subject === own.about)
+        .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+      for (const event of shown) process.stdout.write(`${wantsJson(root) ? JSON.stringify(event) : lineOf(event)}\n`);
+      const [only] = found;
+      if (found.length === 1 && only !== undefined && !wantsJson(root))
+        process.stdout.write(`more, later: --topic ${topics[0]} --from ${only.next}\n`);
+    });
+}
+
+function topicsOf({ topic, from }: Own): readonly string[] {
+  if (topic === undefined) {
+    if (from !== "0") throw new Unusable("--from takes a position of one topic: name it with --topic.");
+    return topicNames;
+  }
+  const name = topicNames.find((known) => known === topic || known === `slipway.${topic}.v1`);
+  if (name === undefined) throw new Unusable(`There is no topic ${topic}; there are ${topicNames.join(", ")}.`);
+  return [name];
+}
+
+async function readAll(
+  client: Client,
+  topic: string,
+  from: string,
+): Promise<{ readonly events: readonly CloudEvent[]; readonly next: string }> {
+  const events: CloudEvent[] = [];
+  for (let at = from; ; ) {
+    const page = await client.call(listEvents, { query: { topic, from: at, page_size: 500 } });
+    events.push(...page.events);
+    if (page.events.length === 0) return { events, next: at };
+    at = page.next;
+  }
+}
+
+const saidFields = ["step", "outcome", "to", "region", "weight_percent", "verdict", "reason", "sentence"] as const;
+
+/** Time, kind, subject, and what of its data tells most. */
+function lineOf({ time, type, subject, data }: CloudEvent): string {
+  const own = { ...recordOf(recordOf(data).judgement), ...recordOf(data) };
+  const said = saidFields
+    .filter((field) => ["string", "number"].includes(typeof own[field]))
+    .map((field) => `${field}=${String(own[field])}`);
+  const about = subject.startsWith("sha256:") ? subject.slice(0, 19) : subject;
+  return [time, type.padEnd(28), about.padEnd(19), said.join(" ").slice(0, 160)].join("  ").trimEnd();
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}

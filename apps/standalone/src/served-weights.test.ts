@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { readServedWeights } from "./served-weights.ts";
+
+const page = [
+  "# TYPE slipway_mesh_route_weight gauge",
+  'slipway_mesh_route_weight{service="orders",namespace="prod",version="a-1"} 5',
+  'slipway_mesh_route_weight{service="orders",namespace="prod",version="b-2"} 95',
+  'slipway_mesh_route_weight{service="orders",namespace="prod",version="gone"} 0',
+  'slipway_mesh_route_weight{service="orders",namespace="staging",version="c-3"} 100',
+  'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="a-1"} 5',
+  'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="b-2"} 100',
+  'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="gone"} 25',
+].join("\n");
+
+test("what each version of this service and environment has now and had at most, largest share first", () => {
+  expect(readServedWeights(page, "orders", "prod")).toEqual([
+    { version: "b-2", percent: 95, most: 100 },
+    { version: "a-1", percent: 5, most: 5 },
+    { version: "gone", percent: 0, most: 25 },
+  ]);
+  expect(readServedWeights(page, "billing", "prod")).toEqual([]);
+});

@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { CloudEvent } from "../envelope.ts";
+import { artifactTopic } from "../events/artifact.ts";
+import { buildTopic } from "../events/build.ts";
+import { deploymentTopic } from "../events/deployment.ts";
+import { notificationTopic } from "../events/notification.ts";
+import { regionTopic } from "../events/region.ts";
+import { watchTopic } from "../events/watch.ts";
+import { anyRole, endpoint } from "./endpoint.ts";
+
+const topics = [buildTopic, artifactTopic, deploymentTopic, watchTopic, regionTopic, notificationTopic];
+
+/** Every topic of the bus. */
+export const topicNames: readonly string[] = topics.map(({ name }) => name);
+
+export const listEvents = endpoint({
+  id: "listEvents",
+  method: "GET",
+  path: "/api/v1/events",
+  summary: "Events of one topic as the bus has them: from the first one on, in order for each subject",
+  roles: anyRole,
+  query: z.object({
+    topic: z.string().refine((name) => topicNames.includes(name), `one of ${topicNames.join(", ")}`),
+    /** `0` = the beginning, else the `next` of the last answer. */
+    from: z
+      .string()
+      .regex(/^\d{1,15}(\.\d{1,15})*$/, "0, or the next of an earlier answer")
+      .default("0"),
+    page_size: z.coerce.number().int().min(1).max(500).default(100),
+  }),
+  status: 200,
+  response: z.object({
+    events: z.array(CloudEvent),
+    /** Where to go on; the same as `from` when there is nothing more yet. */
+    next: z.string(),
+  }),
+});
