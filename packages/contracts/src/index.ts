@@ -86,4 +86,6 @@ export {
   ServiceNameSchema,
   VersionNameSchema,
 } from "./ids.ts";
+export { type BuiltInBase, builtInBases, type ImageName, isBuiltInBase, readImageName } from "./image-name.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
+export { StepCache } from "./step-cache.ts";
