@@ -11,7 +11,7 @@ const Environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.str
 export const PipelineStep = z
   .strictObject({
     run: z.string().min(1).max(10_000).optional(),
-    uses: z.enum(["security-scan"]).optional(),
+    uses: z.enum(["security-scan", "static-server"]).optional(),
     needs: z.array(StepName).default([]),
     /** What it may reach: nothing, the package registries set up on the build machine, or everything. */
     network: z.enum(["none", "registries", "full"]).default("none"),
@@ -73,6 +73,8 @@ export const SlipwayFile = z.strictObject({
   image: z.strictObject({
     /** `node24`, `python3` and `static` are made by the platform; anything else is an OCI image to stand on. */
     base: ImageBaseSchema.default("node24"),
+    /** The step whose files it is made from, exactly as that step left them; absent: what the steps needed by others made. */
+    from: StepName.optional(),
     copy: z.array(z.string().min(1)).min(1),
     command: z.array(z.string().min(1)).min(1),
     env: Environment.default({}),
@@ -96,6 +98,8 @@ export const SlipwayFile = z.strictObject({
       z.strictObject({
         replicas: z.number().int().min(1).max(1_000).optional(),
         env: z.record(z.string(), z.string()).default({}),
+        /** In place of `deploy.steps` there. */
+        steps: z.array(PlanStepSpec).min(1).max(20).optional(),
       }),
     )
     .default({}),

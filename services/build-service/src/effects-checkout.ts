@@ -10,7 +10,7 @@ import { maskerFor } from "./log-lines.ts";
 import { announceLog, appendLog } from "./log-store.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
 import { countActiveBuilds, type RepositoryRow, repositoryOf } from "./store.ts";
-import { readSlipwayFile } from "./workspaces.ts";
+import { readSlipwayFile, settlePipeline } from "./workspaces.ts";
 
 const waitForPlaceMs = 300;
 const mostAttempts = 5;
@@ -53,8 +53,11 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
     if (!(error instanceof GitRefused) && ctx.attempt < mostAttempts) throw new Error(message);
     return refuse(world, state, "the commit could not be checked out", message.split("\n"));
   }
+  const settled = await settlePipeline(world, state);
+  if (settled.kind === "refused") return refuse(world, state, settled.reason, settled.lines);
+  await appendLog(world.db, state.buildId, settled.lines.map((line) => `slipway | ${line}\n`).join(""));
   const parsed = await readSlipwayFile(world, state);
-  if (parsed === undefined) return refuse(world, state, "the commit has no slipway.yaml", []);
+  if (parsed === undefined) return refuse(world, state, "slipway.yaml is not a file of at most 1 MiB", []);
   if (parsed.kind === "errors")
     return refuse(world, state, "slipway.yaml has errors", parsed.errors.map(fileErrorText));
   const plan = planOf(parsed.file);

@@ -10,6 +10,8 @@ export type BuildFolders = {
   /** The workspace of a step, which is its result once it has succeeded. */
   step(name: string): string;
   readonly image: string;
+  /** The pipeline that was detected for a commit without slipway.yaml. */
+  readonly detected: string;
 };
 
 export function buildFolders(dataDir: string, buildId: BuildId): BuildFolders {
@@ -20,5 +22,6 @@ export function buildFolders(dataDir: string, buildId: BuildId): BuildFolders {
     source: join(all, "source"),
     step: (name) => join(all, "steps", name),
     image: join(all, "image"),
+    detected: join(all, "detected", "slipway.yaml"),
   };
 }

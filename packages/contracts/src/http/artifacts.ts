@@ -19,6 +19,8 @@ export const Provenance = z.object({
   /** `none` bars the artifact from prod. */
   isolation: z.enum(["bubblewrap", "namespaces", "none"]),
   limits: z.string(),
+  /** Whether the repository has a slipway.yaml or its pipeline was detected; absent in what was registered before that was told. */
+  pipeline: z.enum(["slipway.yaml", "detected"]).optional(),
   started_at: InstantSchema,
   finished_at: InstantSchema,
 });
