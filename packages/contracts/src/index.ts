@@ -71,6 +71,7 @@ export {
   ShipChange,
   ShipRequest,
 } from "./http/page.ts";
+export { getPush, PushView } from "./http/pushes.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {

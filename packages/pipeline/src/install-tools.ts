@@ -20,7 +20,9 @@ export async function installTools({ configured, near, into }: ToolsRequest): Pr
   if (main === undefined) throw new Error(`no tools for build steps in ${from}: set SLIPWAY_BUILD_TOOLS`);
   const advisories = [join(from, "advisories"), join(from, "..", "advisories")].find((path) => existsSync(path));
   if (advisories === undefined) throw new Error(`no advisories beside ${from}: set SLIPWAY_BUILD_TOOLS`);
-  const staticServer = [join(from, "static-server"), join(from, "..", "static-server")].find((path) => existsSync(path));
+  const staticServer = [join(from, "static-server"), join(from, "..", "static-server")].find((path) =>
+    existsSync(path),
+  );
   if (staticServer === undefined) throw new Error(`no static-server beside ${from}: set SLIPWAY_BUILD_TOOLS`);
   await mkdir(into, { recursive: true });
   await copyTree(join(from, "scan"), join(into, "scan"));

@@ -108,7 +108,9 @@ function semanticProblems(file: SlipwayFile, service: ServiceName | undefined): 
 function imageFromProblems({ image, pipeline }: SlipwayFile): Problem[] {
   if (image.from === undefined || image.from in pipeline) return [];
   const near = nearest(image.from, Object.keys(pipeline));
-  return [{ path: ["image", "from"], message: `image.from names the step "${image.from}", which does not exist${near}` }];
+  return [
+    { path: ["image", "from"], message: `image.from names the step "${image.from}", which does not exist${near}` },
+  ];
 }
 
 function isInside(path: string): boolean {

@@ -27,7 +27,9 @@ export async function readSlipwayFile(world: BuildWorld, state: BuildState): Pro
 
 /** Whether the commit says itself how it is built. */
 export async function pipelineOrigin(world: BuildWorld, state: BuildState): Promise<"slipway.yaml" | "detected"> {
-  return (await exists(join(buildFolders(world.dataDir, state.buildId).source, fileName))) ? "slipway.yaml" : "detected";
+  return (await exists(join(buildFolders(world.dataDir, state.buildId).source, fileName)))
+    ? "slipway.yaml"
+    : "detected";
 }
 
 export type Settled =

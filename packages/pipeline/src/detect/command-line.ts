@@ -35,30 +35,30 @@ export function readCommandLine(text: string): CommandLine {
   };
 }
 
+/** White space, a quoted part, a plain part, or a quote without its end. */
+const parts = /\s+|'[^']*'|"[^"]*"|[^\s'"]+|['"]/g;
+
 /** The words, and whether anything but words was there: operators, globs, comments, a quote without its end. */
 function split(text: string): { words: string[]; operators: boolean } {
   const words: string[] = [];
-  let word: string | undefined;
+  let joins = false;
   let operators = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text[at] ?? "";
-    if (char === "'" || char === '"') {
-      const end = text.indexOf(char, at + 1);
-      if (end === -1) return { words, operators: true };
-      const quoted = text.slice(at + 1, end);
-      // A dollar between single quotes is a dollar, and an escape between double ones is sh's business.
-      operators ||= (char === "'" && quoted.includes("$")) || (char === '"' && quoted.includes("\\"));
-      word = (word ?? "") + quoted;
-      at = end;
-    } else if (/\s/.test(char)) {
-      operators ||= char === "\n";
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else {
-      operators ||= /[;&|<>()*?[\]~#\\!]/.test(char);
-      word = (word ?? "") + char;
-    }
+  for (const [part] of text.matchAll(parts)) {
+    const isSpace = /^\s/.test(part);
+    operators ||= isSpace ? part.includes("\n") : needsReading(part);
+    if (!isSpace) words.push((joins ? (words.pop() ?? "") : "") + withoutQuotes(part));
+    joins = !isSpace;
   }
-  if (word !== undefined) words.push(word);
   return { words, operators };
+}
+
+function needsReading(part: string): boolean {
+  if (part === "'" || part === '"') return true;
+  // A dollar between single quotes is a dollar, and an escape between double ones is sh's business.
+  if (part.startsWith("'")) return part.includes("$");
+  return part.startsWith('"') ? part.includes("\\") : /[;&|<>()*?[\]~#\\!]/.test(part);
+}
+
+function withoutQuotes(part: string): string {
+  return /^(['"]).*\1$/s.test(part) && part.length > 1 ? part.slice(1, -1) : part;
 }

@@ -39,7 +39,9 @@ function withoutMere(drafts: readonly Draft[]): readonly Draft[] {
 }
 
 function both(first: Draft, second: Draft, answers: Answers): Undetected {
-  const names = Object.entries(answers).flatMap(([name, answer]) => (answer === undefined || isUndetected(answer) ? [] : name));
+  const names = Object.entries(answers).flatMap(([name, answer]) =>
+    answer === undefined || isUndetected(answer) ? [] : name,
+  );
   const start = (draft: Draft) => draft.found.find(({ what }) => what === "start");
   return undetected(
     `this could be a service in ${names.join(" or in ")}: ${[first, second].map((draft) => `"${start(draft)?.value}" (${start(draft)?.why})`).join(" and ")}`,
@@ -56,7 +58,9 @@ const kinds = [
 ].join("; ");
 
 function nothing(view: RepositoryView): Undetected {
-  const inside = view.paths.filter((path) => /^[^/]+\/(package\.json|requirements\.txt|pyproject\.toml|go\.mod)$/.test(path));
+  const inside = view.paths.filter((path) =>
+    /^[^/]+\/(package\.json|requirements\.txt|pyproject\.toml|go\.mod)$/.test(path),
+  );
   const [first] = inside;
   if (view.texts.Dockerfile !== undefined || view.texts.Containerfile !== undefined) return dockerfileAlone(view);
   if (first !== undefined) {
@@ -67,14 +71,18 @@ function nothing(view: RepositoryView): Undetected {
       "Or write a slipway.yaml at the top whose steps build it (docs/guides/slipway-yaml.md).",
     );
   }
-  return undetected(`no kind of repository that is known: ${kinds}`, "Add one of these.", "Or write slipway.yaml yourself (docs/guides/slipway-yaml.md).");
+  return undetected(
+    `no kind of repository that is known: ${kinds}`,
+    "Add one of these.",
+    "Or write slipway.yaml yourself (docs/guides/slipway-yaml.md).",
+  );
 }
 
 function dockerfileAlone(view: RepositoryView): Undetected {
   const port = /^\s*EXPOSE\s+(\d+)/im.exec(view.texts.Dockerfile ?? view.texts.Containerfile ?? "")?.[1];
   return undetected(
     `there is a Dockerfile${port === undefined ? "" : ` (it exposes ${port})`} and nothing else that says how to build it; Slipway has no image builder`,
-    "Let it be detected without the Dockerfile: " + kinds + ".",
+    `Let it be detected without the Dockerfile: ${kinds}.`,
     "Or write slipway.yaml: a step with image: builds in any image, and image.base takes the one of your FROM line.",
     `The service has to listen on the port in $PORT${port === undefined ? "" : `, not on ${port}`}.`,
   );

@@ -1,4 +1,12 @@
-import { type Draft, type DraftStep, type Found, isUndetected, scanStep, type Undetected, undetected } from "./found.ts";
+import {
+  type Draft,
+  type DraftStep,
+  type Found,
+  isUndetected,
+  scanStep,
+  type Undetected,
+  undetected,
+} from "./found.ts";
 import { dockerfileFound } from "./node.ts";
 import { isTest, readyPath } from "./ready-path.ts";
 import { hasFile, hasFolder, lastPart, type RepositoryView } from "./repository-view.ts";
@@ -10,7 +18,11 @@ const cache = { key: ["go.sum"], paths: ["~/go/pkg/mod"] };
 const assets = ["static", "public", "templates", "web", "assets", "views", "config", "migrations"];
 
 /** A repository with a go.mod; undefined without one. */
-export function detectGo(view: RepositoryView, service: string, web: string | undefined): Draft | Undetected | undefined {
+export function detectGo(
+  view: RepositoryView,
+  service: string,
+  web: string | undefined,
+): Draft | Undetected | undefined {
   const mod = view.texts["go.mod"];
   if (mod === undefined) return undefined;
   const module = /^module\s+"?([^\s"]+)/m.exec(mod)?.[1] ?? "";
@@ -64,7 +76,10 @@ function goSteps(view: RepositoryView, main: string, depends: boolean): readonly
   if (view.paths.some((path) => path.endsWith("_test.go"))) {
     steps.push({ name: "test", comment: "Your tests.", run: "go test ./...", ...rest, cache: compiled });
   }
-  return [...steps, { name: "vet", comment: "What go itself finds suspicious.", run: "go vet ./...", ...rest, cache: compiled }];
+  return [
+    ...steps,
+    { name: "vet", comment: "What go itself finds suspicious.", run: "go vet ./...", ...rest, cache: compiled },
+  ];
 }
 
 function whyOf(view: RepositoryView, step: string): string {
@@ -77,16 +92,26 @@ type Main = { readonly folder: string; readonly why: string };
 
 /** The one package that is a program; of several, the one that is named after the service or like a server. */
 function mainPackage(view: RepositoryView, names: readonly string[]): Main | Undetected {
-  const files = Object.entries(view.texts).filter(([path, text]) => path.endsWith(".go") && !isTest(path) && /^package main\b/m.test(text));
-  const folders = [...new Set(files.map(([path]) => (path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".")))];
-  const fileIn = (folder: string) => files.find(([path]) => path === (folder === "." ? lastPart(path) : `${folder}/${lastPart(path)}`))?.[0] ?? "";
+  const files = Object.entries(view.texts).filter(
+    ([path, text]) => path.endsWith(".go") && !isTest(path) && /^package main\b/m.test(text),
+  );
+  const folders = [
+    ...new Set(files.map(([path]) => (path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "."))),
+  ];
+  const fileIn = (folder: string) =>
+    files.find(([path]) => path === (folder === "." ? lastPart(path) : `${folder}/${lastPart(path)}`))?.[0] ?? "";
   const [only, second] = folders;
   if (only === undefined) {
-    return undetected("go.mod is there, and no package main", "Add the program: main.go at the top, or cmd/server/main.go.");
+    return undetected(
+      "go.mod is there, and no package main",
+      "Add the program: main.go at the top, or cmd/server/main.go.",
+    );
   }
   if (second === undefined) return { folder: goPath(only), why: `${fileIn(only)} is package main` };
   const wanted = [...names, "server", "web", "api", "app"];
-  const chosen = folders.includes(".") ? "." : wanted.map((name) => folders.find((folder) => lastPart(folder) === name)).find((one) => one !== undefined);
+  const chosen = folders.includes(".")
+    ? "."
+    : wanted.map((name) => folders.find((folder) => lastPart(folder) === name)).find((one) => one !== undefined);
   if (chosen !== undefined) return { folder: goPath(chosen), why: `of ${folders.map(goPath).join(", ")}, by its name` };
   return undetected(
     `there are several programs (${folders.map(goPath).join(", ")}), and none is named server or ${names[0]}`,

@@ -15,7 +15,11 @@ const usual = ["server.js", "server.mjs", "index.js", "index.mjs", "app.js", "ap
 const scriptsDeep = 5;
 
 /** The project's own start, without npm as the process that gets the signals; undefined where there is none. */
-export function nodeStart(view: RepositoryView, own: PackageJson, web: string | undefined): NodeStart | Undetected | undefined {
+export function nodeStart(
+  view: RepositoryView,
+  own: PackageJson,
+  web: string | undefined,
+): NodeStart | Undetected | undefined {
   if (web !== undefined) return asFound(startOf(web, "Procfile web:", callersOf(view, own)), "Procfile web:");
   const script = own.scripts.start;
   if (script !== undefined) {
@@ -24,7 +28,8 @@ export function nodeStart(view: RepositoryView, own: PackageJson, web: string | 
   const files = [...(own.main === undefined ? [] : [own.main.replace(/^\.\//, "")]), ...usual];
   const file = own.scripts.build !== undefined && own.main !== undefined ? files[0] : firstFile(view, files);
   if (file === undefined) return undefined;
-  const why = file === files[0] && own.main !== undefined ? "package.json main" : "a usual name for a service's first file";
+  const why =
+    file === files[0] && own.main !== undefined ? "package.json main" : "a usual name for a service's first file";
   return { command: ["node", file], env: {}, found: { what: "start", value: `node ${file}`, why } };
 }
 
@@ -42,7 +47,8 @@ function callersOf(view: RepositoryView, own: PackageJson, depth = 0): Callers {
       if (program === "node") return ["node", ...words];
       const script = scriptOf(program, words);
       if (script !== undefined) return depth < scriptsDeep ? ofScript(view, own, script, depth) : undefined;
-      const packaged = program === "npx" ? words.filter((word) => word !== "--yes" && word !== "-y") : [program, ...words];
+      const packaged =
+        program === "npx" ? words.filter((word) => word !== "--yes" && word !== "-y") : [program, ...words];
       return ofPackage(own, packaged);
     },
   };
@@ -67,7 +73,12 @@ function ofPackage(own: PackageJson, [program = "", ...words]: readonly string[]
 }
 
 /** Packages whose programs have other names than they. */
-const otherNames: Readonly<Record<string, string>> = { nest: "@nestjs/cli", remix: "@remix-run/dev", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve" };
+const otherNames: Readonly<Record<string, string>> = {
+  nest: "@nestjs/cli",
+  remix: "@remix-run/dev",
+  "remix-serve": "@remix-run/serve",
+  "react-router-serve": "@react-router/serve",
+};
 
 function packageOf(own: PackageJson, program: string): string | undefined {
   const name = otherNames[program] ?? program;
@@ -76,12 +87,19 @@ function packageOf(own: PackageJson, program: string): string | undefined {
 
 /** True when what starts is a program of a package that only development installs: then nothing may be pruned. */
 export function startsFromDevelopment(own: PackageJson, start: Start): boolean {
-  const program = start.command.find((word) => word.startsWith("node_modules/.bin/"))?.slice("node_modules/.bin/".length);
-  const loaders = start.command.flatMap((word, at) => (/^(--import|--require|-r|--loader)$/.test(start.command[at - 1] ?? "") ? word : []));
+  const program = start.command
+    .find((word) => word.startsWith("node_modules/.bin/"))
+    ?.slice("node_modules/.bin/".length);
+  const loaders = start.command.flatMap((word, at) =>
+    /^(--import|--require|-r|--loader)$/.test(start.command[at - 1] ?? "") ? word : [],
+  );
   const used = [...loaders, ...(program === undefined ? [] : [packageOf(own, program) ?? program])];
   return used.some((name) => packageNameOf(name) in own.devDependencies);
 }
 
 function packageNameOf(module: string): string {
-  return module.split("/").slice(0, module.startsWith("@") ? 2 : 1).join("/");
+  return module
+    .split("/")
+    .slice(0, module.startsWith("@") ? 2 : 1)
+    .join("/");
 }

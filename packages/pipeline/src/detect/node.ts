@@ -1,4 +1,12 @@
-import { type Draft, type DraftStep, type Found, isUndetected, scanStep, type Undetected, undetected } from "./found.ts";
+import {
+  type Draft,
+  type DraftStep,
+  type Found,
+  isUndetected,
+  scanStep,
+  type Undetected,
+  undetected,
+} from "./found.ts";
 import { nodeStart, startsFromDevelopment } from "./node-start.ts";
 import { admitsMajor, type PackageJson, readPackageJson } from "./package-json.ts";
 import { type PackageManager, packageManagerOf } from "./package-manager.ts";
@@ -115,8 +123,10 @@ function engineNote(own: PackageJson): string | undefined {
 function withoutStart(view: RepositoryView, own: PackageJson): Undetected {
   const spaces = Array.isArray(own.workspaces) ? own.workspaces : own.workspaces?.packages;
   const many = spaces !== undefined || view.paths.includes("pnpm-workspace.yaml");
-  const remedy = 'Say how it starts: "scripts": { "start": "node server.js" } in package.json, or a Procfile with web: node server.js.';
-  if (!many) return undetected("package.json has no script start, no main that exists, and there is no Procfile", remedy);
+  const remedy =
+    'Say how it starts: "scripts": { "start": "node server.js" } in package.json, or a Procfile with web: node server.js.';
+  if (!many)
+    return undetected("package.json has no script start, no main that exists, and there is no Procfile", remedy);
   const inside = view.paths.filter((path) => /^[^/]+(\/[^/]+)?\/package\.json$/.test(path)).slice(0, 5);
   return undetected(
     `this is the root of a monorepo (${spaces?.join(", ") ?? "pnpm-workspace.yaml"}) without a script start`,

@@ -59,7 +59,12 @@ function middle(shown: string, token: string): number {
 
 /** True, false, or undefined for a range whose syntax is not read here. Reads what people write: `>=18`, `^20`, `18 || 20`, `20.x`. */
 export function admitsMajor(range: string, major: number): boolean | undefined {
-  const answers = range.split("||").map((part) => part.trim().split(/\s+/).map((one) => admitsOne(one, major)));
+  const answers = range.split("||").map((part) =>
+    part
+      .trim()
+      .split(/\s+/)
+      .map((one) => admitsOne(one, major)),
+  );
   if (answers.flat().includes(undefined)) return undefined;
   return answers.some((part) => part.every((answer) => answer === true));
 }

@@ -61,7 +61,8 @@ function poetry(into: string): string {
 function stepOf(run: string, key: string): DraftStep {
   return {
     name: "install",
-    comment: "The packages that the service needs, in a folder that goes into the image. Only this step reaches the registry.",
+    comment:
+      "The packages that the service needs, in a folder that goes into the image. Only this step reaches the registry.",
     run,
     network: "registries",
     cache: { key: [key], paths: ["~/.cache/pip"] },

@@ -34,7 +34,11 @@ const makers: Readonly<Record<string, Kind>> = {
 };
 
 /** How a Python service starts; undefined where no file looks like one. `listed` names its packages. */
-export function pythonStart(view: RepositoryView, listed: string, web: string | undefined): PythonStart | Undetected | undefined {
+export function pythonStart(
+  view: RepositoryView,
+  listed: string,
+  web: string | undefined,
+): PythonStart | Undetected | undefined {
   if (web !== undefined) {
     const start = startOf(web, "Procfile web:", callers);
     return isUndetected(start) ? start : { ...start, found: { what: "start", value: web, why: "Procfile web:" } };
@@ -45,7 +49,12 @@ export function pythonStart(view: RepositoryView, listed: string, web: string | 
   if (app === undefined) return plainProgram(view);
   const why = `${app.file} has ${app.made}`;
   const started = serverFor(app, has);
-  return { command: started.command, env: {}, found: { what: "start", value: started.shown, why }, ...noteOf(started.note) };
+  return {
+    command: started.command,
+    env: {},
+    found: { what: "start", value: started.shown, why },
+    ...noteOf(started.note),
+  };
 }
 
 function noteOf(note: string | undefined): { note?: string } {
@@ -64,7 +73,10 @@ function findApp(view: RepositoryView): App | undefined {
   const names = Object.keys(makers).join("|");
   for (const file of nearest) {
     const text = view.texts[file] ?? "";
-    const module = file.replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".").replace(/^src\./, "src.");
+    const module = file
+      .replace(/(\/__init__)?\.py$/, "")
+      .replaceAll("/", ".")
+      .replace(/^src\./, "src.");
     const made = new RegExp(`^(\\w+)(?:\\s*:\\s*\\w+)?\\s*=\\s*(?:\\w+\\.)?(${names})\\(`, "m").exec(text);
     if (made !== null) {
       const maker = made[2] ?? "";
@@ -114,5 +126,9 @@ function serverFor({ target, kind, made }: App, has: (name: string) => boolean):
 function plainProgram(view: RepositoryView): PythonStart | undefined {
   const file = ["server.py", "main.py", "app.py"].find((path) => /["']PORT["']/.test(view.texts[path] ?? ""));
   if (file === undefined) return undefined;
-  return { command: ["python3", file], env: {}, found: { what: "start", value: `python3 ${file}`, why: `${file} reads PORT` } };
+  return {
+    command: ["python3", file],
+    env: {},
+    found: { what: "start", value: `python3 ${file}`, why: `${file} reads PORT` },
+  };
 }

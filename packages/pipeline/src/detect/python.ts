@@ -1,6 +1,14 @@
-import { type Draft, type DraftStep, type Found, isUndetected, scanStep, type Undetected, undetected } from "./found.ts";
+import {
+  type Draft,
+  type DraftStep,
+  type Found,
+  isUndetected,
+  scanStep,
+  type Undetected,
+  undetected,
+} from "./found.ts";
 import { dockerfileFound } from "./node.ts";
-import { pythonPackages, type PythonPackages } from "./python-packages.ts";
+import { type PythonPackages, pythonPackages } from "./python-packages.ts";
 import { pythonStart } from "./python-start.ts";
 import { isTest, readyPath } from "./ready-path.ts";
 import { firstFile, hasFile, hasFolder, type RepositoryView } from "./repository-view.ts";
@@ -14,13 +22,13 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
   const packages = pythonPackages(view, packagesFolder);
   if (packages === undefined && !view.paths.some((path) => /^[^/]+\.py$/.test(path))) return undefined;
   const start = pythonStart(view, packages?.listed ?? "", web);
-  if (isUndetected(start)) return start;
   if (start === undefined) {
     return undetected(
       `${packages?.found.why ?? "there are .py files"}, and nothing that looks like a service: no Flask, FastAPI, Django or other app`,
       "Say how it starts in a Procfile, e.g. web: gunicorn app:app (and list gunicorn in requirements.txt).",
     );
   }
+  if (isUndetected(start)) return start;
   const ready = readyPath(view, /\.py$/);
   const steps = pythonSteps(view, packages);
   return {
@@ -72,7 +80,13 @@ function pythonSteps(view: RepositoryView, packages: PythonPackages | undefined)
 }
 
 function testPackages(view: RepositoryView): { step: DraftStep; file: string; listed: string } | undefined {
-  const names = ["requirements-dev.txt", "requirements-test.txt", "dev-requirements.txt", "requirements/dev.txt", "requirements/test.txt"];
+  const names = [
+    "requirements-dev.txt",
+    "requirements-test.txt",
+    "dev-requirements.txt",
+    "requirements/dev.txt",
+    "requirements/test.txt",
+  ];
   const file = firstFile(view, names);
   if (file === undefined) return undefined;
   const step: DraftStep = {
@@ -89,10 +103,13 @@ function testRun(view: RepositoryView, listed: string): { run: string; why: stri
   const files = view.paths.filter((path) => path.endsWith(".py") && isTest(path));
   const [first] = files;
   if (first === undefined) return undefined;
-  if (/^\s*["']?pytest\b/im.test(listed)) return { run: "python3 -m pytest", why: `pytest is listed, and there is ${first}` };
+  if (/^\s*["']?pytest\b/im.test(listed))
+    return { run: "python3 -m pytest", why: `pytest is listed, and there is ${first}` };
   const cases = files.find((path) => /\bunittest\b/.test(view.texts[path] ?? ""));
   if (cases === undefined) {
-    return { note: `There are tests (${first}) and no pytest in requirements-dev.txt, so they do not run in the build.` };
+    return {
+      note: `There are tests (${first}) and no pytest in requirements-dev.txt, so they do not run in the build.`,
+    };
   }
   const folder = cases.includes("/") ? cases.slice(0, cases.indexOf("/")) : undefined;
   const isPackage = folder !== undefined && hasFolder(view, folder) && hasFile(view, `${folder}/__init__.py`);

@@ -54,7 +54,9 @@ function imageLines({ image, ecosystem }: Draft): string[] {
     ...(from === undefined ? [] : [`  from: ${from} # the step whose files are copied`]),
     `  copy: ${flow(copy)}${ecosystem !== "go" && copy[0] === "." ? " # everything; name files and folders to have less" : ""}`,
     `  command: ${flow(command)}`,
-    ...(Object.keys(env).length === 0 ? [] : ["  env:", ...Object.entries(env).map(([key, value]) => `    ${key}: ${scalar(value)}`)]),
+    ...(Object.keys(env).length === 0
+      ? []
+      : ["  env:", ...Object.entries(env).map(([key, value]) => `    ${key}: ${scalar(value)}`)]),
   ];
 }
 
@@ -86,12 +88,17 @@ function block(key: string, text: string, indent: string): string[] {
 function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`;
   if (typeof value !== "object" || value === null) return scalar(String(value));
-  return `{ ${Object.entries(value).map(([key, one]) => `${key}: ${flow(one)}`).join(", ")} }`;
+  return `{ ${Object.entries(value)
+    .map(([key, one]) => `${key}: ${flow(one)}`)
+    .join(", ")} }`;
 }
 
 /** Plain where no reader of YAML could take it for anything but this text. */
 function scalar(text: string): string {
-  return /^[A-Za-z_./~@][\w./~@=+-]*$/.test(text) && !/^(true|false|null|yes|no|on|off|~)$/i.test(text) && text !== "." && !text.startsWith("@")
+  return /^[A-Za-z_./~@][\w./~@=+-]*$/.test(text) &&
+    !/^(true|false|null|yes|no|on|off|~)$/i.test(text) &&
+    text !== "." &&
+    !text.startsWith("@")
     ? text
     : JSON.stringify(text);
 }

@@ -25,14 +25,24 @@ export function builtSite(view: RepositoryView, own: PackageJson, steps: readonl
   if (own.scripts.build === undefined || builder === undefined) return undefined;
   const folder = folders[builder] ?? "dist";
   return site(folder, steps, "build", [
-    { what: "kind", value: "static site", why: `package.json: the script build with ${builder}, and nothing that starts` },
-    { what: "site", value: `${folder}/`, why: `where ${builder} leaves what it builds${hasFile(view, "index.html") ? ", from index.html" : ""}` },
+    {
+      what: "kind",
+      value: "static site",
+      why: `package.json: the script build with ${builder}, and nothing that starts`,
+    },
+    {
+      what: "site",
+      value: `${folder}/`,
+      why: `where ${builder} leaves what it builds${hasFile(view, "index.html") ? ", from index.html" : ""}`,
+    },
   ]);
 }
 
 /** A repository that is a site as it stands: index.html at its top, in public/, or in another usual folder. */
 export function detectSite(view: RepositoryView): Draft | undefined {
-  const index = ["index.html", "public/index.html", "site/index.html", "dist/index.html", "docs/index.html"].find((path) => hasFile(view, path));
+  const index = ["index.html", "public/index.html", "site/index.html", "dist/index.html", "docs/index.html"].find(
+    (path) => hasFile(view, path),
+  );
   if (index === undefined) return undefined;
   const folder = index === "index.html" ? "." : index.slice(0, index.indexOf("/"));
   return site(folder, [], undefined, [
@@ -61,7 +71,11 @@ function site(folder: string, steps: readonly DraftStep[], after: string | undef
     readyPath: "/",
     found: [
       ...found,
-      { what: "start", value: `node ${program} ${folder}`, why: "a site needs a server; files that begin with a dot are not served" },
+      {
+        what: "start",
+        value: `node ${program} ${folder}`,
+        why: "a site needs a server; files that begin with a dot are not served",
+      },
     ],
     notes: [],
   };
