@@ -1,7 +1,6 @@
-import { rm } from "node:fs/promises";
 import type { SlipwayFile } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
-import { fileErrorText, type PlannedStep } from "@slipway/pipeline";
+import { fileErrorText, type PlannedStep, removeTree } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
@@ -37,7 +36,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
   const folders = buildFolders(world.dataDir, state.buildId);
   let committedAt: Instant;
   try {
-    await rm(folders.all, { recursive: true, force: true });
+    await removeTree(folders.all);
     ({ committedAt } = await checkOut({
       repository,
       credentials: credentialsFor(world, repository),
@@ -72,7 +71,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
 /** Removes the build's files and tells the readers of its log that it has ended. */
 export async function cleanUp(world: BuildWorld, state: BuildState): Promise<BuildOutcome> {
   // A cancelled step may still be writing: then this is tried again.
-  await rm(buildFolders(world.dataDir, state.buildId).all, { recursive: true, force: true, maxRetries: 3 });
+  await removeTree(buildFolders(world.dataDir, state.buildId).all);
   await announceLog(world.db, state.buildId);
   return { kind: "done" };
 }

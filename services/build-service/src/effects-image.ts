@@ -13,7 +13,17 @@ import { repositoryOf } from "./store.ts";
 import { pipelineOrigin, readSlipwayFile, workspaceLost } from "./workspaces.ts";
 
 /** Kinds of OciError that another attempt does not mend. */
-const final: readonly string[] = ["refused", "forbidden", "unsafe", "too_large", "invalid"];
+const final: readonly string[] = [
+  "refused",
+  "forbidden",
+  "unauthorised",
+  "not_found",
+  "unsafe",
+  "too_large",
+  "invalid",
+];
+/** `app` of the platform's own bases; by number, since other bases have no such name. */
+const appUser = "1000:1000";
 
 type In<P extends BuildState["phase"]> = Extract<BuildState, { phase: P }>;
 
@@ -30,14 +40,21 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
   const problems = await copyProblems(dir, image.copy);
   if (problems.length > 0) return imageFailed(world, state, problems.join("; "));
   try {
+    const base = await world.bases(image.base, ctx.signal);
+    if (base.image !== null) await appendLog(world.db, state.buildId, `image | base ${base.image}\n`);
     const written = await writeImage({
       client: world.registry(),
-      base: [await world.baseLayer()],
+      base: base.layers,
       files: { dir, copy: image.copy, at: "/app" },
       command: image.command,
+      env: { ...base.env, ...image.env },
+      user: appUser,
       workingDir: "/app",
       createdAt: state.committedAt,
-      labels: { "org.opencontainers.image.revision": state.gitSha, "dev.slipway.service": state.service },
+      labels: {
+        ...{ "org.opencontainers.image.revision": state.gitSha, "dev.slipway.service": state.service },
+        ...(base.image === null ? {} : { "dev.slipway.base": base.image }),
+      },
       repository: state.service,
       tag: state.gitSha,
       cacheDir: join(world.dataDir, "layers"),
@@ -46,7 +63,7 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
     const { uploaded, mounted, present } = written.blobs;
     const blobs = `${uploaded} blobs sent, ${mounted + present} there already`;
     await appendLog(world.db, state.buildId, `image | ${state.service}@${written.digest} (${blobs})\n`);
-    return { kind: "fact", fact: (at) => ({ type: "imaged", digest: written.digest, at }) };
+    return { kind: "fact", fact: (at) => ({ type: "imaged", digest: written.digest, base: base.image, at }) };
   } catch (error) {
     if (ctx.signal.aborted || !(error instanceof OciError) || !final.includes(error.kind)) throw error;
     return imageFailed(world, state, error.message);
@@ -118,7 +135,18 @@ async function provenanceOf(world: BuildWorld, state: In<"registering">): Promis
     pipeline: await pipelineOrigin(world, state),
     started_at: state.startedAt,
     finished_at: finishedAt,
+    images: imagesOf(state),
   };
+}
+
+function imagesOf(state: In<"registering">): NonNullable<Provenance["images"]> {
+  const base = typeof state.base === "string" ? [{ used_by: "base", image: state.base }] : [];
+  const steps = state.plan.flatMap(({ name }) => {
+    const step = state.steps[name];
+    const image = step !== undefined && "image" in step ? step.image : undefined;
+    return typeof image === "string" ? [{ used_by: `step ${name}`, image }] : [];
+  });
+  return [...steps, ...base];
 }
 
 /** A call that the far side understood and will never accept. A token may be renewed and a conflict in flight ends. */

@@ -23,6 +23,8 @@ export const Provenance = z.object({
   pipeline: z.enum(["slipway.yaml", "detected"]).optional(),
   started_at: InstantSchema,
   finished_at: InstantSchema,
+  /** Images that were used, each fixed by its digest (`node:24@sha256:…`): by a step (`step compile`), or as the base (`base`). */
+  images: z.array(z.object({ used_by: z.string(), image: z.string() })).optional(),
 });
 export type Provenance = z.infer<typeof Provenance>;
 

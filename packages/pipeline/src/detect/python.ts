@@ -41,7 +41,6 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
       command: start.command,
       env: {
         ...(packages === undefined ? {} : { PYTHONPATH: `/app/${packagesFolder}` }),
-        ...{ PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" },
         ...start.env,
       },
     },
