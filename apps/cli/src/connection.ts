@@ -34,6 +34,13 @@ export function localDataFolder(): string {
   return join(resolve(from), ".slipway");
 }
 
+/** Where the local platform takes pushes, or would once it is started, and where its deployer's token lies. */
+export function localAddress(): { readonly url: string; readonly tokenFile: string } {
+  const folder = localDataFolder();
+  const url = localPlatform(process.env.SLIPWAY_HOME ?? process.cwd())?.url ?? "http://127.0.0.1:7400";
+  return { url, tokenFile: join(folder, "tokens", "deployer") };
+}
+
 function localPlatform(from: string): Connection | undefined {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     const data = process.env.SLIPWAY_DATA ?? join(folder, ".slipway");

@@ -16,6 +16,7 @@ import { Command } from "commander";
 import type { z } from "zod";
 import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
+import { initCommand } from "./commands/init.ts";
 import { runCommand } from "./commands/run.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { connect, Unusable } from "./connection.ts";
@@ -37,6 +38,7 @@ export function program(): Command {
     .showHelpAfterError("(slipway --help lists the commands)")
     .addHelpText("after", exitCodes)
     .exitOverride();
+  initCommand(root);
   validateCommand(root);
   runCommand(root);
   doctorCommand(root);

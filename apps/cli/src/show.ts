@@ -20,6 +20,10 @@ export function showDeployment(view: DeploymentView, status: DeploymentStatusVie
       `  ${region.padEnd(15)} ${own.state.padEnd(9)} ${String(own.weight_percent).padStart(3)}%${own.reason === null ? "" : `  ${own.reason}`}`,
     );
   }
+  for (const [region, { last_lines = [] }] of Object.entries(view.regions)) {
+    if (last_lines.length > 0)
+      lines.push(`  printed  last in ${region}:`, ...last_lines.map((line) => `    | ${line}`));
+  }
   if (view.reason !== null) lines.push(`  reason   ${view.reason}`);
   return lines.join("\n");
 }

@@ -2,7 +2,13 @@
 const owners = {
   "build-service": ["/api/v1/builds", "/api/v1/repositories", "/webhooks"],
   "artifact-registry": ["/api/v1/artifacts", "/api/v1/promotions", "/v2"],
-  "deployment-orchestrator": ["/api/v1/deployments", "/api/v1/services", "/api/v1/environments", "/api/v1/regions"],
+  "deployment-orchestrator": [
+    "/api/v1/deployments",
+    "/api/v1/services",
+    "/api/v1/environments",
+    "/api/v1/regions",
+    "/api/v1/pushes",
+  ],
   "rollback-controller": ["/api/v1/watches"],
   "notification-service": ["/api/v1/notifications", "/inbox"],
   "metrics-aggregator": ["/api/v1/reports", "/api/v1/events"],

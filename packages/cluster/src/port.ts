@@ -106,6 +106,8 @@ export type WorkloadManifest = {
 export type WorkloadStatus = {
   readonly desired: number;
   readonly ready: number;
+  /** Pods whose process has been started at least once: their image is there. */
+  readonly begun: number;
   /** Why pods are not ready, in words of the region; empty when all are. */
   readonly reasons: readonly string[];
 };
@@ -160,6 +162,8 @@ export type RegionCluster = {
   follow(target: Target, request: { readonly epoch: Epoch; readonly version: VersionName }): Promise<FencedWrite>;
   /** Removes a version's routes and then its workload. Refused (`in_use`) while any route gives it requests. */
   retire(target: Target, version: VersionName, grant: { readonly epoch: Epoch }): Promise<FencedWrite>;
+  /** What a pod of the version that is not ready printed last; empty where there is no such pod or log. */
+  lastLines(target: Target, version: VersionName, count: number): Promise<readonly string[]>;
   listWorkloads(target: Target): Promise<readonly WorkloadSummary[]>;
   /** Calls back with each state of the target's traffic, first with the present one. */
   watchTraffic(target: Target, onChange: (traffic: TrafficView) => void): Subscription;

@@ -1,6 +1,7 @@
 import type { RegionName } from "@slipway/kernel";
 import { pause, read } from "./calls.ts";
 import { type Connection, connect } from "./connection.ts";
+import { lastLines } from "./last-lines.ts";
 import { follow, retire } from "./live.ts";
 import { lower } from "./lower.ts";
 import type { Effects } from "./objects.ts";
@@ -52,6 +53,7 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     scaleWorkload: (target, version, replicas, grant) => scaleWorkload(effects, target, version, replicas, grant),
     follow: (target, request) => follow(effects, target, request),
     retire: (target, version, grant) => retire(effects, target, version, grant),
+    lastLines: (target, version, count) => lastLines(effects, target, version, count),
     listWorkloads: (target) => listWorkloads(effects, target),
     watchTraffic: (target, onChange) => watches.add(target, onChange),
     async close() {

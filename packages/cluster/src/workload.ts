@@ -191,6 +191,7 @@ export const Pod = z.looseObject({
             restartCount: z.number().optional(),
             state: z
               .looseObject({
+                running: z.looseObject({}).optional(),
                 waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
                 terminated: z
                   .looseObject({ reason: z.string().optional(), exitCode: z.number().optional() })
@@ -209,6 +210,13 @@ export const PodList = z.looseObject({ items: z.array(Pod) });
 export function isReady(pod: Pod): boolean {
   const ready = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
   return ready === true && pod.metadata.deletionTimestamp === undefined;
+}
+
+/** True once its process was started, whatever became of it. */
+export function hasBegun(pod: Pod): boolean {
+  const [status] = pod.status?.containerStatuses ?? [];
+  const { running, terminated } = status?.state ?? {};
+  return running !== undefined || terminated !== undefined || (status?.restartCount ?? 0) > 0;
 }
 
 /** Why a pod is not ready, in the region's own words. */

@@ -17,6 +17,7 @@ import { fenceOf, pausedOf, type VirtualService, weightsOf } from "./virtual-ser
 import {
   DeploymentObject,
   epochOf,
+  hasBegun,
   isReady,
   type Pod,
   PodList,
@@ -107,6 +108,7 @@ function statusOf(deployment: DeploymentObject, pods: readonly Pod[]): WorkloadS
   return {
     desired: deployment.spec.replicas ?? 1,
     ready: alive.filter(isReady).length,
+    begun: alive.filter(hasBegun).length,
     reasons: alive.filter((pod) => !isReady(pod)).map(reasonOf),
   };
 }

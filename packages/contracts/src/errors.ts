@@ -50,6 +50,7 @@ export const errorCatalogue = {
   "deployment.confirmation_required": { status: 409, title: "The first deployment needs a confirmation" },
   "deployment.no_rollback_target": { status: 409, title: "There is no version to roll back to" },
   "deployment.self_approval": { status: 403, title: "Nobody approves their own deployment" },
+  "push.not_found": { status: 404, title: "No push is being deployed under this build" },
   "change.under_way": { status: 409, title: "Another change is on its way" },
   "watch.not_found": { status: 404, title: "There is no such watch" },
   "watch.stale_epoch": { status: 409, title: "The watch belongs to a newer grant" },

@@ -72,6 +72,7 @@ export {
   ShipChange,
   ShipRequest,
 } from "./http/page.ts";
+export { getPush, PushView } from "./http/pushes.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
@@ -87,4 +88,6 @@ export {
   ServiceNameSchema,
   VersionNameSchema,
 } from "./ids.ts";
+export { type BuiltInBase, builtInBases, type ImageName, isBuiltInBase, readImageName } from "./image-name.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
+export { StepCache } from "./step-cache.ts";

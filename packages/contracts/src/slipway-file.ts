@@ -1,20 +1,31 @@
 import { z } from "zod";
 import { DurationMs, EnvironmentNameSchema, ServiceNameSchema } from "./ids.ts";
+import { ImageBaseSchema, ImageNameSchema } from "./image-name.ts";
+import { StepCache } from "./step-cache.ts";
 
 const StepName = z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, "a step name is lower-case letters, digits, - and _");
+
+const Environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string());
 
 /** One step of the pipeline: a command line (`run`) or a step that Slipway brings (`uses`). */
 export const PipelineStep = z
   .strictObject({
     run: z.string().min(1).max(10_000).optional(),
-    uses: z.enum(["security-scan"]).optional(),
+    uses: z.enum(["security-scan", "static-server"]).optional(),
     needs: z.array(StepName).default([]),
     /** What it may reach: nothing, the package registries set up on the build machine, or everything. */
     network: z.enum(["none", "registries", "full"]).default("none"),
     timeout: DurationMs.default(600_000),
-    env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
+    env: Environment.default({}),
+    /** An OCI image whose file system is the step's root, in place of this machine's toolchain. */
+    image: ImageNameSchema.optional(),
+    cache: StepCache.optional(),
   })
-  .refine((step) => (step.run === undefined) !== (step.uses === undefined), "a step has either run or uses");
+  .refine((step) => (step.run === undefined) !== (step.uses === undefined), "a step has either run or uses")
+  .refine(
+    (step) => step.uses === undefined || (step.image === undefined && step.cache === undefined),
+    "a step that uses something brings its own tools: it has neither image nor cache",
+  );
 export type PipelineStep = z.infer<typeof PipelineStep>;
 
 export const PlanStepSpec = z.strictObject({
@@ -60,9 +71,13 @@ export const SlipwayFile = z.strictObject({
   kind: z.enum(["web"]).default("web"),
   pipeline: z.record(StepName, PipelineStep),
   image: z.strictObject({
-    base: z.enum(["node24"]).default("node24"),
+    /** `node24`, `python3` and `static` are made by the platform; anything else is an OCI image to stand on. */
+    base: ImageBaseSchema.default("node24"),
+    /** The step whose files it is made from, exactly as that step left them; absent: what the steps needed by others made. */
+    from: StepName.optional(),
     copy: z.array(z.string().min(1)).min(1),
     command: z.array(z.string().min(1)).min(1),
+    env: Environment.default({}),
   }),
   workload: WorkloadSpec.prefault({}),
   deploy: z
@@ -83,6 +98,8 @@ export const SlipwayFile = z.strictObject({
       z.strictObject({
         replicas: z.number().int().min(1).max(1_000).optional(),
         env: z.record(z.string(), z.string()).default({}),
+        /** In place of `deploy.steps` there. */
+        steps: z.array(PlanStepSpec).min(1).max(20).optional(),
       }),
     )
     .default({}),

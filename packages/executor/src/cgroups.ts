@@ -72,11 +72,15 @@ function canMakeGroup(folder: string): boolean {
   return real;
 }
 
-/** Groups that a killed platform left behind; those still in use refuse to go. */
+/**
+ * Groups that a killed platform left behind. Another one may live on this machine: its group refuses to go only once a process is in it, so
+ * that those of a living platform are let be.
+ */
 export function removeStaleGroups(parents: readonly CgroupParent[]): void {
   for (const { path } of parents) {
     const names = readNames(path).filter((name) => name.startsWith(groupPrefix));
-    for (const name of names) attempt(() => rmdirSync(join(path, name)));
+    const stale = names.filter((name) => !isAlive(Number(/^slipway-(\d+)-/.exec(name)?.[1] ?? 0)));
+    for (const name of stale) attempt(() => rmdirSync(join(path, name)));
   }
 }
 
@@ -143,6 +147,17 @@ function readNames(path: string): string[] {
     return readdirSync(path);
   } catch {
     return [];
+  }
+}
+
+/** True for a process of this machine that has not ended. */
+export function isAlive(pid: number): boolean {
+  if (pid === 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

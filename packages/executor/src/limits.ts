@@ -2,13 +2,14 @@ import type { Limits } from "./types.ts";
 
 const mebibyte = 1_048_576;
 
-/** What a step gets when it asks for nothing else: enough for a test run of a small service. */
+/** What a step gets when it asks for nothing else: enough for the dependencies and the tests of a service. */
 export const defaultLimits: Limits = {
   memoryBytes: 1_024 * mebibyte,
   processes: 256,
   cpus: 2,
   outputBytes: 16 * mebibyte,
-  diskBytes: 512 * mebibyte,
+  diskBytes: 4_096 * mebibyte,
+  tmpBytes: 512 * mebibyte,
 };
 
 /**

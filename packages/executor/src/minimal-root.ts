@@ -11,6 +11,8 @@ export type RootEntry =
 export const workspacePath = "/workspace";
 /** Where the platform's Node is inside; on PATH as `node`. */
 export const nodeInside = "/opt/slipway/bin/node";
+/** The home of a step that keeps something in it. */
+export const homePath = "/slipway/home";
 export const pathInside = "/opt/slipway/bin:/usr/local/bin:/usr/bin:/bin";
 
 const systemFolders = ["/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin"];
@@ -26,22 +28,35 @@ export type RootRequest = {
   readonly mounts: readonly Mount[];
   readonly tmpBytes: number;
   readonly shareNetwork: boolean;
+  /** Folder on the host that becomes the step's home, writable; without it a home is /tmp. */
+  readonly home: string | undefined;
+  /** What stands in for this machine's own system: the top level of an image, with its /etc. */
+  readonly image: readonly RootEntry[] | undefined;
 };
 
-/** The whole file system of a step: system folders and tools read-only, /workspace writable, nothing of a home. */
+/** The whole file system of a step: system folders and tools read-only, /workspace and its home writable, no home of this machine. */
 export function rootEntries(request: RootRequest): RootEntry[] {
+  const node: RootEntry = { kind: "ro", from: request.nodePath, to: nodeInside };
+  return [
+    ...(request.image ?? machineEntries(request)),
+    { kind: "proc", to: "/proc" },
+    ...deviceEntries(),
+    { kind: "tmpfs", bytes: request.tmpBytes, to: "/dev/shm" },
+    { kind: "tmpfs", bytes: request.tmpBytes, to: "/tmp" },
+    ...(request.image === undefined ? [node] : []),
+    ...request.mounts.map((mount): RootEntry => ({ kind: "ro", ...mount })),
+    { kind: "rw", from: request.workspace, to: workspacePath },
+    ...(request.home === undefined ? [] : [{ kind: "rw", from: request.home, to: homePath } as const]),
+  ];
+}
+
+/** The system of this machine. */
+function machineEntries(request: RootRequest): RootEntry[] {
   return [
     { kind: "ro", from: "/usr", to: "/usr" },
     ...systemFolders.flatMap(systemEntry),
     ...fromEtc.filter(exists).map((path): RootEntry => ({ kind: "ro", from: path, to: path })),
     ...["passwd", "group", "hosts", "nsswitch.conf", "resolv.conf"].map((name) => etcEntry(name, request)),
-    { kind: "proc", to: "/proc" },
-    ...deviceEntries(),
-    { kind: "tmpfs", bytes: request.tmpBytes, to: "/dev/shm" },
-    { kind: "tmpfs", bytes: request.tmpBytes, to: "/tmp" },
-    { kind: "ro", from: request.nodePath, to: nodeInside },
-    ...request.mounts.map((mount): RootEntry => ({ kind: "ro", ...mount })),
-    { kind: "rw", from: request.workspace, to: workspacePath },
   ];
 }
 

@@ -2,7 +2,7 @@ import { accessSync, constants, readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { findCgroups, removeStaleGroups } from "./cgroups.ts";
+import { findCgroups, isAlive, removeStaleGroups } from "./cgroups.ts";
 import { runStep } from "./run-step.ts";
 import type { CgroupParent, Isolation, IsolationMethod, IsolationRefused, LimitTier } from "./types.ts";
 
@@ -145,16 +145,7 @@ function installed(program: string): boolean {
 async function removeStaleStages(scratch: string): Promise<void> {
   for (const name of readdirSync(scratch)) {
     const pid = /^slipway-stage-(\d+)-/.exec(name)?.[1];
-    if (pid === undefined || alive(Number(pid))) continue;
+    if (pid === undefined || isAlive(Number(pid))) continue;
     await rm(join(scratch, name), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

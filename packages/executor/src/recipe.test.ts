@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { machineTools } from "./carried-tools.ts";
 import { rootEntries } from "./minimal-root.ts";
 import { bubblewrapArgv, namespacesArgv, type RecipeRequest } from "./recipe.ts";
 
@@ -14,11 +15,14 @@ const request: RecipeRequest = {
     mounts: [],
     tmpBytes: 1_024,
     shareNetwork: false,
+    home: undefined,
+    image: undefined,
   }),
   rlimits: ["--core=0"],
   env: { NAME: hostile },
   command: ["/bin/sh", "-eu", "-c", hostile],
   shareNetwork: false,
+  tools: machineTools,
 };
 
 const recipes = { bubblewrap: bubblewrapArgv, namespaces: namespacesArgv };

@@ -1,3 +1,4 @@
+import type { InsideTools } from "./carried-tools.ts";
 import { pathInside, type RootEntry, workspacePath } from "./minimal-root.ts";
 import { launchScript, mergeScript, rootScript, stageScript } from "./scripts.ts";
 
@@ -13,6 +14,7 @@ export type RecipeRequest = {
   readonly env: Readonly<Record<string, string>>;
   readonly command: readonly string[];
   readonly shareNetwork: boolean;
+  readonly tools: InsideTools;
 };
 
 /** Uid that a step sees itself as where a user namespace hides the real one. */
@@ -34,7 +36,7 @@ export function stepEnvironment(env: Readonly<Record<string, string>>): Record<s
 
 /** rlimits are set inside: RLIMIT_NPROC then counts the step's own user namespace or uid, not the platform's user. */
 function launch(request: RecipeRequest): string[] {
-  const limited = ["/usr/bin/prlimit", ...request.rlimits, "--"];
+  const limited = [...request.tools.prlimit, ...request.rlimits, "--"];
   return [...limited, ...shell(launchScript, "slipway-launch"), workspacePath, ...request.command];
 }
 
@@ -48,12 +50,12 @@ function assignments(env: Readonly<Record<string, string>>): string[] {
  * in a chroot cannot make user namespaces of its own.
  */
 export function namespacesArgv(request: RecipeRequest): string[] {
-  const inside = ["/usr/bin/env", "-i", ...assignments(request.env), ...launch(request)];
+  const inside = [...request.tools.env, "-i", ...assignments(request.env), ...launch(request)];
   const enter = request.asRoot
-    ? ["chroot", request.stage, "setpriv", ...asUid(request.uid)]
+    ? ["chroot", request.stage, ...request.tools.setpriv, ...asUid(request.uid)]
     : [
         ...["unshare", "--user", `--map-user=${insideUid}`, `--map-group=${insideUid}`, "--keep-caps"],
-        ...[`--root=${request.stage}`, "--wd=/", "setpriv"],
+        ...[`--root=${request.stage}`, "--wd=/", ...request.tools.setpriv],
       ];
   return [
     ...["setpriv", ...dieWithParent, "--", "unshare", ...(request.asRoot ? [] : ["--user", "--map-root-user"])],

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
+import { type CarriedTools, carriedTools, machineTools } from "./carried-tools.ts";
 import { makeGroup, type StepGroup } from "./cgroups.ts";
 import { type ChildEnd, startChild } from "./child.ts";
+import { imageEntries, isFileInRoot } from "./image-root.ts";
 import { defaultLimits, prlimitArgs } from "./limits.ts";
-import { rootEntries } from "./minimal-root.ts";
+import { homePath, rootEntries } from "./minimal-root.ts";
 import { bubblewrapArgv, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
 import { enterScript } from "./scripts.ts";
 import type { Limits, StepRequest, StepResult } from "./types.ts";
@@ -25,17 +27,26 @@ export async function runStep(request: StepRequest): Promise<StepResult> {
   const limits = { ...defaultLimits, ...request.limits };
   const { isolation } = request;
   const uid = uidOf(request.identity);
-  const stage = await makeStage(isolation.scratch, stepUid(request, uid));
+  const { root, shareNetwork = false } = request;
+  if (root !== undefined && !isFileInRoot(root, "/bin/sh"))
+    return { outcome: "failed", exitCode: null, reason: "the image has no shell (/bin/sh): name one that has" };
+  const carried = root === undefined ? undefined : await carriedTools(isolation.nodePath);
+  const stage = await makeStage(isolation.scratch, { uid: stepUid(request, uid), root, shareNetwork });
   let group: StepGroup | undefined;
   try {
     group = makeGroup(isolation.cgroups, `${process.pid}-${randomUUID()}`, limits);
-    if (isolation.asRoot && isolation.method !== "none") await giveTo(request.workspace, uid);
-    return await supervise(request, limits, group, argvOf(request, limits, group, stage, uid));
+    if (isolation.asRoot && isolation.method !== "none") await give(request, uid);
+    return await supervise(request, limits, group, argvOf(request, limits, group, { ...stage, carried }, uid));
   } finally {
     group?.kill();
     group?.remove();
     await stage.remove();
   }
+}
+
+async function give({ workspace, home }: StepRequest, uid: number): Promise<void> {
+  await giveTo(workspace, uid);
+  if (home !== undefined) await giveTo(home, uid);
 }
 
 function stepUid(request: StepRequest, uid: number): number {
@@ -46,10 +57,11 @@ function argvOf(
   request: StepRequest,
   limits: Limits,
   group: StepGroup,
-  stage: { root: string; etc: string },
+  stage: { readonly root: string; readonly etc: string; readonly carried: CarriedTools | undefined },
   uid: number,
 ): [string, ...string[]] {
-  const { isolation } = request;
+  const { isolation, root, home } = request;
+  const carried = stage.carried?.mounts ?? [];
   const recipe = {
     asRoot: isolation.asRoot,
     uid,
@@ -59,13 +71,16 @@ function argvOf(
       workspace: request.workspace,
       nodePath: isolation.nodePath,
       etc: stage.etc,
-      mounts: request.mounts ?? [],
-      tmpBytes: limits.diskBytes,
+      mounts: [...carried, ...(request.mounts ?? [])],
+      tmpBytes: limits.tmpBytes,
+      home,
+      image: root === undefined ? undefined : imageEntries(root, stage.etc),
     }),
     rlimits: prlimitArgs(limits, group.limitsMemory),
-    env: request.env ?? {},
+    env: { ...(home === undefined ? {} : { HOME: homePath }), ...request.env },
     command: request.command,
     shareNetwork: request.shareNetwork === true,
+    tools: stage.carried ?? machineTools,
   };
   const argv = {
     bubblewrap: () => bubblewrapArgv(recipe),
@@ -95,7 +110,8 @@ async function supervise(
   );
   const cancel = (): void => end("cancelled", "cancelled");
   request.signal?.addEventListener("abort", cancel, { once: true });
-  const disk = watchDisk(request.workspace, limits.diskBytes, () =>
+  const folders = [request.workspace, ...(request.home === undefined ? [] : [request.home])];
+  const disk = watchDisk(folders, limits.diskBytes, () =>
     end("failed", `used more than ${limits.diskBytes} bytes of disk`),
   );
   try {
@@ -116,7 +132,11 @@ async function supervise(
 function childPlace(request: StepRequest): { cwd: string; env: Record<string, string> } {
   const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   if (request.isolation.method !== "none") return { cwd: "/", env: { PATH: path } };
-  const env = { ...stepEnvironment(request.env ?? {}), PATH: `${dirname(request.isolation.nodePath)}:${path}` };
+  const home = request.home === undefined ? {} : { HOME: request.home };
+  const env = {
+    ...stepEnvironment({ ...home, ...request.env }),
+    PATH: `${dirname(request.isolation.nodePath)}:${path}`,
+  };
   return { cwd: request.workspace, env };
 }
 
@@ -141,14 +161,14 @@ function exitText(ended: ChildEnd): string {
   return ended.code === null ? `ended by ${ended.signal ?? "a signal"}` : `exit code ${ended.code}`;
 }
 
-/** Looks at the size of the workspace now and then; a look never overlaps the next one. */
-function watchDisk(path: string, limit: number, onOver: () => void): { stop(): Promise<void> } {
+/** Looks at the size of the folders now and then; a look never overlaps the next one. */
+function watchDisk(paths: readonly string[], limit: number, onOver: () => void): { stop(): Promise<void> } {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> = Promise.resolve();
   const look = async (): Promise<void> => {
     const began = performance.now();
-    if ((await folderBytes(path, limit).catch(() => 0)) > limit) return onOver();
+    if ((await folderBytes(paths, limit).catch(() => 0)) > limit) return onOver();
     // A big tree is looked at less often, so that looking stays below a tenth of a core.
     if (!stopped) schedule(Math.max(diskCheckMs, (performance.now() - began) * 10));
   };

@@ -14,20 +14,29 @@ export type Toolchain = {
   /** Python's own prefix on this machine, e.g. `/usr`; undefined where there is none with pip. */
   readonly python: string | undefined;
   readonly go: string | undefined;
+  /** What is in it, for people and for the keys of caches: `node v24.1.0, python 3.13.5, go1.26.0, x64`. */
+  readonly versions: string;
 };
 
 const pythonInside = "/opt/slipway/python";
 const askWithinMs = 10_000;
-const pythonProgram = "import sys, pip; print(sys.base_prefix)";
+const pythonProgram = "import sys, pip, platform; print(sys.base_prefix, platform.python_version(), sep='\\n')";
 
 /** Looks for a python3 that has pip, and for go, as the platform's own user would call them. */
 export async function findToolchain(): Promise<Toolchain> {
-  const [python, go] = await Promise.all([firstOf(["python3", "/usr/bin/python3"]), ask("go", ["env", "GOROOT"])]);
-  return toolchainOf(python, go);
+  const [python, go] = await Promise.all([
+    firstOf(["python3", "/usr/bin/python3"]),
+    ask("go", ["env", "GOROOT", "GOVERSION"]),
+  ]);
+  const [prefix, pythonVersion] = python?.split("\n") ?? [];
+  const [goRoot, goVersion] = go?.split("\n") ?? [];
+  const known = [pythonVersion === undefined ? undefined : `python ${pythonVersion}`, goVersion];
+  const versions = [`node ${process.version}`, ...known.filter((text) => text !== undefined), process.arch].join(", ");
+  return { ...toolchainOf(prefix, goRoot), versions };
 }
 
 /** Pure but for a look whether it exists: mounts for what is not below /usr, and the PATH with both. */
-export function toolchainOf(python: string | undefined, go: string | undefined): Toolchain {
+export function toolchainOf(python: string | undefined, go: string | undefined): Omit<Toolchain, "versions"> {
   const places = [placed(python, pythonInside), placed(go, "/opt/slipway/go")];
   const mounts = places.flatMap((place) => place?.mount ?? []);
   const folders = places.flatMap((place) => (place === undefined ? [] : `${place.at}/bin`));

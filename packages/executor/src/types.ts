@@ -42,8 +42,10 @@ export type Limits = {
   readonly cpus: number;
   /** What a step may print before it is killed. */
   readonly outputBytes: number;
-  /** Size of the workspace, and of /tmp and /dev/shm each. */
+  /** Size of the workspace and of the home together. */
   readonly diskBytes: number;
+  /** Size of /tmp and of /dev/shm, which are memory. */
+  readonly tmpBytes: number;
 };
 
 export type Mount = { readonly from: string; readonly to: string };
@@ -56,6 +58,13 @@ export type StepRequest = {
   readonly workspace: string;
   readonly command: readonly [string, ...string[]];
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Folder on the host with the file system of an image, which takes the place of this machine's system: nothing of this machine is inside
+   * but the platform's few tools. It has to have a shell at /bin/sh. Never written to.
+   */
+  readonly root?: string;
+  /** Folder on the host that becomes the step's home, writable. Without it HOME is /tmp and ends with the step. */
+  readonly home?: string;
   /** Further files and folders, read-only inside. */
   readonly mounts?: readonly Mount[];
   readonly timeoutMs: number;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmod, lchown, lstat, mkdir, mkdtemp, opendir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { writeEtc } from "./image-root.ts";
 import { etcFiles } from "./minimal-root.ts";
 
 const firstUid = 100_000_000;
@@ -19,10 +20,10 @@ export async function giveTo(path: string, uid: number): Promise<void> {
   for await (const entry of await opendir(path)) await giveTo(join(path, entry.name), uid);
 }
 
-/** Bytes on disk below a folder; stops counting beyond `enough`. Files that vanish meanwhile count nothing. */
-export async function folderBytes(path: string, enough: number): Promise<number> {
+/** Bytes on disk below folders; stops counting beyond `enough`. Files that vanish meanwhile count nothing. */
+export async function folderBytes(paths: readonly string[], enough: number): Promise<number> {
   let total = 0;
-  const folders = [path];
+  const folders = [...paths];
   for (let folder = folders.pop(); folder !== undefined && total <= enough; folder = folders.pop()) {
     const entries = await opendir(folder).catch(() => undefined);
     if (entries === undefined) continue;
@@ -45,13 +46,18 @@ export type Stage = {
 };
 
 /** Folders of one step outside its workspace. Everything mounted here is mounted in the step's namespace only. */
-export async function makeStage(scratch: string, uidInside: number): Promise<Stage> {
+export async function makeStage(
+  scratch: string,
+  inside: { readonly uid: number; readonly root: string | undefined; readonly shareNetwork: boolean },
+): Promise<Stage> {
   const base = await mkdtemp(join(scratch, `slipway-stage-${process.pid}-`));
   const stage = { root: join(base, "root"), etc: join(base, "etc") };
   await chmod(base, 0o711);
   await mkdir(stage.root);
   await mkdir(stage.etc);
-  const files = Object.entries(etcFiles(uidInside));
-  await Promise.all(files.map(([name, text]) => writeFile(join(stage.etc, name), text, { mode: 0o644 })));
+  if (inside.root === undefined) {
+    const files = Object.entries(etcFiles(inside.uid));
+    await Promise.all(files.map(([name, text]) => writeFile(join(stage.etc, name), text, { mode: 0o644 })));
+  } else await writeEtc(inside.root, stage.etc, inside.uid, inside.shareNetwork);
   return { ...stage, remove: () => rm(base, { recursive: true, force: true, maxRetries: 3 }) };
 }

@@ -253,7 +253,8 @@ for (const method of methods) {
              command: ["/bin/sh", "-c", "echo up; while :; do date +%N > beat; sleep 0.05; done"],
              onOutput: (chunk) => { process.stdout.write(chunk); } });`,
         );
-        const child = spawn(process.execPath, [platform], { stdio: ["ignore", "pipe", "inherit"] });
+        const source = "--conditions=@slipway/source";
+        const child = spawn(process.execPath, [source, platform], { stdio: ["ignore", "pipe", "inherit"] });
         await new Promise((resolve) => child.stdout.once("data", resolve));
 
         child.kill("SIGKILL");

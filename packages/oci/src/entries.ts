@@ -77,7 +77,9 @@ async function walk(dir: string, relative: string, at: string, entries: Entry[])
   if (found.isDirectory()) {
     if (name !== "") entries.push(directory(name));
     const children = await readdir(path);
-    for (const child of children.sort()) await walk(dir, relative === "" ? child : `${relative}/${child}`, at, entries);
+    // Bytecode that Python keeps tells when it was made; Python makes it again where it may.
+    for (const child of children.filter((name) => name !== "__pycache__").sort())
+      await walk(dir, relative === "" ? child : `${relative}/${child}`, at, entries);
   } else if (found.isFile()) {
     const mode = (found.mode & 0o111) === 0 ? 0o644 : 0o755;
     entries.push({ kind: "file", name, mode, size: found.size, from: { path } });

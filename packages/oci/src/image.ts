@@ -1,9 +1,9 @@
-import { arch } from "node:process";
 import type { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
 import { collectEntries } from "./entries.ts";
 import { layerSource, makeLayer } from "./layer.ts";
-import { type BlobSource, type ImageRequest, type Layer, mediaTypes, type WrittenImage } from "./types.ts";
+import { thisPlatform } from "./platform.ts";
+import { type BaseLayer, type BlobSource, type ImageRequest, mediaTypes, type WrittenImage } from "./types.ts";
 
 const defaultPath = "/usr/local/bin:/usr/bin:/bin";
 const nobody = "65534:65534";
@@ -32,12 +32,11 @@ export async function writeImage(request: ImageRequest & { readonly client: Regi
 }
 
 /** Keys in the order written here, maps sorted: the same request gives the same bytes. */
-function configOf(request: ImageRequest, layers: readonly Layer[]): Uint8Array {
+function configOf(request: ImageRequest, layers: readonly BaseLayer[]): Uint8Array {
   const env = { PATH: defaultPath, ...request.env };
   return canonical({
     created: request.createdAt,
-    architecture: arch === "x64" ? "amd64" : arch,
-    os: "linux",
+    ...thisPlatform,
     config: {
       User: request.user ?? nobody,
       Env: sortedPairs(env).map(([name, value]) => `${name}=${value}`),
@@ -50,7 +49,7 @@ function configOf(request: ImageRequest, layers: readonly Layer[]): Uint8Array {
   });
 }
 
-function manifestOf(config: BlobSource, layers: readonly Layer[]) {
+function manifestOf(config: BlobSource, layers: readonly BaseLayer[]) {
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,

@@ -7,10 +7,25 @@ export {
 } from "./client.ts";
 export { digestOf } from "./digest.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
+export { certificatesInside, findCertificates } from "./furniture.ts";
 export { writeImage } from "./image.ts";
-export { makeNodeBaseLayer } from "./node-base.ts";
-export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";
 export {
+  type ImageBase,
+  type ImageSource,
+  imageText,
+  type NamedImage,
+  openImageSource,
+  type RegistryAccess,
+  type ResolvedImage,
+} from "./image-source.ts";
+export { librariesOf } from "./linked-libraries.ts";
+export { makeNodeBaseLayer } from "./node-base.ts";
+export { makePythonBaseLayer, pythonBaseEnv } from "./python-base.ts";
+export { findPython, type HostPython } from "./python-host.ts";
+export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";
+export { makeStaticBaseLayer } from "./static-base.ts";
+export {
+  type BaseLayer,
   type BlobSource,
   Descriptor,
   ImageConfig,

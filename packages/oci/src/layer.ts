@@ -10,7 +10,7 @@ import { z } from "zod";
 import { hashing, hexOf } from "./digest.ts";
 import type { Entry, Source } from "./entries.ts";
 import { OciError } from "./errors.ts";
-import { type BlobSource, Descriptor, type Layer, mediaTypes } from "./types.ts";
+import { type BaseLayer, type BlobSource, Descriptor, type Layer, mediaTypes } from "./types.ts";
 
 export const epochStart: Instant = instant(0);
 
@@ -33,8 +33,9 @@ export async function makeLayer(options: {
   return compress(tarOf(entries, mtime), diffId, cacheDir);
 }
 
-/** A layer on disk as something to push. */
-export function layerSource(layer: Layer): BlobSource {
+/** A layer as something to push. */
+export function layerSource(layer: BaseLayer): BlobSource {
+  if ("open" in layer) return layer;
   const { digest, size, path } = layer;
   return { digest, size, open: (from) => createReadStream(path, { start: from }) };
 }

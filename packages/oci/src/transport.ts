@@ -114,7 +114,7 @@ export class Transport {
 
   async #authorised(call: Call): Promise<Answer> {
     const first = await this.#follow(call);
-    if (first.status !== 401 || this.#auth === undefined) return first;
+    if (first.status !== 401) return first;
     const learnt = await this.#learn(first, call);
     if (!learnt) return first;
     await first.body.dump();
@@ -124,18 +124,21 @@ export class Transport {
   /** Takes the answer to a challenge up. False where it brings nothing that was not tried already. */
   async #learn(answer: Answer, call: Call): Promise<boolean> {
     const challenge = parseChallenge(answer.headers["www-authenticate"] ?? "");
-    if (challenge === undefined || this.#auth === undefined) return false;
+    if (challenge === undefined) return false;
     if (challenge.scheme === "basic") {
+      if (this.#auth === undefined) return false;
       const fresh = !this.#basic;
       this.#basic = true;
       return fresh;
     }
     const url = tokenUrl(challenge, call.scope);
-    refuseLeak(url, this.#registry);
+    if (this.#auth !== undefined) refuseLeak(url, this.#registry);
+    else if (this.#tokens.has(call.scope)) return false;
     const { statusCode, body } = await request(url, {
       dispatcher: this.#agent,
       signal: call.deadline.signal,
-      headers: { authorization: basicHeader(this.#auth.username, this.#auth.password) },
+      // Public registries give a token to anybody who asks for one.
+      headers: this.#auth === undefined ? {} : { authorization: basicHeader(this.#auth.username, this.#auth.password) },
     });
     if (statusCode !== 200) {
       await body.dump();
@@ -150,8 +153,8 @@ export class Transport {
   }
 
   #authorization(call: Call, url: URL): string | undefined {
-    if (this.#auth === undefined || url.origin !== this.#registry.origin) return undefined;
-    if (this.#basic) return basicHeader(this.#auth.username, this.#auth.password);
+    if (url.origin !== this.#registry.origin) return undefined;
+    if (this.#basic && this.#auth !== undefined) return basicHeader(this.#auth.username, this.#auth.password);
     const token = this.#tokens.get(call.scope);
     return token !== undefined && token.until > performance.now() ? token.header : undefined;
   }

@@ -32,6 +32,16 @@ export const ImageManifest = z.looseObject({
 });
 export type ImageManifest = z.infer<typeof ImageManifest>;
 
+/** An image for several platforms: one manifest for each. */
+export const ImageIndex = z.looseObject({
+  manifests: z.array(
+    Descriptor.extend({
+      platform: z.looseObject({ architecture: z.string(), os: z.string(), variant: z.string().optional() }).optional(),
+    }),
+  ),
+});
+export type ImageIndex = z.infer<typeof ImageIndex>;
+
 /** The part of an image's configuration that says how to start it. */
 export const ImageConfig = z.looseObject({
   architecture: z.string(),
@@ -69,12 +79,16 @@ export type Layer = {
   readonly path: string;
 };
 
+/** A layer that another registry has: its bytes are fetched when somebody reads them. */
+export type RemoteLayer = Omit<Layer, "path"> & { open(from: number): AsyncIterable<Uint8Array> };
+export type BaseLayer = Layer | RemoteLayer;
+
 /** Files that become a layer: `copy` are paths inside `dir` (files or whole folders), placed under `at` in the image. */
 export type LayerFiles = { readonly dir: string; readonly copy: readonly string[]; readonly at: string };
 
 export type ImageRequest = {
   /** Layers to stand on, lowest first; empty for an image from scratch. */
-  readonly base: readonly Layer[];
+  readonly base: readonly BaseLayer[];
   /** A repository of the same registry that has the base layers already: they are mounted, not sent. */
   readonly mountFrom?: string;
   readonly files: LayerFiles;

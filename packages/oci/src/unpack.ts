@@ -11,7 +11,8 @@ import { OciError } from "./errors.ts";
 import { type Budget, extractLayer } from "./extract.ts";
 import { linkTree } from "./link-tree.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
-import { type Descriptor, ImageConfig, ImageManifest, type UnpackedImage, type UnpackLimits } from "./types.ts";
+import { fetchImage } from "./read-image.ts";
+import type { Descriptor, ImageConfig, UnpackedImage, UnpackLimits } from "./types.ts";
 
 export type UnpackRequest = {
   readonly client: RegistryClient;
@@ -29,7 +30,6 @@ const defaultLimits: UnpackLimits = {
   fileBytes: 2 * 1024 ** 3,
   layers: 128,
 };
-const maxConfigBytes = 4 * 1024 * 1024;
 
 const Note = z.object({
   command: z.array(z.string()),
@@ -66,7 +66,9 @@ async function readUnpacked(digest: Digest, home: string): Promise<UnpackedImage
 
 async function unpack(request: UnpackRequest, home: string): Promise<void> {
   const limits = { ...defaultLimits, ...request.limits };
-  const { manifest, config } = await readImage(request, limits);
+  const { manifest, config } = await fetchImage(request);
+  if (manifest.layers.length > limits.layers)
+    throw new OciError("too_large", `the image has over ${limits.layers} layers`);
   const temporary = join(request.into, `.making-${randomUUID()}`);
   const root = join(temporary, "root");
   const budget: Budget = { entries: 0, bytes: 0 };
@@ -79,7 +81,7 @@ async function unpack(request: UnpackRequest, home: string): Promise<void> {
       else await applyLayer(request, layer, diffId, root, limits, budget);
     }
     await chmod(root, 0o755);
-    await writeFile(join(temporary, "image.json"), JSON.stringify(noteOf(config)));
+    await writeFile(join(temporary, "image.json"), JSON.stringify(configurationOf(config)));
     await chmod(temporary, 0o755);
     await publish(temporary, home);
   } finally {
@@ -155,29 +157,8 @@ function decompressed(mediaType: string, bytes: AsyncIterable<Uint8Array>): Asyn
   return source.pipe(unpacker);
 }
 
-async function readImage(request: UnpackRequest, limits: UnpackLimits) {
-  const { client, repository, digest } = request;
-  const options = request.signal === undefined ? {} : { signal: request.signal };
-  const stored = await client.getManifest(repository, digest, options);
-  if (stored === undefined) throw new OciError("not_found", `there is no image ${repository}@${digest}`);
-  const manifest = readJson(ImageManifest, stored.bytes, "manifest");
-  if (manifest.layers.length > limits.layers)
-    throw new OciError("too_large", `the image has over ${limits.layers} layers`);
-  if (manifest.config.size > maxConfigBytes) throw new OciError("too_large", "the image's configuration is too large");
-  const parts: Uint8Array[] = [];
-  for await (const part of await client.getBlob(repository, manifest.config.digest, options)) parts.push(part);
-  return { manifest, config: readJson(ImageConfig, Buffer.concat(parts), "configuration") };
-}
-
-function readJson<T>(shape: z.ZodType<T>, bytes: Uint8Array, what: string): T {
-  try {
-    return shape.parse(JSON.parse(Buffer.from(bytes).toString("utf8")));
-  } catch (cause) {
-    throw new OciError("invalid", `the image's ${what} could not be read`, { cause });
-  }
-}
-
-function noteOf(image: ImageConfig): z.infer<typeof Note> {
+/** How the image says that it is started. */
+export function configurationOf(image: ImageConfig): z.infer<typeof Note> {
   const { Entrypoint, Cmd, Env, WorkingDir, User } = image.config;
   const pairs = (Env ?? []).map((pair): [string, string] => {
     const at = pair.indexOf("=");

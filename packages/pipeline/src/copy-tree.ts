@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, opendir, readlink, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "./remove-tree.ts";
 
 /**
  * Copies a tree over another one without ever following a link: what a step left behind is not trusted, and the platform
@@ -32,7 +33,7 @@ async function clearWay(path: string, wanted: "file" | "folder"): Promise<void> 
 
 /** Empties a folder and lays trees over each other in it. */
 export async function freshFolder(path: string, inputs: readonly string[]): Promise<string> {
-  await rm(path, { recursive: true, force: true });
+  await removeTree(path);
   await mkdir(path, { recursive: true });
   for (const input of inputs) await copyTree(input, path);
   return path;

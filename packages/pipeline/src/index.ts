@@ -1,6 +1,15 @@
+export { openStepCaches, type StepCaches } from "./cache/step-caches.ts";
 export { copyTree, freshFolder } from "./copy-tree.ts";
+export { type DetectedFile, detectFile, detectionLines, undetectedLines } from "./detect/detect-file.ts";
+export type { Found, Undetected } from "./detect/found.ts";
+export { readRepository } from "./detect/read-repository.ts";
+export { serviceNameFrom } from "./detect/service-name.ts";
+export { type ImageRegistries, parseImageRegistries } from "./image-registries.ts";
 export { installTools } from "./install-tools.ts";
 export { nearest } from "./nearest.ts";
 export { inputsOf, leavesOf, type PlannedStep, planProblems } from "./plan.ts";
+export { removeTree } from "./remove-tree.ts";
+export { pinned, runPipelineStep } from "./run-pipeline-step.ts";
 export { type FileError, fileErrorText, type ParsedFile, parseSlipwayYaml } from "./slipway-yaml.ts";
-export { stepCommand, type Tools } from "./step-command.ts";
+export type { Tools } from "./step-command.ts";
+export type { PipelineStepResult, StepMachine } from "./step-run.ts";

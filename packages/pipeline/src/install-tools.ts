@@ -5,7 +5,7 @@ import { copyTree } from "./copy-tree.ts";
 import type { Tools } from "./step-command.ts";
 
 export type ToolsRequest = {
-  /** Folder with `scan/` and `advisories/`; looked for from `near` upwards when absent. */
+  /** Folder with `scan/`, `static-server/` and `advisories/`; looked for from `near` upwards when absent. */
   readonly configured: string | undefined;
   /** A folder inside the checkout, or inside what was bundled there. */
   readonly near: string;
@@ -20,10 +20,16 @@ export async function installTools({ configured, near, into }: ToolsRequest): Pr
   if (main === undefined) throw new Error(`no tools for build steps in ${from}: set SLIPWAY_BUILD_TOOLS`);
   const advisories = [join(from, "advisories"), join(from, "..", "advisories")].find((path) => existsSync(path));
   if (advisories === undefined) throw new Error(`no advisories beside ${from}: set SLIPWAY_BUILD_TOOLS`);
+  const staticServer = [join(from, "static-server"), join(from, "..", "static-server")].find((path) =>
+    existsSync(path),
+  );
+  if (staticServer === undefined) throw new Error(`no static-server beside ${from}: set SLIPWAY_BUILD_TOOLS`);
   await mkdir(into, { recursive: true });
   await copyTree(join(from, "scan"), join(into, "scan"));
   await copyTree(advisories, join(into, "advisories"));
-  return { scan: join(into, "scan"), advisories: join(into, "advisories"), scanMain: main };
+  await copyTree(staticServer, join(into, "static-server"));
+  const installed = { scan: join(into, "scan"), advisories: join(into, "advisories") };
+  return { ...installed, staticServer: join(into, "static-server"), scanMain: main };
 }
 
 function findTools(near: string): string {

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { SlipwayFile } from "@slipway/contracts";
 import type { ServiceName } from "@slipway/kernel";
 import { expect, test } from "vitest";
 import { fileErrorText, parseSlipwayYaml } from "./slipway-yaml.ts";
@@ -112,4 +113,49 @@ test("a misspelt key, and a step that is needed under a misspelt name, are told 
   expect(errorsOf(good.replace("image:", "imgae:")).join("\n")).toContain('unknown key "imgae", did you mean "image"?');
   expect(errorsOf(good.replace("[compile]", "[complie]"))[0]).toContain('did you mean "compile"?');
   expect(errorsOf(`${good}colour: blue\n`)[0]).toMatch(/unknown key "colour"$/);
+});
+
+const full = `version: 1
+service: orders
+pipeline:
+  deps:
+    image: node:24
+    run: npm ci
+    network: registries
+    cache: { key: [package-lock.json], paths: [node_modules, ~/.npm] }
+  scan: { uses: security-scan }
+image: { base: docker.io/library/node:24, copy: [dist], command: [node, server.js], env: { NODE_ENV: production } }
+`;
+
+test("reading what was read changes nothing", () => {
+  for (const text of [good, full]) {
+    const parsed = parseSlipwayYaml(text, orders);
+    const file = parsed.kind === "file" ? parsed.file : undefined;
+
+    expect(file).toBeDefined();
+    expect(SlipwayFile.parse(structuredClone(file))).toEqual(file);
+  }
+});
+
+test("a wrong image, base or cache is told with its place", () => {
+  const text = full
+    .replace("image: node:24", "image: node")
+    .replace("[package-lock.json]", "[/etc/passwd]")
+    .replace("[node_modules, ~/.npm]", "[node_modules, ../other]")
+    .replace("{ uses: security-scan }", "{ uses: security-scan, image: alpine:3 }")
+    .replace("docker.io/library/node:24", "nodejs")
+    .replace("NODE_ENV:", "NODE-ENV:");
+
+  expect(errorsOf(text).map((error) => error.slice(0, 60))).toEqual([
+    expect.stringMatching(/^slipway.yaml:5:12 pipeline.deps.image: not an image/),
+    expect.stringMatching(/^slipway.yaml:8:20 pipeline.deps.cache.key.0: not a file/),
+    expect.stringMatching(/^slipway.yaml:8:56 pipeline.deps.cache.paths.1: not a/),
+    expect.stringMatching(/^slipway.yaml:9:9 pipeline.scan: a step that uses/),
+    expect.stringMatching(/^slipway.yaml:10:16 image.base: neither node24/),
+    expect.stringMatching(/^slipway.yaml:10:\d+ image.env.NODE-ENV/),
+  ]);
+});
+
+test("one of a cache's folders cannot be inside another", () => {
+  expect(errorsOf(full.replace("~/.npm", "node_modules/.bin"))).toEqual([expect.stringContaining("is inside another")]);
 });

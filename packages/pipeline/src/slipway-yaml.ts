@@ -99,9 +99,18 @@ function semanticProblems(file: SlipwayFile, service: ServiceName | undefined): 
       ? []
       : [{ path: ["image", "copy", index], message: `"${path}" is not a path inside the repository` }],
   );
-  if (service === undefined || file.service === service) return [...order, ...copies];
+  const from = imageFromProblems(file);
+  if (service === undefined || file.service === service) return [...order, ...copies, ...from];
   const message = `the repository is registered for the service "${service}", the file says "${file.service}"`;
-  return [{ path: ["service"], message }, ...order, ...copies];
+  return [{ path: ["service"], message }, ...order, ...copies, ...from];
+}
+
+function imageFromProblems({ image, pipeline }: SlipwayFile): Problem[] {
+  if (image.from === undefined || image.from in pipeline) return [];
+  const near = nearest(image.from, Object.keys(pipeline));
+  return [
+    { path: ["image", "from"], message: `image.from names the step "${image.from}", which does not exist${near}` },
+  ];
 }
 
 function isInside(path: string): boolean {

@@ -1,7 +1,16 @@
 import type { PipelineStep } from "@slipway/contracts";
 
 /** Tools of the platform that steps use, on this machine. */
-export type Tools = { readonly scan: string; readonly advisories: string; readonly scanMain: string };
+export type Tools = {
+  readonly scan: string;
+  readonly advisories: string;
+  readonly scanMain: string;
+  /** Folder of the static file server that `uses: static-server` puts into a workspace. */
+  readonly staticServer: string;
+};
+
+/** What `uses: static-server` adds to a workspace. */
+export const staticServerFile = "slipway-static-server.mjs";
 
 export type StepCommand = {
   readonly command: [string, ...string[]];
@@ -13,6 +22,7 @@ const toolsInside = "/opt/slipway/tools";
 /** What a step runs, and what it has to see for it. `run:` is the only shell there is, and it is inside. */
 export function stepCommand(step: PipelineStep, tools: Tools, isolated: boolean): StepCommand {
   if (step.run !== undefined) return { command: ["/bin/sh", "-eu", "-c", step.run] };
+  if (step.uses === "static-server") return copyServer(tools, isolated);
   if (!isolated) return { command: ["node", `${tools.scan}/${tools.scanMain}`, ".", tools.advisories] };
   return {
     command: ["node", `${toolsInside}/scan/${tools.scanMain}`, "/workspace", `${toolsInside}/advisories`],
@@ -20,5 +30,15 @@ export function stepCommand(step: PipelineStep, tools: Tools, isolated: boolean)
       { from: tools.scan, to: `${toolsInside}/scan` },
       { from: tools.advisories, to: `${toolsInside}/advisories` },
     ],
+  };
+}
+
+function copyServer({ staticServer }: Tools, isolated: boolean): StepCommand {
+  const copied = (from: string, to: string): StepCommand["command"] => ["cp", `${from}/server.mjs`, to];
+  if (!isolated) return { command: copied(staticServer, staticServerFile) };
+  const inside = `${toolsInside}/static-server`;
+  return {
+    command: copied(inside, `/workspace/${staticServerFile}`),
+    mounts: [{ from: staticServer, to: inside }],
   };
 }

@@ -2,9 +2,10 @@ import type { Bus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
 import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
 import type { Isolation, Registries, Toolchain } from "@slipway/executor";
-import type { Layer, RegistryClient } from "@slipway/oci";
-import type { Tools } from "@slipway/pipeline";
+import type { ImageSource, RegistryClient } from "@slipway/oci";
+import type { StepCaches, Tools } from "@slipway/pipeline";
 import type { Db } from "@slipway/sql";
+import type { Bases } from "./bases.ts";
 import type { BuildServiceConfig } from "./config.ts";
 import type { BuildCommand, BuildInput, BuildState } from "./domain/state.ts";
 import type { Slots } from "./slots.ts";
@@ -27,8 +28,11 @@ export type BuildWorld = {
   /** This service's own token and where it holds: repositories served by the platform itself ask for it. */
   readonly token: string;
   publicUrl(): string;
-  /** The base image's layer; made once. */
-  baseLayer(): Promise<Layer>;
+  /** What an image stands on, by `image.base`. */
+  readonly bases: Bases;
+  /** Images of any registry, this platform's own among them. */
+  readonly images: ImageSource;
+  readonly caches: StepCaches;
   /** What this machine has to build with, and the registries it uses; looked for once. */
   machineTools(): Promise<MachineTools>;
 };

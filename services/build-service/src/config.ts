@@ -14,5 +14,9 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_MAX_BUILDS: z.coerce.number().int().min(1).default(4),
   /** Steps that run at once in this process. */
   SLIPWAY_MAX_STEPS: z.coerce.number().int().min(1).default(4),
+  /** Mirrors and credentials of image registries: `docker.io=https://mirror.example,ghcr.io=https://me:token@ghcr.io`. */
+  SLIPWAY_IMAGE_REGISTRIES: z.string().default(""),
+  /** What the kept folders of all steps may have together, in MiB; those used longest ago go first. */
+  SLIPWAY_CACHE_MIB: z.coerce.number().int().min(0).default(2_048),
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

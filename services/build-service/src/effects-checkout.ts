@@ -1,7 +1,6 @@
-import { rm } from "node:fs/promises";
 import type { SlipwayFile } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
-import { fileErrorText, type PlannedStep } from "@slipway/pipeline";
+import { fileErrorText, type PlannedStep, removeTree } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
@@ -10,7 +9,7 @@ import { maskerFor } from "./log-lines.ts";
 import { announceLog, appendLog } from "./log-store.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
 import { countActiveBuilds, type RepositoryRow, repositoryOf } from "./store.ts";
-import { readSlipwayFile } from "./workspaces.ts";
+import { readSlipwayFile, settlePipeline } from "./workspaces.ts";
 
 const waitForPlaceMs = 300;
 const mostAttempts = 5;
@@ -37,7 +36,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
   const folders = buildFolders(world.dataDir, state.buildId);
   let committedAt: Instant;
   try {
-    await rm(folders.all, { recursive: true, force: true });
+    await removeTree(folders.all);
     ({ committedAt } = await checkOut({
       repository,
       credentials: credentialsFor(world, repository),
@@ -53,8 +52,11 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
     if (!(error instanceof GitRefused) && ctx.attempt < mostAttempts) throw new Error(message);
     return refuse(world, state, "the commit could not be checked out", message.split("\n"));
   }
+  const settled = await settlePipeline(world, state);
+  if (settled.kind === "refused") return refuse(world, state, settled.reason, settled.lines);
+  await appendLog(world.db, state.buildId, settled.lines.map((line) => `slipway | ${line}\n`).join(""));
   const parsed = await readSlipwayFile(world, state);
-  if (parsed === undefined) return refuse(world, state, "the commit has no slipway.yaml", []);
+  if (parsed === undefined) return refuse(world, state, "slipway.yaml is not a file of at most 1 MiB", []);
   if (parsed.kind === "errors")
     return refuse(world, state, "slipway.yaml has errors", parsed.errors.map(fileErrorText));
   const plan = planOf(parsed.file);
@@ -69,7 +71,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
 /** Removes the build's files and tells the readers of its log that it has ended. */
 export async function cleanUp(world: BuildWorld, state: BuildState): Promise<BuildOutcome> {
   // A cancelled step may still be writing: then this is tried again.
-  await rm(buildFolders(world.dataDir, state.buildId).all, { recursive: true, force: true, maxRetries: 3 });
+  await removeTree(buildFolders(world.dataDir, state.buildId).all);
   await announceLog(world.db, state.buildId);
   return { kind: "done" };
 }

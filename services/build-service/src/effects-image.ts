@@ -7,13 +7,25 @@ import { OciError, writeImage } from "@slipway/oci";
 import { freshFolder, inputsOf, leavesOf } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
-import { buildFolders } from "./folders.ts";
+import { type BuildFolders, buildFolders } from "./folders.ts";
 import { appendLog } from "./log-store.ts";
 import { repositoryOf } from "./store.ts";
-import { readSlipwayFile, workspaceLost } from "./workspaces.ts";
+import { pipelineOrigin, readSlipwayFile, workspaceLost } from "./workspaces.ts";
 
 /** Kinds of OciError that another attempt does not mend. */
-const final: readonly string[] = ["refused", "forbidden", "unsafe", "too_large", "invalid"];
+const final: readonly string[] = [
+  "refused",
+  "forbidden",
+  "unauthorised",
+  "not_found",
+  "unsafe",
+  "too_large",
+  "invalid",
+];
+/** `app` of the platform's own bases; by number, since other bases have no such name. */
+const appUser = "1000:1000";
+
+type In<P extends BuildState["phase"]> = Extract<BuildState, { phase: P }>;
 
 /** Lays the steps' results together, writes the image and pushes it under the commit's id. */
 export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx: BuildContext): Promise<BuildOutcome> {
@@ -23,22 +35,26 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
   const inputs = [folders.source, ...inputsOf(state.plan).map(folders.step)];
   if (parsed?.kind !== "file" || inputs.some((input) => !existsSync(input))) return workspaceLost();
   const { image } = parsed.file;
-  let dir = await freshFolder(folders.image, inputs);
-  if ((await copyProblems(dir, image.copy)).length > 0) {
-    const leaves = leavesOf(state.plan).map(folders.step);
-    dir = await freshFolder(folders.image, [folders.source, ...leaves, ...inputs]);
-  }
+  if (image.from !== undefined && !existsSync(folders.step(image.from))) return workspaceLost();
+  const dir = image.from === undefined ? await layTogether(state, folders, image.copy) : folders.step(image.from);
   const problems = await copyProblems(dir, image.copy);
   if (problems.length > 0) return imageFailed(world, state, problems.join("; "));
   try {
+    const base = await world.bases(image.base, ctx.signal);
+    if (base.image !== null) await appendLog(world.db, state.buildId, `image | base ${base.image}\n`);
     const written = await writeImage({
       client: world.registry(),
-      base: [await world.baseLayer()],
+      base: base.layers,
       files: { dir, copy: image.copy, at: "/app" },
       command: image.command,
+      env: { ...base.env, ...image.env },
+      user: appUser,
       workingDir: "/app",
       createdAt: state.committedAt,
-      labels: { "org.opencontainers.image.revision": state.gitSha, "dev.slipway.service": state.service },
+      labels: {
+        ...{ "org.opencontainers.image.revision": state.gitSha, "dev.slipway.service": state.service },
+        ...(base.image === null ? {} : { "dev.slipway.base": base.image }),
+      },
       repository: state.service,
       tag: state.gitSha,
       cacheDir: join(world.dataDir, "layers"),
@@ -47,11 +63,20 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
     const { uploaded, mounted, present } = written.blobs;
     const blobs = `${uploaded} blobs sent, ${mounted + present} there already`;
     await appendLog(world.db, state.buildId, `image | ${state.service}@${written.digest} (${blobs})\n`);
-    return { kind: "fact", fact: (at) => ({ type: "imaged", digest: written.digest, at }) };
+    return { kind: "fact", fact: (at) => ({ type: "imaged", digest: written.digest, base: base.image, at }) };
   } catch (error) {
     if (ctx.signal.aborted || !(error instanceof OciError) || !final.includes(error.kind)) throw error;
     return imageFailed(world, state, error.message);
   }
+}
+
+/** What steps needed by others made, over the commit's files; with what the last steps left where a path is still missing. */
+async function layTogether(state: In<"imaging">, folders: BuildFolders, copy: readonly string[]): Promise<string> {
+  const inputs = [folders.source, ...inputsOf(state.plan).map(folders.step)];
+  const dir = await freshFolder(folders.image, inputs);
+  if ((await copyProblems(dir, copy)).length === 0) return dir;
+  const leaves = leavesOf(state.plan).map(folders.step);
+  return freshFolder(folders.image, [folders.source, ...leaves, ...inputs]);
 }
 
 async function copyProblems(dir: string, paths: readonly string[]): Promise<string[]> {
@@ -97,9 +122,7 @@ export async function registerImage(world: BuildWorld, state: BuildState, ctx: B
   return { kind: "fact", fact: (at) => ({ type: "registered", at }) };
 }
 
-type Registering = Extract<BuildState, { phase: "registering" }>;
-
-async function provenanceOf(world: BuildWorld, state: Registering): Promise<Provenance> {
+async function provenanceOf(world: BuildWorld, state: In<"registering">): Promise<Provenance> {
   const row = await repositoryOf(world.db, state.service);
   const ends = Object.values(state.steps).flatMap((step) => ("endedAt" in step ? [step.endedAt] : []));
   const finishedAt: Instant = [state.startedAt, ...ends].sort().at(-1) ?? state.startedAt;
@@ -109,9 +132,21 @@ async function provenanceOf(world: BuildWorld, state: Registering): Promise<Prov
     repository: row?.matchKey ?? null,
     isolation: world.isolation.method,
     limits: world.isolation.limits,
+    pipeline: await pipelineOrigin(world, state),
     started_at: state.startedAt,
     finished_at: finishedAt,
+    images: imagesOf(state),
   };
+}
+
+function imagesOf(state: In<"registering">): NonNullable<Provenance["images"]> {
+  const base = typeof state.base === "string" ? [{ used_by: "base", image: state.base }] : [];
+  const steps = state.plan.flatMap(({ name }) => {
+    const step = state.steps[name];
+    const image = step !== undefined && "image" in step ? step.image : undefined;
+    return typeof image === "string" ? [{ used_by: `step ${name}`, image }] : [];
+  });
+  return [...steps, ...base];
 }
 
 /** A call that the far side understood and will never accept. A token may be renewed and a conflict in flight ends. */

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import type { PipelineStep } from "@slipway/contracts";
-import { runNetworkedStep, type StepResult } from "@slipway/executor";
-import { freshFolder, inputsOf, stepCommand } from "@slipway/pipeline";
+import { inputsOf, type PipelineStepResult, runPipelineStep } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { secretsOf } from "./effects-checkout.ts";
@@ -27,41 +26,48 @@ export async function runBuildStep(
   const inputs = [folders.source, ...inputsOf(state.plan, name).map(folders.step)];
   if (step === undefined || inputs.some((input) => !existsSync(input))) return workspaceLost();
   return world.stepSlots.use(ctx.signal, async () => {
-    const workspace = await freshFolder(folders.step(name), inputs);
-    const result = await runLogged(world, state, { name, step, workspace, folders }, ctx);
+    const result = await runLogged(world, state, { name, step, inputs, folders }, ctx);
     // Not the step's own end: the process stops, or somebody else runs it now.
     if (ctx.signal.aborted) throw new Error(`step ${name} was interrupted`);
-    const { outcome, exitCode, reason = null } = result;
-    return { kind: "fact", fact: (at) => ({ type: "step_finished", step: name, outcome, exitCode, reason, at }) };
+    const { outcome, exitCode, reason = null, image } = result;
+    return {
+      kind: "fact",
+      fact: (at) => ({ type: "step_finished", step: name, outcome, exitCode, reason, image, at }),
+    };
   });
 }
+
+type Running = Extract<BuildState, { phase: "running" }>;
 
 type Run = {
   readonly name: string;
   readonly step: PipelineStep;
-  readonly workspace: string;
+  readonly inputs: readonly string[];
   readonly folders: BuildFolders;
 };
 
-async function runLogged(world: BuildWorld, state: BuildState, run: Run, ctx: BuildContext): Promise<StepResult> {
-  const { name, step } = run;
+async function runLogged(world: BuildWorld, state: Running, run: Run, ctx: BuildContext): Promise<PipelineStepResult> {
+  const { name, step, folders } = run;
   const again = ctx.attempt > 1 ? ` (attempt ${ctx.attempt}, from a clean workspace)` : "";
   await appendLog(world.db, state.buildId, `${name} | $ ${step.run ?? `uses ${step.uses}`}${again}\n`);
   const log = stepLog(world.db, state.buildId, `${name} | `, await secretsFor(world, state));
   const began = performance.now();
-  let result: StepResult;
+  let result: PipelineStepResult;
   try {
-    const { registries, toolchain } = await world.machineTools();
+    const { isolation, tools, images, caches } = world;
     const notes: Promise<void>[] = [];
-    result = await runNetworkedStep({
-      ...{ network: step.network, registries, toolchain },
-      onNetwork: (line) => notes.push(appendLog(world.db, state.buildId, `${name} | ${line}\n`)),
-      isolation: world.isolation,
+    const machine = { ...(await world.machineTools()), isolation, tools, images, caches };
+    result = await runPipelineStep(machine, {
+      ...{ service: state.service, name, step, inputs: run.inputs },
       identity: `${world.dataDir} ${state.buildId}`,
-      workspace: run.workspace,
-      ...stepCommand(step, world.tools, world.isolation.method !== "none"),
-      env: { ...step.env, SLIPWAY_GIT_SHA: state.gitSha, SLIPWAY_STEP: name },
-      timeoutMs: step.timeout,
+      workspace: folders.step(name),
+      home: folders.home(name),
+      env: {
+        ...{ SLIPWAY_GIT_SHA: state.gitSha, SLIPWAY_STEP: name },
+        // What packers write as the time of their files: the same commit, the same bytes.
+        SOURCE_DATE_EPOCH: String(Math.floor(Date.parse(state.committedAt) / 1_000)),
+      },
+      note: (line) => void notes.push(appendLog(world.db, state.buildId, `${name} | ${line}\n`)),
       onOutput: (chunk) => log.write(chunk),
       signal: ctx.signal,
     });
@@ -69,7 +75,8 @@ async function runLogged(world: BuildWorld, state: BuildState, run: Run, ctx: Bu
     await Promise.all(notes);
   } catch (error) {
     if (ctx.signal.aborted || ctx.attempt < mostAttempts) throw error;
-    result = { outcome: "failed", exitCode: null, reason: error instanceof Error ? error.message : String(error) };
+    const reason = error instanceof Error ? error.message : String(error);
+    result = { outcome: "failed", exitCode: null, reason, image: null };
   }
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
   const why = result.reason === undefined ? "" : ` (${result.reason})`;

@@ -73,6 +73,8 @@ function eventData(state: BuildState, event: BuildEvent): Record<string, unknown
       return { step: event.step, outcome: event.outcome, exit_code: event.exitCode, ms: event.ms };
     case "started":
       return {};
+    case "succeeded":
+      return { ref: state.ref, digest: event.digest, ms: event.ms };
     default: {
       const { type: _type, ...data } = event;
       return data;

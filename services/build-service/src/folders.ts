@@ -9,7 +9,11 @@ export type BuildFolders = {
   readonly source: string;
   /** The workspace of a step, which is its result once it has succeeded. */
   step(name: string): string;
+  /** The home of a step while it runs. */
+  home(name: string): string;
   readonly image: string;
+  /** The pipeline that was detected for a commit without slipway.yaml. */
+  readonly detected: string;
 };
 
 export function buildFolders(dataDir: string, buildId: BuildId): BuildFolders {
@@ -19,6 +23,8 @@ export function buildFolders(dataDir: string, buildId: BuildId): BuildFolders {
     git: join(all, "git"),
     source: join(all, "source"),
     step: (name) => join(all, "steps", name),
+    home: (name) => join(all, "homes", name),
     image: join(all, "image"),
+    detected: join(all, "detected", "slipway.yaml"),
   };
 }

@@ -1,26 +1,32 @@
 import { join } from "node:path";
 import { findRegistries, findToolchain } from "@slipway/executor";
-import { makeNodeBaseLayer } from "@slipway/oci";
+import { openImageSource, type RegistryAccess } from "@slipway/oci";
+import { openStepCaches, parseImageRegistries } from "@slipway/pipeline";
+import { openBases } from "./bases.ts";
 import type { BuildWorld, MachineTools } from "./build-world.ts";
+import type { BuildServiceConfig } from "./config.ts";
+import { once } from "./once.ts";
 
-/** What is made of this machine at the first asking: the base layer, and its toolchain with its registries. */
-export function machineParts(dataDir: string): Pick<BuildWorld, "baseLayer" | "machineTools"> {
-  const dir = join(dataDir, "base");
-  const machineTools = once(async (): Promise<MachineTools> => {
-    const [registries, toolchain] = await Promise.all([findRegistries(), findToolchain()]);
-    return { registries, toolchain };
+type MachineParts = Pick<BuildWorld, "bases" | "images" | "caches" | "machineTools">;
+
+/** What builds take from this machine and keep on it. `own` is this platform's registry, by the host that images name it by. */
+export function machineParts(
+  dataDir: string,
+  config: BuildServiceConfig,
+  own: (host: string) => RegistryAccess | undefined,
+): MachineParts {
+  const registries = parseImageRegistries(config.SLIPWAY_IMAGE_REGISTRIES);
+  const images = openImageSource({
+    into: join(dataDir, "images"),
+    access: (host) => (Object.hasOwn(registries, host) ? registries[host] : own(host)),
   });
-  return { machineTools, baseLayer: once(() => makeNodeBaseLayer({ nodePath: process.execPath, dir })) };
-}
-
-/** Makes a thing at the first asking; a failure is forgotten, so that the next one tries again. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
+  return {
+    images,
+    bases: openBases(join(dataDir, "base"), images),
+    caches: openStepCaches({ dir: join(dataDir, "caches"), maxBytes: config.SLIPWAY_CACHE_MIB * 1_048_576 }),
+    machineTools: once(async (): Promise<MachineTools> => {
+      const [registries, toolchain] = await Promise.all([findRegistries(), findToolchain()]);
+      return { registries, toolchain };
+    }),
   };
 }

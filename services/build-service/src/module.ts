@@ -4,7 +4,7 @@ import { ProblemError } from "@slipway/contracts";
 import { createDurable, type Durable } from "@slipway/durable";
 import { type Isolation, probeIsolation } from "@slipway/executor";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import { RegistryClient } from "@slipway/oci";
+import { type RegistryAccess, RegistryClient } from "@slipway/oci";
 import { installTools } from "@slipway/pipeline";
 import { listen } from "@slipway/sql";
 import type { BuildWorld } from "./build-world.ts";
@@ -43,14 +43,17 @@ async function startBuildService(context: Context): Promise<RunningService> {
     }),
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
     publicUrl: () => context.urls.public,
-    ...machineParts(dataDir),
+    ...machineParts(dataDir, config, registry.access),
   };
   const machine = buildMachine(world);
   const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
   const hub = logHub();
   const listener = await listen({ url: dbUrl, channel: logChannel, onNotify: hub.announce, log });
   // The first build would wait seconds for it.
-  world.baseLayer().catch((error: unknown) => log.warn({ err: error }, "the base image could not be made yet"));
+  const never = new AbortController().signal;
+  world
+    .bases("node24", never)
+    .catch((error: unknown) => log.warn({ err: error }, "the base image could not be made yet"));
   await durable.start();
   return {
     routes: async (app) => {
@@ -61,29 +64,32 @@ async function startBuildService(context: Context): Promise<RunningService> {
     },
     ready: async () => undefined,
     drain: () => durable.stop(),
-    close: () => close(durable, listener, registry),
+    close: () => close(durable, listener, registry, world.images),
   };
 }
 
-async function close(durable: Durable, listener: { close(): Promise<void> }, registry: LateRegistry): Promise<void> {
+type Closable = { close(): Promise<void> };
+
+async function close(durable: Durable, ...rest: readonly Closable[]): Promise<void> {
   await durable.stop();
-  await listener.close();
-  await registry.close();
+  for (const one of rest) await one.close();
 }
 
-type LateRegistry = { client(): RegistryClient; close(): Promise<void> };
+type LateRegistry = Closable & { client(): RegistryClient; access(host: string): RegistryAccess | undefined };
 
 /** The registry may be this very process, whose address is known once it listens. */
 function lateRegistry(context: Context): LateRegistry {
   let made: RegistryClient | undefined;
+  const auth = { username: "build-service", password: context.token };
+  const url = (): string => context.urls.of("artifact-registry");
   return {
     client: () => {
-      made ??= new RegistryClient({
-        url: context.urls.of("artifact-registry"),
-        auth: { username: "build-service", password: context.token },
-      });
+      made ??= new RegistryClient({ url: url(), auth });
       return made;
     },
+    // Its images may be named by where it is, or by the platform's public address.
+    access: (host) =>
+      [url(), context.urls.public].some((own) => new URL(own).host === host) ? { url: url(), auth } : undefined,
     close: async () => made?.close(),
   };
 }

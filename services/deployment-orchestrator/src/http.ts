@@ -18,8 +18,8 @@ import {
   rollbackDeployment,
 } from "@slipway/contracts";
 import type { Principal, ServiceApp } from "@slipway/host";
-import type { DeploymentId, Instant, Refusal } from "@slipway/kernel";
-import { acceptDeployment, planDeployment } from "./accept.ts";
+import type { DeploymentId, EnvironmentName, Instant, Refusal } from "@slipway/kernel";
+import { acceptDeployment, environmentOf, planDeployment } from "./accept.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Intent } from "./domain/input.ts";
 import { deploymentView, progressOf, statusOf, statusView, waitingOf } from "./domain/view.ts";
@@ -116,7 +116,8 @@ function actionRoutes(app: ServiceApp, service: Service): void {
 
 function catalogueRoutes(app: ServiceApp, service: Service): void {
   app.serve(putService, async ({ params, body }) => {
-    await upsertService(service.db, params.name, body.owner);
+    refuseProduction(service, body.deploys_to);
+    await upsertService(service.db, params.name, { owner: body.owner, deploysTo: body.deploys_to });
     return { name: params.name, owner: body.owner };
   });
   app.serve(getService, async ({ params }) => {
@@ -125,7 +126,12 @@ function catalogueRoutes(app: ServiceApp, service: Service): void {
     if (found === undefined && Object.keys(live).length === 0) {
       throw new ProblemError("service.not_found", `There is no service ${params.name}.`);
     }
-    return { name: params.name, owner: found?.owner ?? "nobody yet", live };
+    return {
+      name: params.name,
+      owner: found?.owner ?? "nobody yet",
+      deploys_to: asEnvironment(found?.deploys_to),
+      live,
+    };
   });
   app.serve(listEnvironments, async () => ({
     environments: service.environments.map(({ name, production, minimumBakeMs }) => ({
@@ -137,6 +143,18 @@ function catalogueRoutes(app: ServiceApp, service: Service): void {
   app.serve(listRegions, async () => ({
     regions: await Promise.all(service.regions.names.map((name) => regionView(service, name))),
   }));
+}
+
+/** Production is never entered without somebody who asks for it. */
+function refuseProduction(service: Service, name: EnvironmentName | null | undefined): void {
+  if (name === null || name === undefined || !environmentOf(service, name).production) return;
+  throw new ProblemError("request.invalid", `deploys_to cannot be ${name}: nothing goes to production by itself.`, {
+    remedy: "Name an environment before it, and deploy to production by POST /api/v1/deployments.",
+  });
+}
+
+function asEnvironment(name: string | null | undefined): EnvironmentName | null {
+  return (name ?? null) as EnvironmentName | null;
 }
 
 async function regionView(service: Service, name: Service["regions"]["names"][number]) {

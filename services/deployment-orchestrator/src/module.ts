@@ -6,6 +6,9 @@ import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
 import { routes } from "./http.ts";
 import { neighbours } from "./neighbours.ts";
+import { pushDurable } from "./push/deploy-push.ts";
+import { pushRoutes } from "./push/routes.ts";
+import { pushSubscription } from "./push/subscription.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -38,7 +41,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   };
   const machine = deploymentDurable(ports);
   // A slot is a promise, not a connection: enough that work that waits for pods never holds up a lowering.
-  const durable = createDurable({ db, url: dbUrl, machines: [machine], log, workers: 512 });
+  const pushes = pushDurable(() => service);
+  const durable = createDurable({ db, url: dbUrl, machines: [machine, pushes], log, workers: 512 });
   const service: Service = {
     db,
     durable,
@@ -55,8 +59,9 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     routes: (app) => {
       routes(app, service);
       eventRoutes(app, service);
+      pushRoutes(app, service, pushes);
     },
-    subscriptions: subscriptions(service),
+    subscriptions: [...subscriptions(service), pushSubscription(service, pushes)],
     ready: async () => undefined,
     drain: () => durable.stop(),
     close: async () => {

@@ -5,7 +5,7 @@ import type { Deployment, Plan } from "./domain/deployment.ts";
 
 /** The tables of schema `deployment` that this service reads and writes itself. */
 export type Tables = {
-  service: { name: string; owner: string; created_at: Generated<Instant> };
+  service: { name: string; owner: string; deploys_to: string | null; created_at: Generated<Instant> };
   deployment: {
     number: number;
     id: string;
@@ -88,17 +88,24 @@ export async function isBanned(db: Db<Tables>, environment: EnvironmentName, ver
   return row !== undefined;
 }
 
-export async function upsertService(db: Db<Tables>, name: ServiceName, owner: string): Promise<void> {
+/** `deploysTo` undefined leaves it as it is. */
+export async function upsertService(
+  db: Db<Tables>,
+  name: ServiceName,
+  own: { readonly owner: string; readonly deploysTo: string | null | undefined },
+): Promise<void> {
+  const { owner, deploysTo } = own;
+  const change = deploysTo === undefined ? { owner } : { owner, deploys_to: deploysTo };
   await db
     .insertInto("service")
-    .values({ name, owner })
-    .onConflict((conflict) => conflict.column("name").doUpdateSet({ owner }))
+    .values({ name, owner, deploys_to: deploysTo ?? null })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet(change))
     .execute();
 }
 
 export async function findService(
   db: Db<Tables>,
   name: ServiceName,
-): Promise<{ name: string; owner: string } | undefined> {
-  return db.selectFrom("service").select(["name", "owner"]).where("name", "=", name).executeTakeFirst();
+): Promise<{ name: string; owner: string; deploys_to: string | null } | undefined> {
+  return db.selectFrom("service").select(["name", "owner", "deploys_to"]).where("name", "=", name).executeTakeFirst();
 }

@@ -18,7 +18,7 @@ export function runCommand(root: Command): void {
       const folder = resolve(dir);
       const places = Number(own.jobs);
       if (!Number.isInteger(places) || places < 1) throw new Unusable(`--jobs ${own.jobs} is not a count`);
-      const parsed = readSlipwayFile(folder);
+      const { parsed, detected } = await readSlipwayFile(folder);
       if (parsed.kind === "errors") {
         process.exitCode = 1;
         print(root, { succeeded: false, errors: parsed.errors }, parsed.errors.map(fileErrorText).join("\n"));
@@ -26,6 +26,7 @@ export function runCommand(root: Command): void {
       }
       // With --json only the report is on stdout.
       const out = wantsJson(root) ? process.stderr : process.stdout;
+      for (const line of detected) out.write(`slipway | ${line}\n`);
       const stop = new AbortController();
       const onSignal = (): void => stop.abort();
       process.once("SIGINT", onSignal).once("SIGTERM", onSignal);

@@ -10,8 +10,8 @@ export function validateCommand(root: Command): void {
     .command("validate")
     .description("check slipway.yaml: all errors at once, each with file:line:column")
     .argument("[dir]", "the repository", ".")
-    .action((dir: string) => {
-      const parsed = readSlipwayFile(resolve(dir));
+    .action(async (dir: string) => {
+      const { parsed, detected } = await readSlipwayFile(resolve(dir));
       if (parsed.kind === "errors") {
         process.exitCode = 1;
         const { errors } = parsed;
@@ -20,6 +20,7 @@ export function validateCommand(root: Command): void {
       }
       const { service, pipeline } = parsed.file;
       const steps = Object.keys(pipeline);
-      print(root, { valid: true, file: parsed.file }, `slipway.yaml is valid: ${service}, steps ${steps.join(", ")}`);
+      const said = [...detected, `slipway.yaml is valid: ${service}, steps ${steps.join(", ")}`];
+      print(root, { valid: true, file: parsed.file }, said.join("\n"));
     });
 }

@@ -1,19 +1,19 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtemp } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SlipwayFile } from "@slipway/contracts";
+import { findRegistries, findToolchain, probeIsolation, type StepResult } from "@slipway/executor";
+import { type ImageSource, openImageSource } from "@slipway/oci";
 import {
-  findRegistries,
-  findToolchain,
-  type Isolation,
-  probeIsolation,
-  type Registries,
-  runNetworkedStep,
-  type StepResult,
-  type Toolchain,
-} from "@slipway/executor";
-import { freshFolder, inputsOf, installTools, stepCommand, type Tools } from "@slipway/pipeline";
+  inputsOf,
+  installTools,
+  openStepCaches,
+  parseImageRegistries,
+  removeTree,
+  runPipelineStep,
+  type StepMachine,
+} from "@slipway/pipeline";
 import { Unusable } from "../connection.ts";
 import { inOrder, type StepEnd } from "./in-order.ts";
 import { prefixedLines } from "./prefixed-lines.ts";
@@ -34,17 +34,15 @@ export type RunReport = { readonly succeeded: boolean; readonly isolation: strin
   readonly steps: Readonly<Record<string, StepReport>>;
 };
 
-type Place = {
-  readonly folder: string;
-  readonly isolation: Isolation;
-  readonly tools: Tools;
-  readonly registries: Registries;
-  readonly toolchain: Toolchain;
-};
+type Place = { readonly folder: string; readonly machine: StepMachine };
+
+/** As the build service's default. */
+const cacheBytes = 2_048 * 1_048_576;
 
 /** Runs the pipeline of a working tree as the build service would, in folders of its own that are gone afterwards. */
 export async function runPipeline(options: RunOptions): Promise<RunReport> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-run-"));
+  const images = openImages();
   try {
     const isolation = await probeIsolation({ method: options.isolate ? "auto" : "none", workFolder: folder });
     if (isolation.kind === "refused") throw new Unusable(`${isolation.reason}\n${isolation.remedy}`);
@@ -56,9 +54,26 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
     const asked = Object.values(options.file.pipeline).some((step) => step.network === "registries");
     const registries = asked ? await findRegistries() : { hosts: [], env: {} };
     const toolchain = await findToolchain();
-    return await runSteps(options, { folder, isolation, tools, registries, toolchain });
+    const caches = openStepCaches({ dir: join(keptFolder(), "steps"), maxBytes: cacheBytes });
+    const machine = { isolation, tools, registries, toolchain, images, caches };
+    return await runSteps(options, { folder, machine });
   } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    await images.close();
+    await removeTree(folder);
+  }
+}
+
+/** Where images and what steps keep stay between runs. */
+function keptFolder(): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "slipway-run");
+}
+
+function openImages(): ImageSource {
+  try {
+    const registries = parseImageRegistries(process.env.SLIPWAY_IMAGE_REGISTRIES ?? "");
+    return openImageSource({ into: join(keptFolder(), "images"), access: (host) => registries[host] });
+  } catch (error) {
+    throw new Unusable(error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -68,9 +83,8 @@ async function runSteps(options: RunOptions, place: Place): Promise<RunReport> {
   const stepFolder = (name: string) => join(place.folder, "steps", name);
   const ends = await inOrder(plan, options.places, async (name) => {
     const inputs = [join(place.folder, "source"), ...inputsOf(plan, name).map(stepFolder)];
-    const workspace = await freshFolder(stepFolder(name), inputs);
     const began = performance.now();
-    const result = await runOne(options, place, name, workspace);
+    const result = await runOne(options, place, { name, workspace: stepFolder(name), inputs });
     const ms = Math.round(performance.now() - began);
     results[name] = { ...result, ms };
     const why = result.reason === undefined ? "" : ` (${result.reason})`;
@@ -82,26 +96,29 @@ async function runSteps(options: RunOptions, place: Place): Promise<RunReport> {
     { state, exit_code: results[name]?.exitCode ?? null, ms: results[name]?.ms ?? 0 },
   ]);
   const succeeded = Object.values(ends).every((end) => end === "succeeded");
-  return { succeeded, isolation: place.isolation.description, steps: Object.fromEntries(steps) };
+  return { succeeded, isolation: place.machine.isolation.description, steps: Object.fromEntries(steps) };
 }
 
-async function runOne(options: RunOptions, place: Place, name: string, workspace: string): Promise<StepResult> {
+type OneStep = { readonly name: string; readonly workspace: string; readonly inputs: readonly string[] };
+
+async function runOne(options: RunOptions, place: Place, one: OneStep): Promise<StepResult> {
+  const { name } = one;
   const step = options.file.pipeline[name];
   if (step === undefined) throw new Error(`there is no step ${name}`);
   options.print(`${name} | $ ${step.run?.trimEnd() ?? `uses ${step.uses}`}`);
   const lines = prefixedLines(name, options.print);
-  const result = await runNetworkedStep({
-    isolation: place.isolation,
-    ...{ network: step.network, registries: place.registries, toolchain: place.toolchain },
-    onNetwork: (line) => options.print(`${name} | ${line}`),
+  const result = await runPipelineStep(place.machine, {
+    ...{ ...one, step, service: options.file.service },
     identity: place.folder,
-    workspace,
-    ...stepCommand(step, place.tools, place.isolation.method !== "none"),
-    env: { ...step.env, SLIPWAY_GIT_SHA: "0".repeat(40), SLIPWAY_STEP: name },
-    timeoutMs: step.timeout,
+    home: join(place.folder, "homes", name),
+    env: { SLIPWAY_GIT_SHA: "0".repeat(40), SLIPWAY_STEP: name, SOURCE_DATE_EPOCH: earliestZipTime },
+    note: (line) => options.print(`${name} | ${line}`),
     onOutput: lines.write,
     signal: options.signal,
   });
   lines.end();
   return result;
 }
+
+/** A working tree has no commit's time; 1980 is the first that every archive can tell. */
+const earliestZipTime = "315532800";

@@ -1,22 +1,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, createClient } from "@slipway/client";
-import {
-  BuildIdSchema,
-  type BuildView,
-  buildLogPath,
-  getBuild,
-  getService,
-  listEnvironments,
-} from "@slipway/contracts";
+import { BuildIdSchema, type BuildView, buildLogPath, getBuild, getService } from "@slipway/contracts";
+import { type CommandLine, commandText } from "./command-text.ts";
 import type { Follow } from "./deliver-push.ts";
+import { followPush } from "./follow-push.ts";
 
-/** The shell line that runs the command line against this platform. */
-export type CommandLine = { readonly program: string; readonly dataDir: string };
+/** How long a push shows the log of its build. A build may take longer, and goes on without it. */
+const shownForMs = 20 * 60_000;
+const branchesDeployed = ["refs/heads/main", "refs/heads/master"];
 
 /**
- * Shows a build's log while it is written, and at its end the result and what to do next. Never throws: the push is received, whatever
- * becomes of the build.
+ * Shows a build's log while it is written, and then how its version comes to serve where the service deploys by itself. Never throws and never waits
+ * for ever: the push is received, whatever becomes of the build.
  */
 export async function followBuild(
   follow: Follow,
@@ -27,42 +23,50 @@ export async function followBuild(
   const token = readFileSync(join(follow.dataDir, "tokens", "viewer"), "utf8").trim();
   const client = createClient({ url: follow.url, token });
   const commands: CommandLine = { program, dataDir: follow.dataDir };
+  const signal = AbortSignal.timeout(shownForMs);
   try {
-    for await (const event of client.stream(buildLogPath(id))) {
+    for await (const event of client.stream(buildLogPath(id), { signal })) {
       if (event.event === "end") break;
       for (const line of event.data.replace(/\n$/, "").split("\n")) print(line);
     }
     const build = await client.call(getBuild, { params: { id: BuildIdSchema.parse(id) } });
-    for (const line of await resultOf(client, build, commands)) print(line);
+    await tellResult(client, build, commands, print);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = signal.aborted ? `it takes longer than ${shownForMs / 60_000} minutes` : messageOf(error);
     print(`slipway: the log broke off (${why}); the build goes on: ${commandText(commands, ["logs", id])}`);
   } finally {
     await client.close();
   }
 }
 
-async function resultOf(client: Client, build: BuildView, commands: CommandLine): Promise<readonly string[]> {
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function tellResult(
+  client: Client,
+  build: BuildView,
+  commands: CommandLine,
+  print: (line: string) => void,
+): Promise<void> {
   const took = build.ended_at === null ? 0 : (Date.parse(build.ended_at) - Date.parse(build.created_at)) / 1_000;
   const head = `slipway: build ${build.build_id} ${build.status} after ${took.toFixed(1)} s`;
-  if (build.status !== "SUCCEEDED") return [`${head}: ${build.reason ?? "no reason was given"}`];
-  const { environments } = await client.call(listEnvironments);
-  const { live } = await client.call(getService, { params: { name: build.service } });
-  const first = environments[0]?.name ?? "dev";
-  const serves = Object.keys(live[first] ?? {}).length > 0;
-  const words = ["deploy", build.service, build.git_sha.slice(0, 7), "--env", first, "--watch"];
-  return [
-    `${head}: ${build.service}@${build.digest ?? ""}`,
-    serves ? `slipway: to deploy it to ${first}:` : `slipway: its first version. To deploy it to ${first}:`,
-    `  ${commandText(commands, words)}`,
-  ];
-}
-
-/** A line that can be pasted into a shell in any folder. */
-export function commandText({ program, dataDir }: CommandLine, words: readonly string[]): string {
-  return [`SLIPWAY_DATA=${quoted(dataDir)}`, "node", quoted(program), ...words.map(quoted)].join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  if (build.status !== "SUCCEEDED") {
+    print(`${head}: ${build.reason ?? "no reason was given"}`);
+    return;
+  }
+  print(`${head}: ${build.service}@${build.digest ?? ""}`);
+  const { deploys_to } = await client.call(getService, { params: { name: build.service } });
+  if (deploys_to !== null && branchesDeployed.includes(build.ref)) {
+    await followPush(client, build, commands, print);
+    return;
+  }
+  const words = ["deploy", build.service, build.git_sha.slice(0, 7), "--env", deploys_to ?? "dev", "--watch"];
+  const branch = build.ref.replace("refs/heads/", "");
+  print(
+    deploys_to === null
+      ? "slipway: to deploy it:"
+      : `slipway: the branch ${branch} is not deployed by itself; to do it:`,
+  );
+  print(`  ${commandText(commands, words)}`);
 }

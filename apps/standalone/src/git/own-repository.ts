@@ -2,7 +2,15 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@slipway/client";
-import { getService, ProblemError, putRepository, putService, ServiceNameSchema } from "@slipway/contracts";
+import {
+  getService,
+  listEnvironments,
+  ProblemError,
+  putRepository,
+  putService,
+  ServiceNameSchema,
+} from "@slipway/contracts";
+import type { EnvironmentName } from "@slipway/kernel";
 import { HookFile } from "./deliver-push.ts";
 import { ensureBareRepository } from "./repository.ts";
 
@@ -44,7 +52,10 @@ async function register(own: OwnRepositories, service: string, pusher: string): 
   }
   const secret = hook?.secret ?? randomBytes(24).toString("base64url");
   const name = ServiceNameSchema.parse(service);
-  if (hook === undefined) await own.admin.call(putService, { params: { name }, body: { owner: pusher } });
+  if (hook === undefined) {
+    const body = { owner: pusher, deploys_to: await firstEnvironment(own.admin) };
+    await own.admin.call(putService, { params: { name }, body });
+  }
   await own.admin.call(putRepository, { params: { service: name }, body: { url, secret } });
   // The hook comes last: where it is, everything before it has happened.
   const follow = hook === undefined ? { url: own.url, dataDir: own.dataDir } : hook.follow;
@@ -57,6 +68,13 @@ async function register(own: OwnRepositories, service: string, pusher: string): 
     own.entry,
   );
   return undefined;
+}
+
+/** Where a push may go without anybody else: the first environment, unless that is production already. */
+async function firstEnvironment(client: Client): Promise<EnvironmentName | null> {
+  const { environments } = await client.call(listEnvironments);
+  const [first] = environments;
+  return first === undefined || first.production ? null : first.name;
 }
 
 function readHook(repository: string): HookFile | undefined {

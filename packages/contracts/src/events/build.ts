@@ -14,7 +14,8 @@ export const buildTopic = topic("slipway.build.v1", "build", {
     exit_code: z.number().int().nullable(),
     ms: z.number(),
   }),
-  succeeded: z.object({ ...about, digest: DigestSchema, ms: z.number() }),
+  /** `ref` is absent in events from before it was told. */
+  succeeded: z.object({ ...about, ref: z.string().optional(), digest: DigestSchema, ms: z.number() }),
   failed: z.object({ ...about, reason: z.string(), step: z.string().nullable(), ms: z.number() }),
   cancelled: z.object({ ...about, reason: z.string() }),
 });

@@ -19,8 +19,12 @@ export const Provenance = z.object({
   /** `none` bars the artifact from prod. */
   isolation: z.enum(["bubblewrap", "namespaces", "none"]),
   limits: z.string(),
+  /** Whether the repository has a slipway.yaml or its pipeline was detected; absent in what was registered before that was told. */
+  pipeline: z.enum(["slipway.yaml", "detected"]).optional(),
   started_at: InstantSchema,
   finished_at: InstantSchema,
+  /** Images that were used, each fixed by its digest (`node:24@sha256:…`): by a step (`step compile`), or as the base (`base`). */
+  images: z.array(z.object({ used_by: z.string(), image: z.string() })).optional(),
 });
 export type Provenance = z.infer<typeof Provenance>;
 

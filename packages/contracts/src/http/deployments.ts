@@ -118,6 +118,8 @@ export const DeploymentView = z.object({
       epoch: z.number().int().nullable(),
       baseline: VersionNameSchema.nullable(),
       reason: z.string().nullable(),
+      /** What a pod that did not become ready printed last. */
+      last_lines: z.array(z.string()).optional(),
     }),
   ),
   gates: z.array(GateView),
@@ -265,7 +267,11 @@ export const putService = endpoint({
   summary: "Register a service with its owner",
   roles: ["admin"],
   params: z.object({ name: ServiceNameSchema }),
-  body: z.strictObject({ owner: z.string().min(1).max(100) }),
+  body: z.strictObject({
+    owner: z.string().min(1).max(100),
+    /** Where builds of its main branch are deployed by themselves; never production. Null: nowhere; absent: as it is. */
+    deploys_to: EnvironmentNameSchema.nullable().optional(),
+  }),
   status: 200,
   response: z.object({ name: ServiceNameSchema, owner: z.string() }),
 });
@@ -281,6 +287,7 @@ export const getService = endpoint({
   response: z.object({
     name: ServiceNameSchema,
     owner: z.string(),
+    deploys_to: EnvironmentNameSchema.nullable(),
     /** Per environment and region: the version that serves and whether it is verified. */
     live: z.record(
       z.string(),

@@ -1,6 +1,6 @@
 /** Where a step finds its proxy: a port on the loopback of its own network namespace. */
 const portInside = 3_128;
-export const socketInside = "/opt/slipway/network.sock";
+export const socketInside = "/slipway/network.sock";
 export const proxyInside = `http://127.0.0.1:${portInside}`;
 
 /**
@@ -23,7 +23,11 @@ server.listen(Number(port), "127.0.0.1", () => {
 server.on("error", (error) => { console.error(error.message); process.exit(126); });
 `;
 
-/** A step's command with the forwarder as its parent. */
-export function forwarded(command: readonly [string, ...string[]]): [string, ...string[]] {
-  return ["node", "-e", forwarderProgram, socketInside, String(portInside), ...command];
+/** A step's command with the forwarder as its parent; `node` is how Node is called inside. */
+export function forwarded(
+  command: readonly [string, ...string[]],
+  node: readonly string[],
+): readonly [string, ...string[]] {
+  const [program = "node", ...args] = node;
+  return [program, ...args, "-e", forwarderProgram, socketInside, String(portInside), ...command];
 }

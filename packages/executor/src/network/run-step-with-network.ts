@@ -1,3 +1,4 @@
+import { type CarriedTools, carriedTools, machineTools } from "../carried-tools.ts";
 import { runStep } from "../run-step.ts";
 import type { Toolchain } from "../toolchain.ts";
 import type { StepRequest, StepResult } from "../types.ts";
@@ -16,37 +17,55 @@ export type NetworkedStep = StepRequest & {
   onNetwork(line: string): void;
 };
 
-/** Runs a step with the machine's toolchain and the network that it asked for. See runStep. */
+/** Runs a step with its tools (this machine's, or those of its image) and the network that it asked for. See runStep. */
 export async function runNetworkedStep(step: NetworkedStep): Promise<StepResult> {
   const { network, registries, toolchain, onNetwork, ...request } = step;
   if (request.isolation.method === "none") return runStep(request);
-  const tooled = {
-    ...request,
-    mounts: [...(request.mounts ?? []), ...toolchain.mounts],
-    env: { PATH: toolchain.path, ...toolchain.env, ...registries.env, ...quiet, ...request.env },
-  };
+  const carried = request.root === undefined ? undefined : await carriedTools(request.isolation.nodePath);
+  const settings = { ...registries.env, ...trust(carried), ...quiet };
+  const tooled =
+    carried === undefined
+      ? {
+          ...request,
+          mounts: [...(request.mounts ?? []), ...toolchain.mounts],
+          env: { PATH: toolchain.path, ...toolchain.env, ...settings, ...request.env },
+        }
+      : { ...request, env: { PATH: imagePath, ...settings, ...request.env } };
   if (network === "none") return runStep({ ...tooled, env: { ...tooled.env, GOPROXY: "off", ...request.env } });
   if (network === "full") {
     onNetwork("NETWORK FULL: this step can reach everything that this machine can reach");
     return runStep({ ...tooled, shareNetwork: true });
   }
-  return withRegistries(tooled, registries, onNetwork);
+  return withRegistries(tooled, { registries, onNetwork, node: (carried ?? machineTools).node });
 }
 
-/** Package managers without telemetry, questions and news. */
+/** PATH in an image that sets none. */
+const imagePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** An image may lack the certificates that the registries of this machine need, or all of them. */
+function trust(carried: CarriedTools | undefined): Record<string, string> {
+  const bundle = carried?.certificates;
+  return bundle === undefined ? {} : { SSL_CERT_FILE: bundle, PIP_CERT: bundle, NODE_EXTRA_CA_CERTS: bundle };
+}
+
+/** Package managers without telemetry, questions, news, and bytecode, which would tell when it was made. */
 const quiet = {
   npm_config_update_notifier: "false",
   npm_config_audit: "false",
   npm_config_fund: "false",
   PIP_DISABLE_PIP_VERSION_CHECK: "1",
   PIP_ROOT_USER_ACTION: "ignore",
+  PIP_NO_COMPILE: "1",
   PYTHONDONTWRITEBYTECODE: "1",
 };
 
 async function withRegistries(
   request: StepRequest,
-  registries: Registries,
-  onNetwork: (line: string) => void,
+  {
+    registries,
+    onNetwork,
+    node,
+  }: Pick<NetworkedStep, "registries" | "onNetwork"> & { readonly node: readonly string[] },
 ): Promise<StepResult> {
   const counts = new Map<string, number>();
   const proxy = await startRegistryProxy({
@@ -61,7 +80,7 @@ async function withRegistries(
   try {
     return await runStep({
       ...request,
-      command: forwarded(request.command),
+      command: forwarded(request.command, node),
       mounts: [...(request.mounts ?? []), { from: proxy.socket, to: socketInside }],
       env: { ...proxyEnv, ...request.env },
     });

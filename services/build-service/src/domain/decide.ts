@@ -52,9 +52,8 @@ function decideFact(state: Live, fact: Progress): Decision {
   if (state.phase === "running" && fact.type === "step_finished") return stepFinished(state, fact);
   if (state.phase === "imaging") {
     if (fact.type === "imaged") {
-      return step<BuildState, BuildCommand>({ ...state, phase: "registering", digest: fact.digest }, [
-        { type: "register" },
-      ]);
+      const { digest, base = null } = fact;
+      return step<BuildState, BuildCommand>({ ...state, phase: "registering", digest, base }, [{ type: "register" }]);
     }
     if (fact.type === "image_failed") return fail(state, fact.at, fact.reason);
   }
@@ -75,8 +74,8 @@ function whileCheckingOut(state: In<"checking_out">, fact: Progress): Decision {
 function stepFinished(state: In<"running">, fact: Extract<Fact, { type: "step_finished" }>): Decision {
   const before = state.steps[fact.step];
   if (before?.state !== "running") return step(state);
-  const { outcome, exitCode, reason, at } = fact;
-  const ended = { state: outcome, startedAt: before.startedAt, endedAt: at, exitCode, reason } as const;
+  const { outcome, exitCode, reason, image = null, at } = fact;
+  const ended = { state: outcome, startedAt: before.startedAt, endedAt: at, exitCode, reason, image } as const;
   const { steps, started } = startReady(state.plan, { ...state.steps, [fact.step]: ended }, at);
   const told = publish(
     { type: "step_finished", step: fact.step, outcome, exitCode, ms: msBetween(before.startedAt, at) },

@@ -33,6 +33,8 @@ export type StepState =
       readonly endedAt: Instant;
       readonly exitCode: number | null;
       readonly reason: string | null;
+      /** The image that was the step's root, `node:24@sha256:…`; none for the machine's own tools. */
+      readonly image?: string | null;
     };
 
 export type Steps = Readonly<Record<string, StepState>>;
@@ -57,7 +59,9 @@ export type BuildState =
   | (About & Begun & { readonly phase: "checking_out" })
   | (About & Begun & Planned & { readonly phase: "running" })
   | (About & Begun & Planned & { readonly phase: "imaging" })
-  | (About & Begun & Planned & { readonly phase: "registering"; readonly digest: Digest })
+  | (About &
+      Begun &
+      Planned & { readonly phase: "registering"; readonly digest: Digest; readonly base?: string | null })
   | (About & Begun & Planned & { readonly phase: "succeeded"; readonly digest: Digest; readonly endedAt: Instant })
   | (About & Partial<Begun & Planned> & Ended & { readonly phase: "failed"; readonly failedStep: string | null })
   | (About & Partial<Begun & Planned> & Ended & { readonly phase: "cancelled"; readonly by: string });
@@ -85,9 +89,11 @@ export type Fact =
       readonly outcome: StepOutcome;
       readonly exitCode: number | null;
       readonly reason: string | null;
+      readonly image?: string | null;
       readonly at: Instant;
     }
-  | { readonly type: "imaged"; readonly digest: Digest; readonly at: Instant }
+  /** `base`: the image it stands on, `node:24@sha256:…`; none for a base of the platform's own. */
+  | { readonly type: "imaged"; readonly digest: Digest; readonly base?: string | null; readonly at: Instant }
   | { readonly type: "image_failed"; readonly reason: string; readonly at: Instant }
   | { readonly type: "registered"; readonly at: Instant }
   | { readonly type: "register_refused"; readonly reason: string; readonly at: Instant }

@@ -92,6 +92,8 @@ export type RegionProgress = {
   readonly state: RegionState;
   readonly weightPercent: number;
   readonly reason: string | null;
+  /** What a pod that did not become ready printed last. */
+  readonly lastLines?: readonly string[];
 };
 
 export type Gate = {

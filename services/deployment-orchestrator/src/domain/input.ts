@@ -20,7 +20,10 @@ export type Fact =
   | Dated<"FenceOpened", { region: RegionName; epoch: number }>
   | Dated<"FenceStale", { region: RegionName; epoch: number; found: string }>
   | Dated<"WorkloadReady", { region: RegionName; epoch: number; step: number }>
-  | Dated<"WorkloadFailed", { region: RegionName; epoch: number; step: number; reason: string }>
+  | Dated<
+      "WorkloadFailed",
+      { region: RegionName; epoch: number; step: number; reason: string; lines?: readonly string[] }
+    >
   | Dated<"WatchArmed", { step: number }>
   | Dated<"WatchSeen", { step: number; judgement: Judgement | null; epochs: Readonly<Record<string, number>> }>
   /** `since`: its last look; null when it does not answer at all. */

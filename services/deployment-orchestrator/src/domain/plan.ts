@@ -2,7 +2,10 @@ import type { DeploymentRequest, SlipwayFile } from "@slipway/contracts";
 import { type Refusal, refuse } from "@slipway/kernel";
 import type { PlanStep } from "./deployment.ts";
 
-export type PlanRules = { readonly minimumBakeMs: number };
+export type PlanRules = { readonly name: string; readonly production: boolean; readonly minimumBakeMs: number };
+
+/** Where nothing is proven by requests, a longer bake proves nothing either. */
+const longestBakeOutsideMs = 10_000;
 
 /**
  * The ordered steps of a canary. `canary_percent` replaces the first weight, and later ones that are not above it fall away.
@@ -13,7 +16,7 @@ export function canaryPlan(
   request: DeploymentRequest,
   rules: PlanRules,
 ): readonly PlanStep[] | Refusal {
-  const asked = file.deploy.steps.map((step) => ({ weightPercent: step.weight, bakeMs: step.bake }));
+  const asked = stepsFor(file, rules);
   const percent = request.canary_percent;
   const [first] = asked;
   const steps =
@@ -38,6 +41,14 @@ export function canaryPlan(
     weightPercent: step.weightPercent,
     bakeMs: step.weightPercent === 100 ? step.bakeMs : Math.max(step.bakeMs, rules.minimumBakeMs),
   }));
+}
+
+/** The steps that the file has for the environment. Outside production those of `deploy` are taken quicker: they are meant for real requests. */
+function stepsFor(file: SlipwayFile, rules: PlanRules): readonly PlanStep[] {
+  const own = file.environments[rules.name]?.steps;
+  const longest = own === undefined && !rules.production ? longestBakeOutsideMs : Number.POSITIVE_INFINITY;
+  const steps = own ?? file.deploy.steps;
+  return steps.map(({ weight, bake }) => ({ weightPercent: weight, bakeMs: Math.min(bake, longest) }));
 }
 
 /** The first deployment of a service, and the way back: everything at once. */

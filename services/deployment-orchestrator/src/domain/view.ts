@@ -193,6 +193,7 @@ function regionView(state: Deployment, region: string, epoch: number | null): De
     epoch,
     baseline: state.plan.baselines[region] ?? null,
     reason: progress?.reason ?? null,
+    ...(progress?.lastLines === undefined ? {} : { last_lines: [...progress.lastLines] }),
   };
 }
 

@@ -12,6 +12,7 @@ const pollMs = 200;
 /** Beyond the service's own readiness time: pulling and unpacking the image. */
 const pullMs = 120_000;
 const quietMs = 2_000;
+const lastLinesTold = 15;
 
 /** Creates or grows the version's workload and waits until all its pods are ready. */
 export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload">, ctx: Context): Result {
@@ -35,7 +36,11 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   if (failure === undefined)
     return { kind: "fact", fact: (now) => ({ type: "WorkloadReady", region, epoch, step, now }) };
   if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: failure };
-  return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, reason: failure, now }) };
+  const lines = await cluster.lastLines(plan, plan.version, lastLinesTold).catch(() => []);
+  return {
+    kind: "fact",
+    fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, reason: failure, lines, now }),
+  };
 }
 
 function manifestOf(plan: Plan, replicas: number): WorkloadManifest {
@@ -69,19 +74,24 @@ async function retireOthers(
   }
 }
 
-/** Undefined once all are ready; else why not, when the time is up. */
+/** Undefined once all are ready; else why not, when the time is up. The service's own time runs once its processes do. */
 async function untilReady(
   ports: Ports,
   cluster: RegionCluster,
   what: { plan: Plan; replicas: number; signal: AbortSignal },
 ): Promise<string | undefined> {
-  const deadline = ports.clock.monotonicMs() + what.plan.workload.ready.timeoutMs + pullMs;
+  const { timeoutMs } = what.plan.workload.ready;
+  let deadline = ports.clock.monotonicMs() + timeoutMs + pullMs;
+  let begun = false;
   let reasons = "its pods were not created";
   while (ports.clock.monotonicMs() < deadline && !what.signal.aborted) {
     const status = await cluster.readWorkload(what.plan, what.plan.version);
     if (status !== null && status.desired >= what.replicas && status.ready >= what.replicas) return undefined;
     if (status !== null) reasons = status.reasons.join("; ") || `${status.ready} of ${what.replicas} pods are ready`;
-    if (/CrashLoopBackOff/.test(reasons) && ports.clock.monotonicMs() > deadline - pullMs) return reasons;
+    if (!begun && status !== null && status.begun >= what.replicas) {
+      begun = true;
+      deadline = Math.min(deadline, ports.clock.monotonicMs() + timeoutMs);
+    }
     await pause(pollMs, what.signal);
   }
   return reasons;

@@ -57,9 +57,10 @@ export class ScriptedCluster {
       retire: answer((_target, version, { epoch }) => this.#retire(version, epoch)),
       listWorkloads: answer(() =>
         [...this.workloads].map(([version, { desired, epoch }]) => {
-          return { version: version as VersionName, epoch, desired, ready: desired, reasons: [] };
+          return { version: version as VersionName, epoch, desired, ready: desired, begun: desired, reasons: [] };
         }),
       ),
+      lastLines: answer(() => []),
       watchTraffic: () => ({ stop: async () => undefined }),
       close: async () => undefined,
     };
@@ -113,7 +114,9 @@ export class ScriptedCluster {
 
   #read(version: VersionName) {
     const found = this.workloads.get(version);
-    return found === undefined ? null : { desired: found.desired, ready: found.desired, reasons: [] };
+    return found === undefined
+      ? null
+      : { desired: found.desired, ready: found.desired, begun: found.desired, reasons: [] };
   }
 
   #follow(version: VersionName, epoch: number) {

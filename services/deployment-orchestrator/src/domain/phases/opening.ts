@@ -134,7 +134,7 @@ export function onPreparing(state: In<"preparing">, input: Input): Answer {
     }
     case "WorkloadFailed":
       if (input.epoch !== epochOf(state, input.region)) return stay(state);
-      return restore(state, {
+      return restore(withLines(state, input), {
         reason: `${input.region}: ${input.reason}`,
         by: "slipway",
         outcome: "failed",
@@ -146,6 +146,15 @@ export function onPreparing(state: In<"preparing">, input: Input): Answer {
     default:
       return onLeaving(state, input);
   }
+}
+
+/** Kept with the region and told to those who ask; what a program prints is no text for events. */
+export function withLines<S extends In<"preparing" | "raising">>(
+  state: S,
+  { region, lines = [] }: { readonly region: string; readonly lines?: readonly string[] },
+): S {
+  if (lines.length === 0) return state;
+  return { ...state, regions: setRegion(state.regions, region, { lastLines: lines }) };
 }
 
 /** What ends a deployment that holds its lock but has no weight yet. */

@@ -15,6 +15,7 @@ import {
   withRegion,
 } from "../moves.ts";
 import { onExposed, onLost, takeBack } from "./failing.ts";
+import { withLines } from "./opening.ts";
 
 const conflictPauseMs = 200;
 const notReadyPauseMs = 1_000;
@@ -26,7 +27,7 @@ export function onRaising(state: In<"raising">, input: Input): Answer {
       return onReady(state, input);
     case "WorkloadFailed":
       if (!isCurrent(state, input)) return stay(state);
-      return takeBack(state, `${input.region}: ${input.reason}`, "slipway", input.now);
+      return takeBack(withLines(state, input), `${input.region}: ${input.reason}`, "slipway", input.now);
     case "WatchArmed": {
       if (state.stage !== "arming" || input.step !== state.step) return stay(state);
       return beginWeighting(state, input.now);

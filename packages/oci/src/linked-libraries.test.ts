@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseLdd } from "./node-base.ts";
+import { parseLdd } from "./linked-libraries.ts";
 
 test("ldd of glibc names each library by its path and the loader by its own", () => {
   const output = [
@@ -9,7 +9,7 @@ test("ldd of glibc names each library by its path and the loader by its own", ()
     "\t/lib64/ld-linux-x86-64.so.2 (0x00007f1b2c3de000)",
   ].join("\n");
 
-  expect(parseLdd(output)).toEqual([
+  expect(parseLdd(output).libraries).toEqual([
     "/lib/x86_64-linux-gnu/libc.so.6",
     "/lib/x86_64-linux-gnu/libdl.so.2",
     "/lib64/ld-linux-x86-64.so.2",
@@ -19,10 +19,10 @@ test("ldd of glibc names each library by its path and the loader by its own", ()
 test("ldd of musl names the loader, which is also libc", () => {
   const output = "\t/lib/ld-musl-x86_64.so.1 (0x7f3a)\n\tlibc.musl-x86_64.so.1 => /lib/ld-musl-x86_64.so.1 (0x7f3a)\n";
 
-  expect(parseLdd(output)).toEqual(["/lib/ld-musl-x86_64.so.1"]);
+  expect(parseLdd(output).libraries).toEqual(["/lib/ld-musl-x86_64.so.1"]);
 });
 
-test("a static binary has no libraries and a missing one is an error", () => {
-  expect(parseLdd("\tstatically linked\n")).toEqual([]);
-  expect(() => parseLdd("\tlibfoo.so.1 => not found\n")).toThrow(/libfoo/);
+test("a static binary has no libraries and a missing one is told", () => {
+  expect(parseLdd("\tstatically linked\n")).toEqual({ libraries: [], missing: [] });
+  expect(parseLdd("\tlibfoo.so.1 => not found\n")).toEqual({ libraries: [], missing: ["libfoo.so.1"] });
 });

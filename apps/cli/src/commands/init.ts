@@ -1,0 +1,62 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { ServiceNameSchema } from "@slipway/contracts";
+import { detectFile, detectionLines, readRepository, serviceNameFrom, undetectedLines } from "@slipway/pipeline";
+import type { Command } from "commander";
+import { localAddress, Unusable } from "../connection.ts";
+import { print, wantsJson } from "../output.ts";
+
+type Own = { readonly force?: boolean; readonly print?: boolean; readonly service?: string };
+
+/** `slipway init [DIR]`: writes down the pipeline that a push without slipway.yaml would get, to be changed. */
+export function initCommand(root: Command): void {
+  root
+    .command("init")
+    .description("write a slipway.yaml for a repository, from what is found in it")
+    .argument("[dir]", "the repository", ".")
+    .option("--service <name>", "the service's name (default: the folder's)")
+    .option("--print", "print the file, write nothing")
+    .option("--force", "overwrite a slipway.yaml that is there")
+    .action(async (dir: string, own: Own) => {
+      const folder = resolve(dir);
+      const path = join(folder, "slipway.yaml");
+      if (!existsSync(folder)) throw new Unusable(`There is no folder ${folder}.`);
+      if (existsSync(path) && own.force !== true && own.print !== true) {
+        throw new Unusable(`${path} is there already. --force overwrites it, --print shows what would be written.`);
+      }
+      const detected = detectFile(await readRepository(folder), serviceOf(folder, own.service));
+      if (detected.kind === "undetected") {
+        process.exitCode = 1;
+        print(root, { detected: false, ...detected }, `Nothing was written: ${undetectedLines(detected).join("\n")}`);
+        return;
+      }
+      const { text, found, notes } = detected;
+      if (own.print === true) {
+        print(root, { detected: true, written: null, file: text, found, notes }, text.trimEnd());
+        return;
+      }
+      writeFileSync(path, text);
+      const service = /^service: (.+)$/m.exec(text)?.[1] ?? "app";
+      const said = [...detectionLines(detected).map((line) => `  ${line}`), "", ...nextLines(path, service)];
+      if (!wantsJson(root)) process.stdout.write(`Found in ${folder}:\n`);
+      print(root, { detected: true, written: path, file: text, found, notes }, said.join("\n"));
+    });
+}
+
+function serviceOf(folder: string, asked: string | undefined) {
+  const parsed = ServiceNameSchema.safeParse(asked ?? serviceNameFrom(basename(folder)));
+  if (parsed.success) return parsed.data;
+  throw new Unusable(`--service ${asked}: ${parsed.error.issues[0]?.message ?? "not a name"}`);
+}
+
+function nextLines(path: string, service: string): string[] {
+  const { url, tokenFile } = localAddress();
+  const remote = `${url.replace("://", `://deployer:$(cat ${tokenFile})@`)}/git/${service}.git`;
+  return [
+    `Written: ${path}. Next:`,
+    "  slipway run                    tries the steps on this machine, isolated as in a build",
+    "  git add slipway.yaml && git commit -m 'build: by slipway'",
+    `  git remote add slipway "${remote}"`,
+    "  git push slipway main          builds it, deploys it to dev and tells its address",
+  ];
+}

@@ -1,0 +1,136 @@
+import {
+  type Draft,
+  type DraftStep,
+  type Found,
+  isUndetected,
+  scanStep,
+  type Undetected,
+  undetected,
+} from "./found.ts";
+import { nodeStart, startsFromDevelopment } from "./node-start.ts";
+import { admitsMajor, type PackageJson, readPackageJson } from "./package-json.ts";
+import { type PackageManager, packageManagerOf } from "./package-manager.ts";
+import { readyPath } from "./ready-path.ts";
+import type { RepositoryView } from "./repository-view.ts";
+import { builtSite } from "./static-site.ts";
+
+const baseMajor = 24;
+const noTest = /no test specified/;
+const checks = ["lint", "typecheck"];
+
+/** A repository with a package.json; undefined without one. */
+export function detectNode(view: RepositoryView, web: string | undefined): Draft | Undetected | undefined {
+  const text = view.texts["package.json"];
+  if (text === undefined) return undefined;
+  const own = readPackageJson(text);
+  if (isUndetected(own)) return own;
+  const manager = packageManagerOf(view, own);
+  const steps = nodeSteps(own, manager);
+  const start = nodeStart(view, own, web);
+  if (start === undefined) return builtSite(view, own, steps) ?? withoutStart(view, own);
+  if (isUndetected(start)) return start;
+  const keepsAll = startsFromDevelopment(own, start);
+  const prune = manager !== undefined && Object.keys(own.devDependencies).length > 0 && !keepsAll;
+  const packaged = prune ? [...steps, packageStep(manager, lastMade(steps))] : steps;
+  const ready = readyPath(view, /\.(m?[jt]s|cjs)$/);
+  const from = prune ? "package" : lastMade(steps);
+  return {
+    ecosystem: "node",
+    steps: [...packaged, scanStep],
+    image: {
+      base: "node24",
+      ...(from === undefined ? {} : { from }),
+      copy: ["."],
+      command: start.command,
+      env: { NODE_ENV: "production", ...start.env },
+    },
+    readyPath: ready.path,
+    found: [...foundOf(view, own, manager), ...scriptsFound(steps), start.found, ready.found],
+    notes: [
+      ...[manager?.note, ready.note, engineNote(own)].filter((note) => note !== undefined),
+      ...(keepsAll ? ["What starts is a development dependency, so all packages are in the image."] : []),
+    ],
+  };
+}
+
+function nodeSteps(own: PackageJson, manager: PackageManager | undefined): readonly DraftStep[] {
+  const steps: DraftStep[] = [];
+  if (manager !== undefined) {
+    steps.push({
+      name: "install",
+      comment: "All packages, exactly as the lock file has them. Only this step reaches the package registry.",
+      ...{ run: manager.install, network: "registries", cache: manager.cache },
+    });
+  }
+  const after = (name: string) => (steps.some((step) => step.name === name) ? [name] : []);
+  if (own.scripts.build !== undefined) {
+    steps.push({ name: "build", comment: "Your script build.", run: "npm run build", needs: after("install") });
+  }
+  const test = own.scripts.test;
+  if (test !== undefined && !noTest.test(test)) {
+    const needs = after("build").length > 0 ? after("build") : after("install");
+    steps.push({ name: "test", comment: "Your tests, as npm test runs them.", run: "npm test", needs });
+  }
+  for (const check of checks.filter((name) => own.scripts[name] !== undefined)) {
+    steps.push({ name: check, comment: `Your script ${check}.`, run: `npm run ${check}`, needs: after("install") });
+  }
+  return steps;
+}
+
+/** The step whose workspace holds all that has been made for the image so far. */
+export function lastMade(steps: readonly DraftStep[]): string | undefined {
+  return steps.findLast(({ name }) => name === "build" || name === "install")?.name;
+}
+
+function packageStep(manager: PackageManager, from: string | undefined): DraftStep {
+  return {
+    name: "package",
+    comment: "The image is made from this step's files: without the packages that only development needs.",
+    run: manager.prune,
+    needs: from === undefined ? [] : [from],
+    ...(manager.pruneFetches ? { network: "registries", cache: manager.cache } : {}),
+  };
+}
+
+function foundOf(view: RepositoryView, own: PackageJson, manager: PackageManager | undefined): Found[] {
+  const wanted = own.engines?.node;
+  const version = wanted === undefined ? "" : `, engines.node ${wanted}`;
+  return [
+    { what: "kind", value: "Node", why: `package.json${version}` },
+    ...(manager === undefined ? [] : [manager.found]),
+    ...(view.paths.includes("Dockerfile") ? [dockerfileFound] : []),
+  ];
+}
+
+export const dockerfileFound: Found = {
+  what: "Dockerfile",
+  value: "not used",
+  why: "there is no image builder here; the image is made from the steps",
+};
+
+function scriptsFound(steps: readonly DraftStep[]): Found[] {
+  return steps
+    .filter(({ name }) => name !== "install")
+    .map(({ name, run = "" }) => ({ what: name, value: run, why: `package.json scripts.${name}` }));
+}
+
+function engineNote(own: PackageJson): string | undefined {
+  const wanted = own.engines?.node;
+  if (wanted === undefined || admitsMajor(wanted, baseMajor) !== false) return undefined;
+  return `engines.node is "${wanted}", and steps and image have Node ${baseMajor}: name another with image: on the steps and image.base, e.g. node:22.`;
+}
+
+function withoutStart(view: RepositoryView, own: PackageJson): Undetected {
+  const spaces = Array.isArray(own.workspaces) ? own.workspaces : own.workspaces?.packages;
+  const many = spaces !== undefined || view.paths.includes("pnpm-workspace.yaml");
+  const remedy =
+    'Say how it starts: "scripts": { "start": "node server.js" } in package.json, or a Procfile with web: node server.js.';
+  if (!many)
+    return undetected("package.json has no script start, no main that exists, and there is no Procfile", remedy);
+  const inside = view.paths.filter((path) => /^[^/]+(\/[^/]+)?\/package\.json$/.test(path)).slice(0, 5);
+  return undetected(
+    `this is the root of a monorepo (${spaces?.join(", ") ?? "pnpm-workspace.yaml"}) without a script start`,
+    `Say which of its packages is the service: a Procfile with web: node ${inside[0]?.replace("/package.json", "") ?? "packages/api"}/server.js.`,
+    "Or give each service a repository name of its own, with a slipway.yaml (slipway init) that builds and starts that one.",
+  );
+}

@@ -1,0 +1,84 @@
+import type { Found } from "./found.ts";
+import type { PackageJson } from "./package-json.ts";
+import { firstFile, type RepositoryView } from "./repository-view.ts";
+
+export type PackageManager = {
+  readonly name: "npm" | "pnpm" | "yarn";
+  readonly install: string;
+  /** Removes what only development needs, in a workspace in which `install` has run. */
+  readonly prune: string;
+  /** Whether `prune` fetches anything. */
+  readonly pruneFetches: boolean;
+  readonly cache: { readonly key: readonly string[]; readonly paths: readonly string[] };
+  readonly found: Found;
+  readonly note?: string;
+};
+
+const quiet = "--no-audit --no-fund";
+
+/** How the packages of a repository are installed, by its lock file; undefined where it has none to install. */
+export function packageManagerOf(view: RepositoryView, own: PackageJson): PackageManager | undefined {
+  const none = Object.keys({ ...own.dependencies, ...own.devDependencies }).length === 0;
+  if (none && own.workspaces === undefined && !view.paths.includes("pnpm-workspace.yaml")) return undefined;
+  const pnpm = firstFile(view, ["pnpm-lock.yaml"]);
+  if (pnpm !== undefined) return pnpmOf(pnpm, own);
+  const yarn = firstFile(view, ["yarn.lock"]);
+  if (yarn !== undefined) return yarnOf(yarn, view, own);
+  const lock = firstFile(view, ["package-lock.json", "npm-shrinkwrap.json"]);
+  const note = "There is no lock file, so each build may install other versions. Commit package-lock.json.";
+  return {
+    name: "npm",
+    install: lock === undefined ? `npm install --no-package-lock ${quiet}` : `npm ci --prefer-offline ${quiet}`,
+    prune: `npm prune --omit=dev --no-package-lock ${quiet}`,
+    pruneFetches: false,
+    cache: { key: [lock ?? "package.json"], paths: ["~/.npm"] },
+    found: {
+      what: "packages",
+      value: lock === undefined ? "npm install" : "npm ci",
+      why: lock ?? "package.json names packages, there is no lock file",
+    },
+    ...(lock === undefined ? { note } : {}),
+  };
+}
+
+function pnpmOf(lock: string, own: PackageJson): PackageManager {
+  const program = `npx --yes ${versioned("pnpm", own) ?? "pnpm@10"}`;
+  return {
+    name: "pnpm",
+    install: `${program} install --frozen-lockfile --node-linker=hoisted`,
+    prune: `CI=true ${program} install --prod --frozen-lockfile --node-linker=hoisted`,
+    pruneFetches: true,
+    cache: { key: [lock], paths: ["~/.npm", "~/.local/share/pnpm"] },
+    found: { what: "packages", value: "pnpm install --frozen-lockfile", why: lock },
+  };
+}
+
+function yarnOf(lock: string, view: RepositoryView, own: PackageJson): PackageManager {
+  const found = { what: "packages", value: "yarn install", why: lock };
+  const named = versioned("yarn", own);
+  if (named === undefined || /^yarn@1\./.test(named)) {
+    const program = "npx --yes yarn@1.22.22";
+    return {
+      ...{ name: "yarn", pruneFetches: true, found },
+      install: `${program} install --frozen-lockfile --non-interactive`,
+      prune: `${program} install --production --frozen-lockfile --ignore-scripts --non-interactive --prefer-offline`,
+      cache: { key: [lock], paths: ["~/.npm", "~/.cache/yarn"] },
+      ...(view.paths.includes(".yarnrc.yml")
+        ? { note: 'Name your yarn in package.json ("packageManager": "yarn@4.…"): without it yarn 1 is used.' }
+        : {}),
+    };
+  }
+  const program = `YARN_NODE_LINKER=node-modules npx --yes @yarnpkg/cli-dist@${named.slice("yarn@".length)}`;
+  return {
+    ...{ name: "yarn", pruneFetches: true, found },
+    install: `${program} install --immutable`,
+    prune: `${program} workspaces focus --all --production`,
+    cache: { key: [lock], paths: ["~/.npm", "~/.yarn/berry/cache"] },
+  };
+}
+
+/** `name@1.2.3` of the field packageManager, without its hash. */
+function versioned(name: string, own: PackageJson): string | undefined {
+  const match = new RegExp(`^${name}@\\d[\\w.-]*`).exec(own.packageManager ?? "");
+  return match?.[0];
+}

@@ -1,0 +1,78 @@
+import type { DraftStep, Found } from "./found.ts";
+import { hasFile, type RepositoryView } from "./repository-view.ts";
+
+export type PythonPackages = {
+  readonly step: DraftStep;
+  readonly found: Found;
+  /** The text that names the packages. */
+  readonly listed: string;
+  readonly note?: string;
+};
+
+// No .pyc: their times would give the same commit another image each time.
+const pip = "python3 -m pip install --no-input --no-compile --disable-pip-version-check";
+
+/** How the packages of a Python service get into a folder of the workspace; undefined where nothing lists any. */
+export function pythonPackages(view: RepositoryView, into: string): PythonPackages | undefined {
+  const project = view.texts["pyproject.toml"];
+  if (hasFile(view, "uv.lock")) return locked("uv.lock", "uv export", uv(into), project);
+  if (hasFile(view, "poetry.lock")) return locked("poetry.lock", "poetry export", poetry(into), project);
+  const requirements = view.texts["requirements.txt"];
+  if (requirements !== undefined) {
+    const pinned = pinnedLines(requirements);
+    const note = "Not every line of requirements.txt is pinned (==), so each build may install other versions.";
+    return {
+      step: stepOf(`${pip} --target ${into} -r requirements.txt`, "requirements.txt"),
+      found: { what: "packages", value: "pip install -r requirements.txt", why: "requirements.txt" },
+      listed: requirements,
+      ...(pinned ? {} : { note }),
+    };
+  }
+  if (project === undefined) return undefined;
+  return {
+    step: stepOf(`${pip} --target ${into} .`, "pyproject.toml"),
+    found: { what: "packages", value: "pip install .", why: "pyproject.toml" },
+    listed: project,
+    note: "pyproject.toml has no lock file beside it, so each build may install other versions. Commit a uv.lock.",
+  };
+}
+
+function locked(file: string, value: string, run: string, project = ""): PythonPackages {
+  return { step: stepOf(run, file), found: { what: "packages", value, why: file }, listed: project };
+}
+
+/** The tool itself stays out of the way of the service's packages. */
+function uv(into: string): string {
+  return [
+    `${pip} --quiet --target "$HOME/tool" uv`,
+    'PYTHONPATH="$HOME/tool" python3 -m uv export --frozen --no-dev --no-emit-project --output-file "$HOME/locked.txt" --quiet',
+    `${pip} --target ${into} -r "$HOME/locked.txt"`,
+  ].join("\n");
+}
+
+function poetry(into: string): string {
+  return [
+    `${pip} --quiet --target "$HOME/tool" poetry poetry-plugin-export`,
+    'PYTHONPATH="$HOME/tool" python3 -m poetry export --format requirements.txt --output "$HOME/locked.txt"',
+    `${pip} --target ${into} -r "$HOME/locked.txt"`,
+  ].join("\n");
+}
+
+function stepOf(run: string, key: string): DraftStep {
+  return {
+    name: "install",
+    comment:
+      "The packages that the service needs, in a folder that goes into the image. Only this step reaches the registry.",
+    run,
+    network: "registries",
+    cache: { key: [key], paths: ["~/.cache/pip"] },
+  };
+}
+
+function pinnedLines(requirements: string): boolean {
+  return requirements
+    .split(/\r?\n/)
+    .map((line) => line.replace(/#.*/, "").trim())
+    .filter((line) => line !== "" && !line.startsWith("-"))
+    .every((line) => /==|@ /.test(line));
+}

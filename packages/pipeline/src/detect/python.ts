@@ -1,0 +1,117 @@
+import {
+  type Draft,
+  type DraftStep,
+  type Found,
+  isUndetected,
+  scanStep,
+  type Undetected,
+  undetected,
+} from "./found.ts";
+import { dockerfileFound } from "./node.ts";
+import { type PythonPackages, pythonPackages } from "./python-packages.ts";
+import { pythonStart } from "./python-start.ts";
+import { isTest, readyPath } from "./ready-path.ts";
+import { firstFile, hasFile, hasFolder, type RepositoryView } from "./repository-view.ts";
+
+/** Where pip puts the packages that the service needs, in the workspace and in /app. */
+const packagesFolder = ".python-packages";
+const testFolder = ".python-test-packages";
+
+/** A Python repository: something that lists packages, or a service in a .py file at its top. Undefined without either. */
+export function detectPython(view: RepositoryView, web: string | undefined): Draft | Undetected | undefined {
+  const packages = pythonPackages(view, packagesFolder);
+  if (packages === undefined && !view.paths.some((path) => /^[^/]+\.py$/.test(path))) return undefined;
+  const start = pythonStart(view, packages?.listed ?? "", web);
+  if (start === undefined) {
+    return undetected(
+      `${packages?.found.why ?? "there are .py files"}, and nothing that looks like a service: no Flask, FastAPI, Django or other app`,
+      "Say how it starts in a Procfile, e.g. web: gunicorn app:app (and list gunicorn in requirements.txt).",
+    );
+  }
+  if (isUndetected(start)) return start;
+  const ready = readyPath(view, /\.py$/);
+  const steps = pythonSteps(view, packages);
+  return {
+    ecosystem: "python",
+    steps: [...steps.made, scanStep],
+    image: {
+      base: "python3",
+      ...(packages === undefined ? {} : { from: "install" }),
+      copy: ["."],
+      command: start.command,
+      env: {
+        ...(packages === undefined ? {} : { PYTHONPATH: `/app/${packagesFolder}` }),
+        ...start.env,
+      },
+    },
+    readyPath: ready.path,
+    found: [
+      { what: "kind", value: "Python", why: packages?.found.why ?? start.found.why },
+      ...(packages === undefined ? [] : [packages.found]),
+      ...(hasFile(view, "Dockerfile") ? [dockerfileFound] : []),
+      ...steps.found,
+      ...[start.found, ready.found],
+    ],
+    notes: [packages?.note, start.note, steps.note, ready.note].filter((note) => note !== undefined),
+  };
+}
+
+type Steps = { readonly made: readonly DraftStep[]; readonly found: readonly Found[]; readonly note?: string };
+
+function pythonSteps(view: RepositoryView, packages: PythonPackages | undefined): Steps {
+  const made: DraftStep[] = packages === undefined ? [] : [packages.step];
+  const extra = testPackages(view);
+  if (extra !== undefined) made.push(extra.step);
+  const needs = made.map(({ name }) => name);
+  const env = { PYTHONPATH: `${packagesFolder}:${testFolder}` };
+  const listed = `${packages?.listed ?? ""}\n${extra?.listed ?? ""}`;
+  const found: Found[] = extra === undefined ? [] : [{ what: "test packages", value: "pip install", why: extra.file }];
+  if (/^\s*["']?ruff\b/im.test(extra?.listed ?? "")) {
+    const run = "python3 -m ruff check . --extend-exclude '.python-*'";
+    made.push({ ...{ name: "lint", comment: "Ruff, by your own settings.", run, env }, needs: ["test-packages"] });
+    found.push({ what: "lint", value: "ruff check", why: `${extra?.file} lists ruff` });
+  }
+  const tests = testRun(view, listed);
+  if (tests === undefined) return { made, found };
+  if ("note" in tests) return { made, found, note: tests.note };
+  made.push({ name: "test", comment: "Your tests.", run: tests.run, needs, env });
+  return { made, found: [...found, { what: "test", value: tests.run, why: tests.why }] };
+}
+
+function testPackages(view: RepositoryView): { step: DraftStep; file: string; listed: string } | undefined {
+  const names = [
+    "requirements-dev.txt",
+    "requirements-test.txt",
+    "dev-requirements.txt",
+    "requirements/dev.txt",
+    "requirements/test.txt",
+  ];
+  const file = firstFile(view, names);
+  if (file === undefined) return undefined;
+  const step: DraftStep = {
+    name: "test-packages",
+    comment: "Packages that only tests and checks need; they do not get into the image.",
+    run: `python3 -m pip install --no-input --no-compile --disable-pip-version-check --target ${testFolder} -r ${file}`,
+    network: "registries",
+    cache: { key: [file], paths: ["~/.cache/pip"] },
+  };
+  return { step, file, listed: view.texts[file] ?? "" };
+}
+
+function testRun(view: RepositoryView, listed: string): { run: string; why: string } | { note: string } | undefined {
+  const files = view.paths.filter((path) => path.endsWith(".py") && isTest(path));
+  const [first] = files;
+  if (first === undefined) return undefined;
+  if (/^\s*["']?pytest\b/im.test(listed))
+    return { run: "python3 -m pytest", why: `pytest is listed, and there is ${first}` };
+  const cases = files.find((path) => /\bunittest\b/.test(view.texts[path] ?? ""));
+  if (cases === undefined) {
+    return {
+      note: `There are tests (${first}) and no pytest in requirements-dev.txt, so they do not run in the build.`,
+    };
+  }
+  const folder = cases.includes("/") ? cases.slice(0, cases.indexOf("/")) : undefined;
+  const isPackage = folder !== undefined && hasFolder(view, folder) && hasFile(view, `${folder}/__init__.py`);
+  const where = folder === undefined || isPackage ? "" : ` -s ${folder}`;
+  return { run: `python3 -m unittest discover${where} -v`, why: `${cases} uses unittest` };
+}

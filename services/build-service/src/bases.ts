@@ -1,0 +1,42 @@
+import { isBuiltInBase, readImageName } from "@slipway/contracts";
+import {
+  type BaseLayer,
+  certificatesInside,
+  findPython,
+  type ImageSource,
+  makeNodeBaseLayer,
+  makePythonBaseLayer,
+  makeStaticBaseLayer,
+  OciError,
+  pythonBaseEnv,
+} from "@slipway/oci";
+import { pinned } from "@slipway/pipeline";
+import { once } from "./once.ts";
+
+/** What an image stands on. */
+export type Base = {
+  readonly layers: readonly BaseLayer[];
+  readonly env: Readonly<Record<string, string>>;
+  /** `node:24@sha256:…` for an image of a registry, null for what the platform makes itself. */
+  readonly image: string | null;
+};
+
+/** Throws OciError with what to do where a base cannot be had. */
+export type Bases = (base: string, signal: AbortSignal) => Promise<Base>;
+
+/** Bases of this machine are made at the first asking and kept in `dir`; images of a registry are asked for anew each time. */
+export function openBases(dir: string, images: ImageSource): Bases {
+  const own = {
+    node24: once(() => makeNodeBaseLayer({ nodePath: process.execPath, dir })),
+    python3: once(async () => makePythonBaseLayer({ python: await findPython(), dir })),
+    static: once(() => makeStaticBaseLayer({ dir })),
+  };
+  const envs = { node24: {}, python3: pythonBaseEnv, static: { SSL_CERT_FILE: certificatesInside } };
+  return async (base, signal) => {
+    if (isBuiltInBase(base)) return { layers: [await own[base]()], env: envs[base], image: null };
+    const name = readImageName(base);
+    if (name === undefined) throw new OciError("invalid", `${base} is not an image of a registry`);
+    const resolved = await images.resolve(name, signal);
+    return { ...(await images.base(resolved, signal)), image: pinned(resolved) };
+  };
+}
