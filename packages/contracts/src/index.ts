@@ -18,6 +18,8 @@ export { Judgement, watchTopic } from "./events/watch.ts";
 export {
   ArtifactView,
   approvePromotion,
+  BuiltProvenance,
+  ExternalProvenance,
   getArtifact,
   listArtifacts,
   listPromotions,
@@ -59,6 +61,7 @@ export {
   rollbackDeployment,
 } from "./http/deployments.ts";
 export { anyRole, type Endpoint, endpoint, type Role } from "./http/endpoint.ts";
+export { ExternalRegistration, getImport, ImportView, listImports } from "./http/imports.ts";
 export {
   type PageDeployment,
   type PageFocus,
@@ -80,10 +83,11 @@ export {
   DurationMs,
   EnvironmentNameSchema,
   GitShaSchema,
+  ImportIdSchema,
   InstantSchema,
   PromotionIdSchema,
   RegionNameSchema,
   ServiceNameSchema,
   VersionNameSchema,
 } from "./ids.ts";
-export { defaultSteps, PipelineStep, PlanStepSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
+export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";

@@ -1,3 +1,4 @@
+export { type AddressClass, addressClass } from "./address-class.ts";
 export {
   type CallOptions,
   type Pushed,
@@ -7,6 +8,7 @@ export {
 } from "./client.ts";
 export { digestOf } from "./digest.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
+export { type ConnectionGuard, checkHop } from "./guard.ts";
 export { writeImage } from "./image.ts";
 export { makeNodeBaseLayer } from "./node-base.ts";
 export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
-import { ProblemError, type Provenance, registerArtifact } from "@slipway/contracts";
+import { type BuiltProvenance, ProblemError, registerArtifact } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
 import { OciError, writeImage } from "@slipway/oci";
 import { freshFolder, inputsOf, leavesOf } from "@slipway/pipeline";
@@ -99,7 +99,7 @@ export async function registerImage(world: BuildWorld, state: BuildState, ctx: B
 
 type Registering = Extract<BuildState, { phase: "registering" }>;
 
-async function provenanceOf(world: BuildWorld, state: Registering): Promise<Provenance> {
+async function provenanceOf(world: BuildWorld, state: Registering): Promise<BuiltProvenance> {
   const row = await repositoryOf(world.db, state.service);
   const ends = Object.values(state.steps).flatMap((step) => ("endedAt" in step ? [step.endedAt] : []));
   const finishedAt: Instant = [state.startedAt, ...ends].sort().at(-1) ?? state.startedAt;

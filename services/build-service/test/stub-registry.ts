@@ -11,7 +11,7 @@ export type StubRegistry = {
   readonly blobs: Map<string, Buffer>;
   /** By `<repository>:<tag>`. */
   readonly manifests: Map<string, { digest: string; bytes: Buffer }>;
-  readonly artifacts: z.output<NonNullable<typeof registerArtifact.body>>[];
+  readonly artifacts: Extract<z.output<NonNullable<typeof registerArtifact.body>>, { digest: string }>[];
 };
 
 export function stubRegistry(): StubRegistry {
@@ -27,6 +27,7 @@ export function stubRegistry(): StubRegistry {
         serveBlobs(app, blobs);
         serveManifests(app, manifests);
         app.serve(registerArtifact, async ({ body, now }) => {
+          if ("image" in body) throw new Error("a build registers what it has pushed");
           artifacts.push(body);
           const view: ArtifactView = {
             ...body,

@@ -1,4 +1,4 @@
-import type { DeploymentRequest, SlipwayFile } from "@slipway/contracts";
+import type { DeploymentRequest, RunSpec } from "@slipway/contracts";
 import { type Refusal, refuse } from "@slipway/kernel";
 import type { PlanStep } from "./deployment.ts";
 
@@ -9,7 +9,7 @@ export type PlanRules = { readonly minimumBakeMs: number };
  * The file may lengthen a bake; an environment's minimum holds all the same.
  */
 export function canaryPlan(
-  file: SlipwayFile,
+  file: Pick<RunSpec, "deploy">,
   request: DeploymentRequest,
   rules: PlanRules,
 ): readonly PlanStep[] | Refusal {
