@@ -112,6 +112,13 @@ export type WorkloadStatus = {
 
 export type WorkloadSummary = WorkloadStatus & { readonly version: VersionName; readonly epoch: number };
 
+export type PodSummary = {
+  readonly name: string;
+  readonly version: VersionName;
+  readonly ready: boolean;
+  readonly restarts: number;
+};
+
 /**
  * What a write that carries an epoch answers. `stale`: the target belongs to a newer grant. `refused`: somebody paused
  * the service, the version still has (or does not have all) requests, or there is nothing to write to.
@@ -161,6 +168,14 @@ export type RegionCluster = {
   /** Removes a version's routes and then its workload. Refused (`in_use`) while any route gives it requests. */
   retire(target: Target, version: VersionName, grant: { readonly epoch: Epoch }): Promise<FencedWrite>;
   listWorkloads(target: Target): Promise<readonly WorkloadSummary[]>;
+  /** The pods of all the service's versions. */
+  listPods(target: Target): Promise<readonly PodSummary[]>;
+  /** The last `tail` lines a pod has printed, and with `follow` what comes, until it ends or `signal` says so. Empty lines are left out. */
+  podLog(
+    target: Target,
+    pod: string,
+    options: { readonly tail: number; readonly follow: boolean; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<string>>;
   /** Calls back with each state of the target's traffic, first with the present one. */
   watchTraffic(target: Target, onChange: (traffic: TrafficView) => void): Subscription;
   close(): Promise<void>;

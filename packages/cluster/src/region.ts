@@ -4,6 +4,7 @@ import { type Connection, connect } from "./connection.ts";
 import { follow, retire } from "./live.ts";
 import { lower } from "./lower.ts";
 import type { Effects } from "./objects.ts";
+import { podLog, podSummaries } from "./pods.ts";
 import type { Logger, OpenRegionOptions, RegionCluster } from "./port.ts";
 import { openFence, raise, readTraffic } from "./traffic.ts";
 import { TrafficWatch } from "./traffic-watch.ts";
@@ -53,6 +54,8 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     follow: (target, request) => follow(effects, target, request),
     retire: (target, version, grant) => retire(effects, target, version, grant),
     listWorkloads: (target) => listWorkloads(effects, target),
+    listPods: (target) => podSummaries(effects, target),
+    podLog: (target, pod, options) => podLog(effects, target, pod, options),
     watchTraffic: (target, onChange) => watches.add(target, onChange),
     async close() {
       await watches.stop();

@@ -75,6 +75,12 @@ export {
   ShipRequest,
 } from "./http/page.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
+export {
+  ServiceLogLine,
+  ServiceLogNote,
+  ServiceLogQuery,
+  serviceLogPath,
+} from "./http/service-logs.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
   BuildIdSchema,

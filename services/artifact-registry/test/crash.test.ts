@@ -57,7 +57,7 @@ async function startProcess(): Promise<{ url: string; kill(): Promise<void> }> {
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
   const url = await until(() => /"url":"([^"]+)".*host listens/.exec(said)?.[1], {
     what: "the service",
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
   return {
     url,
@@ -216,7 +216,7 @@ test("killed in the middle of a foreign image's copy: it goes on by itself and f
   const copied = async () => (await before.call(getImport, { params: { id } })).bytes_copied;
   await until(async () => (await copied()) === whole - missing && foreign.asked(foreign.last) > 0, {
     what: "all layers but the last",
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
   });
   await first.kill();
   await before.close();
@@ -229,7 +229,7 @@ test("killed in the middle of a foreign image's copy: it goes on by itself and f
       const view = await after.call(getImport, { params: { id } });
       return view.status === "COPYING" ? undefined : view;
     },
-    { what: "the end of the import", timeoutMs: 30_000 },
+    { what: "the end of the import", timeoutMs: 60_000 },
   );
 
   expect(ended).toMatchObject({ status: "REGISTERED", digest: image.digest, bytes_copied: whole });
@@ -237,4 +237,4 @@ test("killed in the middle of a foreign image's copy: it goes on by itself and f
   await after.close();
   await second.kill();
   foreign.close();
-});
+}, 300_000);

@@ -46,7 +46,10 @@ async function scripted(answer: (request: IncomingMessage, response: ServerRespo
   const { port } = server.address() as AddressInfo;
   return {
     host: `127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => void server.closeAllConnections() ?? server.close(),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
 import { routes } from "./http.ts";
+import { logRoutes } from "./logs/http.ts";
 import { neighbours } from "./neighbours.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store.ts";
@@ -55,6 +56,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     routes: (app) => {
       routes(app, service);
       eventRoutes(app, service);
+      logRoutes(app, service);
     },
     subscriptions: subscriptions(service),
     ready: async () => undefined,
