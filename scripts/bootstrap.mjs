@@ -17,6 +17,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
@@ -148,7 +149,12 @@ function bundle(env) {
   const sources = ["packages", "services", "apps"].flatMap((top) => sourcesBelow(top));
   const wanted = hashFiles(["pnpm-lock.yaml", "scripts/bundle.mjs", ...sources]);
   const entry = join(folder, "standalone.mjs");
-  if (existsSync(entry) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return entry;
+  if (existsSync(entry) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) {
+    // Newer than every source again: ./slipway looks at nothing else.
+    const now = new Date();
+    utimesSync(stamp, now, now);
+    return entry;
+  }
   const made = spawnSync(process.execPath, [join(root, "scripts/bundle.mjs")], {
     cwd: root,
     env,

@@ -1,62 +1,160 @@
 import { existsSync, readFileSync } from "node:fs";
+import { connect as dial } from "node:net";
 import { dirname, join, resolve } from "node:path";
-import { type Client, createClient } from "@slipway/client";
+import type { Client } from "@slipway/client";
+import { NoToken, Unreachable, Unusable } from "./exit-codes.ts";
 
-/** The command cannot be carried out as it was given. */
-export class Unusable extends Error {}
+export type ConnectionOptions = {
+  readonly url?: string | undefined;
+  readonly token?: string | undefined;
+  /** Whose token of the local platform. */
+  readonly as?: string | undefined;
+};
 
-export type ConnectionOptions = { readonly url?: string | undefined; readonly token?: string | undefined };
+export const localRoles = ["viewer", "deployer", "approver", "admin"] as const;
 
-type Connection = { readonly url: string; readonly token: string; readonly rollbackUrl: string | undefined };
+type Connection = {
+  readonly url: string;
+  readonly token: string;
+  readonly tokenFrom: string;
+  /** Set where the token is one of the local platform's. */
+  readonly role: string | undefined;
+  readonly rollbackUrl: string | undefined;
+  /** Data folder of the local platform, where that is the one. */
+  readonly dataDir: string | undefined;
+};
+
+const dialWithinMs = 3_000;
+let latest: Connection | undefined;
+
+/** What the last command connected by, for telling people about it. */
+export function lastConnection(): Connection | undefined {
+  return latest;
+}
 
 /**
- * Where the platform is and as whom to call it: `--url` and `--token`, else SLIPWAY_URL and SLIPWAY_TOKEN, else the local platform of the checkout
- * around the working folder, as its deployer.
+ * Where the platform is and as whom to call it: `--url` and `--token`, else SLIPWAY_URL and SLIPWAY_TOKEN, else the local platform of the
+ * checkout around the working folder, as its deployer (or whom `--as` names). Throws Unreachable, NoToken or Unusable.
  */
-export function connect(options: ConnectionOptions): Client {
-  const local = localPlatform(process.env.SLIPWAY_HOME ?? process.cwd());
-  const url = options.url ?? process.env.SLIPWAY_URL ?? local?.url;
-  const token = options.token ?? process.env.SLIPWAY_TOKEN ?? (url === local?.url ? local?.token : undefined);
-  if (url === undefined)
-    throw new Unusable("No platform was found: start one with npm start, or name it with --url or SLIPWAY_URL.");
-  if (token === undefined) throw new Unusable("A token is needed: --token or SLIPWAY_TOKEN.");
-  const rollback = local?.url === url ? local.rollbackUrl : undefined;
-  return createClient({ url, token, ...(rollback === undefined ? {} : { urls: { "rollback-controller": rollback } }) });
+export async function connect(options: ConnectionOptions): Promise<Client> {
+  const connection = chosen(options);
+  latest = connection;
+  await reach(connection);
+  const { createClient } = await import("@slipway/client");
+  const { url, token, rollbackUrl } = connection;
+  const urls = rollbackUrl === undefined ? {} : { urls: { "rollback-controller": rollbackUrl } };
+  return createClient({ url, token, ...urls });
 }
+
+function chosen(options: ConnectionOptions): Connection {
+  const local = localPlatform();
+  const url = options.url ?? process.env.SLIPWAY_URL ?? local?.url;
+  if (url === undefined) {
+    throw new Unreachable(
+      "No platform was found: there is no .slipway folder with one here or above.",
+      "Start one with npm start in a checkout of Slipway, or name one with --url or SLIPWAY_URL.",
+    );
+  }
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new Unusable(`${url} is no address of a platform.`, "It looks like https://slipway.example.com.");
+  }
+  const here = local?.url === url.replace(/\/+$/, "") ? local : undefined;
+  return {
+    url,
+    ...tokenFor(options, here?.dataDir),
+    rollbackUrl: here?.rollbackUrl,
+    dataDir: here?.dataDir,
+  };
+}
+
+function tokenFor(options: ConnectionOptions, dataDir: string | undefined) {
+  if (options.token !== undefined) return { token: options.token, tokenFrom: "--token", role: undefined };
+  const { as } = options;
+  if (as !== undefined && !(localRoles as readonly string[]).includes(as)) {
+    throw new Unusable(`--as takes ${localRoles.join(", ")}, not ${as}.`);
+  }
+  const fromEnvironment = process.env.SLIPWAY_TOKEN;
+  if (as === undefined && fromEnvironment !== undefined && fromEnvironment !== "") {
+    return { token: fromEnvironment, tokenFrom: "SLIPWAY_TOKEN", role: undefined };
+  }
+  const role = as ?? "deployer";
+  const file = dataDir === undefined ? undefined : join(dataDir, "tokens", role);
+  if (file === undefined)
+    throw new NoToken("A token is needed to call this platform.", "Give --token or SLIPWAY_TOKEN.");
+  try {
+    return { token: readFileSync(file, "utf8").trim(), tokenFrom: file, role };
+  } catch {
+    throw new NoToken(`${file} cannot be read, and no token was given.`, "Give --token or SLIPWAY_TOKEN.");
+  }
+}
+
+/** A platform that is away should be said to be so at once, not after all the retries of a call. */
+async function reach({ url, dataDir }: Connection): Promise<void> {
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const why = await dialError(host, Number(port || (protocol === "https:" ? 443 : 80)));
+  if (why === undefined) return;
+  if (dataDir !== undefined) {
+    throw new Unreachable(
+      `The platform of ${dataDir} does not run: nothing answers at ${url} (${why}).`,
+      "Start it with npm start.",
+    );
+  }
+  throw new Unreachable(
+    `Nothing answers at ${url} (${why}).`,
+    "Check --url or SLIPWAY_URL, and whether the platform runs.",
+  );
+}
+
+function dialError(host: string, port: number): Promise<string | undefined> {
+  return new Promise((done) => {
+    const socket = dial({ host, port, timeout: dialWithinMs });
+    const end = (why?: string): void => {
+      socket.destroy();
+      done(why);
+    };
+    socket.once("connect", () => end());
+    socket.once("timeout", () => end(`no answer within ${dialWithinMs / 1_000} s`));
+    socket.once("error", (error: NodeJS.ErrnoException) => end(wordsFor[error.code ?? ""] ?? error.message));
+  });
+}
+
+const wordsFor: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "there is no such host",
+  EAI_AGAIN: "the host's name could not be looked up",
+  EHOSTUNREACH: "no way there",
+};
 
 /** The data folder of the platform that commands find by themselves, or where npm start would make one. */
 export function localDataFolder(): string {
-  const from = process.env.SLIPWAY_HOME ?? process.cwd();
+  return findDataFolder() ?? join(resolve(process.env.SLIPWAY_HOME ?? process.cwd()), ".slipway");
+}
+
+/** SLIPWAY_DATA; else the nearest .slipway of the working folder or above it; else that of the checkout this command is of. */
+function findDataFolder(): string | undefined {
   if (process.env.SLIPWAY_DATA !== undefined) return resolve(process.env.SLIPWAY_DATA);
-  for (let folder = resolve(from); folder !== dirname(folder); folder = dirname(folder)) {
-    if (existsSync(join(folder, ".slipway", "endpoints.json"))) return join(folder, ".slipway");
+  for (const from of [process.cwd(), process.env.SLIPWAY_HOME]) {
+    for (let folder = resolve(from ?? "."); ; folder = dirname(folder)) {
+      if (existsSync(join(folder, ".slipway", "endpoints.json"))) return join(folder, ".slipway");
+      if (folder === dirname(folder)) break;
+    }
   }
-  return join(resolve(from), ".slipway");
+  return undefined;
 }
 
 /** Where the local platform takes pushes, or would once it is started, and where its deployer's token lies. */
 export function localAddress(): { readonly url: string; readonly tokenFile: string } {
-  const folder = localDataFolder();
-  const url = localPlatform(process.env.SLIPWAY_HOME ?? process.cwd())?.url ?? "http://127.0.0.1:7400";
-  return { url, tokenFile: join(folder, "tokens", "deployer") };
+  const url = localPlatform()?.url ?? "http://127.0.0.1:7400";
+  return { url, tokenFile: join(localDataFolder(), "tokens", "deployer") };
 }
 
-function localPlatform(from: string): Connection | undefined {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    const data = process.env.SLIPWAY_DATA ?? join(folder, ".slipway");
-    const file = join(data, "endpoints.json");
-    const tokenFile = join(data, "tokens", "deployer");
-    if (existsSync(file) && existsSync(tokenFile)) return read(file, tokenFile);
-    if (folder === dirname(folder)) return undefined;
-  }
-}
-
-function read(file: string, tokenFile: string): Connection | undefined {
+function localPlatform(): { url: string; dataDir: string; rollbackUrl: string | undefined } | undefined {
+  const dataDir = findDataFolder();
+  const file = dataDir === undefined ? undefined : join(dataDir, "endpoints.json");
+  if (dataDir === undefined || file === undefined || !existsSync(file)) return undefined;
   const endpoints = JSON.parse(readFileSync(file, "utf8")) as { platform?: { url: string }; rollback?: number };
   if (endpoints.platform === undefined) return undefined;
-  return {
-    url: endpoints.platform.url,
-    token: readFileSync(tokenFile, "utf8").trim(),
-    rollbackUrl: endpoints.rollback === undefined ? undefined : `http://127.0.0.1:${endpoints.rollback}`,
-  };
+  const rollbackUrl = endpoints.rollback === undefined ? undefined : `http://127.0.0.1:${endpoints.rollback}`;
+  return { url: endpoints.platform.url, dataDir, rollbackUrl };
 }

@@ -1,24 +1,16 @@
-import { ProblemError } from "@slipway/contracts";
-import { CommanderError } from "commander";
-import { Unusable } from "./connection.ts";
 import { program } from "./program.ts";
+import { report } from "./report.ts";
 
-/** Exit codes: 0 done, 1 refused or failed, 2 the command line or the connection could not be understood. */
+const json = process.argv.includes("--json");
+
+// Whoever reads the output may have seen enough: `slipway ... | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
-  await program().parseAsync(process.argv);
+  await program(json).parseAsync(process.argv);
 } catch (error) {
-  process.exitCode = report(error);
-}
-
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof ProblemError) {
-    process.stderr.write(`${error.message}\n`);
-    for (const { at, message } of error.errors ?? []) process.stderr.write(`  ${at}: ${message}\n`);
-    if (error.remedy !== undefined) process.stderr.write(`${error.remedy}\n`);
-    process.stderr.write(`(${error.code})\n`);
-    return 1;
-  }
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  return error instanceof Unusable ? 2 : 1;
+  process.exitCode = report(error, json);
 }

@@ -9,7 +9,9 @@ import {
   serviceNameFrom,
   undetectedLines,
 } from "@slipway/pipeline";
-import { Unusable } from "./connection.ts";
+import { Unusable } from "./exit-codes.ts";
+
+export { fileErrorText } from "@slipway/pipeline";
 
 export type FolderFile = {
   readonly parsed: ParsedFile;

@@ -9,6 +9,9 @@ export function showDeployment(view: DeploymentView, status: DeploymentStatusVie
     `  errors   canary ${percent(status.canary_error_rate)}   baseline ${percent(status.baseline_error_rate)}`,
   ];
   if (status.sentence !== null) lines.push(`  verdict  ${status.verdict}: ${status.sentence}`);
+  if (status.requests_needed !== null && status.requests_needed > 0) {
+    lines.push(`  needed   about ${status.requests_needed} more canary requests`);
+  }
   if (view.waiting !== null) {
     const { for: what, holder, unblockedBy } = view.waiting;
     lines.push(
@@ -36,11 +39,4 @@ function paint(status: string): string {
   if (status === "SUCCEEDED") return pc.green(status);
   if (status === "ROLLED_BACK" || status === "FAILED" || status === "ROLLING_BACK") return pc.red(status);
   return pc.cyan(status);
-}
-
-export const endedStatuses: readonly string[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
-
-/** Exit code of a deployment that has ended. */
-export function exitCodeOf(status: string): number {
-  return status === "SUCCEEDED" ? 0 : 1;
 }

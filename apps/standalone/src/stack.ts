@@ -111,6 +111,8 @@ function platformEnv({ dataDir, layout, noIsolation }: StackOptions): Record<str
     SLIPWAY_PORT: String(layout.platformPort),
     SLIPWAY_ROLLBACK_CONTROLLER_URL: rollbackUrl(layout),
     SLIPWAY_GIT_ROOT: join(dataDir, "git"),
+    // Where only this machine reaches the platform, a registry beside it is its user's own.
+    SLIPWAY_EXTERNAL_LOOPBACK: process.env.SLIPWAY_EXTERNAL_LOOPBACK ?? String(process.env.SLIPWAY_HOST === undefined),
     ...(noIsolation ? { SLIPWAY_NO_ISOLATION: "true" } : {}),
   };
 }

@@ -193,7 +193,7 @@ describe("the deployment afterwards", () => {
     expect(ran.code, ran.err).toBe(0);
     expect(ran.out).toContain("ROLLING_BACK");
     const watched = await slipway(dataDir, "status", deploying.id, "--watch");
-    expect(watched.code).toBe(1);
+    expect(watched.code).toBe(5);
     expect(watched.out).toContain("ROLLED_BACK");
     expect(await allServe(0)()).toBe(true);
   });

@@ -30,6 +30,8 @@ export type StreamOptions = {
   /** Go on after this event. Kept up to date over reconnects by the stream itself. */
   readonly lastEventId?: string;
   readonly signal?: AbortSignal;
+  /** Told once each time the stream breaks off without having ended; it goes on by itself. */
+  readonly onBreak?: () => void;
   /** How long the server may be away or silent before the stream gives up. */
   readonly giveUpAfterMs?: number;
 };

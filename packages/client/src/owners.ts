@@ -1,7 +1,7 @@
 /** Which service answers which paths, so that one client can speak to services that run apart. */
 const owners = {
   "build-service": ["/api/v1/builds", "/api/v1/repositories", "/webhooks"],
-  "artifact-registry": ["/api/v1/artifacts", "/api/v1/promotions", "/v2"],
+  "artifact-registry": ["/api/v1/artifacts", "/api/v1/imports", "/api/v1/promotions", "/v2"],
   "deployment-orchestrator": [
     "/api/v1/deployments",
     "/api/v1/services",

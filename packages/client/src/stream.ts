@@ -26,6 +26,7 @@ export async function* streamEvents(source: StreamSource, options: StreamOptions
     retryMs: 500,
     lastContact: performance.now(),
     finished: false,
+    connected: false,
   };
   while (options.signal?.aborted !== true && !place.finished) {
     try {
@@ -33,11 +34,20 @@ export async function* streamEvents(source: StreamSource, options: StreamOptions
     } catch (error) {
       giveUpOrGoOn(error, source, options, place);
     }
-    if (!place.finished) await pauseBefore(source, options, place);
+    if (place.finished || options.signal?.aborted) return;
+    if (place.connected) options.onBreak?.();
+    place.connected = false;
+    await pauseBefore(source, options, place);
   }
 }
 
-type Place = { lastEventId: string | undefined; retryMs: number; lastContact: number; finished: boolean };
+type Place = {
+  lastEventId: string | undefined;
+  retryMs: number;
+  lastContact: number;
+  finished: boolean;
+  connected: boolean;
+};
 
 function giveUpOrGoOn(error: unknown, source: StreamSource, options: StreamOptions, place: Place): void {
   if (options.signal?.aborted) return;
@@ -79,6 +89,7 @@ async function* connection(
     return;
   }
   place.lastContact = performance.now();
+  place.connected = true;
   yield* parse(answer.body, place);
 }
 

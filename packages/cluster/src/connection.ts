@@ -188,6 +188,8 @@ function unavailable(region: string, what: string, timeoutMs: number, cause: unk
   });
 }
 
+const longestLine = 8 * 1_048_576;
+
 async function* linesOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -195,6 +197,10 @@ async function* linesOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator
     const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = parts.pop() ?? "";
     yield* parts.filter((line) => line !== "");
+    // What a program prints may never have an end of line.
+    if (rest.length < longestLine) continue;
+    yield rest;
+    rest = "";
   }
   if (rest !== "") yield rest;
 }

@@ -9,6 +9,7 @@ export type {
   OpenFenceRequest,
   OpenFenceResult,
   OpenRegionOptions,
+  PodSummary,
   RaiseRefusal,
   RaiseRequest,
   RaiseResult,

@@ -114,6 +114,13 @@ export type WorkloadStatus = {
 
 export type WorkloadSummary = WorkloadStatus & { readonly version: VersionName; readonly epoch: number };
 
+export type PodSummary = {
+  readonly name: string;
+  readonly version: VersionName;
+  readonly ready: boolean;
+  readonly restarts: number;
+};
+
 /**
  * What a write that carries an epoch answers. `stale`: the target belongs to a newer grant. `refused`: somebody paused
  * the service, the version still has (or does not have all) requests, or there is nothing to write to.
@@ -165,6 +172,14 @@ export type RegionCluster = {
   /** What a pod of the version that is not ready printed last; empty where there is no such pod or log. */
   lastLines(target: Target, version: VersionName, count: number): Promise<readonly string[]>;
   listWorkloads(target: Target): Promise<readonly WorkloadSummary[]>;
+  /** The pods of all the service's versions. */
+  listPods(target: Target): Promise<readonly PodSummary[]>;
+  /** The last `tail` lines a pod has printed, and with `follow` what comes, until it ends or `signal` says so. Empty lines are left out. */
+  podLog(
+    target: Target,
+    pod: string,
+    options: { readonly tail: number; readonly follow: boolean; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<string>>;
   /** Calls back with each state of the target's traffic, first with the present one. */
   watchTraffic(target: Target, onChange: (traffic: TrafficView) => void): Subscription;
   close(): Promise<void>;

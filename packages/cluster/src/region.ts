@@ -5,6 +5,7 @@ import { lastLines } from "./last-lines.ts";
 import { follow, retire } from "./live.ts";
 import { lower } from "./lower.ts";
 import type { Effects } from "./objects.ts";
+import { podLog, podSummaries } from "./pods.ts";
 import type { Logger, OpenRegionOptions, RegionCluster } from "./port.ts";
 import { openFence, raise, readTraffic } from "./traffic.ts";
 import { TrafficWatch } from "./traffic-watch.ts";
@@ -55,6 +56,8 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     retire: (target, version, grant) => retire(effects, target, version, grant),
     lastLines: (target, version, count) => lastLines(effects, target, version, count),
     listWorkloads: (target) => listWorkloads(effects, target),
+    listPods: (target) => podSummaries(effects, target),
+    podLog: (target, pod, options) => podLog(effects, target, pod, options),
     watchTraffic: (target, onChange) => watches.add(target, onChange),
     async close() {
       await watches.stop();

@@ -98,7 +98,7 @@ export async function listWorkloads({ connection }: Effects, target: Target): Pr
   });
 }
 
-async function listPods(connection: Effects["connection"], target: Target, labelSelector: string) {
+export async function listPods(connection: Effects["connection"], target: Target, labelSelector: string) {
   const list = await readAs(connection, paths.pods(target), PodList, { query: { labelSelector } });
   return list?.items ?? [];
 }

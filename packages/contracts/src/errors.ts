@@ -27,6 +27,8 @@ export const errorCatalogue = {
   "artifact.marked_bad": { status: 409, title: "The artifact was marked bad" },
   "artifact.not_promoted": { status: 409, title: "The artifact is not promoted to this environment" },
   "artifact.unisolated": { status: 403, title: "The artifact was built without isolation" },
+  "image.unusable": { status: 422, title: "The image cannot be taken from there" },
+  "import.not_found": { status: 404, title: "There is no such import" },
   "promotion.not_found": { status: 404, title: "There is no such promotion" },
   "promotion.order": { status: 409, title: "Environments are passed in order" },
   "promotion.closed": { status: 409, title: "The promotion is already decided" },

@@ -4,6 +4,7 @@ import type {
   Digest,
   EnvironmentName,
   GitSha,
+  ImportId,
   PromotionId,
   RegionName,
   ServiceName,
@@ -20,6 +21,7 @@ function branded<T extends string>(pattern: RegExp, hint: string) {
 export const DeploymentIdSchema = branded<DeploymentId>(/^D-[1-9][0-9]*$/, "a deployment id looks like D-456");
 export const BuildIdSchema = branded<BuildId>(/^B-[1-9][0-9]*$/, "a build id looks like B-12");
 export const PromotionIdSchema = branded<PromotionId>(/^P-[1-9][0-9]*$/, "a promotion id looks like P-7");
+export const ImportIdSchema = branded<ImportId>(/^I-[1-9][0-9]*$/, "an import id looks like I-3");
 export const DigestSchema = branded<Digest>(/^sha256:[0-9a-f]{64}$/, "a digest looks like sha256:<64 hex digits>");
 export const GitShaSchema = branded<GitSha>(/^[0-9a-f]{40}$/, "a commit is 40 hex digits");
 export const ServiceNameSchema = branded<ServiceName>(

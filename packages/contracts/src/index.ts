@@ -18,6 +18,8 @@ export { Judgement, watchTopic } from "./events/watch.ts";
 export {
   ArtifactView,
   approvePromotion,
+  BuiltProvenance,
+  ExternalProvenance,
   getArtifact,
   listArtifacts,
   listPromotions,
@@ -60,6 +62,7 @@ export {
 } from "./http/deployments.ts";
 export { anyRole, type Endpoint, endpoint, type Role } from "./http/endpoint.ts";
 export { listEvents, topicNames } from "./http/events.ts";
+export { ExternalRegistration, getImport, ImportView, listImports } from "./http/imports.ts";
 export {
   type PageDeployment,
   type PageFocus,
@@ -74,6 +77,12 @@ export {
 } from "./http/page.ts";
 export { getPush, PushView } from "./http/pushes.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
+export {
+  ServiceLogLine,
+  ServiceLogNote,
+  ServiceLogQuery,
+  serviceLogPath,
+} from "./http/service-logs.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
   BuildIdSchema,
@@ -82,6 +91,7 @@ export {
   DurationMs,
   EnvironmentNameSchema,
   GitShaSchema,
+  ImportIdSchema,
   InstantSchema,
   PromotionIdSchema,
   RegionNameSchema,
@@ -89,5 +99,5 @@ export {
   VersionNameSchema,
 } from "./ids.ts";
 export { type BuiltInBase, builtInBases, type ImageName, isBuiltInBase, readImageName } from "./image-name.ts";
-export { defaultSteps, PipelineStep, PlanStepSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
+export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
 export { StepCache } from "./step-cache.ts";

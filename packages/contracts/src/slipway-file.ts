@@ -105,3 +105,7 @@ export const SlipwayFile = z.strictObject({
     .default({}),
 });
 export type SlipwayFile = z.infer<typeof SlipwayFile>;
+
+/** What of slipway.yaml says how a version runs and gets there: all that an image which was built elsewhere needs. */
+export const RunSpec = SlipwayFile.omit({ pipeline: true, image: true });
+export type RunSpec = z.infer<typeof RunSpec>;

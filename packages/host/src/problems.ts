@@ -50,7 +50,7 @@ export function isRefusal(value: unknown): value is Refusal {
 
 /** Zod's issues as `request.invalid`, each at its JSON pointer under the part it is in: `/body/steps/0/weight`. */
 export function invalidRequest(part: string, error: z.core.$ZodError): ProblemError {
-  const errors = error.issues.flatMap((issue) => {
+  const errors = error.issues.flatMap(nearestShape).flatMap((issue) => {
     const at = [part, ...issue.path.map(String)];
     if (issue.code !== "unrecognized_keys") return [{ at: pointer(at), message: issue.message }];
     return issue.keys.map((key) => ({ at: pointer([...at, key]), message: "this field is not known here" }));
@@ -58,6 +58,16 @@ export function invalidRequest(part: string, error: z.core.$ZodError): ProblemEr
   const first = errors[0];
   const detail = first === undefined ? "the request is not valid" : `${first.at}: ${first.message}`;
   return new ProblemError("request.invalid", detail, { errors });
+}
+
+/** Where a value may have several shapes, the complaints of the one it comes nearest to: fewest unknown fields, then fewest complaints. */
+function nearestShape(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const distance = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.reduce((sum, each) => sum + (each.code === "unrecognized_keys" ? 100 * each.keys.length : 1), 0);
+  const [nearest] = [...issue.errors].sort((one, other) => distance(one) - distance(other));
+  if (nearest === undefined) return [issue];
+  return nearest.flatMap(nearestShape).map((each) => ({ ...each, path: [...issue.path, ...each.path] }));
 }
 
 function pointer(path: readonly string[]): string {

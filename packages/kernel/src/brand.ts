@@ -4,6 +4,8 @@ export type Brand<T, Name extends string> = T & { readonly __brand: Name };
 export type DeploymentId = Brand<string, "DeploymentId">;
 export type BuildId = Brand<string, "BuildId">;
 export type PromotionId = Brand<string, "PromotionId">;
+/** `I-3`: an image on its way here from a foreign registry. */
+export type ImportId = Brand<string, "ImportId">;
 /** `sha256:<64 hex>` of an OCI manifest. */
 export type Digest = Brand<string, "Digest">;
 /** 40 hex digits of a git commit. */

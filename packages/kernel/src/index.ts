@@ -6,6 +6,7 @@ export type {
   EnvironmentName,
   Epoch,
   GitSha,
+  ImportId,
   PromotionId,
   RegionName,
   ServiceName,

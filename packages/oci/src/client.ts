@@ -2,6 +2,7 @@ import type { Digest } from "@slipway/kernel";
 import { z } from "zod";
 import { digestOf, verified } from "./digest.ts";
 import { OciError } from "./errors.ts";
+import type { ConnectionGuard } from "./guard.ts";
 import { isDigest, isRepository, isTag } from "./reference.ts";
 import { type Answer, type Call, type Deadline, deadlineIn, readSmall, Transport } from "./transport.ts";
 import { type BlobSource, Descriptor, mediaTypes, type StoredManifest } from "./types.ts";
@@ -13,10 +14,14 @@ export type RegistryClientOptions = {
   /** `http://127.0.0.1:7400` or `https://…`; the `/v2/` is added. */
   readonly url: string;
   readonly auth?: RegistryAuth;
-  /** Time one call may take with all its attempts, in milliseconds. Default 60,000; blobs have ten times that. */
+  /** Time one call may take with all its attempts, in milliseconds. Default 60,000. */
   readonly deadlineMs?: number;
+  /** The same for a whole blob. Default ten times that. */
+  readonly blobDeadlineMs?: number;
   /** Blobs larger than this are sent in chunks of this size, which can be resumed. Default 16 MiB. */
   readonly chunkBytes?: number;
+  /** Set where strangers say which registry this is. */
+  readonly guard?: ConnectionGuard;
   /** A number in [0, 1) that spreads retries. */
   readonly random?: () => number;
 };
@@ -40,16 +45,19 @@ export class RegistryClient {
   readonly #base: URL;
   readonly #transport: Transport;
   readonly #deadlineMs: number;
+  readonly #blobDeadlineMs: number;
   readonly #chunkBytes: number;
 
   constructor(options: RegistryClientOptions) {
     this.#base = new URL("/v2/", options.url);
     this.#deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+    this.#blobDeadlineMs = options.blobDeadlineMs ?? this.#deadlineMs * 10;
     this.#chunkBytes = options.chunkBytes ?? defaultChunkBytes;
     this.#transport = new Transport({
       registry: this.#base,
       auth: options.auth,
       random: options.random ?? Math.random,
+      guard: options.guard,
     });
   }
 
@@ -66,7 +74,7 @@ export class RegistryClient {
 
   /** Streams a blob; the stream throws `digest_mismatch` at its end when the bytes are others. */
   async getBlob(repository: string, digest: Digest, options: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
-    const deadline = this.#deadline(options, 10);
+    const deadline = this.#deadline(options, this.#blobDeadlineMs);
     const first = await this.#openBlob(repository, digest, 0, deadline);
     return verified(this.#resuming(repository, digest, first, deadline), digest);
   }
@@ -77,7 +85,7 @@ export class RegistryClient {
     blob: BlobSource,
     options: CallOptions & { readonly mountFrom?: string } = {},
   ): Promise<Pushed> {
-    const deadline = this.#deadline(options, 10);
+    const deadline = this.#deadline(options, this.#blobDeadlineMs);
     for (let attempt = 0; ; attempt += 1) {
       try {
         if ((await this.headBlob(repository, blob.digest, options)) !== undefined) return "present";
@@ -245,8 +253,8 @@ export class RegistryClient {
     return new URL(`${repository}/${path}`, this.#base);
   }
 
-  #deadline(options: CallOptions, times = 1): Deadline {
-    return deadlineIn(this.#deadlineMs * times, options.signal);
+  #deadline(options: CallOptions, ms = this.#deadlineMs): Deadline {
+    return deadlineIn(ms, options.signal);
   }
 }
 

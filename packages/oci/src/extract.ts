@@ -119,7 +119,7 @@ async function make(
       await rm(path, { recursive: true, force: true });
       // Exclusive: fails instead of following whatever stands there. Set-uid and group or world writing are not taken over.
       await pipeline(content, createWriteStream(path, { flags: "wx" }));
-      await chmod(path, (header.mode ?? 0o644) & 0o755);
+      await chmod(path, readable((header.mode ?? 0o644) & 0o755));
       return;
     case "symlink":
       safe(linkTarget(parts, target), header.name);
@@ -140,7 +140,15 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) await rm(path, { force: true });
   if (!found?.isDirectory()) await mkdir(path);
-  await chmod(path, mode | 0o700);
+  await chmod(path, readable(mode | 0o700));
+}
+
+/**
+ * Owners are not taken over: whoever runs the image is another user than the one it was made for. What its owner could read or enter, everybody can;
+ * who sees the image at all is settled by the folder it lies in, and by what is bound into a pod.
+ */
+function readable(mode: number): number {
+  return mode | ((mode & 0o500) >> 6);
 }
 
 async function makeParents(layer: LayerState, parts: readonly string[], name: string): Promise<void> {

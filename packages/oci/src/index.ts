@@ -1,3 +1,4 @@
+export { type AddressClass, addressClass } from "./address-class.ts";
 export {
   type CallOptions,
   type Pushed,
@@ -8,6 +9,7 @@ export {
 export { digestOf } from "./digest.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
 export { certificatesInside, findCertificates } from "./furniture.ts";
+export { type ConnectionGuard, checkHop } from "./guard.ts";
 export { writeImage } from "./image.ts";
 export {
   type ImageBase,

@@ -4,6 +4,7 @@ import { Agent, request } from "undici";
 import { z } from "zod";
 import { basicHeader, parseChallenge, refuseLeak, tokenUrl } from "./auth.ts";
 import { OciError, type OciErrorKind } from "./errors.ts";
+import { type ConnectionGuard, checkHop, guardedLookup } from "./guard.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -52,6 +53,7 @@ export type TransportOptions = {
   readonly registry: URL;
   readonly auth: { readonly username: string; readonly password: string } | undefined;
   readonly random: () => number;
+  readonly guard?: ConnectionGuard | undefined;
 };
 
 /** HTTP with authentication, redirects and retries. Knows nothing of blobs and manifests. */
@@ -59,13 +61,8 @@ export class Transport {
   readonly #registry: URL;
   readonly #auth: TransportOptions["auth"];
   readonly #random: () => number;
-  readonly #agent = new Agent({
-    connections: 8,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: 5_000 },
-    headersTimeout: 60_000,
-    bodyTimeout: 30_000,
-  });
+  readonly #guard: ConnectionGuard | undefined;
+  readonly #agent: Agent;
   #basic = false;
   readonly #tokens = new Map<string, { readonly header: string; readonly until: number }>();
 
@@ -73,6 +70,14 @@ export class Transport {
     this.#registry = options.registry;
     this.#auth = options.auth;
     this.#random = options.random;
+    this.#guard = options.guard;
+    this.#agent = new Agent({
+      connections: 8,
+      keepAliveTimeout: 30_000,
+      connect: { timeout: 5_000, ...(options.guard === undefined ? {} : { lookup: guardedLookup(options.guard) }) },
+      headersTimeout: 60_000,
+      bodyTimeout: 30_000,
+    });
   }
 
   close(): Promise<void> {
@@ -105,7 +110,8 @@ export class Transport {
       const after = Number(answer.headers["retry-after"] ?? Number.NaN);
       return { kind: "again", error, afterMs: Number.isFinite(after) ? after * 1_000 : undefined };
     } catch (cause) {
-      if (cause instanceof OciError) throw cause;
+      const refused = refusalIn(cause);
+      if (refused !== undefined) throw refused;
       const why = cause instanceof Error ? cause.message : String(cause);
       const error = new OciError("unavailable", `${call.method} ${call.url.href}: ${why}`, { cause });
       return { kind: "again", error, afterMs: undefined };
@@ -126,19 +132,20 @@ export class Transport {
     const challenge = parseChallenge(answer.headers["www-authenticate"] ?? "");
     if (challenge === undefined) return false;
     if (challenge.scheme === "basic") {
-      if (this.#auth === undefined) return false;
-      const fresh = !this.#basic;
+      const fresh = !this.#basic && this.#auth !== undefined;
       this.#basic = true;
       return fresh;
     }
     const url = tokenUrl(challenge, call.scope);
-    if (this.#auth !== undefined) refuseLeak(url, this.#registry);
-    else if (this.#tokens.has(call.scope)) return false;
+    refuseLeak(url, this.#registry);
+    checkHop(this.#guard, url);
+    // Without credentials too: public registries give a token to anybody who asks for one.
+    const headers =
+      this.#auth === undefined ? {} : { authorization: basicHeader(this.#auth.username, this.#auth.password) };
     const { statusCode, body } = await request(url, {
       dispatcher: this.#agent,
       signal: call.deadline.signal,
-      // Public registries give a token to anybody who asks for one.
-      headers: this.#auth === undefined ? {} : { authorization: basicHeader(this.#auth.username, this.#auth.password) },
+      headers: { "user-agent": "slipway", ...headers },
     });
     if (statusCode !== 200) {
       await body.dump();
@@ -173,6 +180,7 @@ export class Transport {
   }
 
   async #once(call: Call, url: URL): Promise<Answer> {
+    checkHop(this.#guard, url);
     const authorization = this.#authorization(call, url);
     const response = await request(url, {
       dispatcher: this.#agent,
@@ -203,6 +211,12 @@ export class Transport {
       ...(first === undefined ? {} : { code: first.code }),
     });
   }
+}
+
+/** An OciError, also as the reason for which a connection was not made. */
+function refusalIn(cause: unknown): OciError | undefined {
+  if (cause instanceof OciError) return cause;
+  return cause instanceof Error && cause.cause instanceof OciError ? cause.cause : undefined;
 }
 
 function bodyOf(call: Call): Uint8Array | Readable | null {

@@ -10,6 +10,6 @@ export { nearest } from "./nearest.ts";
 export { inputsOf, leavesOf, type PlannedStep, planProblems } from "./plan.ts";
 export { removeTree } from "./remove-tree.ts";
 export { pinned, runPipelineStep } from "./run-pipeline-step.ts";
-export { type FileError, fileErrorText, type ParsedFile, parseSlipwayYaml } from "./slipway-yaml.ts";
+export { type FileError, fileErrorText, type ParsedFile, parseSlipwayYaml, readYaml } from "./slipway-yaml.ts";
 export type { Tools } from "./step-command.ts";
 export type { PipelineStepResult, StepMachine } from "./step-run.ts";

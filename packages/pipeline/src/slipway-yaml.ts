@@ -117,3 +117,14 @@ function isInside(path: string): boolean {
   const parts = path.split("/");
   return !path.startsWith("/") && !path.includes("\0") && !parts.includes("..") && !parts.includes(".git");
 }
+
+/** YAML as plain values, within the limits of slipway.yaml but whatever it says. Throws with the first mistake. */
+export function readYaml(text: string): unknown {
+  if (Buffer.byteLength(text) > maxBytes) throw new Error(`larger than ${maxBytes} bytes`);
+  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: false });
+  const [mistake] = document.errors;
+  if (mistake !== undefined) throw new Error(mistake.message);
+  const value = plainValue(document);
+  if (value.kind === "error") throw new Error(value.message);
+  return value.value;
+}

@@ -3,8 +3,10 @@ import { artifactTopic, type CloudEvent } from "@slipway/contracts";
 import { type CommandContext, defineMachine, type Outcome } from "@slipway/durable";
 import { type ArtifactInput, type ArtifactState, artifactMachine } from "./domain/artifact.ts";
 import { promotionMachine } from "./domain/decide-promotion.ts";
+import { type CopyImage, type ImageImport, type ImportInput, importMachine } from "./domain/image-import.ts";
 import type { Promotion, PromotionCommand, PromotionInput, PublishEvent } from "./domain/promotion.ts";
-import type { ArtifactMachine, PromotionMachine } from "./service.ts";
+import { type CopyPorts, performCopy } from "./import/perform-copy.ts";
+import type { ArtifactMachine, ImportMachine, PromotionMachine } from "./service.ts";
 
 const events = { lane: () => "events", survives: () => true } as const;
 
@@ -24,6 +26,16 @@ export function machines(bus: Bus): { readonly artifacts: ArtifactMachine; reado
       perform: publish,
     }),
   };
+}
+
+/** The machine of foreign images, whose one effect brings them here. */
+export function importsMachine(ports: CopyPorts, timeoutMs: number): ImportMachine {
+  return defineMachine<ImageImport, ImportInput, CopyImage>({
+    machine: importMachine,
+    lane: () => "copy",
+    timeoutMs: () => timeoutMs,
+    perform: (_command, ctx) => performCopy(ports, ctx),
+  });
 }
 
 /** The command's id is the event's id: publishing it again after a crash changes nothing. */

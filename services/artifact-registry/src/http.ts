@@ -2,27 +2,39 @@ import {
   type ArtifactView,
   approvePromotion as approveEndpoint,
   getArtifact,
+  getImport,
   listArtifacts as listEndpoint,
+  listImports as listImportsEndpoint,
   listPromotions,
   ProblemError,
   type PromotionView,
+  type Role,
   registerArtifact,
   requestPromotion as requestEndpoint,
 } from "@slipway/contracts";
-import type { ServiceApp } from "@slipway/host";
-import type { Digest, Refusal } from "@slipway/kernel";
+import type { Principal, ServiceApp } from "@slipway/host";
+import type { Digest, ImportId, Refusal } from "@slipway/kernel";
 import type { z } from "zod";
 import type { Promotion } from "./domain/promotion.ts";
+import { askImport } from "./import/ask.ts";
+import { importView } from "./import/view.ts";
 import { approvePromotion, requestPromotion } from "./promote.ts";
 import { register } from "./register.ts";
 import { readPromotion, type Service } from "./service.ts";
 import { type ArtifactRecord, findArtifact, listArtifacts, promotionsOf } from "./store/artifacts.ts";
+import { findImport, listImports } from "./store/imports.ts";
 
 /** Routes of artifacts and promotions: parse, one call, map. */
 export function routes(app: ServiceApp, service: Service): void {
-  app.serve(registerArtifact, async ({ body, principal, now }) =>
-    artifactView(service, await register(service, body, principal.name, now)),
-  );
+  app.serve(registerArtifact, async ({ body, principal, now }) => {
+    if ("image" in body) {
+      requireRole(principal, "deployer");
+      return importView(service, await existingImport(service, await askImport(service, body, principal.name, now)));
+    }
+    requireRole(principal, "service");
+    return artifactView(service, await register(service, body, principal.name, now));
+  });
+  importRoutes(app, service);
 
   app.serve(listEndpoint, async ({ query }) => {
     const before = query.page_token === undefined ? undefined : pageToken(query.page_token);
@@ -51,6 +63,32 @@ export function routes(app: ServiceApp, service: Service): void {
   app.serve(approveEndpoint, async ({ params, body, principal }) =>
     viewOrRefusal(await approvePromotion(service, { id: params.id, by: principal.name, reason: body.reason ?? null })),
   );
+}
+
+function importRoutes(app: ServiceApp, service: Service): void {
+  app.serve(getImport, async ({ params }) => importView(service, await existingImport(service, params.id)));
+
+  app.serve(listImportsEndpoint, async ({ query }) => {
+    const before = query.page_token === undefined ? undefined : pageToken(query.page_token);
+    const found = await listImports(service.db, query.service, query.page_size, before);
+    const last = found.length === query.page_size ? found.at(-1) : undefined;
+    return {
+      imports: await Promise.all(found.map((row) => importView(service, row))),
+      next_page_token: last === undefined ? null : String(last.number),
+    };
+  });
+}
+
+/** The two shapes of a registration are for different callers. */
+function requireRole(principal: Principal, role: Role): void {
+  if (principal.roles.includes(role) || principal.roles.includes("admin")) return;
+  throw new ProblemError("auth.forbidden", `${principal.name} may not do this: it takes the role ${role}.`);
+}
+
+async function existingImport(service: Service, id: ImportId) {
+  const found = await findImport(service.db, id);
+  if (found === undefined) throw new ProblemError("import.not_found", `There is no import ${id}.`);
+  return found;
 }
 
 async function existing(service: Service, digest: Digest): Promise<ArtifactRecord> {

@@ -1,8 +1,13 @@
+import { readFileSync } from "node:fs";
+import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { z } from "zod";
-import { machines } from "./effects.ts";
+import { importsMachine, machines } from "./effects.ts";
 import { routes } from "./http.ts";
+import type { Importing } from "./import/ask.ts";
+import { registerExternal } from "./import/register-external.ts";
+import { foreignRegistries, RegistriesFile } from "./import/registries.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store/tables.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -17,6 +22,17 @@ const Config = z.object({
     .int()
     .min(1)
     .default(10 * 1024 ** 3),
+  /** File that says which foreign registries images may be copied from, and how: see README.md. */
+  SLIPWAY_EXTERNAL_REGISTRIES: z.string().min(1).optional(),
+  /** Whether registries of this very machine may be copied from. For a platform that only its own user reaches. */
+  SLIPWAY_EXTERNAL_LOOPBACK: z.stringbool().default(false),
+  /** Which image of a multi-platform index is taken, where the request does not say. */
+  SLIPWAY_EXTERNAL_PLATFORM: z
+    .string()
+    .regex(/^linux\/[a-z0-9/]+$/)
+    .default(`linux/${process.arch === "x64" ? "amd64" : process.arch}`),
+  /** A copy that is not done by then has failed. */
+  SLIPWAY_EXTERNAL_DEADLINE: DurationMs.default(30 * 60_000),
 });
 type Config = z.infer<typeof Config>;
 
@@ -31,10 +47,25 @@ export const artifactRegistry: ServiceModule<Config, Tables> = {
 async function start(context: ServiceContext<Config, Tables>): Promise<RunningService> {
   const { config, db, dbUrl, bus, objects, clock, log, environments, urls } = context;
   const { artifacts, promotions } = machines(bus);
-  const durable = createDurable({ db, url: dbUrl, machines: [artifacts, promotions], log });
-  const imageHost = () => config.SLIPWAY_REGISTRY_HOST ?? new URL(urls.public).host;
-  const service: Service = { db, durable, artifacts, promotions, bus, clock, environments, imageHost };
   const registry: Registry = { db, objects, clock, log, maxBlobBytes: config.SLIPWAY_REGISTRY_MAX_BLOB_BYTES };
+  const registries = foreignRegistries(
+    registriesFile(config.SLIPWAY_EXTERNAL_REGISTRIES),
+    config.SLIPWAY_EXTERNAL_LOOPBACK,
+  );
+  const credentials: Importing["credentials"] = new Map();
+  const copying = { registry, registries, credentials, clock };
+  const machine = importsMachine(
+    { ...copying, register: (request, artifact) => registerExternal(service, request, artifact, clock.now()) },
+    config.SLIPWAY_EXTERNAL_DEADLINE,
+  );
+  const importing: Importing = {
+    ...{ machine, registries, credentials },
+    platform: config.SLIPWAY_EXTERNAL_PLATFORM,
+    deadlineMs: config.SLIPWAY_EXTERNAL_DEADLINE,
+  };
+  const durable = createDurable({ db, url: dbUrl, machines: [artifacts, promotions, machine], log });
+  const imageHost = () => config.SLIPWAY_REGISTRY_HOST ?? new URL(urls.public).host;
+  const service: Service = { db, durable, artifacts, promotions, importing, bus, clock, environments, imageHost };
   await durable.start();
   return {
     routes: (app) => {
@@ -46,4 +77,13 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     drain: () => durable.stop(),
     close: () => durable.stop(),
   };
+}
+
+function registriesFile(path: string | undefined): RegistriesFile {
+  if (path === undefined) return RegistriesFile.parse({});
+  try {
+    return RegistriesFile.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new Error(`SLIPWAY_EXTERNAL_REGISTRIES: ${path} could not be read`, { cause });
+  }
 }

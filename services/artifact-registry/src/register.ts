@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { ProblemError, type Provenance, type registerArtifact } from "@slipway/contracts";
+import { type BuiltProvenance, ProblemError, type Provenance, type registerArtifact } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
-import type { Instant } from "@slipway/kernel";
+import type { Digest, GitSha, Instant, ServiceName } from "@slipway/kernel";
 import { mediaTypes } from "@slipway/oci";
 import type { Tx } from "@slipway/sql";
 import type { z } from "zod";
@@ -18,7 +18,7 @@ import {
 import { findManifest } from "./store/images.ts";
 import type { Tables } from "./store/tables.ts";
 
-type Registration = z.output<NonNullable<typeof registerArtifact.body>>;
+type Registration = Extract<z.output<NonNullable<typeof registerArtifact.body>>, { digest: Digest }>;
 
 /**
  * Registers an image as an artifact, which puts it into the first environment. The image has to be in the registry under its
@@ -34,7 +34,7 @@ export async function register(
   await service.db.transaction().execute(async (tx) => {
     const { digest, git_sha: gitSha, spec, provenance } = asked;
     const row = { digest, service: asked.service, gitSha, spec, provenance, createdAt: now, by };
-    if (await insertArtifact(tx, row)) await enter(service, tx, asked, by, now);
+    if (await insertArtifact(tx, row)) await enter(service, tx, { ...row, build: provenance.build_id }, by, now);
     else await meetAgain(tx, asked, by, now);
   });
   const found = await findArtifact(service.db, asked.digest);
@@ -61,18 +61,27 @@ async function requireImage(service: Service, asked: Registration): Promise<void
   }
 }
 
-async function enter(service: Service, tx: Tx<Tables>, asked: Registration, by: string, now: Instant): Promise<void> {
-  const { digest, git_sha: gitSha, provenance } = asked;
+type Entering = {
+  readonly digest: Digest;
+  readonly service: ServiceName;
+  readonly gitSha: GitSha;
+  /** Null where it was built elsewhere. */
+  readonly build: string | null;
+};
+
+/** A new artifact begins its life in the first environment. */
+export async function enter(service: Service, tx: Tx<Tables>, of: Entering, by: string, now: Instant): Promise<void> {
+  const { digest, gitSha, build } = of;
   const first = service.environments[0];
   if (first === undefined) throw new Error("there are no environments");
-  const opened = openArtifact({ digest, service: asked.service, gitSha }, by, now);
+  const opened = openArtifact({ digest, service: of.service, gitSha }, by, now);
   await service.durable.create(tx, service.artifacts, digest, opened.state, opened.commands);
   await addEnvironment(tx, { digest, environment: first.name, by, at: now, promotion: null });
   await appendAudit(tx, {
     actor: by,
     action: "artifact.registered",
     subject: digest,
-    detail: { service: asked.service, git_sha: gitSha, environment: first.name, build: provenance.build_id },
+    detail: { service: of.service, git_sha: gitSha, environment: first.name, build },
     at: now,
   });
 }
@@ -100,6 +109,6 @@ async function meetAgain(tx: Tx<Tables>, asked: Registration, by: string, now: I
   await appendAudit(tx, { actor: by, action: "artifact.provenance_replaced", subject: asked.digest, detail, at: now });
 }
 
-function provesMore(known: Provenance, offered: Provenance): boolean {
+function provesMore(known: Provenance, offered: BuiltProvenance): boolean {
   return known.isolation === "none" && offered.isolation !== "none";
 }

@@ -48,6 +48,7 @@ export async function registered(
       provenance: { ...provenance, ...more },
     },
   });
+  if (!("environments" in view)) throw new Error("a build's image is an artifact at once");
   return { digest: image.digest, commit, view };
 }
 

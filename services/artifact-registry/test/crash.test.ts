@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createClient } from "@slipway/client";
+import { getImport, registerArtifact } from "@slipway/contracts";
 import { systemClock } from "@slipway/kernel";
 import { fileObjects } from "@slipway/objects";
 import { digestOf, RegistryClient } from "@slipway/oci";
@@ -11,6 +15,7 @@ import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Tables } from "../src/store/tables.ts";
 import { storeBlob } from "../src/v2/blobs.ts";
+import { dockerImage, dockerManifestType, type ForeignImage, revision } from "./foreign-images.ts";
 import { someBytes } from "./start-registry.ts";
 
 const schemas = ["bus", "access", "registry"];
@@ -38,7 +43,13 @@ afterAll(async () => {
 async function startProcess(): Promise<{ url: string; kill(): Promise<void> }> {
   const main = join(import.meta.dirname, "../src/main.ts");
   const child = spawn(process.execPath, ["--conditions=@slipway/source", main], {
-    env: { PATH: process.env.PATH, SLIPWAY_DATA: dataDir, SLIPWAY_DATABASE_URL: database.adminUrl, SLIPWAY_PORT: "0" },
+    env: {
+      PATH: process.env.PATH,
+      SLIPWAY_DATA: dataDir,
+      SLIPWAY_DATABASE_URL: database.adminUrl,
+      SLIPWAY_PORT: "0",
+      SLIPWAY_EXTERNAL_LOOPBACK: "true",
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.add(child);
@@ -46,7 +57,7 @@ async function startProcess(): Promise<{ url: string; kill(): Promise<void> }> {
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
   const url = await until(() => /"url":"([^"]+)".*host listens/.exec(said)?.[1], {
     what: "the service",
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
   return {
     url,
@@ -57,8 +68,12 @@ async function startProcess(): Promise<{ url: string; kill(): Promise<void> }> {
   };
 }
 
+async function tokenOf(name: string): Promise<string> {
+  return (await readFile(join(dataDir, "tokens", name), "utf8")).trim();
+}
+
 async function clientOf(url: string): Promise<RegistryClient> {
-  const password = (await readFile(join(dataDir, "tokens", "artifact-registry"), "utf8")).trim();
+  const password = await tokenOf("artifact-registry");
   return new RegistryClient({ url, auth: { username: "test", password } });
 }
 
@@ -160,3 +175,66 @@ test("stopped between a blob's bytes and its row: the blob is not there until it
   await storeBlob(registry, "torn/app", digest, source(bytes).open(0));
   expect(await rows()).toMatchObject([{ digest, size: bytes.length }]);
 });
+
+/** A foreign registry whose last layer is given only once somebody says so; what it was asked for. */
+async function slowRegistry(image: ForeignImage) {
+  const seen: string[] = [];
+  const last = image.blobs.at(-1)?.digest ?? "";
+  let open = false;
+  const server = createServer((request, response) => {
+    const asked = request.url?.split("/").at(-1) ?? "";
+    seen.push(asked);
+    if (asked === last && !open) return;
+    const blob = image.blobs.find(({ digest }) => digest === asked);
+    response.writeHead(200, { "content-type": dockerManifestType }).end(blob?.bytes ?? image.text);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked: (digest: string) => seen.filter((one) => one === digest).length,
+    last,
+    giveAll: () => {
+      open = true;
+    },
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+test("killed in the middle of a foreign image's copy: it goes on by itself and fetches nothing twice", async () => {
+  const image = dockerImage({ layers: 3 });
+  const foreign = await slowRegistry(image);
+  const first = await startProcess();
+  const before = createClient({ url: first.url, token: await tokenOf("deployer") });
+  const body = { service: "shop", image: `${foreign.host}/vendor/app@${image.digest}`, git_sha: revision };
+  const asked = await before.call(registerArtifact, { body });
+  const id = "import_id" in asked ? asked.import_id : ("" as never);
+  const whole = image.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const missing = image.blobs.at(-1)?.bytes.length ?? 0;
+  const copied = async () => (await before.call(getImport, { params: { id } })).bytes_copied;
+  await until(async () => (await copied()) === whole - missing && foreign.asked(foreign.last) > 0, {
+    what: "all layers but the last",
+    timeoutMs: 60_000,
+  });
+  await first.kill();
+  await before.close();
+
+  foreign.giveAll();
+  const second = await startProcess();
+  const after = createClient({ url: second.url, token: await tokenOf("viewer") });
+  const ended = await until(
+    async () => {
+      const view = await after.call(getImport, { params: { id } });
+      return view.status === "COPYING" ? undefined : view;
+    },
+    { what: "the end of the import", timeoutMs: 60_000 },
+  );
+
+  expect(ended).toMatchObject({ status: "REGISTERED", digest: image.digest, bytes_copied: whole });
+  expect(image.blobs.slice(1, -1).map(({ digest }) => foreign.asked(digest))).toEqual([1, 1]);
+  await after.close();
+  await second.kill();
+  foreign.close();
+}, 300_000);

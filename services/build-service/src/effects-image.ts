@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
-import { ProblemError, type Provenance, registerArtifact } from "@slipway/contracts";
+import { type BuiltProvenance, ProblemError, registerArtifact } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
 import { OciError, writeImage } from "@slipway/oci";
 import { freshFolder, inputsOf, leavesOf } from "@slipway/pipeline";
@@ -122,7 +122,7 @@ export async function registerImage(world: BuildWorld, state: BuildState, ctx: B
   return { kind: "fact", fact: (at) => ({ type: "registered", at }) };
 }
 
-async function provenanceOf(world: BuildWorld, state: In<"registering">): Promise<Provenance> {
+async function provenanceOf(world: BuildWorld, state: In<"registering">): Promise<BuiltProvenance> {
   const row = await repositoryOf(world.db, state.service);
   const ends = Object.values(state.steps).flatMap((step) => ("endedAt" in step ? [step.endedAt] : []));
   const finishedAt: Instant = [state.startedAt, ...ends].sort().at(-1) ?? state.startedAt;
@@ -139,7 +139,7 @@ async function provenanceOf(world: BuildWorld, state: In<"registering">): Promis
   };
 }
 
-function imagesOf(state: In<"registering">): NonNullable<Provenance["images"]> {
+function imagesOf(state: In<"registering">): NonNullable<BuiltProvenance["images"]> {
   const base = typeof state.base === "string" ? [{ used_by: "base", image: state.base }] : [];
   const steps = state.plan.flatMap(({ name }) => {
     const step = state.steps[name];

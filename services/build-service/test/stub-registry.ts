@@ -12,7 +12,7 @@ export type StubRegistry = {
   readonly blobs: Map<string, Buffer>;
   /** By `<repository>:<tag>`. */
   readonly manifests: Map<string, { digest: string; bytes: Buffer }>;
-  readonly artifacts: z.output<NonNullable<typeof registerArtifact.body>>[];
+  readonly artifacts: Extract<z.output<NonNullable<typeof registerArtifact.body>>, { digest: string }>[];
 };
 
 export function stubRegistry(): StubRegistry {
@@ -29,6 +29,7 @@ export function stubRegistry(): StubRegistry {
         serveManifests(app, manifests);
         readManifests(app, manifests);
         app.serve(registerArtifact, async ({ body, now }) => {
+          if ("image" in body) throw new Error("a build registers what it has pushed");
           artifacts.push(body);
           const view: ArtifactView = {
             ...body,

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
 import { routes } from "./http.ts";
+import { logRoutes } from "./logs/http.ts";
 import { neighbours } from "./neighbours.ts";
 import { pushDurable } from "./push/deploy-push.ts";
 import { pushRoutes } from "./push/routes.ts";
@@ -60,6 +61,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       routes(app, service);
       eventRoutes(app, service);
       pushRoutes(app, service, pushes);
+      logRoutes(app, service);
     },
     subscriptions: [...subscriptions(service), pushSubscription(service, pushes)],
     ready: async () => undefined,

@@ -1,19 +1,7 @@
 import type { Command } from "commander";
 import pc from "picocolors";
 import { localDataFolder } from "../connection.ts";
-import {
-  type Check,
-  dataFolderCheck,
-  diskCheck,
-  endpointsIn,
-  gitCheck,
-  isolationCheck,
-  nodeCheck,
-  portsCheck,
-  regionChecks,
-  temporaryCheck,
-} from "../doctor/checks.ts";
-import { tokenCheck, tokenFilesCheck } from "../doctor/token-check.ts";
+import type { Check } from "../doctor/checks.ts";
 import { type Common, print } from "../output.ts";
 
 const marks = { ok: pc.green("ok  "), warning: pc.yellow("note"), bad: pc.red("bad ") };
@@ -24,6 +12,18 @@ export function doctorCommand(root: Command): void {
     .command("doctor")
     .description("check node, git, isolation, ports, data folder, disk, regions and tokens")
     .action(async () => {
+      const {
+        dataFolderCheck,
+        diskCheck,
+        endpointsIn,
+        gitCheck,
+        isolationCheck,
+        nodeCheck,
+        portsCheck,
+        regionChecks,
+        temporaryCheck,
+      } = await import("../doctor/checks.ts");
+      const { tokenCheck, tokenFilesCheck } = await import("../doctor/token-check.ts");
       const dataDir = localDataFolder();
       const endpoints = endpointsIn(dataDir);
       const checks: Check[] = [

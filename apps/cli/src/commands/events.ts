@@ -1,7 +1,8 @@
 import type { Client } from "@slipway/client";
-import { type CloudEvent, listEvents, topicNames } from "@slipway/contracts";
+import type { CloudEvent } from "@slipway/contracts";
 import type { Command } from "commander";
-import { connect, Unusable } from "../connection.ts";
+import { connect } from "../connection.ts";
+import { Unusable } from "../exit-codes.ts";
 import { type Common, wantsJson } from "../output.ts";
 
 type Own = { readonly from: string; readonly topic?: string; readonly about?: string };
@@ -15,8 +16,8 @@ export function eventsCommand(root: Command): void {
     .option("--topic <name>", "only this one, e.g. deployment or slipway.deployment.v1")
     .option("--about <subject>", "only what is about this, e.g. D-4, B-12 or a digest")
     .action(async (own: Own) => {
-      const topics = topicsOf(own);
-      const client = connect(root.opts<Common>());
+      const topics = await topicsOf(own);
+      const client = await connect(root.opts<Common>());
       const found = await Promise.all(topics.map((topic) => readAll(client, topic, own.from)));
       const events = found.flatMap((topic) => topic.events);
       // One subject's events stay in their order: sorting is stable.
@@ -30,7 +31,8 @@ export function eventsCommand(root: Command): void {
     });
 }
 
-function topicsOf({ topic, from }: Own): readonly string[] {
+async function topicsOf({ topic, from }: Own): Promise<readonly string[]> {
+  const { topicNames } = await import("@slipway/contracts");
   if (topic === undefined) {
     if (from !== "0") throw new Unusable("--from takes a position of one topic: name it with --topic.");
     return topicNames;
@@ -45,6 +47,7 @@ async function readAll(
   topic: string,
   from: string,
 ): Promise<{ readonly events: readonly CloudEvent[]; readonly next: string }> {
+  const { listEvents } = await import("@slipway/contracts");
   const events: CloudEvent[] = [];
   for (let at = from; ; ) {
     const page = await client.call(listEvents, { query: { topic, from: at, page_size: 500 } });

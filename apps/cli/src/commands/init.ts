@@ -1,9 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { ServiceNameSchema } from "@slipway/contracts";
-import { detectFile, detectionLines, readRepository, serviceNameFrom, undetectedLines } from "@slipway/pipeline";
 import type { Command } from "commander";
-import { localAddress, Unusable } from "../connection.ts";
+import { localAddress } from "../connection.ts";
+import { Unusable } from "../exit-codes.ts";
 import { print, wantsJson } from "../output.ts";
 
 type Own = { readonly force?: boolean; readonly print?: boolean; readonly service?: string };
@@ -24,7 +23,8 @@ export function initCommand(root: Command): void {
       if (existsSync(path) && own.force !== true && own.print !== true) {
         throw new Unusable(`${path} is there already. --force overwrites it, --print shows what would be written.`);
       }
-      const detected = detectFile(await readRepository(folder), serviceOf(folder, own.service));
+      const { detectFile, detectionLines, readRepository, undetectedLines } = await import("@slipway/pipeline");
+      const detected = detectFile(await readRepository(folder), await serviceOf(folder, own.service));
       if (detected.kind === "undetected") {
         process.exitCode = 1;
         print(root, { detected: false, ...detected }, `Nothing was written: ${undetectedLines(detected).join("\n")}`);
@@ -43,7 +43,9 @@ export function initCommand(root: Command): void {
     });
 }
 
-function serviceOf(folder: string, asked: string | undefined) {
+async function serviceOf(folder: string, asked: string | undefined) {
+  const { ServiceNameSchema } = await import("@slipway/contracts");
+  const { serviceNameFrom } = await import("@slipway/pipeline");
   const parsed = ServiceNameSchema.safeParse(asked ?? serviceNameFrom(basename(folder)));
   if (parsed.success) return parsed.data;
   throw new Unusable(`--service ${asked}: ${parsed.error.issues[0]?.message ?? "not a name"}`);

@@ -1,10 +1,7 @@
 import { resolve } from "node:path";
-import { fileErrorText } from "@slipway/pipeline";
 import type { Command } from "commander";
-import { Unusable } from "../connection.ts";
+import { Unusable } from "../exit-codes.ts";
 import { print, wantsJson } from "../output.ts";
-import { readSlipwayFile } from "../read-slipway-file.ts";
-import { runPipeline } from "../run/run-pipeline.ts";
 
 /** `slipway run [DIR]`: the pipeline of the working tree, here, under the same isolation as a build. */
 export function runCommand(root: Command): void {
@@ -18,6 +15,8 @@ export function runCommand(root: Command): void {
       const folder = resolve(dir);
       const places = Number(own.jobs);
       if (!Number.isInteger(places) || places < 1) throw new Unusable(`--jobs ${own.jobs} is not a count`);
+      const { fileErrorText, readSlipwayFile } = await import("../read-slipway-file.ts");
+      const { runPipeline } = await import("../run/run-pipeline.ts");
       const { parsed, detected } = await readSlipwayFile(folder);
       if (parsed.kind === "errors") {
         process.exitCode = 1;

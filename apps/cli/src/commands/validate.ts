@@ -1,8 +1,6 @@
 import { resolve } from "node:path";
-import { fileErrorText } from "@slipway/pipeline";
 import type { Command } from "commander";
 import { print } from "../output.ts";
-import { readSlipwayFile } from "../read-slipway-file.ts";
 
 /** `slipway validate [DIR]`: every error of slipway.yaml with its place, exactly as a build would tell them. */
 export function validateCommand(root: Command): void {
@@ -11,6 +9,7 @@ export function validateCommand(root: Command): void {
     .description("check slipway.yaml: all errors at once, each with file:line:column")
     .argument("[dir]", "the repository", ".")
     .action(async (dir: string) => {
+      const { fileErrorText, readSlipwayFile } = await import("../read-slipway-file.ts");
       const { parsed, detected } = await readSlipwayFile(resolve(dir));
       if (parsed.kind === "errors") {
         process.exitCode = 1;

@@ -1,14 +1,15 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { listBuilds, ProblemError } from "@slipway/contracts";
-import { type ConnectionOptions, connect, Unusable } from "../connection.ts";
+import { type ConnectionOptions, connect } from "../connection.ts";
+import { CommandFailure } from "../exit-codes.ts";
 import type { Check } from "./checks.ts";
 
 /** Whether the token that commands would use is taken by the platform they would call. */
 export async function tokenCheck(options: ConnectionOptions): Promise<Check> {
   const name = "token";
   try {
-    const client = connect(options);
+    const client = await connect(options);
     try {
       await client.call(listBuilds, { query: { page_size: 1 }, timeoutMs: 3_000 });
       return { name, state: "ok", found: "the platform takes it" };
@@ -16,8 +17,14 @@ export async function tokenCheck(options: ConnectionOptions): Promise<Check> {
       await client.close();
     }
   } catch (error) {
-    if (error instanceof Unusable)
-      return { name, state: "warning", found: "no platform was found", remedy: error.message };
+    if (error instanceof CommandFailure) {
+      return {
+        name,
+        state: "warning",
+        found: error.message.replace(/\.$/, ""),
+        ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+      };
+    }
     if (!(error instanceof ProblemError)) throw error;
     const remedy = error.code === "unavailable" ? "Start the platform: npm start." : (error.remedy ?? "Use --token.");
     return { name, state: "bad", found: error.message, remedy };

@@ -14,7 +14,7 @@ import {
   runPipelineStep,
   type StepMachine,
 } from "@slipway/pipeline";
-import { Unusable } from "../connection.ts";
+import { Unusable } from "../exit-codes.ts";
 import { inOrder, type StepEnd } from "./in-order.ts";
 import { prefixedLines } from "./prefixed-lines.ts";
 import { copyWorkingTree } from "./working-tree.ts";

@@ -7,13 +7,14 @@ import {
   PromotionIdSchema,
   ServiceNameSchema,
 } from "../ids.ts";
-import { SlipwayFile } from "../slipway-file.ts";
+import { RunSpec, SlipwayFile } from "../slipway-file.ts";
 import { Page } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
+import { ExternalRegistration, ImportView } from "./imports.ts";
 
-/** Where an artifact came from and how it was made. */
-export const Provenance = z.object({
-  builder: z.string(),
+/** How an image was built here. */
+export const BuiltProvenance = z.object({
+  builder: z.string().refine((builder) => builder !== "external", "external names what was built elsewhere"),
   build_id: z.string().nullable(),
   repository: z.string().nullable(),
   /** `none` bars the artifact from prod. */
@@ -26,6 +27,26 @@ export const Provenance = z.object({
   /** Images that were used, each fixed by its digest (`node:24@sha256:…`): by a step (`step compile`), or as the base (`base`). */
   images: z.array(z.object({ used_by: z.string(), image: z.string() })).optional(),
 });
+export type BuiltProvenance = z.infer<typeof BuiltProvenance>;
+
+/** What is known of an image that was built elsewhere: where it was copied from, and who vouches for it. */
+export const ExternalProvenance = z.object({
+  builder: z.literal("external"),
+  /** As it was asked for: `<host>/<repository>@<digest>`, of an index where it is one. */
+  source: z.string(),
+  /** Of the manifest that runs here, e.g. `linux/amd64`. */
+  platform: z.string(),
+  registered_by: z.string(),
+  registered_at: InstantSchema,
+  /** Whether the commit is what the caller said, or what the image's label says of itself. */
+  git_sha_from: z.enum(["request", "label"]),
+  /** Nobody here saw the build. */
+  isolation: z.literal("unknown"),
+});
+export type ExternalProvenance = z.infer<typeof ExternalProvenance>;
+
+/** Where an artifact came from and how it was made. */
+export const Provenance = z.union([ExternalProvenance, BuiltProvenance]);
 export type Provenance = z.infer<typeof Provenance>;
 
 export const ArtifactView = z.object({
@@ -34,7 +55,8 @@ export const ArtifactView = z.object({
   git_sha: GitShaSchema,
   /** `<host>/<service>@<digest>`, ready to pull. */
   image: z.string(),
-  spec: SlipwayFile,
+  /** Without pipeline and image where the image was built elsewhere. */
+  spec: z.union([SlipwayFile, RunSpec]),
   provenance: Provenance,
   /** Environments the artifact may run in, in the order it got there. The first is where registering puts it. */
   environments: z.array(z.object({ environment: EnvironmentNameSchema, at: InstantSchema, by: z.string() })),
@@ -60,21 +82,29 @@ export type PromotionView = z.infer<typeof PromotionView>;
 
 const byDigest = z.object({ digest: DigestSchema });
 
+/** What services register: an image that stands in the registry under its commit. */
+const BuiltRegistration = z.strictObject({
+  service: ServiceNameSchema,
+  git_sha: GitShaSchema,
+  digest: DigestSchema,
+  spec: SlipwayFile,
+  provenance: BuiltProvenance,
+});
+
+/**
+ * Two shapes. Services register what they have pushed, and get the artifact. People register an image of another registry (`image`),
+ * which is copied here first: they get the import, whose `artifact` is there once it is REGISTERED.
+ */
 export const registerArtifact = endpoint({
   id: "registerArtifact",
   method: "POST",
   path: "/api/v1/artifacts",
-  summary: "Register an image that is in the registry as an artifact of a service",
-  roles: ["service"],
-  body: z.strictObject({
-    service: ServiceNameSchema,
-    git_sha: GitShaSchema,
-    digest: DigestSchema,
-    spec: SlipwayFile,
-    provenance: Provenance,
-  }),
+  summary:
+    "Register an image as an artifact of a service: one that is in the registry, or one of another registry, which is copied",
+  roles: ["service", "deployer"],
+  body: z.union([BuiltRegistration, ExternalRegistration]),
   status: 201,
-  response: ArtifactView,
+  response: z.union([ArtifactView, ImportView]),
 });
 
 export const listArtifacts = endpoint({

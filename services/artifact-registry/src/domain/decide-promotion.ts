@@ -37,6 +37,8 @@ export function openPromotion(request: PromotionRequest): Step<Promotion, Promot
 function onPending(state: Pending, input: PromotionInput): Answer {
   if (input.type === "MarkedBad")
     return reject(state, `rolled back in ${input.environment}: ${input.reason}`, input.now);
+  if (input.type === "Revised")
+    return reject(state, `registered again by ${input.by} with another configuration`, input.now);
   if (input.by === state.request.requestedBy) {
     const detail = `${input.by} asked for ${state.request.id} and may not approve it.`;
     return refuse("promotion.self_approval", detail, "Ask another approver.");
@@ -49,7 +51,7 @@ function onPending(state: Pending, input: PromotionInput): Answer {
 
 /** The same person approving again is the same approval; anybody else comes too late. */
 function onDecided(state: Exclude<Promotion, Pending>, input: PromotionInput): Answer {
-  if (input.type === "MarkedBad") return step(state);
+  if (input.type !== "Approve") return step(state);
   if (state.phase === "promoted" && state.approvals.some((approval) => approval.by === input.by)) return step(state);
   return refuse("promotion.closed", `${state.request.id} is ${state.phase} already.`);
 }

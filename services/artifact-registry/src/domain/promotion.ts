@@ -5,7 +5,7 @@ import type { Digest, EnvironmentName, GitSha, Instant, PromotionId, ServiceName
  * One artifact on its way into one environment:
  *
  *   pending ── Approve (enough) ──▶ promoted
- *      └────── MarkedBad ─────────▶ rejected
+ *      └────── MarkedBad, Revised ▶ rejected
  *
  * Both ends are final. A promotion that needs nobody's approval is born promoted.
  */
@@ -39,7 +39,9 @@ export type PromotionInput =
       readonly environment: EnvironmentName;
       readonly reason: string;
       readonly now: Instant;
-    };
+    }
+  /** The artifact was registered again with another configuration: what was asked for is not what it is now. */
+  | { readonly type: "Revised"; readonly by: string; readonly now: Instant };
 
 export type ArtifactEvent = EventOf<typeof artifactTopic>;
 

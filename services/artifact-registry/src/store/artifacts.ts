@@ -1,4 +1,4 @@
-import type { Provenance, SlipwayFile } from "@slipway/contracts";
+import type { Provenance, RunSpec, SlipwayFile } from "@slipway/contracts";
 import type { Digest, EnvironmentName, GitSha, Instant, PromotionId, ServiceName } from "@slipway/kernel";
 import type { Db, Tx } from "@slipway/sql";
 import { sql } from "kysely";
@@ -11,7 +11,7 @@ export type ArtifactRow = {
   readonly number: number;
   readonly service: ServiceName;
   readonly gitSha: GitSha;
-  readonly spec: SlipwayFile;
+  readonly spec: SlipwayFile | RunSpec;
   readonly provenance: Provenance;
   readonly createdAt: Instant;
 };
@@ -113,6 +113,25 @@ export async function setProvenance(tx: Tx<Tables>, digest: Digest, provenance: 
     .set({ provenance: JSON.stringify(provenance) })
     .where("digest", "=", digest)
     .execute();
+}
+
+/** Another configuration of the same image. */
+export async function revise(tx: Tx<Tables>, digest: Digest, spec: RunSpec, provenance: Provenance): Promise<void> {
+  await tx
+    .updateTable("artifact")
+    .set({ spec: JSON.stringify(spec), provenance: JSON.stringify(provenance) })
+    .where("digest", "=", digest)
+    .execute();
+}
+
+export async function leaveEnvironments(
+  tx: Tx<Tables>,
+  digest: Digest,
+  environments: readonly EnvironmentName[],
+): Promise<void> {
+  if (environments.length === 0) return;
+  const rows = tx.deleteFrom("artifact_environment").where("digest", "=", digest);
+  await rows.where("environment", "in", [...environments]).execute();
 }
 
 export async function addEnvironment(

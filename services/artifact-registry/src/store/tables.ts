@@ -1,5 +1,5 @@
-import type { Provenance, SlipwayFile } from "@slipway/contracts";
-import type { Digest, EnvironmentName, GitSha, Instant, PromotionId, ServiceName } from "@slipway/kernel";
+import type { Provenance, RunSpec, SlipwayFile } from "@slipway/contracts";
+import type { Digest, EnvironmentName, GitSha, ImportId, Instant, PromotionId, ServiceName } from "@slipway/kernel";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 
 type Defaulted = ColumnType<Instant, Instant | undefined, Instant>;
@@ -36,7 +36,7 @@ export type Tables = {
     number: Generated<number>;
     service: ServiceName;
     git_sha: GitSha;
-    spec: JSONColumnType<SlipwayFile, string, string>;
+    spec: JSONColumnType<SlipwayFile | RunSpec, string, string>;
     provenance: JSONColumnType<Provenance, string, string>;
     registered_by: string;
     created_at: Instant;
@@ -55,6 +55,15 @@ export type Tables = {
     digest: Digest;
     environment: EnvironmentName;
     open: boolean;
+    created_at: Instant;
+  };
+  image_import: {
+    number: number;
+    id: ImportId;
+    service: ServiceName;
+    image: string;
+    bytes_total: ColumnType<number | null, undefined, number>;
+    bytes_copied: ColumnType<number, undefined, number>;
     created_at: Instant;
   };
   pin: {

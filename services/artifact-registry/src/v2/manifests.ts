@@ -40,12 +40,8 @@ export async function writeManifest(registry: Registry, exchange: Exchange, name
   const bytes = await readAll(exchange.body, maxManifestBytes);
   const digest = promisedDigest(bytes, reference, exchange.query.get("digest"));
   const tags = tagsOf(reference, exchange.query);
-  const checked = checkManifest(bytes, exchange.headers["content-type"]);
-  await refuseMissing(registry, repository, checked);
-  await registry.db.transaction().execute(async (tx) => {
-    await insertManifest(tx, repository, digest, bytes, checked);
-    for (const name of tags) await setTag(registry, tx, { repository, name, digest, by: exchange.by });
-  });
+  const mediaType = exchange.headers["content-type"];
+  const checked = await storeManifest(registry, { repository, digest, mediaType, bytes, tags, by: exchange.by });
   return {
     status: 201,
     headers: {
@@ -55,6 +51,28 @@ export async function writeManifest(registry: Registry, exchange: Exchange, name
       ...(checked.subject === null ? {} : { "oci-subject": checked.subject }),
     },
   };
+}
+
+/** Keeps a manifest whose digest was verified, under its tags. Throws what is wrong with it, or missing. */
+export async function storeManifest(
+  registry: Registry,
+  manifest: {
+    readonly repository: string;
+    readonly digest: string;
+    readonly mediaType: string | undefined;
+    readonly bytes: Uint8Array;
+    readonly tags: readonly string[];
+    readonly by: string;
+  },
+): Promise<CheckedManifest> {
+  const { repository, digest, bytes, tags, by } = manifest;
+  const checked = checkManifest(bytes, manifest.mediaType);
+  await refuseMissing(registry, repository, checked);
+  await registry.db.transaction().execute(async (tx) => {
+    await insertManifest(tx, repository, digest, bytes, checked);
+    for (const name of tags) await setTag(registry, tx, { repository, name, digest, by });
+  });
+  return checked;
 }
 
 /** A manifest put by its digest may name its tags in the query (a draft of the specification). In one order, against deadlocks. */

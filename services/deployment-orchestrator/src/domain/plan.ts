@@ -1,4 +1,4 @@
-import type { DeploymentRequest, SlipwayFile } from "@slipway/contracts";
+import type { DeploymentRequest, RunSpec } from "@slipway/contracts";
 import { type Refusal, refuse } from "@slipway/kernel";
 import type { PlanStep } from "./deployment.ts";
 
@@ -12,7 +12,7 @@ const longestBakeOutsideMs = 10_000;
  * The file may lengthen a bake; an environment's minimum holds all the same.
  */
 export function canaryPlan(
-  file: SlipwayFile,
+  file: Pick<RunSpec, "deploy" | "environments">,
   request: DeploymentRequest,
   rules: PlanRules,
 ): readonly PlanStep[] | Refusal {
@@ -44,7 +44,7 @@ export function canaryPlan(
 }
 
 /** The steps that the file has for the environment. Outside production those of `deploy` are taken quicker: they are meant for real requests. */
-function stepsFor(file: SlipwayFile, rules: PlanRules): readonly PlanStep[] {
+function stepsFor(file: Pick<RunSpec, "deploy" | "environments">, rules: PlanRules): readonly PlanStep[] {
   const own = file.environments[rules.name]?.steps;
   const longest = own === undefined && !rules.production ? longestBakeOutsideMs : Number.POSITIVE_INFINITY;
   const steps = own ?? file.deploy.steps;

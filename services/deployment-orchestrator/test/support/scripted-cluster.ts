@@ -55,6 +55,8 @@ export class ScriptedCluster {
       scaleWorkload: answer((_target, version, replicas, { epoch }) => this.#ensure(version, replicas, epoch)),
       follow: answer((_target, { epoch, version }) => this.#follow(version, epoch)),
       retire: answer((_target, version, { epoch }) => this.#retire(version, epoch)),
+      listPods: answer(() => []),
+      podLog: answer(async function* () {}),
       listWorkloads: answer(() =>
         [...this.workloads].map(([version, { desired, epoch }]) => {
           return { version: version as VersionName, epoch, desired, ready: desired, begun: desired, reasons: [] };

@@ -1,0 +1,80 @@
+import type { Client } from "@slipway/client";
+import {
+  BuildIdSchema,
+  buildLogPath,
+  ServiceLogLine,
+  ServiceLogNote,
+  ServiceLogQuery,
+  serviceLogPath,
+} from "@slipway/contracts";
+import type { Command } from "commander";
+import { serviceOr } from "../here.ts";
+import { note, printLine, wantsJson, withClient } from "../output.ts";
+import { suggesting } from "../suggest.ts";
+import { typed } from "../typed.ts";
+
+type Options = {
+  readonly env?: string;
+  readonly region?: string;
+  readonly version?: string;
+  readonly tail?: string;
+  readonly follow?: boolean;
+};
+
+const onBreak = (): void => note("The connection broke off; going on where it was ...");
+
+/** `slipway logs [BUILD|SERVICE]`: a build's log, live while it runs; or what a service's pods print. */
+export function logsCommand(root: Command): void {
+  root
+    .command("logs")
+    .description("the log of a build, live while it runs, or what a service's pods print")
+    .argument("[what]", "a build, e.g. B-12, or a service (default: that of slipway.yaml here)")
+    .option("--env <environment>", "of a service: where (default: prod)")
+    .option("--region <name>", "of a service: only there (default: all)")
+    .option("--version <name>", "of a service: only this one, e.g. orders-3f2a91c-x7k2p")
+    .option("--tail <lines>", "of a service: lines of each pod to begin with (default: 100)")
+    .option("-f, --follow", "of a service: go on with what comes")
+    .action(async (what: string | undefined, own: Options) => {
+      if (what !== undefined && /^B-/.test(what)) {
+        const id = typed(BuildIdSchema, what);
+        return withClient(root, (client) => buildLog(root, client, id));
+      }
+      const service = serviceOr(what);
+      const query = typed(ServiceLogQuery, {
+        ...{ region: own.region, version: own.version, environment: own.env },
+        ...(own.tail === undefined ? {} : { tail: own.tail }),
+        ...(own.follow === true ? { follow: "true" } : {}),
+      });
+      return withClient(root, (client) => serviceLog(root, client, service, query));
+    });
+}
+
+/** Prints a build's log and goes on while the build runs. A connection that breaks resumes where it stopped. */
+async function buildLog(root: Command, client: Client, id: string): Promise<void> {
+  for await (const event of client.stream(buildLogPath(id), { onBreak })) {
+    if (event.event === "end") return;
+    if (wantsJson(root)) printLine(root, { build: id, text: event.data }, "");
+    else process.stdout.write(event.data.endsWith("\n") ? event.data : `${event.data}\n`);
+  }
+}
+
+async function serviceLog(root: Command, client: Client, service: string, query: ServiceLogQuery): Promise<void> {
+  const asked = {
+    service,
+    environment: query.environment,
+    regions: query.region === undefined ? undefined : [query.region],
+  };
+  await suggesting(client, asked, async () => {
+    for await (const event of client.stream(serviceLogPath(service), { query, onBreak })) {
+      if (event.event === "end") return;
+      const data: unknown = event.data === "" ? undefined : JSON.parse(event.data);
+      if (event.event === "note") {
+        const { region, pod, note: text } = ServiceLogNote.parse(data);
+        note(`${region} ${pod ?? service} # ${text}`);
+      } else {
+        const line = ServiceLogLine.parse(data);
+        printLine(root, line, `${line.region} ${line.pod} | ${line.line}`);
+      }
+    }
+  });
+}

@@ -1,0 +1,53 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { ServiceNameSchema } from "@slipway/contracts";
+import { Unusable } from "./exit-codes.ts";
+import type { ServiceName } from "./ids.ts";
+import { typed } from "./typed.ts";
+
+/** slipway.yaml of the working folder or the nearest one above it, within its repository. */
+export function findSlipwayFile(from = process.cwd()): string | undefined {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const file = join(folder, "slipway.yaml");
+    if (existsSync(file)) return file;
+    if (existsSync(join(folder, ".git")) || folder === dirname(folder)) return undefined;
+  }
+}
+
+/** The service that the repository here is of; undefined outside of one. */
+export function serviceHere(): ServiceName | undefined {
+  const file = findSlipwayFile();
+  if (file === undefined) return undefined;
+  // Only this one line: a file with errors elsewhere is still of this service.
+  const name = /^service:\s*["']?([^\s"'#]+)/m.exec(readFileSync(file, "utf8"))?.[1];
+  if (name === undefined)
+    throw new Unusable(`${file} names no service.`, "slipway validate says what else is wrong with it.");
+  return typed(ServiceNameSchema, name);
+}
+
+/** The service that was named, else that of the repository here. */
+export function serviceOr(named: string | undefined): ServiceName {
+  const service = named === undefined ? serviceHere() : typed(ServiceNameSchema, named);
+  if (service !== undefined) return service;
+  throw new Unusable(
+    "Which service? There is no slipway.yaml here or above.",
+    "Name the service, or go into its repository.",
+  );
+}
+
+/** The commit that is checked out. Throws Unusable where there is none. */
+export async function headHere(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)("git", ["rev-parse", "--verify", "HEAD^{commit}"], {
+      timeout: 10_000,
+    });
+    return stdout.trim();
+  } catch {
+    throw new Unusable(
+      "Which version? This folder is in no git repository with a commit.",
+      "Name the version: a commit or a digest.",
+    );
+  }
+}

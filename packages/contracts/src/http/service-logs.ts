@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { EnvironmentNameSchema, RegionNameSchema, VersionNameSchema } from "../ids.ts";
+
+/** Path of what a service's pods print: text, or server-sent events `line`, `note` and, without `follow`, `end`. */
+export const serviceLogPath = (service: string): string => `/api/v1/services/${service}/logs`;
+
+export const ServiceLogQuery = z.strictObject({
+  environment: EnvironmentNameSchema.optional(),
+  region: RegionNameSchema.optional(),
+  version: VersionNameSchema.optional(),
+  /** Lines of each pod to begin with. */
+  tail: z.coerce.number().int().min(0).max(2_000).default(100),
+  /** Goes on with what comes, of pods that come too. */
+  follow: z.stringbool().default(false),
+});
+export type ServiceLogQuery = z.infer<typeof ServiceLogQuery>;
+
+export const ServiceLogLine = z.object({ region: z.string(), pod: z.string(), version: z.string(), line: z.string() });
+export type ServiceLogLine = z.infer<typeof ServiceLogLine>;
+
+/** What is to be said beside the lines: a region that does not answer, a pod that ended. */
+export const ServiceLogNote = z.object({ region: z.string(), pod: z.string().nullable(), note: z.string() });
+export type ServiceLogNote = z.infer<typeof ServiceLogNote>;

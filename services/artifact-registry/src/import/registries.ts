@@ -1,0 +1,107 @@
+import { readFile } from "node:fs/promises";
+import {
+  addressClass,
+  type ConnectionGuard,
+  checkHop,
+  OciError,
+  parseImageReference,
+  type RegistryAuth,
+} from "@slipway/oci";
+import { z } from "zod";
+
+const Host = z.strictObject({
+  /** May be at a private or loopback address. */
+  private: z.boolean().default(false),
+  /** Is spoken to without TLS. */
+  http: z.boolean().default(false),
+  username: z.string().min(1).optional(),
+  /** Read at each copy, so that it may be renewed. */
+  password_file: z.string().min(1).optional(),
+});
+
+/** The file SLIPWAY_EXTERNAL_REGISTRIES: what the operator says of foreign registries, by `<host>` or `<host>:<port>`. */
+export const RegistriesFile = z.strictObject({
+  /** False: only the hosts below, token servers and storage they redirect to included. */
+  public: z.boolean().default(true),
+  hosts: z.record(z.string().regex(/^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/), Host).default({}),
+});
+export type RegistriesFile = z.infer<typeof RegistriesFile>;
+
+/** Where an image is fetched: Docker Hub answers under another name than its images carry. */
+export type Source = { readonly host: string; readonly url: URL; readonly repository: string; readonly digest: string };
+
+export type Registries = {
+  readonly guard: ConnectionGuard;
+  /** Throws OciError `invalid` for what is no image by digest, `refused` for a host that may not be asked. */
+  sourceOf(image: string): Source;
+  /** What the operator has for this host. */
+  credentials(host: string): Promise<RegistryAuth | undefined>;
+};
+
+const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
+
+/** `loopback`: registries of this machine may be copied from, without TLS. */
+export function foreignRegistries(file: RegistriesFile, loopback: boolean): Registries {
+  const hosts = new Map(Object.entries(file.hosts));
+  const guard = guardOf(file, loopback);
+  return {
+    guard,
+    sourceOf(image) {
+      const { host, repository, digest } = parseImageReference(image);
+      const hub = hubNames.has(host);
+      const scheme = hosts.get(host)?.http === true || (loopback && isLoopbackName(host)) ? "http" : "https";
+      const url = hub ? new URL("https://registry-1.docker.io") : urlOf(scheme, host);
+      checkHop(guard, url);
+      return { host, url, repository: hub && !repository.includes("/") ? `library/${repository}` : repository, digest };
+    },
+    async credentials(host) {
+      const entry = hosts.get(host);
+      if (entry?.username === undefined || entry.password_file === undefined) return undefined;
+      return { username: entry.username, password: (await readFile(entry.password_file, "utf8")).trim() };
+    },
+  };
+}
+
+function guardOf(file: RegistriesFile, loopback: boolean): ConnectionGuard {
+  const hosts = new Map(Object.entries(file.hosts));
+  const withoutPort = (host: string): string => host.replace(/:\d+$/, "");
+  const names = new Set([...hosts.keys()].map(withoutPort));
+  const mayBePrivate = new Set([...hosts].flatMap(([host, entry]) => (entry.private ? [withoutPort(host)] : [])));
+  const hubIsNamed = [...hubNames].some((name) => hosts.has(name));
+  const whyNot = (url: URL): string | undefined => {
+    const entry = hosts.get(url.host);
+    const local = loopback && isLoopbackName(url.hostname);
+    const plain = url.protocol === "http:" && (entry?.http === true || local);
+    if (url.protocol !== "https:" && !plain)
+      return "only https is spoken to registries that the operator has not named";
+    if (entry !== undefined || local) return undefined;
+    if (names.has(url.hostname)) return "the operator has named it with another port";
+    const named = file.public || (hubIsNamed && hubNames.has(url.hostname));
+    return named ? undefined : "the operator has not named it";
+  };
+  return {
+    checkUrl(url) {
+      const why = url.username === "" && url.password === "" ? whyNot(url) : "its address carries credentials";
+      if (why !== undefined) throw new OciError("refused", `${url.host} may not be asked for images: ${why}`);
+    },
+    checkAddress(hostname, address) {
+      const kind = addressClass(address);
+      const here = loopback && kind === "loopback";
+      if (kind === "public" || here || (kind !== "forbidden" && mayBePrivate.has(hostname))) return;
+      const where = kind === "forbidden" ? "an address that no registry has" : `a ${kind} address`;
+      throw new OciError("refused", `${hostname} may not be asked for images: it is at ${where}`);
+    },
+  };
+}
+
+function urlOf(scheme: "http" | "https", host: string): URL {
+  try {
+    return new URL(`${scheme}://${host}`);
+  } catch (cause) {
+    throw new OciError("invalid", `${host} is no host`, { cause });
+  }
+}
+
+function isLoopbackName(host: string): boolean {
+  return /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host);
+}
