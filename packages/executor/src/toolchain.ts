@@ -19,7 +19,8 @@ export type Toolchain = {
 };
 
 const pythonInside = "/opt/slipway/python";
-const askWithinMs = 10_000;
+/** Long, since on a busy machine a package manager takes seconds to start, and what it does not say is then missing. */
+const askWithinMs = 60_000;
 const pythonProgram = "import sys, pip, platform; print(sys.base_prefix, platform.python_version(), sep='\\n')";
 
 /** Looks for a python3 that has pip, and for go, as the platform's own user would call them. */

@@ -4,10 +4,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeSmallRoot } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isFileInRoot } from "../src/image-root.ts";
 import { type Isolation, type NetworkedStep, probeIsolation, runNetworkedStep } from "../src/index.ts";
-import { makeSmallRoot } from "./support/small-root.ts";
 
 let folder = "";
 let root = "";

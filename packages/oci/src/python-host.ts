@@ -15,7 +15,7 @@ export type HostPython = {
   readonly version: string;
 };
 
-const askWithinMs = 10_000;
+const askWithinMs = 60_000;
 const program = `
 import json, os, platform, sys
 print(json.dumps({

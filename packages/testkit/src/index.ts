@@ -5,5 +5,6 @@ export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
+export { makeSmallRoot } from "./small-root.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { type UntilOptions, until } from "./until.ts";

@@ -100,7 +100,7 @@ export async function startBuildService(env: Record<string, string> = {}): Promi
           const found = await view(id);
           return found.ended_at === null ? undefined : found;
         },
-        { timeoutMs: 60_000, what: `the end of ${id}` },
+        { timeoutMs: 240_000, what: `the end of ${id}` },
       ),
     log: async (id) => (await send(`/api/v1/builds/${id}/logs`)).text(),
     async close() {

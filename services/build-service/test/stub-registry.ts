@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { type ArtifactView, ProblemError, registerArtifact } from "@slipway/contracts";
 import type { ServiceApp, ServiceModule } from "@slipway/host";
 import type { Digest } from "@slipway/kernel";
+import { mediaTypes } from "@slipway/oci";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 
@@ -26,6 +27,7 @@ export function stubRegistry(): StubRegistry {
       routes: (app) => {
         serveBlobs(app, blobs);
         serveManifests(app, manifests);
+        readManifests(app, manifests);
         app.serve(registerArtifact, async ({ body, now }) => {
           artifacts.push(body);
           const view: ArtifactView = {
@@ -63,6 +65,10 @@ function serveBlobs(app: ServiceApp, blobs: Map<string, Buffer>): void {
       return reply.header("content-length", found.length).send();
     },
   });
+  app.raw.get<{ Params: { digest: string } }>("/v2/:name/blobs/:digest", async (request, reply) => {
+    const found = blobs.get(request.params.digest);
+    return found === undefined ? reply.status(404).send() : reply.type("application/octet-stream").send(found);
+  });
   app.raw.post("/v2/:name/blobs/uploads/", async (request, reply) => {
     await app.authorize(request, ["service"], { challenge: "basic" });
     const id = randomUUID();
@@ -94,6 +100,18 @@ function serveManifests(app: ServiceApp, manifests: StubRegistry["manifests"]): 
     if (held !== undefined && held.digest !== digest) throw new ProblemError("artifact.conflict", "the tag is taken");
     manifests.set(`${name}:${tag}`, { digest, bytes });
     return reply.status(201).header("docker-content-digest", digest).send();
+  });
+}
+
+function readManifests(app: ServiceApp, manifests: StubRegistry["manifests"]): void {
+  app.raw.get<{ Params: { name: string; tag: string } }>("/v2/:name/manifests/:tag", async (request, reply) => {
+    const { name, tag } = request.params;
+    const held = [...manifests].find(
+      ([key, { digest }]) => key === `${name}:${tag}` || (key.startsWith(`${name}:`) && digest === tag),
+    )?.[1];
+    if (held === undefined) return reply.status(404).send({ errors: [{ code: "MANIFEST_UNKNOWN" }] });
+    const { mediaType = mediaTypes.manifest } = JSON.parse(held.bytes.toString("utf8")) as { mediaType?: string };
+    return reply.header("docker-content-digest", held.digest).type(mediaType).send(held.bytes);
   });
 }
 

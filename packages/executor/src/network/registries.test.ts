@@ -31,6 +31,19 @@ test("what is set up is let through: registries, scopes and extra indexes", () =
   });
 });
 
+test("a pip for which nothing is set up has its own index, and that one's files", () => {
+  const pipDefault = "https://index.example/simple\nfiles.example\n";
+
+  expect(registriesOf({ ...nothing, pip: "global.cert='/etc/x'\n", pipDefault })).toMatchObject({
+    hosts: ["index.example:443", "files.example:443"],
+    env: { PIP_INDEX_URL: "https://index.example/simple" },
+  });
+  expect(registriesOf({ ...nothing, pip: "global.index-url='https://own.example/'\n", pipDefault }).hosts).toEqual([
+    "own.example:443",
+  ]);
+  expect(registriesOf({ ...nothing, pipDefault }).hosts).toEqual([]);
+});
+
 test("credentials in a registry's URL do not get into a step", () => {
   const { env } = registriesOf({ ...nothing, pip: "global.index-url='https://me:secret@pip.example/simple'" });
 

@@ -15,24 +15,32 @@ export type RegistrySettings = {
   readonly npm: readonly string[] | undefined;
   /** Output of `pip config list`. */
   readonly pip: string | undefined;
+  /** Where pip looks when nothing is set up: its index, and the host of that index's files, on two lines. */
+  readonly pipDefault?: string | undefined;
   readonly goproxy: string | undefined;
   readonly gosumdb: string | undefined;
 };
 
-const askWithinMs = 10_000;
+/** Long, since on a busy machine a package manager takes seconds to start, and what it does not say is then missing. */
+const askWithinMs = 60_000;
+/** pip lists what was set up only; what holds otherwise it knows itself. */
+const pipDefaults =
+  "from pip._internal.models.index import PyPI; print(PyPI.simple_url, PyPI.file_storage_domain, sep='\\n')";
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /** Asks the package managers of this machine, each in its own way, so that a mirror that is set up for people is used by builds. */
 export async function findRegistries(): Promise<Registries> {
-  const [npm, pip, go] = await Promise.all([
+  const [npm, pip, pipDefault, go] = await Promise.all([
     ask("npm", ["config", "list", "--json"]),
     ask("pip3", ["config", "list"]),
+    ask("python3", ["-c", pipDefaults]),
     ask("go", ["env", "-json", "GOPROXY", "GOSUMDB"]),
   ]);
   const goEnv = parsed(go);
   return registriesOf({
     npm: npmRegistries(parsed(npm)),
     pip,
+    pipDefault,
     goproxy: goEnv.GOPROXY,
     gosumdb: goEnv.GOSUMDB,
   });
@@ -41,11 +49,15 @@ export async function findRegistries(): Promise<Registries> {
 /** Pure: hosts and settings out of what the package managers say, and nothing that they do not say. Credentials in URLs stay on this machine. */
 export function registriesOf(settings: RegistrySettings): Registries {
   const npm = settings.npm ?? [];
-  const pip = pipIndexes(settings.pip ?? "");
+  const configured = pipIndexes(settings.pip ?? "");
+  const [ownIndex, ownFiles] = settings.pipDefault?.trim().split("\n") ?? [];
+  const useOwn = settings.pip !== undefined && configured.index.length === 0 && ownIndex !== undefined;
+  const pip = [...(useOwn ? [ownIndex] : configured.index), ...configured.extra];
+  const files = useOwn && ownFiles !== undefined ? [`https://${ownFiles}`] : [];
   const go = (settings.goproxy ?? "off").split(/[,|]/).filter((part) => /^https?:/.test(part));
   const sumdb = settings.gosumdb ?? "off";
   const sum = sumdb === "off" ? [] : [`https://${sumdb.split("+")[0]}`];
-  const hosts = [...npm, ...pip, ...go, ...sum].flatMap(hostOf);
+  const hosts = [...npm, ...pip, ...files, ...go, ...sum].flatMap(hostOf);
   const index = pip.map(withoutCredentials);
   return {
     hosts: [...new Set(hosts)],
@@ -68,14 +80,13 @@ function npmRegistries(config: Readonly<Record<string, string>>): readonly strin
 }
 
 /** Lines like `global.index-url='https://…'`; those of the environment (`:env:`) win. */
-function pipIndexes(list: string): readonly string[] {
+function pipIndexes(list: string): { readonly index: readonly string[]; readonly extra: readonly string[] } {
   const values = (key: string): string[] => {
     const lines = list.split("\n").filter((line) => line.split("=")[0]?.endsWith(`.${key}`));
     const first = lines.find((line) => line.startsWith(":env:")) ?? lines[0];
     return first === undefined ? [] : (/='(.*)'$/.exec(first)?.[1] ?? "").split(/\\n|\s+/).filter((url) => url !== "");
   };
-  const index = values("index-url");
-  return [...index, ...values("extra-index-url")];
+  return { index: values("index-url"), extra: values("extra-index-url") };
 }
 
 function hostOf(text: string): string[] {

@@ -4,7 +4,7 @@ import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, writeFile
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { UnpackedImage } from "@slipway/oci";
-import type { PodSpec } from "./pod-spec.ts";
+import { isSafeVariable, type PodSpec } from "./pod-spec.ts";
 import { bootId, firstChild, identify, isAlive, type ProcessIdentity, parseStat, signalProcess } from "./process.ts";
 import { ownFolders, podArgv, type RootEntry } from "./recipe.ts";
 import { podFolder } from "./state-files.ts";
@@ -173,6 +173,10 @@ function commandOf(pod: PodSpec, image: UnpackedImage): readonly string[] {
 
 function environment({ pod, image, port }: StartRequest): Record<string, string> {
   const place = { HOSTNAME: pod.name, PORT: String(port), HOST: "127.0.0.1" };
+  // Whoever may push a commit decides on these, and the tools that make a pod's namespaces would act on them as root.
+  const forbidden = Object.keys(image.env).find((name) => !isSafeVariable(name));
+  if (forbidden !== undefined)
+    throw new Error(`the image sets ${forbidden.slice(0, 80)}, which cannot be set in a local region`);
   return { PATH: defaultPath, HOME: "/tmp", ...image.env, ...pod.env, ...place };
 }
 
