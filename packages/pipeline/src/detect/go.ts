@@ -13,7 +13,9 @@ import { hasFile, hasFolder, lastPart, type RepositoryView } from "./repository-
 import { type Start, startOf } from "./start.ts";
 
 const binary = "bin/server";
-const cache = { key: ["go.sum"], paths: ["~/go/pkg/mod"] };
+const compiledFolder = ".go-build";
+/** The same in every step, else nothing compiled by one would fit another. */
+const compiling = { CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOCACHE: `/workspace/${compiledFolder}` };
 /** Folders that a program may read while it runs. */
 const assets = ["static", "public", "templates", "web", "assets", "views", "config", "migrations"];
 
@@ -57,29 +59,25 @@ export function detectGo(
 }
 
 function goSteps(view: RepositoryView, main: string, depends: boolean): readonly DraftStep[] {
+  const sums = ["go.mod", "go.sum"].filter((path) => hasFile(view, path));
   const download: DraftStep = {
     name: "install",
     comment: "The modules of go.mod, as go.sum has them, into vendor/. Only this step reaches the module proxy.",
-    ...{ run: "go mod vendor", network: "registries", cache },
+    ...{ run: "go mod vendor", network: "registries", cache: { key: sums, paths: ["~/go/pkg/mod"] } },
   };
-  const needs = depends ? ["install"] : [];
-  // Compiled packages are kept between builds; go itself knows which of them still fit.
-  const compiled = { key: ["go.mod"], paths: ["~/.cache/go-build"] };
   const steps: DraftStep[] = depends ? [download] : [];
   steps.push({
     name: "build",
-    comment: "A static binary: it needs nothing of the system that it runs on.",
-    run: `go build -trimpath -buildvcs=false -ldflags="-s -w" -o ${binary} ${main}`,
-    ...{ needs, env: { CGO_ENABLED: "0" }, cache: compiled },
+    comment: "A static binary: it needs nothing of the system that it runs on. What is compiled is kept between builds.",
+    run: `go build -buildvcs=false -ldflags="-s -w" -o ${binary} ${main}`,
+    ...{ needs: depends ? ["install"] : [], env: compiling, cache: { key: [...sums], paths: [compiledFolder] } },
   });
-  const rest = { needs, env: { CGO_ENABLED: "0" } };
+  // After build, whose compiled packages they use: compiling those of Go itself takes longer than everything else.
+  const after = { needs: ["build"], env: compiling };
   if (view.paths.some((path) => path.endsWith("_test.go"))) {
-    steps.push({ name: "test", comment: "Your tests.", run: "go test ./...", ...rest, cache: compiled });
+    steps.push({ name: "test", comment: "Your tests.", run: "go test ./...", ...after });
   }
-  return [
-    ...steps,
-    { name: "vet", comment: "What go itself finds suspicious.", run: "go vet ./...", ...rest, cache: compiled },
-  ];
+  return [...steps, { name: "vet", comment: "What go itself finds suspicious.", run: "go vet ./...", ...after }];
 }
 
 function whyOf(view: RepositoryView, step: string): string {

@@ -28,8 +28,8 @@ export function packageManagerOf(view: RepositoryView, own: PackageJson): Packag
   const note = "There is no lock file, so each build may install other versions. Commit package-lock.json.";
   return {
     name: "npm",
-    install: lock === undefined ? `npm install --no-package-lock ${quiet}` : `npm ci --prefer-offline ${quiet}`,
-    prune: `npm prune --omit=dev --no-package-lock ${quiet}`,
+    install: lock === undefined ? `npm install ${quiet}` : `npm ci --prefer-offline ${quiet}`,
+    prune: `npm prune --omit=dev --offline ${quiet}`,
     pruneFetches: false,
     cache: { key: [lock ?? "package.json"], paths: ["~/.npm"] },
     found: {
