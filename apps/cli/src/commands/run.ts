@@ -4,7 +4,6 @@ import type { Command } from "commander";
 import { Unusable } from "../connection.ts";
 import { print, wantsJson } from "../output.ts";
 import { readSlipwayFile } from "../read-slipway-file.ts";
-import { runPipeline } from "../run/run-pipeline.ts";
 
 /** `slipway run [DIR]`: the pipeline of the working tree, here, under the same isolation as a build. */
 export function runCommand(root: Command): void {
@@ -24,6 +23,8 @@ export function runCommand(root: Command): void {
         print(root, { succeeded: false, errors: parsed.errors }, parsed.errors.map(fileErrorText).join("\n"));
         return;
       }
+      // Images and isolation are of no use to the other commands, which answer faster without them.
+      const { runPipeline } = await import("../run/run-pipeline.ts");
       // With --json only the report is on stdout.
       const out = wantsJson(root) ? process.stderr : process.stdout;
       const stop = new AbortController();
