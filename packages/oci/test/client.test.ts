@@ -75,6 +75,25 @@ describe("authentication", () => {
     expect(registry.seen.length).toBe(4);
   });
 
+  test("a token that anybody may have is asked for without a password, and once", async () => {
+    const registry: ScriptedServer = await server(({ url, headers }) => {
+      if (url.startsWith("/token")) return { status: 200, body: JSON.stringify({ token: "public" }) };
+      const realm = `Bearer realm="${registry.url}/token",service="reg"`;
+      const known = headers.authorization === "Bearer public" && url.includes("/open/");
+      return known
+        ? { status: 200, headers: { "content-length": "7" } }
+        : { status: 401, headers: { "www-authenticate": realm } };
+    });
+    const asking = client(registry.url);
+
+    expect(await asking.headBlob("open", digest)).toEqual({ size: 7 });
+    await expect(asking.headBlob("closed", digest)).rejects.toMatchObject({ kind: "unauthorised" });
+
+    const tokens = registry.seen.filter(({ url }) => url.startsWith("/token"));
+    expect(tokens.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
+    expect(registry.seen.length).toBe(6);
+  });
+
   test("that is refused again is unauthorised, not tried for ever", async () => {
     const registry = await server(() => ({ status: 401, headers: { "www-authenticate": 'Basic realm="x"' } }));
 

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { isBuiltInBase, readImageName } from "@slipway/contracts";
 import {
   type BaseLayer,
   certificatesInside,
   findPython,
+  type HostPython,
   type ImageSource,
   makeNodeBaseLayer,
   makePythonBaseLayer,
@@ -24,11 +26,18 @@ export type Base = {
 /** Throws OciError with what to do where a base cannot be had. */
 export type Bases = (base: string, signal: AbortSignal) => Promise<Base>;
 
+export type BasesOptions = {
+  readonly dir: string;
+  readonly images: ImageSource;
+  /** The prefix of the Python that steps have: what they install has to fit the one that it will run with. */
+  stepPython(): Promise<string | undefined>;
+};
+
 /** Bases of this machine are made at the first asking and kept in `dir`; images of a registry are asked for anew each time. */
-export function openBases(dir: string, images: ImageSource): Bases {
+export function openBases({ dir, images, stepPython }: BasesOptions): Bases {
   const own = {
     node24: once(() => makeNodeBaseLayer({ nodePath: process.execPath, dir })),
-    python3: once(async () => makePythonBaseLayer({ python: await findPython(), dir })),
+    python3: once(async () => makePythonBaseLayer({ python: await pythonOf(await stepPython()), dir })),
     static: once(() => makeStaticBaseLayer({ dir })),
   };
   const envs = { node24: {}, python3: pythonBaseEnv, static: { SSL_CERT_FILE: certificatesInside } };
@@ -39,4 +48,8 @@ export function openBases(dir: string, images: ImageSource): Bases {
     const resolved = await images.resolve(name, signal);
     return { ...(await images.base(resolved, signal)), image: pinned(resolved) };
   };
+}
+
+function pythonOf(prefix: string | undefined): Promise<HostPython> {
+  return prefix === undefined ? findPython() : findPython([join(prefix, "bin", "python3")]);
 }

@@ -20,13 +20,15 @@ export function machineParts(
     into: join(dataDir, "images"),
     access: (host) => (Object.hasOwn(registries, host) ? registries[host] : own(host)),
   });
+  const machineTools = once(async (): Promise<MachineTools> => {
+    const [packages, toolchain] = await Promise.all([findRegistries(), findToolchain()]);
+    return { registries: packages, toolchain };
+  });
+  const stepPython = async () => (await machineTools()).toolchain.python;
   return {
     images,
-    bases: openBases(join(dataDir, "base"), images),
+    bases: openBases({ dir: join(dataDir, "base"), images, stepPython }),
     caches: openStepCaches({ dir: join(dataDir, "caches"), maxBytes: config.SLIPWAY_CACHE_MIB * 1_048_576 }),
-    machineTools: once(async (): Promise<MachineTools> => {
-      const [registries, toolchain] = await Promise.all([findRegistries(), findToolchain()]);
-      return { registries, toolchain };
-    }),
+    machineTools,
   };
 }

@@ -45,7 +45,8 @@ const kinds: readonly Kind[] = [
     name: "pip",
     ask: ["pip3", "download", "--no-deps", "--dest", "here", "six==1.16.0"],
     files: { "requirements.txt": "six==1.16.0\n", "main.py": "import six\n" },
-    step: `{ run: "pip3 install --target vendor -r requirements.txt && PYTHONPATH=vendor python3 main.py", network: registries, cache: { key: [requirements.txt], paths: [~/.cache/pip] } }`,
+    // The folder itself is kept: what pip keeps in its cache is for the index to allow.
+    step: `{ run: "[ -d vendor ] || pip3 install --target vendor -r requirements.txt; PYTHONPATH=vendor python3 main.py; [ ! -e vendor/__pycache__ ]", network: registries, cache: { key: [requirements.txt], paths: [vendor] } }`,
     image: "{ base: python3, copy: [vendor, main.py], command: [python3, main.py], env: { PYTHONPATH: /app/vendor } }",
   },
   {

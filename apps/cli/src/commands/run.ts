@@ -16,13 +16,14 @@ export function runCommand(root: Command): void {
       const places = Number(own.jobs);
       if (!Number.isInteger(places) || places < 1) throw new Unusable(`--jobs ${own.jobs} is not a count`);
       const { fileErrorText, readSlipwayFile } = await import("../read-slipway-file.ts");
-      const { runPipeline } = await import("../run/run-pipeline.ts");
       const { parsed, detected } = await readSlipwayFile(folder);
       if (parsed.kind === "errors") {
         process.exitCode = 1;
         print(root, { succeeded: false, errors: parsed.errors }, parsed.errors.map(fileErrorText).join("\n"));
         return;
       }
+      // Images and isolation are of no use to the other commands, which answer faster without them.
+      const { runPipeline } = await import("../run/run-pipeline.ts");
       // With --json only the report is on stdout.
       const out = wantsJson(root) ? process.stderr : process.stdout;
       for (const line of detected) out.write(`slipway | ${line}\n`);

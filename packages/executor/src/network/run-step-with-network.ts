@@ -55,7 +55,8 @@ const quiet = {
   npm_config_fund: "false",
   PIP_DISABLE_PIP_VERSION_CHECK: "1",
   PIP_ROOT_USER_ACTION: "ignore",
-  PIP_NO_COMPILE: "1",
+  // Not PIP_NO_COMPILE=1, which pip reads as the opposite.
+  PIP_COMPILE: "0",
   PYTHONDONTWRITEBYTECODE: "1",
 };
 
