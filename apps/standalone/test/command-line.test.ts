@@ -47,7 +47,10 @@ function commit(subject: string): string {
   writeFileSync(join(repository, "slipway.yaml"), spec);
   writeFileSync(join(repository, "subject.txt"), subject);
   const git = (...args: readonly string[]) =>
-    execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", ...args], { cwd: repository, encoding: "utf8" });
+    execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", ...args], {
+      cwd: repository,
+      encoding: "utf8",
+    });
   git("add", "--all");
   git("commit", "--quiet", "-m", subject);
   return git("rev-parse", "HEAD").trim();
@@ -97,7 +100,8 @@ async function toProd(version: string): Promise<void> {
 async function ask(path = "/"): Promise<unknown> {
   const [region] = Object.values(platform.endpoints().regions);
   const answer = await request(`http://127.0.0.1:${region?.mesh}${path}`, { headers: { host: "shop.prod" } });
-  return answer.statusCode === 200 ? answer.body.json() : (await answer.body.dump(), undefined);
+  const text = await answer.body.text();
+  return answer.statusCode === 200 ? JSON.parse(text) : text;
 }
 
 describe("an image that was built elsewhere", () => {
@@ -158,7 +162,10 @@ describe("what is going on", () => {
 
   test("logs --follow shows a line when it is printed", async () => {
     const following = running(["logs", "-f", "--tail", "1"]);
-    await until(() => following.said.out.includes("started from elsewhere"), { what: "the beginning", timeoutMs: 30_000 });
+    await until(() => following.said.out.includes("started from elsewhere"), {
+      what: "the beginning",
+      timeoutMs: 30_000,
+    });
     await ask("/say/something-new");
     await until(() => following.said.out.includes("| something-new"), { what: "the new line", timeoutMs: 30_000 });
     following.stop();
@@ -211,7 +218,10 @@ describe("status --watch", () => {
     await until(() => watching.said.out.includes("CANARY_MONITORING at 5%"), { what: "the canary", timeoutMs: 90_000 });
 
     await platform.kill();
-    await until(() => watching.said.err.includes("does not answer"), { what: "what it says of that", timeoutMs: 30_000 });
+    await until(() => watching.said.err.includes("does not answer"), {
+      what: "what it says of that",
+      timeoutMs: 30_000,
+    });
     const away = await slipway("status", id);
     platform = startPlatform({ dataDir, args: ["--no-story"] });
     await platform.printed(/Yours now/, 120_000);

@@ -55,7 +55,11 @@ export function baseLayer(folder: string): Layer {
 }
 
 /** An image as `docker push` sends it: Docker's media types, whiteouts, files for its own user alone, Entrypoint and Cmd. */
-export function foreignImage(folder: string, base: Layer, more: { readonly revision?: string; readonly greeting: string }): ForeignImage {
+export function foreignImage(
+  folder: string,
+  base: Layer,
+  more: { readonly revision?: string; readonly greeting: string },
+): ForeignImage {
   const name = `app-${more.greeting}`;
   const at = (path: string) => join(folder, name, path);
   mkdirSync(at("home/app/service"), { recursive: true });
@@ -71,7 +75,12 @@ export function foreignImage(folder: string, base: Layer, more: { readonly revis
       architecture: process.arch === "x64" ? "amd64" : process.arch,
       os: "linux",
       config: {
-        ...{ Entrypoint: ["/usr/bin/node", "server.mjs"], Cmd: ["--from", "cmd"], WorkingDir: "/home/app/service", User: "app" },
+        ...{
+          Entrypoint: ["/usr/bin/node", "server.mjs"],
+          Cmd: ["--from", "cmd"],
+          WorkingDir: "/home/app/service",
+          User: "app",
+        },
         ...{ Env: ["PATH=/usr/bin", `GREETING=${more.greeting}`], Labels: labels },
       },
       rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
