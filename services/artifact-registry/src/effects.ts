@@ -5,8 +5,9 @@ import { type ArtifactInput, type ArtifactState, artifactMachine } from "./domai
 import { promotionMachine } from "./domain/decide-promotion.ts";
 import { type CopyImage, type ImageImport, type ImportInput, importMachine } from "./domain/image-import.ts";
 import type { Promotion, PromotionCommand, PromotionInput, PublishEvent } from "./domain/promotion.ts";
+import type { ImportMachine } from "./import/importing.ts";
 import { type CopyPorts, performCopy } from "./import/perform-copy.ts";
-import type { ArtifactMachine, ImportMachine, PromotionMachine } from "./service.ts";
+import type { ArtifactMachine, PromotionMachine } from "./service.ts";
 
 const events = { lane: () => "events", survives: () => true } as const;
 

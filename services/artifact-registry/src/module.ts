@@ -5,7 +5,7 @@ import type { RunningService, ServiceContext, ServiceModule } from "@slipway/hos
 import { z } from "zod";
 import { importsMachine, machines } from "./effects.ts";
 import { routes } from "./http.ts";
-import type { Importing } from "./import/ask.ts";
+import type { Importing } from "./import/importing.ts";
 import { registerExternal } from "./import/register-external.ts";
 import { foreignRegistries, RegistriesFile } from "./import/registries.ts";
 import type { Service } from "./service.ts";

@@ -3,14 +3,13 @@ import type { Durable, DurableMachine } from "@slipway/durable";
 import type { Clock, ImportId, PromotionId } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import type { ArtifactInput, ArtifactState } from "./domain/artifact.ts";
-import type { CopyImage, ImageImport, ImportInput } from "./domain/image-import.ts";
+import type { ImageImport } from "./domain/image-import.ts";
 import type { Promotion, PromotionCommand, PromotionInput, PublishEvent } from "./domain/promotion.ts";
 import type { Environment } from "./domain/promotion-rules.ts";
-import type { Importing } from "./import/ask.ts";
+import type { Importing } from "./import/importing.ts";
 import type { Tables } from "./store/tables.ts";
 
 export type ArtifactMachine = DurableMachine<ArtifactState, ArtifactInput, PublishEvent>;
-export type ImportMachine = DurableMachine<ImageImport, ImportInput, CopyImage>;
 export type PromotionMachine = DurableMachine<Promotion, PromotionInput, PromotionCommand>;
 
 /** What the calls of this service stand on. */

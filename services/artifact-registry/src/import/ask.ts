@@ -2,19 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import { type ExternalRegistration, ProblemError, type RunSpec } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import { addMs, type ImportId, type Instant } from "@slipway/kernel";
-import { OciError, type RegistryAuth } from "@slipway/oci";
+import { OciError } from "@slipway/oci";
 import type { ImportRequest } from "../domain/image-import.ts";
-import { type ImportMachine, readImport, type Service } from "../service.ts";
+import { readImport, type Service } from "../service.ts";
 import { insertImport, latestImport, nextImport } from "../store/imports.ts";
 import type { Registries } from "./registries.ts";
-
-export type Importing = {
-  readonly machine: ImportMachine;
-  readonly registries: Registries;
-  readonly credentials: Map<ImportId, RegistryAuth>;
-  readonly platform: string;
-  readonly deadlineMs: number;
-};
 
 /**
  * Begins to copy a foreign image. One that is on its way under the same request is answered instead of a second one. Throws

@@ -15,13 +15,14 @@ export type CopyPorts = {
   readonly registry: Registry;
   readonly registries: Registries;
   /** What came with requests, by import. In this process's memory only. */
-  readonly credentials: ReadonlyMap<ImportId, RegistryAuth>;
+  readonly credentials: Map<ImportId, RegistryAuth>;
   readonly clock: Clock;
   register(request: ImportRequest, artifact: ExternalArtifact): Promise<void>;
 };
 
 const answerMs = 5_000;
 const againMs = 5_000;
+const forgetMs = 60_000;
 /** Another process may hold the credentials and claim the command in the meantime. */
 const lookForCredentials = { attempts: 10, everyMs: 500 };
 
@@ -48,10 +49,18 @@ export async function performCopy(ports: CopyPorts, ctx: CommandContext<ImageImp
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(leftMs)]);
   try {
     const { digest, gitSha } = await copy(ports, request, auth, signal);
+    forget(ports, request.id);
     return { kind: "fact", fact: (now) => ({ type: "Registered", digest, gitSha, now }) };
   } catch (error) {
-    return outcomeOf(ports, request, error);
+    const outcome = outcomeOf(ports, request, error);
+    if (outcome.kind === "fact") forget(ports, request.id);
+    return outcome;
   }
+}
+
+/** A little later: a fact that could not be written is found again by performing once more. */
+function forget({ credentials }: CopyPorts, id: ImportId): void {
+  setTimeout(() => credentials.delete(id), forgetMs).unref();
 }
 
 async function copy(ports: CopyPorts, request: ImportRequest, auth: RegistryAuth | undefined, signal: AbortSignal) {

@@ -47,6 +47,8 @@ export function logRoutes(app: ServiceApp, service: Service): void {
   });
 }
 
+const lookMs = 2_000;
+
 type Asked = Omit<LogRequest, "signal">;
 
 async function requestsOf(service: Service, name: ServiceName, query: ServiceLogQuery): Promise<readonly Asked[]> {
@@ -66,6 +68,7 @@ async function requestsOf(service: Service, name: ServiceName, query: ServiceLog
       target: { environment, service: name },
       version: query.version,
       tail: query.tail,
+      lookMs,
       cluster: () => service.regions.cluster(region),
     }));
 }

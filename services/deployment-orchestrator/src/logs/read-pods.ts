@@ -9,16 +9,19 @@ export type LogSink = {
   note(note: ServiceLogNote): Promise<boolean>;
 };
 
+export type PodReader = Pick<RegionCluster, "listPods" | "podLog">;
+
 export type LogRequest = {
   readonly region: RegionName;
   readonly target: Target;
   readonly version: string | undefined;
   readonly tail: number;
   readonly signal: AbortSignal;
-  cluster(): Promise<RegionCluster>;
+  /** How often a reader that follows looks for new pods, in milliseconds. */
+  readonly lookMs: number;
+  cluster(): Promise<PodReader>;
 };
 
-const lookMs = 2_000;
 /** More pods than anybody reads beside each other; the rest is said, not shown. */
 const mostPods = 50;
 
@@ -53,18 +56,18 @@ export async function followRegion(request: LogRequest, sink: LogSink): Promise<
       if (trouble === undefined) await say(request, sink, null, textOf(error));
       trouble = textOf(error);
     }
-    await pause(lookMs, request.signal);
+    await pause(request.lookMs, request.signal);
   }
   await Promise.all(followed.values());
 }
 
-async function podsOf(cluster: RegionCluster, { target, version }: LogRequest): Promise<readonly PodSummary[]> {
+async function podsOf(cluster: PodReader, { target, version }: LogRequest): Promise<readonly PodSummary[]> {
   const pods = await cluster.listPods(target);
   return pods.filter((pod) => version === undefined || pod.version === version).slice(0, mostPods);
 }
 
 async function readPod(
-  cluster: RegionCluster,
+  cluster: PodReader,
   request: LogRequest,
   pod: PodSummary,
   sink: LogSink,
