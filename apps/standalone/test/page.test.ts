@@ -107,6 +107,8 @@ describe.skipIf(!existsSync(executablePath))(
       await page.getByText("requests still needed for a PASS").waitFor();
 
       expect(await page.getByRole("button", { name: "Ship one that fails" }).isDisabled()).toBe(true);
+      // The keyboard is where it was, although the button under it is shut.
+      expect(await page.evaluate("document.activeElement.textContent")).toBe("Ship a good change");
       await bars(page, 100);
       await page
         .locator('[data-outcome="SUCCEEDED"]')
@@ -117,6 +119,7 @@ describe.skipIf(!existsSync(executablePath))(
     test("a platform that is killed and started again is lost and found by the open page", async () => {
       await platform.kill();
       await page.getByText("Connection lost").waitFor();
+      expect(await violations(page)).toEqual([]);
       await start();
 
       await page.getByText("Live", { exact: true }).waitFor({ timeout: 15_000 });
