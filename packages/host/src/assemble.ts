@@ -2,7 +2,7 @@ import { systemClock } from "@slipway/kernel";
 import type { ServiceApp } from "./app.ts";
 import { authorizer } from "./authorizer.ts";
 import { eventStreams } from "./event-stream.ts";
-import { serveHealth } from "./health.ts";
+import { type Readiness, serveHealth } from "./health.ts";
 import { createMeters } from "./meters.ts";
 import type { ServiceModule } from "./module.ts";
 import { describeEndpoints, serveDocs } from "./openapi.ts";
@@ -22,7 +22,7 @@ export type Assembled = { readonly parts: HostParts; subscribe(): Promise<void> 
 export async function assemble(
   modules: readonly ServiceModule[],
   world: ModuleWorld,
-  ownRoutes: Routes | undefined,
+  own: { readonly routes?: Routes | undefined; readonly checks?: readonly Readiness[] | undefined },
 ): Promise<Assembled> {
   const streams = eventStreams();
   const meters = createMeters(streams.size);
@@ -34,14 +34,14 @@ export async function assemble(
   try {
     for (const module of modules) started.push(await startModule(module, world));
     await describeEndpoints(app, "0.1.0");
-    serveHealth(app, () => started.map(readiness), stopping.signal, meters);
+    serveHealth(app, () => [...started.map(readiness), ...(own.checks ?? [])], stopping.signal, meters);
     await serveDocs(app);
     const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));
     for (const { module, parts: serve } of serving) {
       await addRoutes(app, (service) => module.running.routes(service), serve, streams);
     }
     const first = serving[0];
-    if (ownRoutes !== undefined && first !== undefined) await addRoutes(app, ownRoutes, first.parts, streams);
+    if (own.routes !== undefined && first !== undefined) await addRoutes(app, own.routes, first.parts, streams);
     await app.ready();
   } catch (error) {
     await stopHost(parts, 5_000);

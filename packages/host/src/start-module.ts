@@ -9,13 +9,14 @@ import type { HostConfig } from "./config.ts";
 import { ConfigError, problemsOf } from "./config-error.ts";
 import { type HostDatabase, roleOf } from "./database.ts";
 import { type Idempotency, idempotencyIn } from "./idempotency.ts";
-import type { RunningService, ServiceContext, ServiceModule } from "./module.ts";
+import type { DatabaseState, RunningService, ServiceContext, ServiceModule } from "./module.ts";
 import type { RegionEntry } from "./regions.ts";
 import { traceparent } from "./trace.ts";
 
 export type ModuleWorld = {
   readonly config: HostConfig;
   readonly database: HostDatabase;
+  readonly databaseState: DatabaseState;
   readonly addresses: Addresses;
   readonly regions: readonly RegionEntry[];
   readonly tokens: ReadonlyMap<string, string>;
@@ -52,6 +53,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     ...own,
     config: parseConfig(module, config),
     dbUrl,
+    database: world.databaseState,
     objects: openObjects(config.objectsUrl, config.dataDir),
     locks: openLocks(db, log),
     metrics: openMetrics,

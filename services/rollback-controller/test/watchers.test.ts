@@ -95,6 +95,7 @@ test("with the database away shuts all the same, writes to the journal, and repl
   await until(async () => (await controller.journal.read()).length >= 3, { what: "the journal" });
   expect(await phase(controller)).toBe("watching");
   const written = (await controller.journal.read()).map(({ news }) => news.type);
+  expect(written).toEqual(controller.queue.waiting.map(({ news }) => news.type));
   const before = controller.applied.length;
   controller.away.now = false;
 
@@ -124,7 +125,7 @@ test("started with the database away it watches what the journal names, and shut
   await arm(first);
   first.away.now = true;
   goBad();
-  await until(async () => (await first.journal.specs()).some(({ failed }) => failed), { what: "the FAIL on disk" });
+  await until(async () => (await first.journal.watches()).some(({ failed }) => failed), { what: "the FAIL on disk" });
   await running.pop()?.stop();
   const lowered = place.region("b").lowered;
 
@@ -141,7 +142,7 @@ test("stops looking when the watch has ended", async () => {
   const watched = controller.watchers.get(id);
   const { reads } = place.region("a");
 
-  await controller.watchers.replay();
+  await controller.queue.flush();
 
   expect(watched).toBeUndefined();
   expect(place.region("a").reads).toBe(reads);
