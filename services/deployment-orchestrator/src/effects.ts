@@ -20,11 +20,17 @@ export function deploymentDurable(ports: Ports): DurableMachine<Deployment, Inpu
     runAfter: (command) => ("at" in command && command.at !== null ? command.at : undefined),
     survives: (command) =>
       command.type === "Publish" || command.type === "ReleaseLock" || command.type === "TellReplaced",
+    urgent: isUrgent,
     perform: (command, ctx) => perform(ports, command, ctx),
   });
 }
 
-/** One lane per region, so that a region that does not answer holds up itself alone; lowering has a lane of its own everywhere. */
+/** Rollback comes first: what takes weight back never waits for a slot that slow work has. */
+function isUrgent(command: Command): boolean {
+  return command.type === "LowerWeight" || (command.type === "AcquireLock" && command.preempt);
+}
+
+/** One lane per region, so that a region that does not answer holds up itself alone; what is urgent has lanes of its own everywhere. */
 function laneOf(command: Command): string {
   switch (command.type) {
     case "LowerWeight":
@@ -39,6 +45,7 @@ function laneOf(command: Command): string {
     case "CheckWatch":
       return "watch";
     case "AcquireLock":
+      return command.preempt ? "relock" : "lock";
     case "ReleaseLock":
     case "TellReplaced":
       return "lock";

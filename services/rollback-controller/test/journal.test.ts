@@ -5,7 +5,7 @@ import { watchTopic } from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { armed } from "../src/domain/watch.ts";
+import { armed, type WatchInput } from "../src/domain/watch.ts";
 import { openJournal } from "../src/journal.ts";
 import type { Entry } from "../src/news.ts";
 import { openPlace, type Place, startController } from "./support/controller.ts";
@@ -126,10 +126,8 @@ describe("news on their way into the database", () => {
 
   test("of an older grant do not fail a newer one", async () => {
     const controller = await armedController();
-    await controller.durable.send(controller.machine, id, () => ({
-      type: "Arm",
-      spec: sampleSpec({ epochs: { a: 3, b: 3 } }),
-    }));
+    const newer: WatchInput = { type: "Arm", spec: sampleSpec({ epochs: { a: 3, b: 3 } }) };
+    await controller.durable.send(controller.machine, id, () => newer);
 
     controller.queue.tell(id, failed("", { a: 2, b: 2 }).news);
     await controller.queue.flush();
@@ -166,7 +164,8 @@ describe("news on their way into the database", () => {
     const before = await armedController();
     await before.watchers.arm(id, sampleSpec());
     await running.pop()?.stop();
-    await before.durable.send(before.machine, id, () => ({ type: "DeploymentEnded", outcome: "verified", totals: {} }));
+    const ended: WatchInput = { type: "DeploymentEnded", outcome: "verified", totals: {} };
+    await before.durable.send(before.machine, id, () => ended);
 
     const away = { now: true };
     const after = await started(away);

@@ -39,7 +39,11 @@ export async function shipTurnable(platform: Platform, release: string): Promise
   const body = { service: "orders", version: digest, strategy: "canary", regions: Object.keys(regionsOf(platform)) };
   const { deployment_id } = await platform
     .as("deployer")
-    .call(createDeployment, { query: {}, body: body as DeploymentRequest, idempotencyKey: `turnable-${release}` });
+    .call(createDeployment, {
+      query: {},
+      body: body as unknown as DeploymentRequest,
+      idempotencyKey: `turnable-${release}`,
+    });
   const id = deployment_id as DeploymentId;
   const { version } = await platform.as("viewer").call(getDeployment, { params: { id } });
   return { id, version };
