@@ -1,4 +1,10 @@
-import { type CloudEvent, getDeployment, listNotifications } from "@slipway/contracts";
+import {
+  type CloudEvent,
+  type DeploymentView,
+  getDeployment,
+  listNotifications,
+  rollbackDeployment,
+} from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { killAndAwait } from "./support/comes-back.ts";
@@ -6,7 +12,7 @@ import { eventsOf } from "./support/events.ts";
 import { trafficWrites } from "./support/fences.ts";
 import { servedNow } from "./support/mesh.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
-import { processesOf } from "./support/processes.ts";
+import { podsOf, processesOf } from "./support/processes.ts";
 import { steadyRequests } from "./support/steady-requests.ts";
 import { type Hanging, hang, hangPostgres } from "./support/stopped.ts";
 import { shipTurnable, type Turnable, turnBad } from "./support/turnable.ts";
@@ -44,7 +50,7 @@ async function canary(release: string): Promise<Turnable> {
     timeoutMs: 60_000,
     what: `5% of ${shipped.id} everywhere`,
   });
-  await until(async () => (await statusOf(shipped)) === "CANARY_MONITORING", { what: "the bake" });
+  await until(async () => (await viewOf(shipped)).phase === "baking", { timeoutMs: 30_000, what: "the bake" });
   return shipped;
 }
 
@@ -58,12 +64,12 @@ async function isServed(shipped: Turnable, weights: Readonly<Record<string, numb
   );
 }
 
-async function statusOf({ id }: Turnable): Promise<string> {
-  return (await platform.as("viewer").call(getDeployment, { params: { id } })).status;
+function viewOf({ id }: Turnable): Promise<DeploymentView> {
+  return platform.as("viewer").call(getDeployment, { params: { id } });
 }
 
 async function isRolledBack(shipped: Turnable): Promise<void> {
-  await until(async () => (await statusOf(shipped)) === "ROLLED_BACK", { timeoutMs: 60_000, what: "ROLLED_BACK" });
+  await until(async () => (await viewOf(shipped)).status === "ROLLED_BACK", { timeoutMs: 60_000, what: "ROLLED_BACK" });
 }
 
 /** Each write once, the only weight of the version the first one, and nothing raised behind the shut gate. */
@@ -134,5 +140,28 @@ describe("a canary that turns bad", () => {
     await isRolledBack(shipped);
     expectLowered(shipped);
     await expectReportedOnce(shipped);
+  });
+});
+
+describe("a canary that is well", () => {
+  test("goes on baking when a mesh and a pod are killed: both come back", async () => {
+    const shipped = await canary("outage.3");
+    const [near] = regions;
+    const baseline = [...podsOf(dataDir, near)].find(([name]) => !name.startsWith(shipped.version)) ?? ["", 0];
+    await killAndAwait(dataDir, `mesh-${near}`);
+    process.kill(baseline[1], "SIGKILL");
+    await until(() => podsOf(dataDir, near).get(baseline[0]) !== baseline[1], { what: "the pod's end" });
+
+    await isServed(shipped, { [near]: 5 }, "5% by the new mesh");
+    await until(() => podsOf(dataDir, near).get(baseline[0]), { timeoutMs: 30_000, what: "the pod to run again" });
+    const readyz = await fetch(new URL("/readyz", platform.endpoints().platform?.url));
+    expect(await readyz.json()).toMatchObject({
+      services: expect.arrayContaining([{ service: "rollback-controller", ready: true }]),
+    });
+    expect((await viewOf(shipped)).phase).toBe("baking");
+
+    await platform.as("deployer").call(rollbackDeployment, { params: { id: shipped.id }, body: { reason: "enough" } });
+    await isRolledBack(shipped);
+    expectLowered(shipped);
   });
 });

@@ -56,8 +56,8 @@ export type ServiceContext<C = unknown, DB = unknown> = {
   readonly objects: Objects;
   /** Deploy locks over `db`: of use only to the service that owns their tables. */
   readonly locks: Locks;
-  /** How versions in a region are doing, by the scheme of its `metrics_url`. */
-  metrics(region: RegionEntry): MetricsSource;
+  /** How versions in a region are doing, by the scheme of its `metrics_url`. Throws for a region that has none, or is not configured. */
+  metrics(region: string): MetricsSource;
   readonly clock: Clock;
   readonly log: Logger;
   /** Typed calls to other services under this service's own token. */

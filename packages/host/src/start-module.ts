@@ -3,7 +3,7 @@ import type { Bus } from "@slipway/bus";
 import { type Client, createClient, ownerOf } from "@slipway/client";
 import { type Clock, systemClock } from "@slipway/kernel";
 import { type Db, type Logger, openDb } from "@slipway/sql";
-import { openBus, openLocks, openMetrics, openObjects } from "./adapters.ts";
+import { metricsOf, openBus, openLocks, openObjects } from "./adapters.ts";
 import type { Addresses } from "./addresses.ts";
 import type { HostConfig } from "./config.ts";
 import { ConfigError, problemsOf } from "./config-error.ts";
@@ -56,7 +56,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     database: world.databaseState,
     objects: openObjects(config.objectsUrl, config.dataDir),
     locks: openLocks(db, log),
-    metrics: openMetrics,
+    metrics: metricsOf(world.regions),
     token,
     urls: addresses,
     regions: world.regions,

@@ -5,11 +5,12 @@ import type { Command } from "./domain/command.ts";
 import { deploymentMachine } from "./domain/decide.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
+import { drainAndRetire } from "./effects/drain.ts";
 import { acquireLock, tellReplaced } from "./effects/lock.ts";
 import type { Context, Ports, Result } from "./effects/ports.ts";
 import { follow, lowerWeight, openFence, raiseWeight } from "./effects/traffic.ts";
 import { armWatch, checkWatch } from "./effects/watch.ts";
-import { drainAndRetire, prepareWorkload } from "./effects/workload.ts";
+import { prepareWorkload } from "./effects/workload.ts";
 
 export type { Ports };
 

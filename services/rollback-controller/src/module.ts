@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import type { MetricsSource } from "@slipway/metrics";
 import { type Db, dbNow } from "@slipway/sql";
 import { z } from "zod";
 import { watchDurable } from "./effects.ts";
@@ -48,7 +47,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   });
   const watchers = new Watchers({
     ...{ journal, queue, clock, log },
-    ports: { metrics: metricsCache(context), cluster, clock, log },
+    ports: { metrics: context.metrics, cluster, clock, log },
     lookEveryMs: config.SLIPWAY_LOOK_MS,
     save: (watcher) => saveWatcher(db, watcher, clock.now()),
   });
@@ -88,17 +87,4 @@ async function isReachable(db: Db<Tables>): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function metricsCache(context: ServiceContext<Config, Tables>): (region: string) => MetricsSource {
-  const known = new Map<string, MetricsSource>();
-  return (name) => {
-    const source = known.get(name);
-    if (source !== undefined) return source;
-    const entry = context.regions.find((region) => region.name === name);
-    if (entry === undefined) throw new Error(`no region ${name} is configured`);
-    const made = context.metrics(entry);
-    known.set(name, made);
-    return made;
-  };
 }
