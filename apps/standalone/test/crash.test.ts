@@ -51,7 +51,7 @@ beforeAll(async () => {
     await running.kill();
   }
   const last = start();
-  seen.exitCode = await last.exit(180_000);
+  seen.exitCode = await last.exit(500_000);
   seen.output = last.output();
   seen.left = processesOf(dataDir);
   seen.events = await eventsOf(dataDir, topics);
@@ -68,11 +68,11 @@ afterAll(async () => {
 /** When the platform is killed, in the order of the story; each is started again on what the one before left. */
 const moments: readonly ((running: Platform) => Promise<void>)[] = [
   // build
-  (running) => running.printed(/A good change[\s\S]*compile +succeeded/, 120_000),
+  (running) => running.printed(/A good change[\s\S]*compile +succeeded/, 400_000),
   // push
   () => logged(dataDir, "an image on its way to the registry", comesTo("build", "imaging")),
   // promotion
-  (running) => running.printed(/promoted to staging/, 120_000),
+  (running) => running.printed(/promoted to staging/, 400_000),
   // lock
   () => logged(dataDir, "the lock", ({ msg }) => msg === "lock granted"),
   // scale
@@ -96,7 +96,7 @@ async function scaled({ as }: Platform): Promise<void> {
       const { deployments } = await as("viewer").call(listDeployments, { query: { page_size: 1 } });
       return deployments[0]?.phase === "preparing";
     },
-    { timeoutMs: 60_000, what: "pods being made" },
+    { timeoutMs: 180_000, what: "pods being made" },
   );
 }
 
@@ -104,7 +104,7 @@ async function scaled({ as }: Platform): Promise<void> {
 async function firstWeight(): Promise<void> {
   const id = await lastDeployment();
   await until(() => writesOf(regions[0], id).some((write) => Object.values(write.weights).includes(5)), {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
     what: "the first weight of the good change",
   });
 }
@@ -122,15 +122,15 @@ async function gateAfterOtherKills(running: Platform): Promise<void> {
   seen.podsAfter = podsOf(dataDir, regions[0]);
   await killPostgres(dataDir);
   // The platform lives through all of it, and its story goes on.
-  await running.printed(/gate at 5%: PASS[\s\S]*ROLLING_OUT at 25%/, 90_000);
+  await running.printed(/gate at 5%: PASS[\s\S]*ROLLING_OUT at 25%/, 300_000);
 }
 
 /** The rollback-controller has shut the bad change out of one region at least; the platform is about to hear of it. */
 async function shutSomewhere(): Promise<void> {
-  await platform?.printed(/A bad change[\s\S]*CANARY_MONITORING/, 180_000);
+  await platform?.printed(/A bad change[\s\S]*CANARY_MONITORING/, 400_000);
   const id = await lastDeployment();
   await until(() => regions.some((region) => writesOf(region, id).at(-1)?.gate === "shut"), {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
     what: "a shut fence",
   });
 }
@@ -139,7 +139,7 @@ async function shutSomewhere(): Promise<void> {
 async function shutEverywhere(): Promise<void> {
   const id = await lastDeployment();
   await until(() => regions.every((region) => writesOf(region, id).at(-1)?.gate === "shut"), {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
     what: "every fence shut",
   });
 }
@@ -147,7 +147,7 @@ async function shutEverywhere(): Promise<void> {
 async function lastDeployment(): Promise<string> {
   const running = platform as Platform;
   const { deployments } = await until(() => running.as("viewer").call(listDeployments, { query: { page_size: 1 } }), {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
     what: "the API",
   });
   return deployments[0]?.deployment_id ?? "";

@@ -47,10 +47,10 @@ const served = ({ version }: Turnable) => servedNow(platform.endpoints().regions
 async function canary(release: string): Promise<Turnable> {
   const shipped = await shipTurnable(platform, release);
   await until(async () => Object.values(await served(shipped)).every((weight) => weight === 5), {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
     what: `5% of ${shipped.id} everywhere`,
   });
-  await until(async () => (await viewOf(shipped)).phase === "baking", { timeoutMs: 30_000, what: "the bake" });
+  await until(async () => (await viewOf(shipped)).phase === "baking", { timeoutMs: 180_000, what: "the bake" });
   return shipped;
 }
 
@@ -60,7 +60,7 @@ async function isServed(shipped: Turnable, weights: Readonly<Record<string, numb
       const now = await served(shipped);
       return Object.entries(weights).every(([region, weight]) => now[region] === weight);
     },
-    { timeoutMs: 30_000, what },
+    { timeoutMs: 180_000, what },
   );
 }
 
@@ -69,7 +69,7 @@ function viewOf({ id }: Turnable): Promise<DeploymentView> {
 }
 
 async function isRolledBack(shipped: Turnable): Promise<void> {
-  await until(async () => (await viewOf(shipped)).status === "ROLLED_BACK", { timeoutMs: 60_000, what: "ROLLED_BACK" });
+  await until(async () => (await viewOf(shipped)).status === "ROLLED_BACK", { timeoutMs: 180_000, what: "ROLLED_BACK" });
 }
 
 /** Each write once, the only weight of the version the first one, and nothing raised behind the shut gate. */
@@ -153,7 +153,7 @@ describe("a canary that is well", () => {
     await until(() => podsOf(dataDir, near).get(baseline[0]) !== baseline[1], { what: "the pod's end" });
 
     await isServed(shipped, { [near]: 5 }, "5% by the new mesh");
-    await until(() => podsOf(dataDir, near).get(baseline[0]), { timeoutMs: 30_000, what: "the pod to run again" });
+    await until(() => podsOf(dataDir, near).get(baseline[0]), { timeoutMs: 180_000, what: "the pod to run again" });
     const readyz = await fetch(new URL("/readyz", platform.endpoints().platform?.url));
     expect(await readyz.json()).toMatchObject({
       services: expect.arrayContaining([{ service: "rollback-controller", ready: true }]),

@@ -17,7 +17,7 @@ export async function logged(dataDir: string, what: string, is: (line: Line) => 
       .split("\n")
       .slice(0, -1)
       .some((line) => is(Line.parse(JSON.parse(line))));
-  await until(isThere, { timeoutMs: 120_000, what });
+  await until(isThere, { timeoutMs: 400_000, what });
 }
 
 /** The machine has come to a phase. */

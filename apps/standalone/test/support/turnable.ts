@@ -83,7 +83,7 @@ async function built(platform: Platform, sha: GitSha): Promise<Digest> {
       const { builds } = await platform.as("viewer").call(listBuilds, { query });
       return builds.find(({ status }) => status !== "QUEUED" && status !== "RUNNING");
     },
-    { timeoutMs: 60_000, what: `the build of ${sha}` },
+    { timeoutMs: 180_000, what: `the build of ${sha}` },
   );
   if (build.digest === null) throw new Error(`${build.status}: ${build.reason}`);
   return build.digest;
