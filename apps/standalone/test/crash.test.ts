@@ -56,7 +56,7 @@ beforeAll(async () => {
   seen.left = processesOf(dataDir);
   seen.events = await eventsOf(dataDir, topics);
   seen.notices = await noticesOf(dataDir);
-});
+}, 1_500_000);
 
 afterAll(async () => {
   if (platform === undefined || processesOf(dataDir).length === 0) return;
@@ -115,6 +115,7 @@ async function gateAfterOtherKills(running: Platform): Promise<void> {
   const { deployments } = await viewer.call(listDeployments, { query: { page_size: 1 } });
   const version = deployments[0]?.version ?? "";
   await until(async () => Object.values(await servedNow(running.endpoints().regions, version)).every((w) => w === 5), {
+    timeoutMs: 120_000,
     what: "5% in every region",
   });
   seen.podsBefore = podsOf(dataDir, regions[0]);

@@ -69,7 +69,10 @@ function viewOf({ id }: Turnable): Promise<DeploymentView> {
 }
 
 async function isRolledBack(shipped: Turnable): Promise<void> {
-  await until(async () => (await viewOf(shipped)).status === "ROLLED_BACK", { timeoutMs: 180_000, what: "ROLLED_BACK" });
+  await until(async () => (await viewOf(shipped)).status === "ROLLED_BACK", {
+    timeoutMs: 180_000,
+    what: "ROLLED_BACK",
+  });
 }
 
 /** Each write once, the only weight of the version the first one, and nothing raised behind the shut gate. */
@@ -95,7 +98,7 @@ async function expectReportedOnce({ id }: Turnable): Promise<void> {
         ? own
         : undefined;
     },
-    { what: "the notices" },
+    { timeoutMs: 60_000, what: "the notices" },
   );
   expect([...titles].sort()).toEqual(["Bad deployment caught at 5%", "Taken back"]);
   const { "slipway.watch.v1": watch = [], "slipway.deployment.v1": deployment = [] } = await eventsOf(dataDir, [
@@ -150,7 +153,10 @@ describe("a canary that is well", () => {
     const baseline = [...podsOf(dataDir, near)].find(([name]) => !name.startsWith(shipped.version)) ?? ["", 0];
     await killAndAwait(dataDir, `mesh-${near}`);
     process.kill(baseline[1], "SIGKILL");
-    await until(() => podsOf(dataDir, near).get(baseline[0]) !== baseline[1], { what: "the pod's end" });
+    await until(() => podsOf(dataDir, near).get(baseline[0]) !== baseline[1], {
+      timeoutMs: 60_000,
+      what: "the pod's end",
+    });
 
     await isServed(shipped, { [near]: 5 }, "5% by the new mesh");
     await until(() => podsOf(dataDir, near).get(baseline[0]), { timeoutMs: 180_000, what: "the pod to run again" });

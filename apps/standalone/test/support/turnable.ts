@@ -101,7 +101,7 @@ async function promoted(platform: Platform, digest: Digest): Promise<void> {
         const { environments } = await platform.as("viewer").call(getArtifact, { params: { digest } });
         return environments.some(({ environment }) => environment === to);
       },
-      { what: `the promotion to ${to}` },
+      { timeoutMs: 60_000, what: `the promotion to ${to}` },
     );
   }
 }
