@@ -16,7 +16,11 @@ import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
 export type Routes = (app: ServiceApp) => void | Promise<void>;
 
 /** What runs, behind a listener that is not open yet. */
-export type Assembled = { readonly parts: HostParts; subscribe(): Promise<void> };
+export type Assembled = {
+  readonly parts: HostParts;
+  /** Where it fails, it may be asked again: what is subscribed stays so. */
+  subscribe(): Promise<void>;
+};
 
 /** Starts the modules in order and gives all of them, and the process's own routes, one listener. */
 export async function assemble(
@@ -47,11 +51,15 @@ export async function assemble(
     await stopHost(parts, 5_000);
     throw error;
   }
+  const wanted = started.flatMap(({ bus, running }) =>
+    (running.subscriptions ?? []).map((subscription) => ({ bus, subscription })),
+  );
   return {
     parts,
     async subscribe() {
-      for (const { bus, running } of started) {
-        for (const subscription of running.subscriptions ?? []) subscriptions.push(await bus.subscribe(subscription));
+      for (let next = wanted[0]; next !== undefined; next = wanted[0]) {
+        subscriptions.push(await next.bus.subscribe(next.subscription));
+        wanted.shift();
       }
     },
   };

@@ -3,13 +3,13 @@ import closeWithGrace from "close-with-grace";
 import { pino } from "pino";
 import { addresses, baseUrl } from "./addresses.ts";
 import type { ServiceApp } from "./app.ts";
-import { assemble } from "./assemble.ts";
+import { type Assembled, assemble } from "./assemble.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { databaseOf, type HostDatabase } from "./database.ts";
 import type { Readiness } from "./health.ts";
 import { listenOn } from "./listen-on.ts";
 import type { AnyServiceModule, ServiceModule } from "./module.ts";
-import { prepareDatabase } from "./prepare-database.ts";
+import { type PreparedDatabase, prepareDatabase } from "./prepare-database.ts";
 import type { RegionEntry } from "./regions.ts";
 import type { ModuleWorld, StartedModule } from "./start-module.ts";
 import { stopHost } from "./stop-host.ts";
@@ -85,16 +85,27 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     const url = baseUrl(config.host, port);
     listening.url = url;
     if (prepared.isReady()) await host.subscribe();
-    else
-      void prepared.ready
-        .then(host.subscribe)
-        .catch((error: unknown) => log.warn({ err: error }, "no events are taken"));
+    else void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
     if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     return { url, port, tokens, stop };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Events are taken as soon as the database is there. */
+async function subscribeOnce(prepared: PreparedDatabase, host: Assembled, log: Logger): Promise<void> {
+  const { signal } = host.parts.stopping;
+  await prepared.ready.catch(() => undefined);
+  while (!signal.aborted) {
+    try {
+      return await host.subscribe();
+    } catch (error) {
+      log.warn({ err: error }, "no events are taken yet; trying again");
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
   }
 }
 

@@ -70,7 +70,12 @@ function buildFailed(number: number): CloudEvent {
   return { ...testEvent(`build-${number}`, build_id, data), type: "build.failed", source: "build-service" };
 }
 
-type Listed = { notifications: Record<string, string>[]; next_page_token: string | null };
+type Listed = {
+  notifications: (Record<"notification_id" | "about" | "title" | "text" | "channel" | "state", string> & {
+    attempts: number;
+  })[];
+  next_page_token: string | null;
+};
 
 async function listed(host: RunningHost, query = ""): Promise<Listed> {
   const headers = { authorization: `Bearer ${host.tokens.get("viewer")}` };

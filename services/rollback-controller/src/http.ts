@@ -43,7 +43,11 @@ export function routes(app: ServiceApp, service: Service): void {
       sentence: `Shut by ${principal.name}: ${reason}`,
     };
     // Who wanted it goes with the FAIL into the journal and from there, in one transaction, into row and audit log.
-    if (watcher.state === "watching") watcher.fail(judgement, { name: principal.name, reason });
+    const by = { name: principal.name, reason };
+    if (watcher.state === "watching") watcher.fail(judgement, by);
+    // Shut already: that somebody asked for it is written down all the same.
+    else
+      service.queue.tell(params.id, { type: "Failed", judgement, firstErrorAt: null, epochs: watcher.spec.epochs, by });
     return watcher.view();
   });
 }
