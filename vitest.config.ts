@@ -12,6 +12,8 @@ export default defineConfig({
         ...source,
         test: {
           name: "unit",
+          // Laws run long where the machine is busy; what hangs is found all the same.
+          testTimeout: 60_000,
           include: ["{packages,services,apps}/*/src/**/*.test.ts", "scripts/test/**/*.test.mjs"],
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],

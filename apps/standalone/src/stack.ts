@@ -17,6 +17,7 @@ import { stopLeftPods } from "./processes/left-pods.ts";
 import type { PidFiles } from "./processes/pid-files.ts";
 import { type KeptPostgres, keepPostgres } from "./processes/postgres-keeper.ts";
 import { type ChildSpec, Supervisor } from "./processes/supervisor.ts";
+import { rollbackReadiness } from "./rollback-readiness.ts";
 import { watchProxyRoutes } from "./watch-proxy.ts";
 
 export type StackOptions = {
@@ -92,6 +93,7 @@ async function startPlatform(options: StackOptions, postgres: EmbeddedPostgres):
     regions: options.layout.regions,
     log,
     signals: false,
+    checks: [rollbackReadiness(rollbackUrl(options.layout))],
     routes: (app) => {
       gitRoutes(app, join(dataDir, "git"), registrar(own));
       watchProxyRoutes(app, rollbackUrl(options.layout));

@@ -5,10 +5,11 @@ import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
 import { killAndAwait, killPostgres } from "./support/comes-back.ts";
-import { eventsOf } from "./support/events.ts";
+import { eventsOf, type Notice, noticesOf } from "./support/events.ts";
 import { type TrafficWrite, trafficWrites } from "./support/fences.ts";
 import { servedNow } from "./support/mesh.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
+import { comesTo, logged } from "./support/platform-log.ts";
 import { type Found, podsOf, processesOf } from "./support/processes.ts";
 
 const Ends = z.object({
@@ -19,6 +20,7 @@ const Ends = z.object({
 
 const { dataDir } = inject("story");
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
+const topics = ["slipway.build.v1", "slipway.artifact.v1", "slipway.deployment.v1", "slipway.watch.v1"];
 const reportFile = join(dataDir, "crash.json");
 
 let platform: Platform | undefined;
@@ -28,6 +30,7 @@ const seen = {
   podsBefore: new Map<string, number>() as ReadonlyMap<string, number>,
   podsAfter: new Map<string, number>() as ReadonlyMap<string, number>,
   events: {} as Readonly<Record<string, readonly CloudEvent[]>>,
+  notices: [] as readonly Notice[],
   left: [] as readonly Found[],
 };
 
@@ -42,16 +45,18 @@ function start(): Platform {
 }
 
 beforeAll(async () => {
-  await killDuringBuild(start());
-  await killDuringRaise(start());
-  await killDuringBake(start());
-  await killDuringRollback(start());
+  for (const moment of moments) {
+    const running = start();
+    await moment(running);
+    await running.kill();
+  }
   const last = start();
-  seen.exitCode = await last.exit(180_000);
+  seen.exitCode = await last.exit(500_000);
   seen.output = last.output();
   seen.left = processesOf(dataDir);
-  seen.events = await eventsOf(dataDir, ["slipway.build.v1", "slipway.deployment.v1"]);
-});
+  seen.events = await eventsOf(dataDir, topics);
+  seen.notices = await noticesOf(dataDir);
+}, 1_500_000);
 
 afterAll(async () => {
   if (platform === undefined || processesOf(dataDir).length === 0) return;
@@ -60,30 +65,57 @@ afterAll(async () => {
   await rest.exit();
 });
 
-async function killDuringBuild(running: Platform): Promise<void> {
-  await running.printed(/A good change[\s\S]*compile +succeeded/);
-  await running.kill();
+/** When the platform is killed, in the order of the story; each is started again on what the one before left. */
+const moments: readonly ((running: Platform) => Promise<void>)[] = [
+  // build
+  (running) => running.printed(/A good change[\s\S]*compile +succeeded/, 400_000),
+  // push
+  () => logged(dataDir, "an image on its way to the registry", comesTo("build", "imaging")),
+  // promotion
+  (running) => running.printed(/promoted to staging/, 400_000),
+  // lock
+  () => logged(dataDir, "the lock", ({ msg }) => msg === "lock granted"),
+  // scale
+  (running) => scaled(running),
+  // weight
+  () => firstWeight(),
+  // gate; while the bake lasts, the processes around the platform are killed too, one after the other
+  (running) => gateAfterOtherKills(running),
+  // abort
+  () => shutSomewhere(),
+  // drain
+  () => shutEverywhere(),
+  // notification
+  () => logged(dataDir, "the end of the bad change", comesTo("deployment", "rolled_back")),
+];
+
+/** The workload of the good change is there, its pods are not yet ready. */
+async function scaled({ as }: Platform): Promise<void> {
+  await until(
+    async () => {
+      const { deployments } = await as("viewer").call(listDeployments, { query: { page_size: 1 } });
+      return deployments[0]?.phase === "preparing";
+    },
+    { timeoutMs: 180_000, what: "pods being made" },
+  );
 }
 
 /** As soon as the first region has the first weight. */
-async function killDuringRaise(running: Platform): Promise<void> {
-  const before = trafficWrites(dataDir, regions[0]).length;
-  await until(() => trafficWrites(dataDir, regions[0]).slice(before).some(isFirstRaise), {
-    timeoutMs: 60_000,
+async function firstWeight(): Promise<void> {
+  const id = await lastDeployment();
+  await until(() => writesOf(regions[0], id).some((write) => Object.values(write.weights).includes(5)), {
+    timeoutMs: 180_000,
     what: "the first weight of the good change",
   });
-  await running.kill();
 }
 
-const isFirstRaise = (write: TrafficWrite) => Object.values(write.weights).includes(5);
-
-/** While the bake lasts, the processes around the platform are killed too, one after the other. */
-async function killDuringBake(running: Platform): Promise<void> {
+async function gateAfterOtherKills(running: Platform): Promise<void> {
   await running.printed(/CANARY_MONITORING/);
   const viewer = running.as("viewer");
   const { deployments } = await viewer.call(listDeployments, { query: { page_size: 1 } });
   const version = deployments[0]?.version ?? "";
   await until(async () => Object.values(await servedNow(running.endpoints().regions, version)).every((w) => w === 5), {
+    timeoutMs: 120_000,
     what: "5% in every region",
   });
   seen.podsBefore = podsOf(dataDir, regions[0]);
@@ -91,16 +123,41 @@ async function killDuringBake(running: Platform): Promise<void> {
   seen.podsAfter = podsOf(dataDir, regions[0]);
   await killPostgres(dataDir);
   // The platform lives through all of it, and its story goes on.
-  await running.printed(/gate at 5%: PASS[\s\S]*ROLLING_OUT at 25%/, 60_000);
-  await running.kill();
+  await running.printed(/gate at 5%: PASS[\s\S]*ROLLING_OUT at 25%/, 300_000);
 }
 
-async function killDuringRollback(running: Platform): Promise<void> {
-  await running.printed(/A bad change[\s\S]*ROLLING_BACK/, 120_000);
-  await running.kill();
+/** The rollback-controller has shut the bad change out of one region at least; the platform is about to hear of it. */
+async function shutSomewhere(): Promise<void> {
+  await platform?.printed(/A bad change[\s\S]*CANARY_MONITORING/, 400_000);
+  const id = await lastDeployment();
+  await until(() => regions.some((region) => writesOf(region, id).at(-1)?.gate === "shut"), {
+    timeoutMs: 180_000,
+    what: "a shut fence",
+  });
 }
 
-describe("a story whose platform is killed in the build, the raise, the bake and the rollback", () => {
+/** No region gives it anything any more, and its pods are still there. */
+async function shutEverywhere(): Promise<void> {
+  const id = await lastDeployment();
+  await until(() => regions.every((region) => writesOf(region, id).at(-1)?.gate === "shut"), {
+    timeoutMs: 180_000,
+    what: "every fence shut",
+  });
+}
+
+async function lastDeployment(): Promise<string> {
+  const running = platform as Platform;
+  const { deployments } = await until(() => running.as("viewer").call(listDeployments, { query: { page_size: 1 } }), {
+    timeoutMs: 180_000,
+    what: "the API",
+  });
+  return deployments[0]?.deployment_id ?? "";
+}
+
+const writesOf = (region: string, id: string): readonly TrafficWrite[] =>
+  trafficWrites(dataDir, region).filter(({ deployment }) => deployment === id);
+
+describe("a story whose platform is killed in the build, push, promotion, lock, scale, weight, gate, abort, drain and notification", () => {
   test("comes to the same end", () => {
     expect(seen.exitCode, seen.output).toBe(0);
     const report = Ends.parse(JSON.parse(readFileSync(reportFile, "utf8")));
@@ -128,6 +185,25 @@ describe("a story whose platform is killed in the build, the raise, the bake and
     // Three of the story before (the first version was its own), two of this one.
     expect(accepted).toHaveLength(new Set(accepted.map((event) => event.subject)).size);
     expect(new Set(queued.map((event) => event.subject)).size).toBe(queued.length);
+  });
+
+  test("tells each thing once: no event and no notice came twice", () => {
+    const all = Object.values(seen.events).flat();
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    const report = Ends.parse(JSON.parse(readFileSync(reportFile, "utf8")));
+    const ends = { good: "deployment.succeeded", bad: "deployment.rolled_back" } as const;
+    for (const [name, type] of Object.entries(ends)) {
+      const id = report[name as keyof typeof ends].deployment_id;
+      for (const once of ["deployment.accepted", "deployment.granted", "deployment.opened", type])
+        expect(of("slipway.deployment.v1", once).filter(({ subject }) => subject === id)).toHaveLength(1);
+    }
+    expect(
+      of("slipway.watch.v1", "watch.failed").filter(({ subject }) => subject === report.bad.deployment_id),
+    ).toHaveLength(1);
+    const told = seen.notices.map(({ about, title }) => `${about} ${title}`);
+    expect(told).toEqual([...new Set(told)]);
+    const bad = seen.notices.filter(({ about }) => about === report.bad.deployment_id).map(({ title }) => title);
+    expect(bad).toEqual([expect.stringMatching(/^Bad deployment caught at 5%/), expect.stringMatching(/^Taken back/)]);
   });
 
   test.each(regions)("writes no fence twice in %s and raises nothing behind a shut one", (region) => {

@@ -27,7 +27,11 @@ export function postgresBus({ url, log, max = 3 }: PostgresBusOptions): Bus {
 
     async subscribe(options) {
       listener ??= listen({ url, channel: "slipway_bus", onNotify: wakeAll, log });
-      await listener;
+      await listener.catch((error: unknown) => {
+        // Whoever asks again, asks anew.
+        listener = undefined;
+        throw error;
+      });
       const consumer = await consume(db, options, log);
       consumers.add(consumer);
       return {

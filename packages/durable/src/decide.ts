@@ -22,6 +22,7 @@ export type EmittedCommand = {
   readonly generation: number;
   readonly survives: boolean;
   readonly timer: boolean;
+  readonly urgent: boolean;
   readonly runAfter: Instant;
 };
 
@@ -85,6 +86,7 @@ export function emit(definition: AnyMachine, command: AnyCommand, generation: nu
     generation,
     survives: definition.survives?.(command) ?? false,
     timer: runAfter !== undefined,
+    urgent: definition.urgent?.(command) ?? false,
     runAfter: runAfter ?? now,
   };
 }

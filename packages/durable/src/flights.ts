@@ -7,6 +7,8 @@ export type Flight = { claim: Claim; readonly controller: AbortController; lease
 
 export type Flights = {
   readonly size: number;
+  /** Those that take a slot: all but the urgent ones. */
+  readonly slotsTaken: number;
   /** Lets the claim fly until `fly` is settled, and then calls `landed`. */
   launch(claim: Claim, leasedUntilMs: number, fly: (flight: Flight) => Promise<void>, landed: () => void): void;
   /** Renews all leases once, and aborts what lost its lease or its point. */
@@ -33,6 +35,9 @@ export function createFlights(holder: string, log: Logger): Flights {
   return {
     get size() {
       return flights.size;
+    },
+    get slotsTaken() {
+      return [...flights.values()].filter(({ claim }) => !claim.urgent).length;
     },
     launch(claim, leasedUntilMs, fly, landed) {
       const { seq } = claim.lease;

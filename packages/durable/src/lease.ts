@@ -10,11 +10,13 @@ export type Claim = {
   readonly lease: Lease;
   readonly command: AnyCommand;
   readonly generation: number;
+  readonly urgent: boolean;
   /** Its machine was superseded: to be removed, never performed. */
   readonly void: boolean;
 };
 
 type ClaimedRow = {
+  urgent: boolean;
   seq: number;
   kind: string;
   id: string;
@@ -32,14 +34,14 @@ export async function claimCommands(
   db: DurableDb,
   holder: string,
   kinds: readonly string[],
-  limit: number,
+  { limit, urgentOnly }: { readonly limit: number; readonly urgentOnly: boolean },
 ): Promise<Claim[]> {
   const { rows } = await sql<ClaimedRow>`
     with head as (
       select c.seq, not c.survives and c.generation < m.generation as void
       from command c join machine m on m.kind = c.kind and m.id = c.id
       where c.run_after <= clock_timestamp() and (c.leased_until is null or c.leased_until <= clock_timestamp())
-        and c.kind = any(${[...kinds]}::text[])
+        and c.kind = any(${[...kinds]}::text[]) ${urgentOnly ? sql`and c.urgent` : sql``}
         and (c.lane is null or not exists (
           select 1 from command e where e.kind = c.kind and e.id = c.id and e.lane = c.lane and e.seq < c.seq))
       order by c.run_after, c.seq limit ${limit}
@@ -48,13 +50,14 @@ export async function claimCommands(
     update command c
     set holder = ${holder}, attempts = c.attempts + 1, leased_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
     from head where c.seq = head.seq
-    returning c.seq, c.kind, c.id, c.payload, c.generation, c.attempts, head.void`.execute(db);
+    returning c.seq, c.kind, c.id, c.payload, c.generation, c.attempts, c.urgent, head.void`.execute(db);
   return rows
     .sort((a, b) => a.seq - b.seq)
-    .map(({ seq, kind, id, payload, generation, attempts, void: isVoid }) => ({
+    .map(({ seq, kind, id, payload, generation, attempts, urgent, void: isVoid }) => ({
       lease: { seq, kind, id, attempt: attempts, holder },
       command: payload,
       generation,
+      urgent,
       void: isVoid,
     }));
 }

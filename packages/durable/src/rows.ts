@@ -79,8 +79,8 @@ export async function insertCommands(tx: DurableTx, commands: readonly NewComman
   await tx
     .insertInto("command")
     .values(
-      commands.map(({ kind, id, command, lane, generation, survives, timer, runAfter, at }) => ({
-        ...{ kind, id, lane, generation, survives, timer },
+      commands.map(({ kind, id, command, lane, generation, survives, timer, urgent, runAfter, at }) => ({
+        ...{ kind, id, lane, generation, survives, timer, urgent },
         payload: JSON.stringify(command),
         run_after: runAfter,
         created_at: at,

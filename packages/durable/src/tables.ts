@@ -22,6 +22,7 @@ export type DurableTables = {
     generation: number;
     survives: boolean;
     timer: boolean;
+    urgent: Generated<boolean>;
     payload: unknown;
     run_after: Instant;
     attempts: Generated<number>;

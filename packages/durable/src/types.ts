@@ -37,6 +37,11 @@ export type DurableMachine<S extends AnyState, I extends AnyInput, C extends Any
   runAfter?(command: C): Instant | undefined;
   /** True for what must happen although the machine was superseded: events to publish, locks to give back. */
   survives?(command: C): boolean;
+  /**
+   * True for what takes exposure back: it is claimed before everything else and never waits for a slot. It still waits for what stands
+   * before it in its lane, so that its lane should hold nothing else.
+   */
+  urgent?(command: C): boolean;
   /** After so many ms `signal` is aborted. Default 10 minutes. */
   timeoutMs?(command: C): number;
   /** Carries the command out, outside any transaction. May be called again for the same command after a crash. */
@@ -131,7 +136,7 @@ export type DurableOptions<T> = {
   readonly url: string;
   readonly machines: readonly AnyMachine[];
   readonly log: Logger;
-  /** Commands performed at the same time by this process. Default 64: a slot is a promise, not a connection. */
+  /** Commands performed at the same time by this process, urgent ones not counted. Default 64: a slot is a promise, not a connection. */
   readonly workers?: number;
   /** For the jitter of retries, in [0, 1). Default Math.random. */
   readonly random?: () => number;

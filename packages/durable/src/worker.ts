@@ -33,6 +33,7 @@ export type WorkerOptions = {
 /** Five times a lease: one lost answer costs nothing. */
 const keepEveryMs = leaseMs / 5;
 const longestSleepMs = 1_000;
+const fullPauseMs = 50;
 const largestClaim = 50;
 const drainMs = 5_000;
 const abortMs = 2_000;
@@ -119,15 +120,22 @@ export function createWorker(options: WorkerOptions): Worker {
 /** Claims once; answers how long there is nothing more to do. */
 async function claimRound(options: WorkerOptions, own: DurableDb, flights: Flights, ring: () => void): Promise<number> {
   const { machines, holder, slots } = options;
-  const limit = Math.min(largestClaim, slots - flights.size);
-  if (limit <= 0) return longestSleepMs;
-  const askedAt = performance.now();
-  const claims = await claimCommands(own, holder, [...machines.keys()], limit);
-  for (const claim of claims)
-    flights.launch(claim, askedAt + leaseMs, async (flight) => await fly(options, flight), ring);
-  if (claims.length > 0) return 0;
+  const launch = async (kinds: readonly string[], limit: number, urgentOnly: boolean): Promise<number> => {
+    const askedAt = performance.now();
+    const claims = await claimCommands(own, holder, kinds, { limit, urgentOnly });
+    for (const claim of claims)
+      flights.launch(claim, askedAt + leaseMs, async (flight) => await fly(options, flight), ring);
+    return claims.length;
+  };
+  const hurried = [...machines].filter(([, { urgent }]) => urgent !== undefined).map(([kind]) => kind);
+  const urgent = hurried.length === 0 ? 0 : await launch(hurried, largestClaim, true);
+  const limit = Math.min(largestClaim, slots - flights.slotsTaken);
+  const ordinary = limit <= 0 ? 0 : await launch([...machines.keys()], limit, false);
+  if (urgent + ordinary > 0) return 0;
+  // Without a free slot ordinary commands may be due at any time and mean nothing: only an urgent one that is tried again does.
+  const shortestMs = limit <= 0 ? fullPauseMs : 1;
   const dueMs = (await nextDueMs(own)) ?? longestSleepMs;
-  return Math.min(longestSleepMs, Math.max(1, Math.ceil(dueMs)));
+  return Math.min(longestSleepMs, Math.max(shortestMs, Math.ceil(dueMs)));
 }
 
 async function fly(options: WorkerOptions, flight: Flight): Promise<void> {

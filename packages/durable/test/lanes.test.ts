@@ -195,3 +195,56 @@ test("a superseded command of a dead holder is removed and never performed again
 
   expect(performed).toEqual(["new"]);
 });
+
+test("an urgent command waits for no slot, though slow ones have them all and more stand before it", async () => {
+  let letGo: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const begun: string[] = [];
+  const durable = worker(async (command, ctx) => {
+    begun.push(command.tag);
+    if (command.tag.startsWith("slow")) await held;
+    return await notes(command, ctx);
+  }, 4);
+  for (let n = 0; n < 8; n += 1) await durable.create(undefined, "tape", `busy-${n}`, opened, [work(`slow-${n}`)]);
+  await durable.create(undefined, "tape", "hurried", opened, []);
+  await durable.start();
+  await until(() => begun.length === 4, { what: "every slot to be taken" });
+
+  await durable.send("tape", "hurried", (): TapeInput => {
+    const lower = work("lower", { lane: "abort", urgent: true });
+    return { type: "emit", commands: [work("ordinary"), lower] };
+  });
+
+  await until(async () => (await durable.read<TapeState>("tape", "hurried"))?.state.noted.length === 1, {
+    what: "the urgent fact",
+  });
+  expect(begun).toEqual(["slow-0", "slow-1", "slow-2", "slow-3", "lower"]);
+  letGo();
+  await durable.idle();
+  expect(begun).toHaveLength(10);
+});
+
+test("urgent commands take no slot from the others", async () => {
+  let letGo: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const begun: string[] = [];
+  const durable = worker(async (command, ctx) => {
+    begun.push(command.tag);
+    if (command.urgent === true) await held;
+    return await notes(command, ctx);
+  }, 1);
+  for (let n = 0; n < 3; n += 1)
+    await durable.create(undefined, "tape", `shut-${n}`, opened, [work(`shut-${n}`, { urgent: true })]);
+  await durable.start();
+  await until(() => begun.length === 3, { what: "every urgent one at once" });
+
+  await durable.create(undefined, "tape", "plain", opened, [work("plain")]);
+
+  await until(() => begun.includes("plain"), { what: "the ordinary one" });
+  letGo();
+  await durable.idle();
+});

@@ -9,6 +9,7 @@ export type TapeCommand = {
   readonly tag: string;
   readonly lane: string;
   readonly survives?: boolean;
+  readonly urgent?: boolean;
   readonly runAfter?: Instant;
 };
 
@@ -74,6 +75,7 @@ export function tape(perform: Perform): DurableMachine<TapeState, TapeInput, Tap
     lane: (command) => command.lane,
     runAfter: (command) => command.runAfter,
     survives: (command) => command.survives ?? false,
+    urgent: (command) => command.urgent ?? false,
     perform,
   });
 }

@@ -29,8 +29,22 @@ export function openLocks<T>(db: Db<T>, log: Logger): Locks {
   return postgresLocks({ db, log });
 }
 
+/** The source of each region by its name, opened at first use. */
+export function metricsOf(regions: readonly RegionEntry[]): (name: string) => MetricsSource {
+  const opened = new Map<string, MetricsSource>();
+  return (name) => {
+    const known = opened.get(name);
+    if (known !== undefined) return known;
+    const region = regions.find((entry) => entry.name === name);
+    if (region === undefined) throw new Error(`no region ${name} is configured`);
+    const source = openMetrics(region);
+    opened.set(name, source);
+    return source;
+  };
+}
+
 /** `scrape:http://…` reads the mesh proxy's own page. */
-export function openMetrics(region: RegionEntry): MetricsSource {
+function openMetrics(region: RegionEntry): MetricsSource {
   const url = region.metrics_url;
   if (url === undefined) throw new Error(`region ${region.name} has no metrics_url`);
   const refusal = refuseScheme("metrics_url", url);

@@ -2,7 +2,7 @@ import { systemClock } from "@slipway/kernel";
 import type { ServiceApp } from "./app.ts";
 import { authorizer } from "./authorizer.ts";
 import { eventStreams } from "./event-stream.ts";
-import { serveHealth } from "./health.ts";
+import { type Readiness, serveHealth } from "./health.ts";
 import { createMeters } from "./meters.ts";
 import type { ServiceModule } from "./module.ts";
 import { describeEndpoints, serveDocs } from "./openapi.ts";
@@ -16,13 +16,17 @@ import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
 export type Routes = (app: ServiceApp) => void | Promise<void>;
 
 /** What runs, behind a listener that is not open yet. */
-export type Assembled = { readonly parts: HostParts; subscribe(): Promise<void> };
+export type Assembled = {
+  readonly parts: HostParts;
+  /** Where it fails, it may be asked again: what is subscribed stays so. */
+  subscribe(): Promise<void>;
+};
 
 /** Starts the modules in order and gives all of them, and the process's own routes, one listener. */
 export async function assemble(
   modules: readonly ServiceModule[],
   world: ModuleWorld,
-  ownRoutes: Routes | undefined,
+  own: { readonly routes?: Routes | undefined; readonly checks?: readonly Readiness[] | undefined },
 ): Promise<Assembled> {
   const streams = eventStreams();
   const meters = createMeters(streams.size);
@@ -34,24 +38,28 @@ export async function assemble(
   try {
     for (const module of modules) started.push(await startModule(module, world));
     await describeEndpoints(app, "0.1.0");
-    serveHealth(app, () => started.map(readiness), stopping.signal, meters);
+    serveHealth(app, () => [...started.map(readiness), ...(own.checks ?? [])], stopping.signal, meters);
     await serveDocs(app);
     const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));
     for (const { module, parts: serve } of serving) {
       await addRoutes(app, (service) => module.running.routes(service), serve, streams);
     }
     const first = serving[0];
-    if (ownRoutes !== undefined && first !== undefined) await addRoutes(app, ownRoutes, first.parts, streams);
+    if (own.routes !== undefined && first !== undefined) await addRoutes(app, own.routes, first.parts, streams);
     await app.ready();
   } catch (error) {
     await stopHost(parts, 5_000);
     throw error;
   }
+  const wanted = started.flatMap(({ bus, running }) =>
+    (running.subscriptions ?? []).map((subscription) => ({ bus, subscription })),
+  );
   return {
     parts,
     async subscribe() {
-      for (const { bus, running } of started) {
-        for (const subscription of running.subscriptions ?? []) subscriptions.push(await bus.subscribe(subscription));
+      for (let next = wanted[0]; next !== undefined; next = wanted[0]) {
+        subscriptions.push(await next.bus.subscribe(next.subscription));
+        wanted.shift();
       }
     },
   };

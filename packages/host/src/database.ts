@@ -8,7 +8,7 @@ import type { AccessTables } from "./token-rows.ts";
 /** Where the platform's database is: for migrating, and under which URL each role uses it. An EmbeddedPostgres is one. */
 export type HostDatabase = { readonly adminUrl: string | (() => string); roleUrl(role: string): string };
 
-function adminUrlOf({ adminUrl }: HostDatabase): string {
+export function adminUrlOf({ adminUrl }: HostDatabase): string {
   return typeof adminUrl === "string" ? adminUrl : adminUrl();
 }
 

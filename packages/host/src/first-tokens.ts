@@ -54,6 +54,12 @@ export async function ensureTokens(
   });
 }
 
+/** The tokens whose files are there, without asking the database. */
+export async function readTokens(folder: string, owners: readonly TokenOwner[]): Promise<ReadonlyMap<string, string>> {
+  const found = await Promise.all(owners.map(async ({ name }) => [name, await readToken(join(folder, name))] as const));
+  return new Map(found.flatMap(([name, token]) => (token === undefined ? [] : [[name, token] as const])));
+}
+
 async function readToken(file: string): Promise<string | undefined> {
   try {
     return (await readFile(file, "utf8")).trim();

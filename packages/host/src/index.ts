@@ -3,6 +3,7 @@ export type { AuthorizeOptions, Call, EventStream, EventStreamOptions, Principal
 export { type HostConfig, readConfig } from "./config.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";
 export type { HostDatabase } from "./database.ts";
+export type { Readiness } from "./health.ts";
 export type {
   AnyServiceModule,
   EnvironmentEntry,

@@ -24,6 +24,8 @@ export type ServiceModule<C = unknown, DB = unknown> = {
   readonly schema: string;
   /** Parses the record of all SLIPWAY_ variables under their full names, e.g. `z.object({ SLIPWAY_SLACK_URL: z.url().optional() })`. */
   readonly config: z.ZodType<C>;
+  /** Starts while the database is away too, and finds out by `context.database`. In a process where all modules can. Default false. */
+  readonly startsWithoutDatabase?: boolean;
   start(context: ServiceContext<C, DB>): Promise<RunningService>;
 };
 
@@ -36,18 +38,26 @@ export type EnvironmentEntry = {
   readonly minimumBakeMs: number;
 };
 
+export type DatabaseState = {
+  /** True: it was there at the start, or has come since. Says nothing of later. */
+  isReady(): boolean;
+  /** Resolves once it was there and is migrated. Rejects when the host stops before. */
+  readonly ready: Promise<void>;
+};
+
 export type ServiceContext<C = unknown, DB = unknown> = {
   readonly config: C;
   /** Pool on the service's own schema and role. The host closes it after `close()`. */
   readonly db: Db<DB>;
   /** URL of the same role, for LISTEN and durable. */
   readonly dbUrl: string;
+  readonly database: DatabaseState;
   readonly bus: Bus;
   readonly objects: Objects;
   /** Deploy locks over `db`: of use only to the service that owns their tables. */
   readonly locks: Locks;
-  /** How versions in a region are doing, by the scheme of its `metrics_url`. */
-  metrics(region: RegionEntry): MetricsSource;
+  /** How versions in a region are doing, by the scheme of its `metrics_url`. Throws for a region that has none, or is not configured. */
+  metrics(region: string): MetricsSource;
   readonly clock: Clock;
   readonly log: Logger;
   /** Typed calls to other services under this service's own token. */

@@ -3,14 +3,15 @@ import closeWithGrace from "close-with-grace";
 import { pino } from "pino";
 import { addresses, baseUrl } from "./addresses.ts";
 import type { ServiceApp } from "./app.ts";
-import { assemble } from "./assemble.ts";
+import { type Assembled, assemble } from "./assemble.ts";
 import { type HostConfig, readConfig } from "./config.ts";
-import { databaseOf, type HostDatabase, migrateAll, openAccess } from "./database.ts";
-import { ensureTokens, people } from "./first-tokens.ts";
+import { databaseOf, type HostDatabase } from "./database.ts";
+import type { Readiness } from "./health.ts";
 import { listenOn } from "./listen-on.ts";
 import type { AnyServiceModule, ServiceModule } from "./module.ts";
+import { type PreparedDatabase, prepareDatabase } from "./prepare-database.ts";
 import type { RegionEntry } from "./regions.ts";
-import { type ModuleWorld, type StartedModule, tokensFolder } from "./start-module.ts";
+import type { ModuleWorld, StartedModule } from "./start-module.ts";
 import { stopHost } from "./stop-host.ts";
 
 export type RunHostOptions = {
@@ -23,6 +24,8 @@ export type RunHostOptions = {
   readonly regions?: readonly RegionEntry[];
   /** Routes of the process itself, beside those of its modules: a page, a git server. */
   readonly routes?: (app: ServiceApp) => void | Promise<void>;
+  /** What `/readyz` asks beside the modules: services of this platform that run in processes of their own. */
+  readonly checks?: readonly Readiness[];
   /** Default: pino, JSON lines on stdout. */
   readonly log?: Logger;
   /** Stop on SIGTERM and SIGINT and then end the process. Default true. */
@@ -49,8 +52,8 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const config = options.config ?? readConfig(process.env, modules);
   const log = options.log ?? pino({ level: config.logLevel, base: { pid: process.pid } });
   const database = options.database ?? databaseOf(config);
-  await migrateAll(database, modules, config.migrationsDir, log);
-  const tokens = await makeTokens(database, config, modules, log);
+  const prepared = await prepareDatabase(database, config, modules, log);
+  const { tokens } = prepared;
   const regions = options.regions ?? (config.regions.kind === "file" ? config.regions.entries : []);
 
   const listening: { url?: string } = {};
@@ -58,17 +61,22 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const world: ModuleWorld = {
     config,
     database,
+    databaseState: prepared,
     addresses: addresses(config, here, () => listening.url),
     regions,
     tokens,
     log,
   };
-  const host = await assemble(modules, world, options.routes);
+  const host = await assemble(modules, world, options).catch((error: unknown) => {
+    prepared.stop();
+    throw error;
+  });
   const sweep = setInterval(() => sweepAnswers(host.parts.modules, log), 3_600_000).unref();
   let stopped: Promise<void> | undefined;
   let forgetSignals = () => {};
   const stop = () => {
     clearInterval(sweep);
+    prepared.stop();
     stopped ??= stopHost(host.parts, config.stopWithinMs).finally(() => forgetSignals());
     return stopped;
   };
@@ -76,7 +84,8 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     const port = await listenOn(host.parts.app, config.host, config.port);
     const url = baseUrl(config.host, port);
     listening.url = url;
-    await host.subscribe();
+    if (prepared.isReady()) await host.subscribe();
+    else void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
     if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     return { url, port, tokens, stop };
@@ -86,18 +95,17 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   }
 }
 
-async function makeTokens(
-  database: HostDatabase,
-  config: HostConfig,
-  modules: readonly ServiceModule[],
-  log: Logger,
-): Promise<ReadonlyMap<string, string>> {
-  const access = openAccess(database, log);
-  try {
-    const services = modules.map(({ name }) => ({ name, roles: ["service"] as const }));
-    return await ensureTokens(access, tokensFolder(config), [...people, ...services], log);
-  } finally {
-    await access.destroy();
+/** Events are taken as soon as the database is there. */
+async function subscribeOnce(prepared: PreparedDatabase, host: Assembled, log: Logger): Promise<void> {
+  const { signal } = host.parts.stopping;
+  await prepared.ready.catch(() => undefined);
+  while (!signal.aborted) {
+    try {
+      return await host.subscribe();
+    } catch (error) {
+      log.warn({ err: error }, "no events are taken yet; trying again");
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
   }
 }
 

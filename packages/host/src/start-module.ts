@@ -3,19 +3,20 @@ import type { Bus } from "@slipway/bus";
 import { type Client, createClient, ownerOf } from "@slipway/client";
 import { type Clock, systemClock } from "@slipway/kernel";
 import { type Db, type Logger, openDb } from "@slipway/sql";
-import { openBus, openLocks, openMetrics, openObjects } from "./adapters.ts";
+import { metricsOf, openBus, openLocks, openObjects } from "./adapters.ts";
 import type { Addresses } from "./addresses.ts";
 import type { HostConfig } from "./config.ts";
 import { ConfigError, problemsOf } from "./config-error.ts";
 import { type HostDatabase, roleOf } from "./database.ts";
 import { type Idempotency, idempotencyIn } from "./idempotency.ts";
-import type { RunningService, ServiceContext, ServiceModule } from "./module.ts";
+import type { DatabaseState, RunningService, ServiceContext, ServiceModule } from "./module.ts";
 import type { RegionEntry } from "./regions.ts";
 import { traceparent } from "./trace.ts";
 
 export type ModuleWorld = {
   readonly config: HostConfig;
   readonly database: HostDatabase;
+  readonly databaseState: DatabaseState;
   readonly addresses: Addresses;
   readonly regions: readonly RegionEntry[];
   readonly tokens: ReadonlyMap<string, string>;
@@ -52,9 +53,10 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     ...own,
     config: parseConfig(module, config),
     dbUrl,
+    database: world.databaseState,
     objects: openObjects(config.objectsUrl, config.dataDir),
     locks: openLocks(db, log),
-    metrics: openMetrics,
+    metrics: metricsOf(world.regions),
     token,
     urls: addresses,
     regions: world.regions,

@@ -25,11 +25,14 @@ export type EmbeddedOptions = {
   readonly log: Logger;
 };
 
-export type EmbeddedPostgres = {
+export type PostgresUrls = {
   /** Of the superuser; for migrating only. Database: default `slipway`. */
   adminUrl(database?: string): string;
   /** Of a role, with its own password, which is made at the first asking. The role itself is made by `migrate`. */
   roleUrl(role: string, database?: string): string;
+};
+
+export type EmbeddedPostgres = PostgresUrls & {
   readonly pid: number;
   /** True: the server ran already and was taken over. */
   readonly adopted: boolean;
@@ -45,25 +48,42 @@ type Running = { readonly pid: number; readonly sockets: string; readonly adopte
  * that only we may enter, and every role has a password. Rejects after 60 s (recovery after a crash takes its time).
  */
 export async function startEmbeddedPostgres({ dataDir, durability, log }: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const place = await placeOf(dataDir);
+  rolePassword(place.secrets, adminRole);
+  const running = await findOrStart(place, durability, log);
+  const urls = urlsAt(place, running.sockets);
+  await ensureDatabase(urls.adminUrl("postgres"), "slipway");
+  log.info({ pid: running.pid, adopted: running.adopted, cluster: place.cluster }, "embedded Postgres is ready");
+  return {
+    ...urls,
+    pid: running.pid,
+    adopted: running.adopted,
+    stop: async () => await stopServer(running.pid),
+  };
+}
+
+/** Where the data folder's Postgres answers when somebody runs it. Starts nothing and waits for nothing: for processes that live without it too. */
+export async function embeddedPostgresAt(dataDir: string): Promise<PostgresUrls> {
+  const place = await placeOf(dataDir);
+  const running = await findPostmaster(place.cluster);
+  return urlsAt(place, running?.socketDirectory ?? place.sockets);
+}
+
+async function placeOf(dataDir: string): Promise<Place> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const root = await realpath(dataDir);
-  const place = {
+  return {
     cluster: join(root, "postgres"),
     secrets: join(root, "secrets", "postgres"),
     sockets: await socketDirectory(root),
   };
-  rolePassword(place.secrets, adminRole);
-  const running = await findOrStart(place, durability, log);
-  const url = (role: string, database: string): string =>
-    socketUrl(running.sockets, role, rolePassword(place.secrets, role), database);
-  await ensureDatabase(url(adminRole, "postgres"), "slipway");
-  log.info({ pid: running.pid, adopted: running.adopted, cluster: place.cluster }, "embedded Postgres is ready");
+}
+
+function urlsAt({ secrets }: Place, sockets: string): PostgresUrls {
+  const url = (role: string, database: string) => socketUrl(sockets, role, rolePassword(secrets, role), database);
   return {
     adminUrl: (database = "slipway") => url(adminRole, database),
     roleUrl: (role, database = "slipway") => url(role, database),
-    pid: running.pid,
-    adopted: running.adopted,
-    stop: async () => await stopServer(running.pid),
   };
 }
 

@@ -1,6 +1,7 @@
-export { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded.ts";
+export { type EmbeddedOptions, type EmbeddedPostgres, embeddedPostgresAt, startEmbeddedPostgres } from "./embedded.ts";
 export { type ListenOptions, listen } from "./listen.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { type Db, dbNow, type OpenDbOptions, openDb, type Tx } from "./open-db.ts";
+export { answers } from "./postgres-server.ts";
 export { rolePassword } from "./role-password.ts";

@@ -5,11 +5,12 @@ import type { Command } from "./domain/command.ts";
 import { deploymentMachine } from "./domain/decide.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
+import { drainAndRetire } from "./effects/drain.ts";
 import { acquireLock, tellReplaced } from "./effects/lock.ts";
 import type { Context, Ports, Result } from "./effects/ports.ts";
 import { follow, lowerWeight, openFence, raiseWeight } from "./effects/traffic.ts";
 import { armWatch, checkWatch } from "./effects/watch.ts";
-import { drainAndRetire, prepareWorkload } from "./effects/workload.ts";
+import { prepareWorkload } from "./effects/workload.ts";
 
 export type { Ports };
 
@@ -20,11 +21,17 @@ export function deploymentDurable(ports: Ports): DurableMachine<Deployment, Inpu
     runAfter: (command) => ("at" in command && command.at !== null ? command.at : undefined),
     survives: (command) =>
       command.type === "Publish" || command.type === "ReleaseLock" || command.type === "TellReplaced",
+    urgent: isUrgent,
     perform: (command, ctx) => perform(ports, command, ctx),
   });
 }
 
-/** One lane per region, so that a region that does not answer holds up itself alone; lowering has a lane of its own everywhere. */
+/** Rollback comes first: what takes weight back never waits for a slot that slow work has. */
+function isUrgent(command: Command): boolean {
+  return command.type === "LowerWeight" || (command.type === "AcquireLock" && command.preempt);
+}
+
+/** One lane per region, so that a region that does not answer holds up itself alone; what is urgent has lanes of its own everywhere. */
 function laneOf(command: Command): string {
   switch (command.type) {
     case "LowerWeight":
@@ -39,6 +46,7 @@ function laneOf(command: Command): string {
     case "CheckWatch":
       return "watch";
     case "AcquireLock":
+      return command.preempt ? "relock" : "lock";
     case "ReleaseLock":
     case "TellReplaced":
       return "lock";

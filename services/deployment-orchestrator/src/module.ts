@@ -37,6 +37,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     bus,
     client,
     clock,
+    metrics: context.metrics,
     send: async (id, input) => void (await durable.send(machine, id, input)),
     ...neighbours(db),
   };

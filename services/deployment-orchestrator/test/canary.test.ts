@@ -26,6 +26,11 @@ async function lockHolders(): Promise<readonly (string | null)[]> {
   return found.map(({ holder }) => holder);
 }
 
+/** Why commands of the deployment wait. */
+async function reasons(id: string): Promise<readonly string[]> {
+  return (await orchestrator.pending(id)).map(({ lastReason }) => lastReason ?? "");
+}
+
 async function published(id: string): Promise<readonly string[]> {
   const { events } = await orchestrator.bus.read(deploymentTopic.name, 0, 500);
   return events.filter((event) => event.subject === id).map((event) => event.type.replace("deployment.", ""));
@@ -46,7 +51,7 @@ describe("a healthy canary", () => {
     await until(async () => (await published(id)).at(-1) === "verified", { what: "the last event" });
     const events = (await published(id)).filter((type) => type !== "gate");
     const steps = ["step_started", "step_started", "step_started"];
-    expect(events).toEqual(["accepted", "granted", ...steps, "succeeded", "verified"]);
+    expect(events).toEqual(["accepted", "granted", "opened", ...steps, "succeeded", "verified"]);
   });
 
   test.each([1, 2, 3])(
@@ -118,6 +123,27 @@ describe("a bad canary", () => {
 
     await orchestrator.reaches(id, "rolled_back");
     everywhere({ [oldVersion]: 100 });
+  });
+
+  test("keeps its pods while a mesh cannot be read or still sends them requests", async () => {
+    orchestrator.watch.failAt.set("D-1", 5);
+    orchestrator.mesh("a").lingering.add(first);
+    orchestrator.mesh("b").unreadable = true;
+    const id = await orchestrator.deploy();
+    await orchestrator.reaches(id, "restoring");
+
+    await until(async () => (await reasons(id)).some((reason) => reason.includes("still sends it requests")), {
+      what: "the drain of a to say why it waits",
+    });
+    await until(async () => (await reasons(id)).some((reason) => reason.includes("cannot be read")), {
+      what: "the drain of b to say why it waits",
+    });
+    for (const { workloads } of orchestrator.clusters) expect(workloads.has(first)).toBe(true);
+    orchestrator.mesh("a").lingering.clear();
+    orchestrator.mesh("b").unreadable = false;
+
+    await orchestrator.reaches(id, "rolled_back");
+    for (const { workloads } of orchestrator.clusters) expect(workloads.has(first)).toBe(false);
   });
 
   test("found bad after 100% is replaced by its baseline, in traffic and in the base Service", async () => {

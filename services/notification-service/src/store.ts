@@ -65,7 +65,19 @@ export async function learnAccepted(
   await sql`
     insert into known_deployment (id, baselines, requested_by)
     values (${deployment}, ${JSON.stringify(baselines)}::jsonb, ${requestedBy})
-    on conflict (id) do update set baselines = excluded.baselines, requested_by = excluded.requested_by`.execute(db);
+    on conflict (id) do update set requested_by = excluded.requested_by,
+      baselines = coalesce(nullif(known_deployment.baselines, '{}'::jsonb), excluded.baselines)`.execute(db);
+}
+
+/** What serves when a deployment begins; it may differ from what served when it was accepted, and replaces it. */
+export async function learnBaselines(
+  db: NotificationDb,
+  deployment: string,
+  baselines: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  await sql`
+    insert into known_deployment (id, baselines) values (${deployment}, ${JSON.stringify(baselines)}::jsonb)
+    on conflict (id) do update set baselines = excluded.baselines`.execute(db);
 }
 
 export async function learnJudgement(db: NotificationDb, deployment: string, judgement: Judgement): Promise<void> {

@@ -12,7 +12,14 @@ import { aboutArtifact, aboutBuild } from "./domain/about-builds.ts";
 import { aboutDeployment, aboutWatch, type World } from "./domain/about-deployments.ts";
 import type { RegionAccess } from "./domain/kubectl.ts";
 import type { Notice } from "./domain/notice.ts";
-import { addNotification, learnAccepted, learnJudgement, type NotificationDb, readKnown } from "./store.ts";
+import {
+  addNotification,
+  learnAccepted,
+  learnBaselines,
+  learnJudgement,
+  type NotificationDb,
+  readKnown,
+} from "./store.ts";
 
 export type Intake = {
   readonly db: NotificationDb;
@@ -66,6 +73,7 @@ async function deploymentNotice(intake: Intake, event: CloudEvent): Promise<Noti
   if (read.type === "deployment.accepted") {
     await learnAccepted(intake.db, read.data.deployment_id, read.data.baselines, read.data.requested_by);
   }
+  if (read.type === "deployment.opened") await learnBaselines(intake.db, read.data.deployment_id, read.data.baselines);
   return aboutDeployment(read, await worldOf(intake, read.data.deployment_id, event));
 }
 

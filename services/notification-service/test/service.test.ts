@@ -70,11 +70,18 @@ function buildFailed(number: number): CloudEvent {
   return { ...testEvent(`build-${number}`, build_id, data), type: "build.failed", source: "build-service" };
 }
 
-async function listed(host: RunningHost, query = ""): Promise<{ notifications: Record<string, unknown>[] }> {
+type Listed = {
+  notifications: (Record<"notification_id" | "about" | "title" | "text" | "channel" | "state", string> & {
+    attempts: number;
+  })[];
+  next_page_token: string | null;
+};
+
+async function listed(host: RunningHost, query = ""): Promise<Listed> {
   const headers = { authorization: `Bearer ${host.tokens.get("viewer")}` };
   const response = await fetch(`${host.url}/api/v1/notifications${query}`, { headers });
   expect(response.status).toBe(200);
-  return (await response.json()) as { notifications: Record<string, unknown>[] };
+  return (await response.json()) as Listed;
 }
 
 async function announced(): Promise<Record<string, unknown>[]> {
@@ -133,6 +140,25 @@ describe("without a Slack webhook", () => {
       expect(found.text).toContain("kubectl --context us-east-1 -n prod patch virtualservice orders");
       expect(found.text).toContain(`"host":"orders-1111111-aaaaa"},"weight":100`);
 
+      // Another version came to 100% while this one waited for its turn.
+      const opened = testEvent("deployment-2", "D-7", {
+        ...{ ...about, digest: `sha256:${"0".repeat(64)}`, git_sha, regions: ["us-east-1"] },
+        baselines: { "us-east-1": "orders-2222222-bbbbb" },
+      });
+      const back = testEvent("deployment-3", "D-7", {
+        ...{ ...about, digest: `sha256:${"0".repeat(64)}`, git_sha, regions: ["us-east-1"] },
+        reason: "It fails 20%.",
+      });
+      await bus.publish(deploymentTopic.name, [
+        { ...opened, type: "deployment.opened" },
+        { ...back, type: "deployment.rolled_back" },
+      ]);
+      const takenBack = await until(
+        async () => (await listed(host)).notifications.find(({ title }) => title.startsWith("Taken back")),
+        { what: "the notification of its end" },
+      );
+      expect(takenBack.text).toContain(`"host":"orders-2222222-bbbbb"},"weight":100`);
+
       const basic = Buffer.from(`me:${host.tokens.get("viewer")}`).toString("base64");
       const page = await fetch(`${host.url}/inbox`, { headers: { authorization: `Basic ${basic}` } });
       expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
@@ -146,11 +172,13 @@ describe("without a Slack webhook", () => {
   test("the list is read page by page, newest first", async () => {
     const host = await startHost();
     try {
-      const first = (await listed(host, "?page_size=1")) as { notifications: object[]; next_page_token?: string };
+      const first = await listed(host, "?page_size=1");
       const second = await listed(host, `?page_size=1&page_token=${first.next_page_token}`);
+      const third = await listed(host, `?page_size=1&page_token=${second.next_page_token}`);
 
       expect(first.notifications).toMatchObject([{ about: "D-7" }]);
-      expect(second).toMatchObject({ notifications: [{ about: "B-1" }], next_page_token: null });
+      expect(second.notifications).toMatchObject([{ about: "D-7" }]);
+      expect(third).toMatchObject({ notifications: [{ about: "B-1" }], next_page_token: null });
     } finally {
       await host.stop();
     }
@@ -173,7 +201,7 @@ describe("with a Slack webhook", () => {
       await bus.publish(buildTopic.name, [buildFailed(3)]);
       await until(async () => (await listed(host)).notifications[0]?.about === "B-3", { what: "the second one" });
       await bus.publish(buildTopic.name, [buildFailed(4)]);
-      await until(async () => (await announced()).length === 5, { what: "all to be published", timeoutMs: 30_000 });
+      await until(async () => (await announced()).length === 6, { what: "all to be published", timeoutMs: 50_000 });
 
       const { notifications } = await listed(host, "?page_size=3");
       expect(notifications.map(({ about, state, attempts }) => [about, state, attempts])).toEqual([

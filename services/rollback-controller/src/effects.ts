@@ -12,6 +12,7 @@ export function watchDurable(ports: Ports): DurableMachine<Watch, WatchInput, Wa
   return defineMachine({
     machine: watchMachine,
     lane: (command) => (command.type === "Shut" ? `shut:${command.region}` : "publish"),
+    urgent: (command) => command.type === "Shut",
     async perform(command, ctx): Promise<Outcome<WatchInput>> {
       switch (command.type) {
         case "Publish":

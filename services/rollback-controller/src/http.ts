@@ -8,7 +8,6 @@ import {
   type WatchRequest,
   type WatchView,
 } from "@slipway/contracts";
-import { appendAudit } from "@slipway/durable";
 import type { ServiceApp } from "@slipway/host";
 import type { DeploymentId, Instant, Refusal } from "@slipway/kernel";
 import { judgementOf } from "./domain/looking.ts";
@@ -29,7 +28,10 @@ export function routes(app: ServiceApp, service: Service): void {
 
   app.serve(getWatch, ({ params }) => viewOf(service, params.id));
 
-  app.serve(listWatches, async () => ({ watches: service.watchers.all().map((watcher) => watcher.view()) }));
+  app.serve(listWatches, async () => ({
+    watches: service.watchers.all().map((watcher) => watcher.view()),
+    set_aside: service.queue.aside.map(({ at, reason, line }) => ({ at, reason, entry: line })),
+  }));
 
   app.serve(shutWatch, async ({ params, body, principal, now }) => {
     const watcher = service.watchers.get(params.id);
@@ -40,16 +42,12 @@ export function routes(app: ServiceApp, service: Service): void {
       verdict: "FAIL",
       sentence: `Shut by ${principal.name}: ${reason}`,
     };
-    if (watcher.state === "watching") watcher.fail(judgement);
-    await service.db.transaction().execute((tx) =>
-      appendAudit(tx, {
-        actor: principal.name,
-        action: "watch.shut",
-        subject: params.id,
-        detail: { reason },
-        at: now,
-      }),
-    );
+    // Who wanted it goes with the FAIL into the journal and from there, in one transaction, into row and audit log.
+    const by = { name: principal.name, reason };
+    if (watcher.state === "watching") watcher.fail(judgement, by);
+    // Shut already: that somebody asked for it is written down all the same.
+    else
+      service.queue.tell(params.id, { type: "Failed", judgement, firstErrorAt: null, epochs: watcher.spec.epochs, by });
     return watcher.view();
   });
 }

@@ -1,61 +1,95 @@
+import { createHash } from "node:crypto";
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DeploymentIdSchema, Judgement, WatchRequest } from "@slipway/contracts";
-import type { DeploymentId } from "@slipway/kernel";
+import { DeploymentIdSchema, InstantSchema, Judgement, WatchRequest } from "@slipway/contracts";
+import type { Instant } from "@slipway/kernel";
 import { z } from "zod";
-import type { News } from "./watcher.ts";
+import { Entry } from "./news.ts";
 
-const Entry = z.object({ id: DeploymentIdSchema, news: z.unknown() });
-const Spec = z.object({
+const KeptWatch = z.object({
   id: DeploymentIdSchema,
   spec: WatchRequest,
   judgement: Judgement.nullable(),
   failed: z.boolean(),
+  /** As `encode` wrote it; null or absent: nothing was looked at yet. */
+  snapshot: z.string().nullable().default(null),
 });
-export type KeptSpec = z.infer<typeof Spec>;
+export type KeptWatch = z.infer<typeof KeptWatch>;
+
+/** An entry that could not be stored although the database answered; `line` as it stands in the journal. */
+const SetAside = z.object({ at: InstantSchema, reason: z.string(), line: z.string() });
+export type SetAside = z.infer<typeof SetAside>;
 
 /**
- * What the controller did while the database was away, on disk, in order; and what it watches, so that a controller that starts without a
- * database still knows. Replayed into the database when it answers.
+ * What the controller found and did until the database knows it, on disk, in order; and what it watches, so that a controller that starts
+ * without a database still knows. Calls that write must not overlap.
  */
 export type Journal = {
-  append(id: DeploymentId, news: News): Promise<void>;
-  /** Entries not yet replayed, oldest first. */
-  read(): Promise<readonly { id: DeploymentId; news: News }[]>;
+  append(entry: Entry): Promise<void>;
+  /** Entries not yet stored, oldest first. What is no entry is set aside. */
+  read(): Promise<readonly Entry[]>;
   clear(): Promise<void>;
-  keepSpecs(specs: readonly KeptSpec[]): Promise<void>;
-  specs(): Promise<readonly KeptSpec[]>;
+  setAside(entry: Entry, reason: string, at: Instant): Promise<void>;
+  aside(): Promise<readonly SetAside[]>;
+  keepWatches(watches: readonly KeptWatch[]): Promise<void>;
+  watches(): Promise<readonly KeptWatch[]>;
 };
 
-export async function openJournal(folder: string): Promise<Journal> {
+export async function openJournal(folder: string, now: () => Instant): Promise<Journal> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const entries = join(folder, "news.jsonl");
-  const specs = join(folder, "watches.json");
+  const asides = join(folder, "set-aside.jsonl");
+  const watches = join(folder, "watches.json");
+  const add = (file: string, value: unknown) =>
+    appendFile(file, `${JSON.stringify(value)}\n`, { flush: true, mode: 0o600 });
+  const replace = async (file: string, text: string) => {
+    await writeFile(`${file}.new`, text, { flush: true, mode: 0o600 });
+    await rename(`${file}.new`, file);
+  };
+  const setAside = (line: string, reason: string, at: Instant) => add(asides, { at, reason, line });
+  // What a crash cut short: without this the next entry would be written onto the same line, and both be lost.
+  const whole = wholeLines(await textOf(entries));
+  if (whole.cut !== "") await replace(entries, whole.lines.map((line) => `${line}\n`).join(""));
   return {
-    append: (id, news) => appendFile(entries, `${JSON.stringify({ id, news })}\n`, { flush: true, mode: 0o600 }),
+    append: (entry) => add(entries, entry),
     async read() {
-      const lines = (await textOf(entries)).split("\n").filter((line) => line !== "");
-      return lines.flatMap(parseEntry);
+      const found: Entry[] = [];
+      let lost = false;
+      for (const line of wholeLines(await textOf(entries)).lines) {
+        const entry = parseEntry(line);
+        if (entry !== undefined) found.push(entry);
+        else await setAside(line, "it is no entry of a journal", now());
+        lost ||= entry === undefined;
+      }
+      // Set aside once.
+      if (lost) await replace(entries, found.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+      return found;
     },
     clear: () => rm(entries, { force: true }),
-    async keepSpecs(all) {
-      await writeFile(`${specs}.new`, JSON.stringify(all), { flush: true, mode: 0o600 });
-      await rename(`${specs}.new`, specs);
-    },
-    async specs() {
-      const text = await textOf(specs);
-      return text === "" ? [] : z.array(Spec).parse(JSON.parse(text));
+    setAside: (entry, reason, at) => setAside(JSON.stringify(entry), reason, at),
+    aside: async () => wholeLines(await textOf(asides)).lines.map((line) => SetAside.parse(JSON.parse(line))),
+    keepWatches: (all) => replace(watches, JSON.stringify(all)),
+    async watches() {
+      const text = await textOf(watches);
+      return text === "" ? [] : z.array(KeptWatch).parse(JSON.parse(text));
     },
   };
 }
 
-/** A last line that a crash cut short is no entry. */
-function parseEntry(line: string): { id: DeploymentId; news: News }[] {
+/** The lines with an end, and what comes after the last of them. */
+function wholeLines(text: string): { lines: readonly string[]; cut: string } {
+  const lines = text.split("\n");
+  const cut = lines.pop() ?? "";
+  return { lines: lines.filter((line) => line !== ""), cut };
+}
+
+/** Entries of an earlier version had no key: their own text names them. */
+function parseEntry(line: string): Entry | undefined {
   try {
-    const entry = Entry.parse(JSON.parse(line));
-    return [{ id: entry.id, news: entry.news as News }];
+    const key = createHash("sha256").update(line).digest("hex");
+    return Entry.parse({ key, ...(JSON.parse(line) as object) });
   } catch {
-    return [];
+    return undefined;
   }
 }
 

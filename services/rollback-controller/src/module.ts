@@ -2,18 +2,19 @@ import { join } from "node:path";
 import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import type { DeploymentId } from "@slipway/kernel";
-import type { MetricsSource } from "@slipway/metrics";
+import { type Db, dbNow } from "@slipway/sql";
 import { z } from "zod";
 import { watchDurable } from "./effects.ts";
 import { routes } from "./http.ts";
 import { openJournal } from "./journal.ts";
-import { putBackToWork } from "./recovery.ts";
+import { loadWatches } from "./load-watches.ts";
+import { NewsQueue } from "./news-queue.ts";
+import { putBackToWork, reconcile } from "./recovery.ts";
 import type { Service } from "./service.ts";
 import { startWhenReachable } from "./start-when-reachable.ts";
 import { saveWatcher, type Tables } from "./store.ts";
+import { storeNews } from "./store-news.ts";
 import { subscriptions } from "./subscriptions.ts";
-import type { News } from "./watcher.ts";
 import { Watchers } from "./watchers.ts";
 
 const Config = z.object({
@@ -28,30 +29,38 @@ export const rollbackController: ServiceModule<Config, Tables> = {
   name: "rollback-controller",
   schema: "rollback",
   config: Config,
+  startsWithoutDatabase: true,
   start,
 };
 
 async function start(context: ServiceContext<Config, Tables>): Promise<RunningService> {
-  const { db, dbUrl, bus, clock, log, config, dataDir } = context;
+  const { db, dbUrl, bus, clock, log, config, dataDir, database } = context;
   const regions = openRegions(context.regions, log);
   const { cluster } = regions;
-  const sources = metricsCache(context);
   const machine = watchDurable({ bus, clock, cluster });
   const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
-  const journal = await openJournal(config.SLIPWAY_JOURNAL_DIR ?? join(dataDir, "journal"));
+  const journal = await openJournal(config.SLIPWAY_JOURNAL_DIR ?? join(dataDir, "journal"), clock.now);
+  const queue = new NewsQueue({
+    ...{ journal, clock, log },
+    store: (entry) => storeNews({ db, durable, machine, clock }, entry),
+    reachable: () => isReachable(db),
+  });
   const watchers = new Watchers({
-    ports: { metrics: sources, cluster, clock, log },
-    journal,
-    clock,
-    log,
+    ...{ journal, queue, clock, log },
+    ports: { metrics: context.metrics, cluster, clock, log },
     lookEveryMs: config.SLIPWAY_LOOK_MS,
     save: (watcher) => saveWatcher(db, watcher, clock.now()),
-    apply: async (id: DeploymentId, news: News) => void (await durable.send(machine, id, () => news as never)),
   });
-  const service: Service = { db, durable, machine, watchers };
-  await putBackToWork(service, journal, log);
+  const service: Service = { durable, machine, watchers, queue };
+  const load = loadWatches(db, durable, machine);
+  const known = await putBackToWork(service, journal, database.isReady() ? load : undefined, log);
   watchers.start();
-  const starting = startWhenReachable(durable, db, log);
+  const starting = startWhenReachable(async () => {
+    await database.ready;
+    await dbNow(db);
+    if (!known) await reconcile(service, load);
+    await durable.start();
+  }, log);
   // The Kubernetes client is slow to load: it is loaded before the first FAIL needs it.
   for (const region of regions.names) {
     cluster(region).catch((error: unknown) => log.warn({ err: error, region }, "region not open yet"));
@@ -73,15 +82,9 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   };
 }
 
-function metricsCache(context: ServiceContext<Config, Tables>): (region: string) => MetricsSource {
-  const known = new Map<string, MetricsSource>();
-  return (name) => {
-    const source = known.get(name);
-    if (source !== undefined) return source;
-    const entry = context.regions.find((region) => region.name === name);
-    if (entry === undefined) throw new Error(`no region ${name} is configured`);
-    const made = context.metrics(entry);
-    known.set(name, made);
-    return made;
-  };
+async function isReachable(db: Db<Tables>): Promise<boolean> {
+  return await dbNow(db).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,24 +1,20 @@
-import type { Durable } from "@slipway/durable";
-import { type Db, dbNow, type Logger } from "@slipway/sql";
+import type { Logger } from "@slipway/sql";
 
 const pauseMs = 1_000;
 
-/** Performs commands as soon as the database answers. Until then the watches look, judge and shut without it. */
-export function startWhenReachable<T>(durable: Durable, db: Db<T>, log: Logger): { stop(): Promise<void> } {
+/** Does the work as soon as it can be done: again and again until it succeeds. Until then the watches look, judge and shut without a database. */
+export function startWhenReachable(work: () => Promise<void>, log: Logger): { stop(): Promise<void> } {
   const end = new AbortController();
   const started = (async () => {
     while (!end.signal.aborted) {
-      const reachable = await dbNow(db).then(
-        () => true,
-        (error: unknown) => {
-          log.warn({ err: error }, "the database is away: nothing is performed until it answers");
-          return false;
-        },
-      );
-      if (reachable) return durable.start();
-      await pause(end.signal);
+      try {
+        return await work();
+      } catch (error) {
+        log.warn({ err: error }, "the database is away: nothing is performed until it answers");
+        await pause(end.signal);
+      }
     }
-  })().catch((error: unknown) => log.error({ err: error }, "commands cannot be performed"));
+  })();
   return {
     async stop() {
       end.abort();

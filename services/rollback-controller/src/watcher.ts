@@ -7,6 +7,7 @@ import { diffReadings, type MetricsSource, type Reading } from "@slipway/metrics
 import type { Logger } from "@slipway/sql";
 import { addLook, judgementOf, type Looking, moveTo, startLooking } from "./domain/looking.ts";
 import { shutCommands } from "./domain/watch.ts";
+import type { News } from "./news.ts";
 import { samplesOf, versionsOf } from "./sample.ts";
 import { shutRegion } from "./shut-region.ts";
 
@@ -18,18 +19,6 @@ export type WatcherPorts = {
   readonly log: Logger;
   tell(id: DeploymentId, news: News): void;
 };
-
-export type News =
-  | { readonly type: "Judged"; readonly judgement: Judgement }
-  | { readonly type: "Failed"; readonly judgement: Judgement; readonly firstErrorAt: Instant | null }
-  | {
-      readonly type: "ShutConfirmed";
-      readonly region: string;
-      readonly epoch: number;
-      readonly seq: number;
-      readonly at: Instant;
-    }
-  | { readonly type: "MetricsMissing"; readonly since: Instant; readonly regions: readonly string[] };
 
 type RegionMemory = {
   reading: Reading | null;
@@ -156,12 +145,22 @@ export class Watcher {
       this.#ports.tell(this.id, { type: "Judged", judgement });
   }
 
-  /** Shuts first, tells then: the traffic comes before everything else. */
-  fail(judgement: Judgement): void {
+  /** Shuts first, tells then: the traffic comes before everything else. `by`: the person who wants it. */
+  fail(judgement: Judgement, by?: { readonly name: string; readonly reason: string }): void {
     this.state = "failed";
     this.judgement = judgement;
     for (const { region, epoch } of shutCommands(this.spec)) void this.#shut(region, epoch);
-    this.#ports.tell(this.id, { type: "Failed", judgement, firstErrorAt: this.looking.firstErrorAt });
+    const { epochs } = this.spec;
+    const news: News = { type: "Failed", judgement, firstErrorAt: this.looking.firstErrorAt, epochs };
+    this.#ports.tell(this.id, by === undefined ? news : { ...news, by: { ...by } });
+  }
+
+  /** After a restart: it was told, and is shut wherever that was not confirmed; the process before may have been killed in the middle of it. */
+  resumeFailed(judgement: Judgement, confirmed: Readonly<Record<string, unknown>>): void {
+    this.state = "failed";
+    this.judgement = judgement;
+    for (const { region, epoch } of shutCommands(this.spec))
+      if (confirmed[region] === undefined) void this.#shut(region, epoch);
   }
 
   /** Again and again until it reads that the gate is shut and the version has no weight, or that a newer grant has taken over. */

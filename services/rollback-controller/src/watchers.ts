@@ -2,33 +2,33 @@ import type { WatchRequest } from "@slipway/contracts";
 import type { Clock, DeploymentId } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import { compareEpochs } from "./domain/watch.ts";
-import type { Journal } from "./journal.ts";
-import { type News, type Snapshot, Watcher, type WatcherPorts } from "./watcher.ts";
+import type { Journal, KeptWatch } from "./journal.ts";
+import type { News } from "./news.ts";
+import type { NewsQueue } from "./news-queue.ts";
+import { encode } from "./store.ts";
+import { type Snapshot, Watcher, type WatcherPorts } from "./watcher.ts";
 
 export type WatchersOptions = {
   readonly ports: Omit<WatcherPorts, "tell">;
   readonly journal: Journal;
+  readonly queue: NewsQueue;
   readonly clock: Clock;
   readonly log: Logger;
   readonly lookEveryMs: number;
   /** Stores a watcher's looks; fails while the database is away. */
   save(watcher: Watcher): Promise<void>;
-  /** Applies news to the stored watch; fails while the database is away. */
-  apply(id: DeploymentId, news: News): Promise<void>;
 };
 
 const saveEveryMs = 2_000;
-const replayEveryMs = 2_000;
+const flushEveryMs = 1_000;
 
-/** All watches of this process: one rhythm of looks, one queue of news, one journal for the time without a database. */
+/** All watches of this process: one rhythm of looks, one of saving, and the disk where the database is behind. */
 export class Watchers {
   readonly #options: WatchersOptions;
   readonly #byId = new Map<DeploymentId, Watcher>();
-  #queue: Promise<void> = Promise.resolve();
-  readonly #saves = new WeakMap<Watcher, Promise<void>>();
+  readonly #saving = new Map<Watcher, Promise<void>>();
+  readonly #unsaved = new Set<Watcher>();
   #timers: NodeJS.Timeout[] = [];
-  /** Until the journal was found empty once, news go there: what an earlier process wrote comes first. */
-  #journaled = true;
 
   constructor(options: WatchersOptions) {
     this.#options = options;
@@ -38,13 +38,8 @@ export class Watchers {
     this.#timers = [
       setInterval(() => this.#lookAll(), this.#options.lookEveryMs),
       setInterval(() => void this.#saveAll(), saveEveryMs),
-      setInterval(() => void this.replay(), replayEveryMs),
+      setInterval(() => void this.#options.queue.flush(), flushEveryMs),
     ];
-  }
-
-  /** Puts what waits in the journal into the database, in its order; without a database it goes on waiting. */
-  replay(): Promise<void> {
-    return this.#enqueue(() => this.#replay());
   }
 
   get(id: DeploymentId): Watcher | undefined {
@@ -61,7 +56,7 @@ export class Watchers {
     const watcher = known ?? this.restore(id, spec);
     if (known !== undefined) known.move(spec, compareEpochs(spec.epochs, known.spec.epochs) === "newer");
     await watcher.look();
-    await this.#enqueue(() => this.#keepSpecs());
+    await this.keepOnDisk();
     return watcher;
   }
 
@@ -79,13 +74,20 @@ export class Watchers {
     watcher.state = "ended";
     this.#byId.delete(id);
     await this.#save(watcher);
-    await this.#enqueue(() => this.#keepSpecs());
+    await this.keepOnDisk();
+  }
+
+  /** What is watched, so that a process that starts without a database knows it. Resolves when it is on disk. */
+  keepOnDisk(): Promise<void> {
+    const { journal, queue } = this.#options;
+    return queue.onDisk(() => journal.keepWatches(this.all().map(keptWatch)));
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#saveAll();
-    await this.#queue;
+    await Promise.all(this.all().map((watcher) => this.#save(watcher)));
+    await this.#options.queue.flush();
+    await this.keepOnDisk();
   }
 
   /** A watch whose regions are slow to answer delays itself alone. */
@@ -93,74 +95,37 @@ export class Watchers {
     for (const watcher of this.all()) if (!watcher.busy) void watcher.look();
   }
 
+  /** While the database is away, or hangs over the last time, what was learned goes to the disk. */
   async #saveAll(): Promise<void> {
-    await Promise.all(this.all().map((watcher) => this.#save(watcher)));
+    if (this.#saving.size > 0 || this.#unsaved.size > 0) void this.keepOnDisk();
+    await Promise.all(this.all().map((watcher) => (this.#saving.has(watcher) ? undefined : this.#save(watcher))));
   }
 
   /** One after another for each watch, so that an older snapshot never replaces a newer one. */
-  async #save(watcher: Watcher): Promise<void> {
-    const before = this.#saves.get(watcher) ?? Promise.resolve();
+  #save(watcher: Watcher): Promise<void> {
+    const before = this.#saving.get(watcher) ?? Promise.resolve();
     const saved = before
       .then(() => this.#options.save(watcher))
-      .catch((error: unknown) => this.#options.log.debug({ err: error, watch: watcher.id }, "looks not stored yet"));
-    this.#saves.set(watcher, saved);
-    await saved;
+      .then(() => void this.#unsaved.delete(watcher))
+      .catch((error: unknown) => {
+        this.#options.log.debug({ err: error, watch: watcher.id }, "looks not stored yet");
+        if (watcher.state !== "ended") this.#unsaved.add(watcher);
+      })
+      .finally(() => {
+        if (this.#saving.get(watcher) === saved) this.#saving.delete(watcher);
+      });
+    this.#saving.set(watcher, saved);
+    return saved;
   }
 
   #tell(id: DeploymentId, news: News): void {
-    void this.#enqueue(() => this.#deliver(id, news));
+    this.#options.queue.tell(id, news);
     // A controller that starts without a database has to know what it had found.
-    if (news.type === "Failed") void this.#enqueue(() => this.#keepSpecs());
+    if (news.type === "Failed") void this.keepOnDisk();
   }
+}
 
-  /** News keep their order: while older ones wait in the journal, newer ones go there too. */
-  async #deliver(id: DeploymentId, news: News): Promise<void> {
-    if (!this.#journaled) {
-      try {
-        await this.#options.apply(id, news);
-        return;
-      } catch (error) {
-        this.#options.log.warn(
-          { err: error, watch: id, news: news.type },
-          "the database is away: written to the journal",
-        );
-      }
-    }
-    this.#journaled = true;
-    await this.#options.journal.append(id, news);
-  }
-
-  async #replay(): Promise<void> {
-    const entries = await this.#options.journal.read();
-    if (entries.length === 0) {
-      this.#journaled = false;
-      return;
-    }
-    try {
-      for (const { id, news } of entries) await this.#options.apply(id, news);
-      await this.#options.journal.clear();
-      this.#journaled = false;
-      this.#options.log.info({ entries: entries.length }, "the journal was replayed into the database");
-    } catch (error) {
-      this.#journaled = true;
-      this.#options.log.debug({ err: error }, "the database is still away");
-    }
-  }
-
-  #enqueue(work: () => Promise<void>): Promise<void> {
-    this.#queue = this.#queue
-      .then(work)
-      .catch((error: unknown) => this.#options.log.error({ err: error }, "news could not be kept"));
-    return this.#queue;
-  }
-
-  async #keepSpecs(): Promise<void> {
-    const specs = this.all().map(({ id, spec, judgement, state }) => ({
-      id,
-      spec,
-      judgement,
-      failed: state === "failed",
-    }));
-    await this.#options.journal.keepSpecs(specs);
-  }
+function keptWatch(watcher: Watcher): KeptWatch {
+  const { id, spec, judgement, state } = watcher;
+  return { id, spec, judgement, failed: state === "failed", snapshot: encode(watcher.snapshot()) };
 }

@@ -1,6 +1,7 @@
-import { putWatch, watchTopic } from "@slipway/contracts";
+import { putWatch, shutWatch, watchTopic } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
 import { until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { addLook, startLooking } from "../src/domain/looking.ts";
 import { armed } from "../src/domain/watch.ts";
@@ -95,6 +96,7 @@ test("with the database away shuts all the same, writes to the journal, and repl
   await until(async () => (await controller.journal.read()).length >= 3, { what: "the journal" });
   expect(await phase(controller)).toBe("watching");
   const written = (await controller.journal.read()).map(({ news }) => news.type);
+  expect(written).toEqual(controller.queue.waiting.map(({ news }) => news.type));
   const before = controller.applied.length;
   controller.away.now = false;
 
@@ -124,7 +126,7 @@ test("started with the database away it watches what the journal names, and shut
   await arm(first);
   first.away.now = true;
   goBad();
-  await until(async () => (await first.journal.specs()).some(({ failed }) => failed), { what: "the FAIL on disk" });
+  await until(async () => (await first.journal.watches()).some(({ failed }) => failed), { what: "the FAIL on disk" });
   await running.pop()?.stop();
   const lowered = place.region("b").lowered;
 
@@ -141,7 +143,7 @@ test("stops looking when the watch has ended", async () => {
   const watched = controller.watchers.get(id);
   const { reads } = place.region("a");
 
-  await controller.watchers.replay();
+  await controller.queue.flush();
 
   expect(watched).toBeUndefined();
   expect(place.region("a").reads).toBe(reads);
@@ -149,11 +151,30 @@ test("stops looking when the watch has ended", async () => {
 
 test("refuses an arming under older epochs, and goes on under the newer ones", async () => {
   const controller = await start();
-  const put = await putHandler(controller);
+  const put = await handlerOf(controller, putWatch);
   await put(sampleSpec({ epochs: { a: 5, b: 5 } }));
 
   expect(await put(sampleSpec())).toMatchObject({ kind: "refusal", code: "watch.stale_epoch" });
   expect(controller.watchers.get(id)?.spec.epochs).toEqual({ a: 5, b: 5 });
+});
+
+test("who shuts a version by hand is in the audit log with the FAIL, also when the database was away", async () => {
+  const controller = await start();
+  await arm(controller);
+  const shut = await handlerOf(controller, shutWatch);
+  controller.away.now = true;
+
+  await shut({ reason: "it smells" });
+  await until(() => shutIn("a") && shutIn("b"), { what: "both regions" });
+  await shut({});
+  controller.away.now = false;
+
+  await until(async () => (await audited()).length === 2, { what: "the audit log" });
+  expect(await phase(controller)).toBe("failed");
+  expect(await audited()).toEqual([
+    { actor: "ada", action: "watch.shut", subject: id, detail: { reason: "it smells" } },
+    { actor: "ada", action: "watch.shut", subject: id, detail: { reason: "no reason given" } },
+  ]);
 });
 
 test("what it stored of its looks gives the same judge again", async () => {
@@ -184,10 +205,15 @@ test("looks asked for at the same time count nothing twice", async () => {
   expect(canary_requests).toBeLessThanOrEqual(10 * (place.region("a").reads - 1));
 });
 
-async function putHandler({ service }: Controller) {
+async function audited(): Promise<readonly object[]> {
+  const { rows } = await sql<object>`select actor, action, subject, detail from audit order by seq`.execute(place.db);
+  return rows;
+}
+
+async function handlerOf({ service }: Controller, wanted: object) {
   const handlers = new Map<object, (call: object) => Promise<unknown>>();
   const serve = (endpoint: object, handler: (call: object) => Promise<unknown>) => void handlers.set(endpoint, handler);
   routes({ serve } as unknown as ServiceApp, service);
-  const now = new Date().toISOString();
-  return (body: object) => handlers.get(putWatch)?.({ params: { id }, body, now });
+  const call = { params: { id }, now: new Date().toISOString(), principal: { name: "ada", roles: ["deployer"] } };
+  return (body: object) => handlers.get(wanted)?.({ ...call, body });
 }

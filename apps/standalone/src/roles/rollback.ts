@@ -1,15 +1,15 @@
 import { readConfig, runHost } from "@slipway/host";
 import { rollbackController } from "@slipway/rollback-controller";
-import { startEmbeddedPostgres } from "@slipway/sql";
+import { embeddedPostgresAt } from "@slipway/sql";
 import { pino } from "pino";
 import { reportReady } from "../processes/report-ready.ts";
 import { untilSignalled } from "./until-signalled.ts";
 
-/** The rollback-controller in a process of its own, so that it outlives a platform that hangs or dies. Takes over the Postgres that runs. */
+/** The rollback-controller in a process of its own, so that it outlives a platform that hangs or dies. It starts whether Postgres answers or not. */
 export async function runRollback(_config: string): Promise<void> {
   const config = readConfig(process.env, [rollbackController]);
   const log = pino({ level: config.logLevel, base: { process: "rollback-controller" } });
-  const database = await startEmbeddedPostgres({ dataDir: config.dataDir, durability: "full", log });
+  const database = await embeddedPostgresAt(config.dataDir);
   const host = await runHost({ modules: [rollbackController], config, database, log, signals: false });
   reportReady(config.dataDir, { url: host.url });
   await untilSignalled();

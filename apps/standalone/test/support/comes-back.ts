@@ -4,7 +4,7 @@ import { identify } from "../../src/processes/identity.ts";
 import { pidFiles } from "../../src/processes/pid-files.ts";
 import { pidOf, postgresPid } from "./processes.ts";
 
-const backWithinMs = 20_000;
+const backWithinMs = 90_000;
 
 /** kill -9 of one of the platform's processes; resolves once another one is ready in its place. */
 export async function killAndAwait(dataDir: string, name: string): Promise<void> {

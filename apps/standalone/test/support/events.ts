@@ -1,27 +1,52 @@
 import { postgresBus, type ReadPosition } from "@slipway/bus";
 import type { CloudEvent } from "@slipway/contracts";
-import { silentLogger, startEmbeddedPostgres } from "@slipway/sql";
+import { openDb, silentLogger, startEmbeddedPostgres } from "@slipway/sql";
 
-/** All events of the topics, read from the bus itself, whether a platform runs there or not. */
-export async function eventsOf(dataDir: string, topics: readonly string[]): Promise<Record<string, CloudEvent[]>> {
+/** Works with the platform's own database, whether a platform runs there or not. */
+async function withDatabase<T>(dataDir: string, work: (adminUrl: string) => Promise<T>): Promise<T> {
   const postgres = await startEmbeddedPostgres({ dataDir, durability: "full", log: silentLogger });
-  const bus = postgresBus({ url: postgres.adminUrl(), log: silentLogger });
   try {
-    return Object.fromEntries(
-      await Promise.all(
-        topics.map(async (topic) => {
-          const events: CloudEvent[] = [];
-          for (let at: ReadPosition = 0; ; ) {
-            const page = await bus.read(topic, at, 500);
-            events.push(...page.events);
-            if (page.events.length === 0) return [topic, events] as const;
-            at = page.next;
-          }
-        }),
-      ),
-    );
+    return await work(postgres.adminUrl());
   } finally {
-    await bus.close();
     if (!postgres.adopted) await postgres.stop();
   }
+}
+
+/** All events of the topics, read from the bus itself. */
+export function eventsOf(dataDir: string, topics: readonly string[]): Promise<Record<string, CloudEvent[]>> {
+  return withDatabase(dataDir, async (url) => {
+    const bus = postgresBus({ url, log: silentLogger });
+    try {
+      return Object.fromEntries(
+        await Promise.all(
+          topics.map(async (topic) => {
+            const events: CloudEvent[] = [];
+            for (let at: ReadPosition = 0; ; ) {
+              const page = await bus.read(topic, at, 500);
+              events.push(...page.events);
+              if (page.events.length === 0) return [topic, events] as const;
+              at = page.next;
+            }
+          }),
+        ),
+      );
+    } finally {
+      await bus.close();
+    }
+  });
+}
+
+export type Notice = { readonly about: string; readonly title: string };
+
+/** Every notification that there ever was, oldest first. */
+export function noticesOf(dataDir: string): Promise<readonly Notice[]> {
+  return withDatabase(dataDir, async (url) => {
+    const db = openDb<{ notification: { number: number; notice: Notice } }>({ url, schema: "notification", max: 1 });
+    try {
+      const rows = await db.selectFrom("notification").select("notice").orderBy("number").execute();
+      return rows.map(({ notice }) => ({ about: notice.about, title: notice.title }));
+    } finally {
+      await db.destroy();
+    }
+  });
 }

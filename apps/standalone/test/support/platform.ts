@@ -33,7 +33,7 @@ export type Platform = {
   token(name: string): string;
 };
 
-const exitWithinMs = 30_000;
+const exitWithinMs = 120_000;
 
 export function startPlatform({ dataDir, args = [], env = {} }: StartOptions): Platform {
   const child = spawn(process.execPath, [entryPoints.standalone, "--data", dataDir, ...args], {
@@ -71,7 +71,7 @@ function platformOf(child: ChildProcess, dataDir: string): Platform {
     pid,
     dataDir,
     output: () => text,
-    async printed(pattern, timeoutMs = 60_000) {
+    async printed(pattern, timeoutMs = 200_000) {
       const found = await until(() => (pattern.test(text) ? "found" : child.exitCode === null ? undefined : "ended"), {
         timeoutMs,
         what: `${pattern} in the output`,

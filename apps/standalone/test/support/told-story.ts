@@ -36,9 +36,9 @@ export async function tellStory(dataDir: string): Promise<ToldStory> {
   const reportFile = join(dataDir, "run.json");
   const platform = startPlatform({ dataDir, args: ["--once", "--report", reportFile] });
   try {
-    await platform.printed(/A good change[\s\S]*CANARY_MONITORING at 5%/, 240_000);
+    await platform.printed(/A good change[\s\S]*CANARY_MONITORING at 5%/, 400_000);
     const during = await lookDuring(platform);
-    await platform.printed(/A bad change[\s\S]*\d s +ROLLED_BACK/, 240_000);
+    await platform.printed(/A bad change[\s\S]*\d s +ROLLED_BACK/, 400_000);
     const events = await eventsOf(dataDir, topics);
     const exitCode = await platform.exit();
     return {

@@ -31,6 +31,8 @@ export const deploymentTopic = topic("slipway.deployment.v1", "deployment", {
   }),
   queued: z.object({ ...about, behind: z.string() }),
   granted: z.object({ ...about, epochs: z.record(z.string(), z.number().int()) }),
+  /** Every region's fence is open; the baselines are what serves there now, whatever served when it was accepted. */
+  opened: z.object({ ...about, baselines: z.record(z.string(), VersionNameSchema.nullable()) }),
   step_started: z.object({ ...about, step: z.number().int(), weight_percent: z.number() }),
   /** A gate was passed (or failed): what was known when it was. */
   gate: z.object({

@@ -82,10 +82,14 @@ export const listWatches = endpoint({
   id: "listWatches",
   method: "GET",
   path: "/api/v1/watches",
-  summary: "Watches that are not ended",
+  summary: "Watches that are not ended, and what could not be stored of them",
   roles: anyRole,
   status: 200,
-  response: z.object({ watches: z.array(WatchView) }),
+  response: z.object({
+    watches: z.array(WatchView),
+    /** Entries of the controller's journal that the database answered but could not take: for a person to look at. */
+    set_aside: z.array(z.object({ at: InstantSchema, reason: z.string(), entry: z.string() })),
+  }),
 });
 
 export const shutWatch = endpoint({

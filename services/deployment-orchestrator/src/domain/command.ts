@@ -10,7 +10,6 @@ export type Command =
       readonly type: "OpenFence";
       readonly region: RegionName;
       readonly epoch: Epoch;
-      readonly baseline: VersionName | null;
     }
   | {
       readonly type: "PrepareWorkload";

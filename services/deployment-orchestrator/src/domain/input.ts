@@ -1,5 +1,5 @@
 import type { Judgement } from "@slipway/contracts";
-import type { DeploymentId, Epoch, Instant, RegionName } from "@slipway/kernel";
+import type { DeploymentId, Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
 
 type Dated<T extends string, Fields = unknown> = { readonly type: T; readonly now: Instant } & Readonly<Fields>;
 
@@ -17,7 +17,8 @@ export type Fact =
   | Dated<"LockWaiting", { behind: string }>
   | Dated<"LockLost", { to: string }>
   | Dated<"Superseded", { by: DeploymentId }>
-  | Dated<"FenceOpened", { region: RegionName; epoch: number }>
+  /** `baseline`: what serves in the region now that nobody else may change it; null: nothing but the version itself. */
+  | Dated<"FenceOpened", { region: RegionName; epoch: number; baseline: VersionName | null }>
   | Dated<"FenceStale", { region: RegionName; epoch: number; found: string }>
   | Dated<"WorkloadReady", { region: RegionName; epoch: number; step: number }>
   | Dated<

@@ -1,6 +1,14 @@
 import type { RegionName } from "@slipway/kernel";
 import { describe, expect, test } from "vitest";
-import { after, grantOf, judgement, passedGate, sampleDeployment, start } from "../../test/support/sample.ts";
+import {
+  after,
+  grantOf,
+  judgement,
+  oldVersion,
+  passedGate,
+  sampleDeployment,
+  start,
+} from "../../test/support/sample.ts";
 import { decide } from "./decide.ts";
 import { common, type Deployment, type In, type Phase, setRegion } from "./deployment.ts";
 import type { Input, InputType, Intent, TimerPurpose } from "./input.ts";
@@ -56,7 +64,7 @@ function inputs(phase: Phase): { readonly [T in InputType]: Extract<Input, { typ
     LockWaiting: { type: "LockWaiting", behind: "D-5", now },
     LockLost: { type: "LockLost", to: "D-9", now },
     Superseded: { type: "Superseded", by: "D-9" as never, now },
-    FenceOpened: { type: "FenceOpened", ...here },
+    FenceOpened: { type: "FenceOpened", ...here, baseline: oldVersion },
     FenceStale: { type: "FenceStale", ...here, found: "D-9" },
     WorkloadReady: { type: "WorkloadReady", ...here },
     WorkloadFailed: { type: "WorkloadFailed", ...here, reason: "CrashLoopBackOff" },

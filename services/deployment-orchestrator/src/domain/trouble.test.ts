@@ -219,3 +219,35 @@ test("a FAIL that a look at the watch brought late, at the next step, is no less
 
   expect(world.state.phase).toBe("restoring");
 });
+
+describe("what serves when its turn comes", () => {
+  const newer = "orders-2222222-ccccc" as typeof oldVersion;
+
+  function opened(world: ScriptedWorld, region: "a" | "b", baseline: typeof oldVersion | null) {
+    const epoch = epochsOf(world)[region] ?? 0;
+    return world.send({ type: "FenceOpened", region: region as never, epoch, baseline, now: world.now });
+  }
+
+  test("is what a deployment that waited is compared with and returned to, whatever served when it was asked for", () => {
+    const world = given("opening");
+    opened(world, "a", newer);
+    const last = opened(world, "b", newer);
+
+    expect(types(last.commands)).toEqual(["deployment.opened", "PrepareWorkload", "PrepareWorkload"]);
+    expect(world.state.plan.baselines).toEqual({ a: newer, b: newer });
+    world.settle(300, () => world.state.phase === "baking");
+    expect(world.state.plan.baselines).toEqual({ a: newer, b: newer });
+  });
+
+  test("ends what was accepted as a first deployment: it would have had no canary", () => {
+    const world = given("opening", { initial: true });
+
+    const first = opened(world, "a", newer);
+
+    expect(first.supersedes).toBe(true);
+    expect(types(first.commands)).toContain("LowerWeight");
+    world.settle(300);
+    expect(world.state).toMatchObject({ phase: "failed", reason: expect.stringContaining(newer) });
+    expect(of(world.emitted, "RaiseWeight")).toEqual([]);
+  });
+});

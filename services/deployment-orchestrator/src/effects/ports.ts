@@ -4,6 +4,7 @@ import type { Regions } from "@slipway/cluster";
 import type { CommandContext, Outcome } from "@slipway/durable";
 import type { Clock, VersionName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
+import type { MetricsSource } from "@slipway/metrics";
 import type { Deployment } from "../domain/deployment.ts";
 import type { Input } from "../domain/input.ts";
 
@@ -14,6 +15,8 @@ export type Ports = {
   readonly bus: Bus;
   readonly client: Client;
   readonly clock: Clock;
+  /** The counters of a region's mesh, by which a drain knows that a version has no requests any more. */
+  metrics(region: string): MetricsSource;
   /** Sends a fact to another deployment. */
   send(id: string, input: (now: Input["now"]) => Input): Promise<void>;
   /** Ids of deployments in these phases that share a target with this one, itself left out. */

@@ -11,14 +11,17 @@ const heartbeatMs = 60_000;
 const servedWithinMs = 5_000;
 const servedPollMs = 100;
 
+/** The fence is opened with what serves at this moment as the baseline: under the grant nobody else of ours changes it. */
 export async function openFence(ports: Ports, command: Of<"OpenFence">, ctx: Context): Result {
   const { plan } = await currentState(ctx);
-  const { region, epoch, baseline } = command;
+  const { region, epoch } = command;
   const cluster = await ports.regions.cluster(region);
+  const { liveVersion } = await cluster.readTraffic(plan);
+  const baseline = liveVersion === plan.version ? null : liveVersion;
   const answer = await cluster.openFence(plan, { epoch, deployment: plan.id, baseline });
   switch (answer.kind) {
     case "opened":
-      return { kind: "fact", fact: (now) => ({ type: "FenceOpened", region, epoch, now }) };
+      return { kind: "fact", fact: (now) => ({ type: "FenceOpened", region, epoch, baseline, now }) };
     case "stale":
       return { kind: "fact", fact: (now) => ({ type: "FenceStale", region, epoch, found: answer.fence.holder, now }) };
     case "paused":

@@ -1,5 +1,4 @@
 import type { RegionCluster, WorkloadManifest } from "@slipway/cluster";
-import { getWatch } from "@slipway/contracts";
 import type { VersionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
@@ -11,7 +10,6 @@ type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
 const pollMs = 200;
 /** Beyond the service's own readiness time: pulling and unpacking the image. */
 const pullMs = 120_000;
-const quietMs = 2_000;
 const lastLinesTold = 15;
 
 /** Creates or grows the version's workload and waits until all its pods are ready. */
@@ -95,45 +93,4 @@ async function untilReady(
     await pause(pollMs, what.signal);
   }
   return reasons;
-}
-
-/** Waits until the mesh has sent the version nothing for two seconds, then removes its workload. */
-export async function drainAndRetire(ports: Ports, command: Of<"DrainAndRetire">, ctx: Context): Result {
-  const { plan } = await currentState(ctx);
-  const { region, epoch, version } = command;
-  const busy = await stillBusy(ports, command, ctx, version === plan.version ? "canary_requests" : "baseline_requests");
-  if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
-  const cluster = await ports.regions.cluster(region);
-  const done = await cluster.retire(plan, version, { epoch });
-  // What a newer grant holds is its to retire; what is gone already is retired.
-  if (done.kind === "refused" && done.why !== "absent") return { kind: "retry", afterMs: 1_000, reason: done.detail };
-  return { kind: "fact", fact: (now) => ({ type: "Retired", region, epoch, now }) };
-}
-
-/** Compares two looks of the watch that are at least two seconds apart. A version that nobody watches has had no traffic. */
-async function stillBusy(
-  ports: Ports,
-  command: Of<"DrainAndRetire">,
-  ctx: Context,
-  side: "canary_requests" | "baseline_requests",
-): Promise<string | undefined> {
-  const first = await regionCounts(ports, ctx.id, command.region);
-  if (first === undefined) return undefined;
-  await pause(quietMs, ctx.signal);
-  const second = await regionCounts(ports, ctx.id, command.region);
-  if (second === undefined) return undefined;
-  if (second.last_look_at === first.last_look_at) return "no fresh look at the mesh: its pods stay";
-  return second.counts[side] > first.counts[side] ? "the mesh still sends it requests" : undefined;
-}
-
-async function regionCounts(ports: Ports, id: string, region: string) {
-  const watch = await ports.client.call(getWatch, { params: { id: id as never } }).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  });
-  return watch?.state === "ended" ? undefined : watch?.regions[region];
-}
-
-function isNotFound(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === "watch.not_found";
 }

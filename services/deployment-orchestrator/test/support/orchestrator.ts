@@ -1,6 +1,6 @@
 import { type Bus, postgresBus } from "@slipway/bus";
 import type { Regions } from "@slipway/cluster";
-import { createDurable, type Durable, type DurableMachine } from "@slipway/durable";
+import { createDurable, type Durable, type DurableMachine, type PendingCommand } from "@slipway/durable";
 import type { RegionEntry } from "@slipway/host";
 import { systemClock, type VersionName } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
@@ -18,6 +18,7 @@ import { insertDeployment, type Tables } from "../../src/store.ts";
 import { subscriptions } from "../../src/subscriptions.ts";
 import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
 import { ScriptedCluster } from "./scripted-cluster.ts";
+import { ScriptedMesh } from "./scripted-mesh.ts";
 import { ScriptedWatch } from "./scripted-watch.ts";
 
 type Machine = DurableMachine<Deployment, Input, Command>;
@@ -29,9 +30,12 @@ export type Orchestrator = {
   readonly locks: Ports["locks"];
   readonly bus: Bus;
   cluster(region: string): ScriptedCluster;
+  mesh(region: string): ScriptedMesh;
   deploy(change?: Partial<Plan>): Promise<string>;
   send(id: string, input: (now: Input["now"]) => Input): Promise<unknown>;
   state(id: string): Promise<Deployment>;
+  /** Its commands that wait or are being performed. */
+  pending(id: string): Promise<readonly PendingCommand<Command>[]>;
   reaches(id: string, ...phases: readonly Phase[]): Promise<Deployment>;
   /** Stops the worker that performs commands and puts another in its place. */
   replaceWorker(): Promise<void>;
@@ -43,11 +47,12 @@ export type Orchestrator = {
 const fast = { settleMs: 20, verifyAfterMs: 300_000 };
 const quick = (weightPercent: number) => ({ weightPercent, bakeMs: 30 });
 
-export async function startOrchestrator(): Promise<Orchestrator> {
+/** `names`: a letter for each region. */
+export async function startOrchestrator(names = "ab"): Promise<Orchestrator> {
   const database = await testDatabase(["deployment", "bus"]);
   const db = database.db<Tables>("deployment");
   const bus = postgresBus({ url: database.url("bus"), log: silentLogger });
-  const clusters = regionsOf("ab").map((region) => new ScriptedCluster(region, oldVersion));
+  const clusters = regionsOf(names).map((region) => new ScriptedCluster(region, oldVersion));
   const watch = new ScriptedWatch(clusters, bus);
   const locks = postgresLocks({ db, log: silentLogger });
   const cluster = (name: string) => {
@@ -55,13 +60,16 @@ export async function startOrchestrator(): Promise<Orchestrator> {
     if (found === undefined) throw new Error(`no region ${name}`);
     return found;
   };
+  const meshes = new Map(clusters.map((own) => [own.region as string, new ScriptedMesh(own)]));
+  const mesh = (name: string) => meshes.get(name) as ScriptedMesh;
   const regions = {
-    names: regionsOf("ab"),
+    names: regionsOf(names),
     cluster: async (name: string) => cluster(name).client,
   } as Regions<RegionEntry>;
   const send = async (id: string, input: (now: Input["now"]) => Input) => durable.send(machine, id, input);
   const ports: Ports = {
     ...{ regions, locks, bus, client: watch.client, clock: systemClock },
+    metrics: (region) => mesh(region).source,
     send: async (id, input) => void (await send(id, input)),
     ...neighbours(db),
   };
@@ -79,24 +87,26 @@ export async function startOrchestrator(): Promise<Orchestrator> {
   };
   let number = 0;
   return {
-    ...{ clusters, watch, locks, bus, cluster, send, state },
+    ...{ clusters, watch, locks, bus, cluster, mesh, send, state },
+    pending: (id) => durable.pending(machine, id),
     async deploy(change = {}) {
       number += 1;
-      const id = `D-${number}` as Plan["id"];
-      const version = versionOf(number);
+      const own = number;
+      const id = `D-${own}` as Plan["id"];
+      const version = versionOf(own);
       const baselines = Object.fromEntries(clusters.map(({ region, live }) => [region, live]));
       const steps = [quick(5), quick(25), quick(100)];
       const accepted = newDeployment(
-        samplePlan({ ...fast, regions: regionsOf("ab"), baselines, steps, id, version, ...change }),
+        samplePlan({ ...fast, regions: regionsOf(names), baselines, steps, id, version, ...change }),
       );
-      await db.transaction().execute((tx) => insertDeployment(tx, number, accepted.plan, undefined));
+      await db.transaction().execute((tx) => insertDeployment(tx, own, accepted.plan, undefined));
       await durable.create(undefined, machine, id, accepted, firstCommands(accepted));
       return id;
     },
     reaches: (id, ...phases) =>
       until(async () => ((found) => (phases.includes(found.phase) ? found : undefined))(await state(id)), {
         what: `${id} to be ${phases.join(" or ")}`,
-        timeoutMs: 30_000,
+        timeoutMs: 50_000,
       }),
     async replaceWorker() {
       const former = durable;

@@ -92,6 +92,7 @@ export class ScriptedCluster {
     if (this.fence?.epoch !== epoch || this.fence.gate === "shut") return refuse("shut");
     if (this.weights[canary] === percent) return { kind: "raised", seq: this.fence.seq } as const;
     if (!this.workloads.has(canary)) this.violations.push(`weight before workload: ${canary}`);
+    if (baseline !== null && baseline !== this.live) this.violations.push(`${baseline} is not what serves`);
     if ((this.weights[canary] ?? 0) > percent) this.violations.push(`a raise to ${percent} lowers ${canary}`);
     this.#give({ [baseline ?? "base"]: 100 - percent, [canary]: percent });
     return { kind: "raised", seq: this.#write(epoch, "open", deployment, `raise ${canary} ${percent}`) } as const;

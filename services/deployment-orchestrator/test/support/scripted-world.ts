@@ -124,7 +124,7 @@ export class ScriptedWorld {
       case "OpenFence":
         return bad
           ? { type: "FenceStale", ...at(command), found: "D-9", now }
-          : { type: "FenceOpened", ...at(command), now };
+          : { type: "FenceOpened", ...at(command), baseline: this.state.plan.baselines[command.region] ?? null, now };
       case "PrepareWorkload": {
         const here = { ...at(command), step: command.step };
         return bad

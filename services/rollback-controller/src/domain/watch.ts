@@ -40,7 +40,13 @@ type About = { readonly id: DeploymentId; readonly spec: WatchRequest };
 export type WatchInput =
   | { readonly type: "Arm"; readonly spec: WatchRequest }
   | { readonly type: "Judged"; readonly judgement: Judgement }
-  | { readonly type: "Failed"; readonly judgement: Judgement; readonly firstErrorAt: Instant | null }
+  | {
+      readonly type: "Failed";
+      readonly judgement: Judgement;
+      readonly firstErrorAt: Instant | null;
+      /** Of the grant under which it failed. */
+      readonly epochs?: Readonly<Record<string, number>> | undefined;
+    }
   | {
       readonly type: "ShutConfirmed";
       readonly region: RegionName;
@@ -72,7 +78,7 @@ export function decide(state: Watch, input: WatchInput): Answer {
         ? onJudged(state, input.judgement)
         : step(state);
     case "Failed":
-      return state.phase === "watching" ? onFailed(state, input) : step(state);
+      return state.phase === "watching" && !isOfOlderGrant(state, input) ? onFailed(state, input) : step(state);
     case "ShutConfirmed":
       return state.phase === "failed" ? onShut(state, input) : step(state);
     case "MetricsMissing":
@@ -133,6 +139,11 @@ function onFailed(
     data: { ...about(state), epochs: state.spec.epochs, judgement, first_error_at: firstErrorAt },
   });
   return step(next, [...shutCommands(state.spec), failed]);
+}
+
+/** A FAIL that waited while the database was away says nothing of what a newer grant tries. */
+function isOfOlderGrant(state: Watch, { epochs }: Extract<WatchInput, { type: "Failed" }>): boolean {
+  return epochs !== undefined && compareEpochs(epochs, state.spec.epochs) === "older";
 }
 
 /** Where there is a version to return to. A first deployment and a way back are only reported: nothing better can be put in their place. */

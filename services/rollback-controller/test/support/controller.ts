@@ -10,9 +10,12 @@ import { silentLogger } from "@slipway/sql";
 import { testDatabase } from "@slipway/testkit";
 import { watchDurable } from "../../src/effects.ts";
 import { openJournal } from "../../src/journal.ts";
-import { putBackToWork } from "../../src/recovery.ts";
+import { loadWatches } from "../../src/load-watches.ts";
+import { NewsQueue } from "../../src/news-queue.ts";
+import { putBackToWork, reconcile } from "../../src/recovery.ts";
 import type { Service } from "../../src/service.ts";
 import { saveWatcher, type Tables } from "../../src/store.ts";
+import { storeNews } from "../../src/store-news.ts";
 import { Watchers } from "../../src/watchers.ts";
 import { baseline, canary } from "./sample.ts";
 
@@ -92,34 +95,40 @@ export async function startController(place: Place, away = { now: false }) {
   const cluster = async (name: string) => region(name).cluster;
   const machine = watchDurable({ bus, clock: systemClock, cluster });
   const durable = createDurable({ db, url: database.url("rollback"), machines: [machine], log: silentLogger });
-  const journal = await openJournal(folder);
+  const journal = await openJournal(folder, systemClock.now);
   const applied: string[] = [];
   const present = () => {
     if (away.now) throw new Error("the database is away");
   };
+  const queue = new NewsQueue({
+    ...{ journal, clock: systemClock, log: silentLogger },
+    store: async (entry) => {
+      present();
+      await storeNews({ db, durable, machine, clock: systemClock }, entry);
+      applied.push(entry.news.type);
+    },
+    reachable: async () => !away.now,
+  });
   const watchers = new Watchers({
     ports: { metrics: (name) => region(name).source, cluster, clock: systemClock, log: silentLogger },
-    ...{ journal, clock: systemClock, log: silentLogger, lookEveryMs: 10 },
+    ...{ journal, queue, clock: systemClock, log: silentLogger, lookEveryMs: 10 },
     save: async (watcher) => {
       present();
       await saveWatcher(db, watcher, systemClock.now());
     },
-    apply: async (id, news) => {
-      present();
-      await durable.send(machine, id, () => news as never);
-      applied.push(news.type);
-    },
   });
-  const list: typeof durable.list = async (...args) => {
+  const service: Service = { durable, machine, watchers, queue };
+  const rows = loadWatches(db, durable, machine);
+  const load = async () => {
     present();
-    return durable.list(...args);
+    return rows();
   };
-  const service: Service = { db, durable: { ...durable, list }, machine, watchers };
-  await putBackToWork(service, journal, silentLogger);
+  const known = await putBackToWork(service, journal, load, silentLogger);
   watchers.start();
   await durable.start();
   return {
-    ...{ watchers, durable, machine, journal, applied, away, service },
+    ...{ watchers, queue, durable, machine, journal, applied, away, service, known },
+    reconcile: () => reconcile(service, load),
     async stop() {
       await watchers.stop();
       await durable.stop();

@@ -77,25 +77,14 @@ function open(
   const regions = setRegions(state, { state: "opening" });
   const next: In<"opening"> = { ...common(state), regions, phase: "opening", epochs, opened: [], since: now };
   const granted = publish({ type: "deployment.granted", data: { ...about(state), epochs: { ...epochs } } });
-  return step(next, [
-    granted,
-    ...perRegion(next, (region, epoch) => ({
-      type: "OpenFence",
-      region,
-      epoch,
-      baseline: state.plan.baselines[region] ?? null,
-    })),
-  ]);
+  return step(next, [granted, ...perRegion(next, (region, epoch) => ({ type: "OpenFence", region, epoch }))]);
 }
 
 export function onOpening(state: In<"opening">, input: Input): Answer {
   switch (input.type) {
     case "FenceOpened": {
       if (input.epoch !== epochOf(state, input.region) || state.opened.includes(input.region)) return stay(state);
-      const opened = [...state.opened, input.region];
-      const regions = setRegion(state.regions, input.region, { state: "preparing" });
-      if (opened.length < state.plan.regions.length) return step({ ...state, opened, regions });
-      return prepare({ ...state, regions }, input.now);
+      return onOpened(state, input);
     }
     case "FenceStale":
       if (input.epoch !== epochOf(state, input.region)) return stay(state);
@@ -111,13 +100,32 @@ export function onOpening(state: In<"opening">, input: Input): Answer {
   }
 }
 
+/**
+ * What serves is known for certain only now: whoever was ahead in the queue may have brought another version to 100% since the request was
+ * accepted. What is compared with and returned to from here on is what serves.
+ */
+function onOpened(state: In<"opening">, { region, baseline, now }: Extract<Input, { type: "FenceOpened" }>): Answer {
+  const next: In<"opening"> = {
+    ...state,
+    plan: { ...state.plan, baselines: { ...state.plan.baselines, [region]: baseline } },
+    opened: [...state.opened, region],
+    regions: setRegion(state.regions, region, { state: "preparing" }),
+  };
+  if (state.plan.initial && baseline !== null) {
+    const reason = `${baseline} came to ${region} first: what is no first deployment needs its canary; deploy it again`;
+    return restore(next, { reason, by: "slipway", outcome: "failed", afterFull: false, now });
+  }
+  return next.opened.length < next.plan.regions.length ? step(next) : prepare(next, now);
+}
+
 function prepare(state: In<"opening">, now: In<"preparing">["since"]): Step<Deployment, Command> {
   const next: In<"preparing"> = { ...common(state), phase: "preparing", epochs: state.epochs, ready: [], since: now };
   const replicas = replicasAt(state.plan.workload.replicas, state.plan.steps[0]?.weightPercent ?? 100);
-  return step(
-    next,
-    perRegion(next, (region, epoch) => ({ type: "PrepareWorkload", region, epoch, step: 0, replicas })),
-  );
+  const { baselines } = state.plan;
+  return step(next, [
+    publish({ type: "deployment.opened", data: { ...about(state), baselines: { ...baselines } } }),
+    ...perRegion(next, (region, epoch): Command => ({ type: "PrepareWorkload", region, epoch, step: 0, replicas })),
+  ]);
 }
 
 export function onPreparing(state: In<"preparing">, input: Input): Answer {

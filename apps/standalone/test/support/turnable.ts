@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  approvePromotion,
+  type BuildView,
+  createDeployment,
+  type DeploymentRequest,
+  getArtifact,
+  getDeployment,
+  listBuilds,
+  requestPromotion,
+} from "@slipway/contracts";
+import type { DeploymentId, Digest, EnvironmentName, GitSha } from "@slipway/kernel";
+import { until } from "@slipway/testkit";
+import { Agent, request } from "undici";
+import { home } from "./bundle.ts";
+import type { Platform } from "./platform.ts";
+import { runCommand } from "./run-command.ts";
+
+/** A canary at 5% that stays there (its bake is ten minutes) and serves well until it is told to turn. */
+export type Turnable = { readonly id: DeploymentId; readonly version: string };
+
+const behaviour = (release: string) => `export const release = "${release}";
+let bad = false;
+
+export async function beforeAnswer(_sequence, url) {
+  if (url === "/orders/turn-bad") bad = true;
+  else if (bad) throw new Error("it has turned");
+}
+`;
+
+/** Commits, pushes, builds and promotes such a version of the story's service, and asks for its canary. */
+export async function shipTurnable(platform: Platform, release: string): Promise<Turnable> {
+  const sha = await pushed(platform, release);
+  const digest = await built(platform, sha);
+  await promoted(platform, digest);
+  const body = { service: "orders", version: digest, strategy: "canary", regions: Object.keys(regionsOf(platform)) };
+  const { deployment_id } = await platform.as("deployer").call(createDeployment, {
+    query: {},
+    body: body as unknown as DeploymentRequest,
+    idempotencyKey: `turnable-${release}`,
+  });
+  const id = deployment_id as DeploymentId;
+  const { version } = await platform.as("viewer").call(getDeployment, { params: { id } });
+  return { id, version };
+}
+
+const regionsOf = (platform: Platform) => platform.endpoints().regions;
+
+async function pushed(platform: Platform, release: string): Promise<GitSha> {
+  const folder = mkdtempSync(join(tmpdir(), "slipway-turnable-"));
+  const git = (...args: readonly string[]) =>
+    execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", ...args], {
+      cwd: folder,
+    }).toString();
+  const edit = (path: string, change: (text: string) => string) =>
+    writeFileSync(join(folder, path), change(readFileSync(join(folder, path), "utf8")));
+  try {
+    cpSync(join(home, "examples/order-service"), folder, { recursive: true });
+    edit("slipway.yaml", (text) => text.replaceAll(/replicas: \d+/g, "replicas: 2"));
+    edit("src/behaviour.mjs", () => behaviour(release));
+    edit("src/app.mjs", (text) => text.replace("beforeAnswer(sequence)", "beforeAnswer(sequence, request.url)"));
+    git("init", "--quiet", "--initial-branch=main");
+    git("add", "--all");
+    git("commit", "--quiet", "-m", `feat: ${release}`);
+    const url = new URL("/git/orders.git", platform.endpoints().platform?.url);
+    url.username = "deployer";
+    url.password = platform.token("deployer");
+    const push = await runCommand("git", ["-C", folder, "push", "--force", url.href, "main"]);
+    if (push.code !== 0) throw new Error(push.err);
+    return git("rev-parse", "HEAD").trim() as GitSha;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function built(platform: Platform, sha: GitSha): Promise<Digest> {
+  const build = await until(
+    async (): Promise<BuildView | undefined> => {
+      const query = { git_sha: sha, page_size: 1 };
+      const { builds } = await platform.as("viewer").call(listBuilds, { query });
+      return builds.find(({ status }) => status !== "QUEUED" && status !== "RUNNING");
+    },
+    { timeoutMs: 180_000, what: `the build of ${sha}` },
+  );
+  if (build.digest === null) throw new Error(`${build.status}: ${build.reason}`);
+  return build.digest;
+}
+
+async function promoted(platform: Platform, digest: Digest): Promise<void> {
+  for (const to of ["staging", "prod"] as EnvironmentName[]) {
+    const asked = await platform.as("deployer").call(requestPromotion, { params: { digest }, body: { to } });
+    if (asked.approvals_needed > 0) {
+      const params = { id: asked.promotion_id };
+      await platform.as("approver").call(approvePromotion, { params, body: { reason: "for the test" } });
+    }
+    await until(
+      async () => {
+        const { environments } = await platform.as("viewer").call(getArtifact, { params: { digest } });
+        return environments.some(({ environment }) => environment === to);
+      },
+      { timeoutMs: 60_000, what: `the promotion to ${to}` },
+    );
+  }
+}
+
+/** At 5% every twentieth request reaches the canary. */
+const mostRounds = 20;
+
+/** Asks the canary of each region for what turns it. One that is caught meanwhile is asked no more: it gets no requests. */
+export async function turnBad(platform: Platform, { version }: Turnable): Promise<void> {
+  const agent = new Agent({ connections: 20, pipelining: 1 });
+  await Promise.all(
+    Object.values(regionsOf(platform)).map(async ({ mesh }) => {
+      for (let round = 0, turned = 0; turned < 4 && round < mostRounds; round += 1) {
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, () =>
+            request(`http://127.0.0.1:${mesh}/orders/turn-bad`, {
+              dispatcher: agent,
+              headers: { host: "orders.prod" },
+            }),
+          ),
+        );
+        for (const { body, headers } of answers) {
+          await body.dump();
+          if (headers["x-slipway-version"] === version) turned += 1;
+        }
+      }
+    }),
+  );
+  await agent.close();
+}
