@@ -1,5 +1,5 @@
 import { CloudEvent } from "@slipway/contracts";
-import type { Db } from "@slipway/sql";
+import { type Db, jsonText } from "@slipway/sql";
 import { sql } from "kysely";
 import type { ReadPage, ReadPosition } from "./port.ts";
 import { formatPosition, parsePosition, positionAfter } from "./position.ts";
@@ -27,7 +27,7 @@ export type Parked = { readonly subject: string; readonly offset: number; readon
 
 export async function publishEvents(db: BusDb, topic: string, events: readonly CloudEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const body = JSON.stringify(events.map((event) => CloudEvent.parse(event)));
+  const body = jsonText(events.map((event) => CloudEvent.parse(event)));
   await sql`select publish(${topic}, ${body}::jsonb)`.execute(db);
 }
 

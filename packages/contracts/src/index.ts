@@ -71,6 +71,7 @@ export {
   ShipChange,
   ShipRequest,
 } from "./http/page.ts";
+export type { RawAnswer, RawMethod, RawOperation, RawParameter } from "./http/raw-operation.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
@@ -86,4 +87,7 @@ export {
   ServiceNameSchema,
   VersionNameSchema,
 } from "./ids.ts";
+export { issueText } from "./issue-text.ts";
+export { nearest } from "./nearest.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
+export { unstorable } from "./storable.ts";

@@ -12,7 +12,12 @@ export const PipelineStep = z
     /** What it may reach: nothing, the package registries set up on the build machine, or everything. */
     network: z.enum(["none", "registries", "full"]).default("none"),
     timeout: DurationMs.default(600_000),
-    env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
+    env: z
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable is letters, digits and _, starting with no digit"),
+        z.string(),
+      )
+      .default({}),
   })
   .refine((step) => (step.run === undefined) !== (step.uses === undefined), "a step has either run or uses");
 export type PipelineStep = z.infer<typeof PipelineStep>;
@@ -33,11 +38,11 @@ export const WorkloadSpec = z.strictObject({
     .strictObject({
       cpu: z
         .string()
-        .regex(/^\d+m?$/)
+        .regex(/^\d+m?$/, "a share of a processor looks like 250m (a quarter) or 2")
         .default("250m"),
       memory: z
         .string()
-        .regex(/^\d+(Mi|Gi)$/)
+        .regex(/^\d+(Mi|Gi)$/, "an amount of memory looks like 256Mi or 1Gi")
         .default("256Mi"),
     })
     .prefault({}),

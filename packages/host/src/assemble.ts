@@ -1,3 +1,4 @@
+import type { RawOperation } from "@slipway/contracts";
 import { systemClock } from "@slipway/kernel";
 import type { ServiceApp } from "./app.ts";
 import { authorizer } from "./authorizer.ts";
@@ -7,7 +8,7 @@ import { createMeters } from "./meters.ts";
 import type { ServiceModule } from "./module.ts";
 import { describeEndpoints, serveDocs } from "./openapi.ts";
 import type { ServeParts } from "./serve.ts";
-import { createServer } from "./server.ts";
+import { createServer, type ServedRoute } from "./server.ts";
 import { addRoutes } from "./service-app.ts";
 import { type ModuleWorld, type StartedModule, startModule } from "./start-module.ts";
 import { type HostParts, stopHost } from "./stop-host.ts";
@@ -16,7 +17,11 @@ import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
 export type Routes = (app: ServiceApp) => void | Promise<void>;
 
 /** What runs, behind a listener that is not open yet. */
-export type Assembled = { readonly parts: HostParts; subscribe(): Promise<void> };
+export type Assembled = {
+  readonly parts: HostParts;
+  readonly routes: readonly ServedRoute[];
+  subscribe(): Promise<void>;
+};
 
 /** Starts the modules in order and gives all of them, and the process's own routes, one listener. */
 export async function assemble(
@@ -26,7 +31,7 @@ export async function assemble(
 ): Promise<Assembled> {
   const streams = eventStreams();
   const meters = createMeters(streams.size);
-  const app = createServer(world.log, meters);
+  const { app, routes } = createServer(world.log, meters);
   const started: StartedModule[] = [];
   const subscriptions: HostParts["subscriptions"][number][] = [];
   const stopping = new AbortController();
@@ -35,13 +40,16 @@ export async function assemble(
     for (const module of modules) started.push(await startModule(module, world));
     await describeEndpoints(app, "0.1.0");
     serveHealth(app, () => started.map(readiness), stopping.signal, meters);
-    await serveDocs(app);
+    const described: { service: string; operation: RawOperation }[] = [];
+    await serveDocs(app, described);
     const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));
     for (const { module, parts: serve } of serving) {
-      await addRoutes(app, (service) => module.running.routes(service), serve, streams);
+      await addRoutes(app, (service) => module.running.routes(service), serve, streams, described);
     }
     const first = serving[0];
-    if (ownRoutes !== undefined && first !== undefined) await addRoutes(app, ownRoutes, first.parts, streams);
+    if (ownRoutes !== undefined && first !== undefined) {
+      await addRoutes(app, ownRoutes, { ...first.parts, service: "standalone" }, streams, described);
+    }
     await app.ready();
   } catch (error) {
     await stopHost(parts, 5_000);
@@ -49,6 +57,7 @@ export async function assemble(
   }
   return {
     parts,
+    routes,
     async subscribe() {
       for (const { bus, running } of started) {
         for (const subscription of running.subscriptions ?? []) subscriptions.push(await bus.subscribe(subscription));

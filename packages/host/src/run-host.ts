@@ -10,6 +10,7 @@ import { ensureTokens, people } from "./first-tokens.ts";
 import { listenOn } from "./listen-on.ts";
 import type { AnyServiceModule, ServiceModule } from "./module.ts";
 import type { RegionEntry } from "./regions.ts";
+import type { ServedRoute } from "./server.ts";
 import { type ModuleWorld, type StartedModule, tokensFolder } from "./start-module.ts";
 import { stopHost } from "./stop-host.ts";
 
@@ -35,6 +36,8 @@ export type RunningHost = {
   readonly port: number;
   /** Tokens by name (`admin`, `deployer`, …, one per service of this process), for the caller that prints them. Never log them. */
   readonly tokens: ReadonlyMap<string, string>;
+  /** Every route that is answered, by the pattern it was added with. */
+  readonly routes: readonly ServedRoute[];
   /** Refuses new work, drains, closes. The same promise for every caller. Never rejects. */
   stop(): Promise<void>;
 };
@@ -79,7 +82,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     await host.subscribe();
     log.info({ url, services: [...here] }, "host listens");
     if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
-    return { url, port, tokens, stop };
+    return { url, port, tokens, routes: host.routes, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -25,7 +25,7 @@ export function routes(app: ServiceApp, service: Service): void {
   );
 
   app.serve(listEndpoint, async ({ query }) => {
-    const before = query.page_token === undefined ? undefined : pageToken(query.page_token);
+    const before = query.page_token === undefined ? undefined : Number(query.page_token);
     const filter = { service: query.service, commit: query.git_sha };
     const found = await listArtifacts(service.db, filter, query.page_size, before);
     const last = found.length === query.page_size ? found.at(-1) : undefined;
@@ -94,9 +94,4 @@ function promotionView(state: Promotion): z.input<typeof PromotionView> {
 
 function viewOrRefusal(answer: Promotion | Refusal): z.input<typeof PromotionView> | Refusal {
   return "kind" in answer ? answer : promotionView(answer);
-}
-
-function pageToken(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new ProblemError("request.invalid", "page_token is none of ours.");
 }

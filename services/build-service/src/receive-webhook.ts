@@ -80,7 +80,7 @@ async function acceptOnce(
   const now = await dbNow<BuildTables>(tx);
   const { number, id } = await nextBuildId(tx);
   const { gitSha, ref, author } = push;
-  const about = { buildId: id, service: repository.service, gitSha, ref, author: author.slice(0, 200), queuedAt: now };
+  const about = { buildId: id, service: repository.service, gitSha, ref, author, queuedAt: now };
   const { state, commands } = queueBuild(about, committedAt(push, now));
   await insertBuild(tx, { number, id, service: repository.service, gitSha, createdAt: now });
   await ports.durable.create(tx, ports.machine, id, state, commands);

@@ -1,4 +1,4 @@
-import type { Db, Tx } from "@slipway/sql";
+import { type Db, jsonText, type Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import type { CheckedManifest } from "../v2/manifest.ts";
 import type { Tables, UploadChunk } from "./tables.ts";
@@ -122,7 +122,7 @@ export async function insertManifest(
       media_type: checked.mediaType,
       artifact_type: checked.artifactType,
       subject: checked.subject,
-      annotations: checked.annotations === null ? null : JSON.stringify(checked.annotations),
+      annotations: checked.annotations === null ? null : jsonText(checked.annotations),
     })
     .onConflict((oc) => oc.doNothing())
     .execute();

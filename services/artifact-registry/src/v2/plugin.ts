@@ -6,6 +6,7 @@ import { paced } from "./bytes.ts";
 import { dispatch, isRead } from "./dispatch.ts";
 import { OciProblem, ociBody } from "./errors.ts";
 import type { Answer, Exchange, Registry } from "./exchange.ts";
+import { ociOperations } from "./operations.ts";
 import { parseRoute } from "./route.ts";
 
 const pushers: readonly Role[] = ["service"];
@@ -13,6 +14,7 @@ const idleMs = 60_000;
 
 /** Serves the OCI distribution API under /v2. Bodies are streams here, whatever their type and however large. */
 export function serveV2(app: ServiceApp, registry: Registry): void {
+  app.describe(...ociOperations);
   app.raw.register(async (v2: FastifyInstance) => {
     v2.removeAllContentTypeParsers();
     v2.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
@@ -32,7 +34,6 @@ export function serveV2(app: ServiceApp, registry: Registry): void {
       method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const,
       bodyLimit: Number.MAX_SAFE_INTEGER,
       exposeHeadRoute: false,
-      schema: { hide: true },
       handler: handle,
     };
     v2.route({ ...route, method: [...route.method], url: "/v2" });
