@@ -36,7 +36,7 @@ export function serveV2(app: ServiceApp, registry: Registry): void {
       exposeHeadRoute: false,
       handler: handle,
     };
-    v2.route({ ...route, method: [...route.method], url: "/v2" });
+    v2.route({ ...route, method: ["GET", "HEAD"], url: "/v2" });
     v2.route({ ...route, method: [...route.method], url: "/v2/*" });
   });
 }
