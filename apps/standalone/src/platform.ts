@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pino } from "pino";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
+import { holdFolder } from "./hold-folder.ts";
 import { chooseLayout } from "./layout.ts";
 import { type Options, readOptions, usage } from "./options.ts";
 import { type LivePage, livePage } from "./page.ts";
 import { pidFiles } from "./processes/pid-files.ts";
 import { type Stack, startStack } from "./stack.ts";
+import { startOnFreePort } from "./start-on-free-port.ts";
 import { StopRequested, untilStopped } from "./stopping.ts";
 import { type Narrator, narrator } from "./story/narrator.ts";
 import { runStory } from "./story/story.ts";
@@ -37,6 +39,10 @@ export async function runPlatform(args: readonly string[]): Promise<number> {
     process.stderr.write(`slipway: ${refusal}\n`);
     return 1;
   }
+  if (!(await holdFolder(options.dataDir))) {
+    process.stderr.write(`Slipway starts on ${options.dataDir} already, in another process.\n`);
+    return 3;
+  }
   return startAndTell(options, home);
 }
 
@@ -44,9 +50,8 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   const tell = narrator(process.stdout);
   const pids = pidFiles(join(options.dataDir, "pids"));
   const port = askedPort();
-  const layout = typeof port === "string" ? port : await chooseLayout(options.dataDir, pids, port);
-  if (typeof layout === "string") {
-    process.stderr.write(`slipway: ${layout}\n`);
+  if (typeof port === "string") {
+    process.stderr.write(`slipway: ${port}\n`);
     return 1;
   }
   const log = pino(
@@ -58,16 +63,17 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   const began = performance.now();
   const { dataDir, noIsolation } = options;
   const page = livePage(dataDir, entry);
-  const stack = await startStack({
-    dataDir,
-    entry,
-    build: buildOf(entry),
-    layout,
-    pids,
-    noIsolation,
-    pageRoutes: page.routes,
-    log,
+  const stack = await startOnFreePort({
+    choose: () => chooseLayout(dataDir, pids, port),
+    start: (layout) =>
+      startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, pageRoutes: page.routes, log }),
+    asked: port !== undefined,
+    say: tell.line,
   });
+  if (typeof stack === "string") {
+    process.stderr.write(`slipway: ${stack}\n`);
+    return 1;
+  }
   try {
     tellUp(tell, stack, performance.now() - began);
     tell.line(`  the live page   ${page.address(stack.url)}`);

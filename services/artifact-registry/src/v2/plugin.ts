@@ -81,10 +81,18 @@ function sendProblem(registry: Registry, reply: FastifyReply, error: unknown): F
   return reply.code(problem.status).headers(problem.headers).type("application/json").send(ociBody(problem));
 }
 
+/** What the server itself could not read, e.g. a content type that is none; anything else is ours. */
+function unread(error: unknown): OciProblem {
+  const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
+  if (status < 400 || status >= 500) {
+    return new OciProblem("UNKNOWN", "something went wrong on our side", { cause: error });
+  }
+  return new OciProblem("UNSUPPORTED", `the request cannot be read: ${(error as Error).message}`, { status, cause: error });
+}
+
 function asOci(error: unknown): OciProblem {
   if (error instanceof OciProblem) return error;
-  if (!(error instanceof ProblemError))
-    return new OciProblem("UNKNOWN", "something went wrong on our side", { cause: error });
+  if (!(error instanceof ProblemError)) return unread(error);
   if (error.status === 401) return new OciProblem("UNAUTHORIZED", error.message);
   if (error.status === 403) return new OciProblem("DENIED", error.message);
   const code = error.status === 503 ? "UNAVAILABLE" : "UNKNOWN";
