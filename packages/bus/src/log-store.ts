@@ -31,6 +31,12 @@ export async function publishEvents(db: BusDb, topic: string, events: readonly C
   await sql`select publish(${topic}, ${body}::jsonb)`.execute(db);
 }
 
+export async function forgetEvents(db: BusDb, olderThanMs: number, limit: number): Promise<number> {
+  const { rows } = await sql<{ forgotten: number }>`
+    select forget(${olderThanMs}::bigint, ${limit}::integer) as forgotten`.execute(db);
+  return rows[0]?.forgotten ?? 0;
+}
+
 export async function readEvents(db: BusDb, topic: string, from: ReadPosition, limit: number): Promise<ReadPage> {
   const known = await sql<{ partitions: number }>`select partitions from topic where name = ${topic}`.execute(db);
   const partitions = known.rows[0]?.partitions;

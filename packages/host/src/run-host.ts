@@ -11,7 +11,8 @@ import { listenOn } from "./listen-on.ts";
 import type { AnyServiceModule, ServiceModule } from "./module.ts";
 import type { RegionEntry } from "./regions.ts";
 import type { ServedRoute } from "./server.ts";
-import { type ModuleWorld, type StartedModule, tokensFolder } from "./start-module.ts";
+import { keepSweeping } from "./retention.ts";
+import { type ModuleWorld, tokensFolder } from "./start-module.ts";
 import { stopHost } from "./stop-host.ts";
 
 export type RunHostOptions = {
@@ -67,11 +68,11 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     log,
   };
   const host = await assemble(modules, world, options.routes);
-  const sweep = setInterval(() => sweepAnswers(host.parts.modules, log), 3_600_000).unref();
+  const sweeping = keepSweeping(host.parts.modules, config, log);
   let stopped: Promise<void> | undefined;
   let forgetSignals = () => {};
   const stop = () => {
-    clearInterval(sweep);
+    sweeping.stop();
     stopped ??= stopHost(host.parts, config.stopWithinMs).finally(() => forgetSignals());
     return stopped;
   };
@@ -101,14 +102,6 @@ async function makeTokens(
     return await ensureTokens(access, tokensFolder(config), [...people, ...services], log);
   } finally {
     await access.destroy();
-  }
-}
-
-function sweepAnswers(modules: readonly StartedModule[], log: Logger): void {
-  for (const { name, idempotency } of modules) {
-    idempotency
-      .sweep()
-      .catch((error: unknown) => log.warn({ err: error, service: name }, "old answers were not swept"));
   }
 }
 

@@ -1,3 +1,4 @@
+import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { z } from "zod";
@@ -6,6 +7,7 @@ import { routes } from "./http.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store/tables.ts";
 import { subscriptions } from "./subscriptions.ts";
+import { discardAbandoned } from "./v2/abandoned-uploads.ts";
 import type { Registry } from "./v2/exchange.ts";
 import { serveV2 } from "./v2/plugin.ts";
 
@@ -17,6 +19,8 @@ const Config = z.object({
     .int()
     .min(1)
     .default(10 * 1024 ** 3),
+  /** An upload that nobody goes on with is given up after this. */
+  SLIPWAY_KEEP_UPLOADS: DurationMs.default(86_400_000),
 });
 type Config = z.infer<typeof Config>;
 
@@ -43,6 +47,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     },
     subscriptions: subscriptions(service),
     ready: async () => undefined,
+    sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),
     drain: () => durable.stop(),
     close: () => durable.stop(),
   };

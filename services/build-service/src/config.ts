@@ -1,3 +1,4 @@
+import { DurationMs } from "@slipway/contracts";
 import { z } from "zod";
 
 /** What the build service reads from the environment. */
@@ -14,5 +15,7 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_MAX_BUILDS: z.coerce.number().int().min(1).default(4),
   /** Steps that run at once in this process. */
   SLIPWAY_MAX_STEPS: z.coerce.number().int().min(1).default(4),
+  /** Workspaces that no build needs any more are removed when nothing changed in them for so long. */
+  SLIPWAY_KEEP_WORKSPACES: DurationMs.default(3_600_000),
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

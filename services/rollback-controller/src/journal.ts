@@ -32,7 +32,8 @@ export async function openJournal(folder: string): Promise<Journal> {
   const entries = join(folder, "news.jsonl");
   const specs = join(folder, "watches.json");
   return {
-    append: (id, news) => appendFile(entries, `${JSON.stringify({ id, news })}\n`, { flush: true, mode: 0o600 }),
+    // On a line of its own, whatever a full disk left of the one before.
+    append: (id, news) => appendFile(entries, `\n${JSON.stringify({ id, news })}\n`, { flush: true, mode: 0o600 }),
     async read() {
       const lines = (await textOf(entries)).split("\n").filter((line) => line !== "");
       return lines.flatMap(parseEntry);

@@ -29,6 +29,9 @@ export class Watchers {
   #timers: NodeJS.Timeout[] = [];
   /** Until the journal was found empty once, news go there: what an earlier process wrote comes first. */
   #journaled = true;
+  /** News that not even the journal took. They go first as soon as it has room, or the database answers. */
+  readonly #held: { readonly id: DeploymentId; readonly news: News }[] = [];
+  #trouble: string | undefined;
 
   constructor(options: WatchersOptions) {
     this.#options = options;
@@ -45,6 +48,11 @@ export class Watchers {
   /** Puts what waits in the journal into the database, in its order; without a database it goes on waiting. */
   replay(): Promise<void> {
     return this.#enqueue(() => this.#replay());
+  }
+
+  /** Why what was done cannot be written down now; what is seen is acted upon all the same. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   get(id: DeploymentId): Watcher | undefined {
@@ -127,23 +135,44 @@ export class Watchers {
       }
     }
     this.#journaled = true;
-    await this.#options.journal.append(id, news);
+    this.#held.push({ id, news });
+    await this.#writeHeld();
+  }
+
+  async #writeHeld(): Promise<void> {
+    try {
+      for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
+        await this.#options.journal.append(first.id, first.news);
+        this.#held.shift();
+      }
+      this.#trouble = undefined;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#trouble = `the database is away and the journal cannot be written (${why}): ${this.#held.length} news are in memory only`;
+      this.#options.log.error({ err: error, held: this.#held.length }, "the journal cannot be written");
+    }
   }
 
   async #replay(): Promise<void> {
     const entries = await this.#options.journal.read();
-    if (entries.length === 0) {
+    if (entries.length === 0 && this.#held.length === 0) {
       this.#journaled = false;
       return;
     }
     try {
       for (const { id, news } of entries) await this.#options.apply(id, news);
       await this.#options.journal.clear();
+      for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
+        await this.#options.apply(first.id, first.news);
+        this.#held.shift();
+      }
+      this.#trouble = undefined;
       this.#journaled = false;
       this.#options.log.info({ entries: entries.length }, "the journal was replayed into the database");
     } catch (error) {
       this.#journaled = true;
       this.#options.log.debug({ err: error }, "the database is still away");
+      if (this.#held.length > 0) await this.#writeHeld();
     }
   }
 

@@ -44,7 +44,7 @@ export async function startHosts(): Promise<Hosts> {
   await mkdir(join(dataDir, "page", "assets"), { recursive: true });
   await writeFile(join(dataDir, "page", "index.html"), "<!doctype html>");
   await writeFile(join(dataDir, "page", "assets", "index.js"), "");
-  const postgres = await startEmbeddedPostgres({ dataDir, durability: "off", log: silentLogger });
+  const postgres = await startEmbeddedPostgres({ dataDir, durability: "test", log: silentLogger });
   const common = { database: postgres, regions: await awayRegions(dataDir), log: silentLogger, signals: false };
   const env = { SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0", SLIPWAY_NO_ISOLATION: "true", SLIPWAY_GIT_ALLOW_FILE: "true" };
   const controller = await runHost({

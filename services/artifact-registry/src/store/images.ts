@@ -65,6 +65,17 @@ export async function appendChunk(db: On, id: string, at: number, chunk: UploadC
   return numAffectedRows === 1n;
 }
 
+/** Uploads that nobody has gone on with, the longest idle first. */
+export function uploadsIdleFor(db: On, idleMs: number, limit: number): Promise<Upload[]> {
+  return db
+    .selectFrom("upload")
+    .where(sql<boolean>`updated_at < clock_timestamp() - ${idleMs}::bigint * interval '1 ms'`)
+    .orderBy("updated_at")
+    .limit(limit)
+    .select(["id", "received", "chunks"])
+    .execute();
+}
+
 export async function removeUpload(db: On, id: string): Promise<void> {
   await db.deleteFrom("upload").where("id", "=", id).execute();
 }
