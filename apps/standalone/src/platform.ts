@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pino } from "pino";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
 import { holdFolder } from "./hold-folder.ts";
 import { chooseLayout } from "./layout.ts";
 import { type Options, readOptions, usage } from "./options.ts";
 import { type LivePage, livePage } from "./page.ts";
+import { missingPrograms } from "./needed-programs.ts";
 import { pidFiles } from "./processes/pid-files.ts";
+import { processLog } from "./processes/process-log.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { startOnFreePort } from "./start-on-free-port.ts";
 import { StopRequested, untilStopped } from "./stopping.ts";
@@ -27,6 +28,11 @@ export async function runPlatform(args: readonly string[]): Promise<number> {
   if (options.help) {
     process.stdout.write(usage);
     return 0;
+  }
+  const missing = missingPrograms(process.env.PATH ?? "");
+  if (missing !== undefined) {
+    process.stderr.write(`slipway: ${missing}\n`);
+    return 1;
   }
   const live = livePlatform(options.dataDir);
   if (live !== undefined && !options.fresh) {
@@ -54,10 +60,7 @@ async function startAndTell(options: Options, home: string): Promise<number> {
     process.stderr.write(`slipway: ${port}\n`);
     return 1;
   }
-  const log = pino(
-    { base: { process: "platform" } },
-    pino.destination({ dest: join(options.dataDir, "logs", "platform.log"), sync: true, mode: 0o600 }),
-  );
+  const log = processLog("platform", { file: join(options.dataDir, "logs", "platform.log") });
   const stopping = untilStopped();
   tell.chapter("Up");
   const began = performance.now();

@@ -24,6 +24,13 @@ export function asProblem(error: unknown): ProblemError {
       cause: error,
     });
   }
+  // Postgres' disk_full, and the system's.
+  if (["53100", "ENOSPC", "EDQUOT"].includes(text(error, "code"))) {
+    return new ProblemError("unavailable", "The platform's disk is full; nothing was changed.", {
+      remedy: "Make room on the disk of the data folder. The call may then be repeated with the same Idempotency-Key.",
+      cause: error,
+    });
+  }
   const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
   if (status >= 400 && status < 500)
     return new ProblemError("request.invalid", "The request is not valid.", { cause: error });

@@ -63,7 +63,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 function header(headers: Headers, name: string): string {
   const value = single(headers[name]);
   if (value === undefined || value === "" || value.length > 200) {
-    throw new ProblemError("webhook.payload_invalid", `the header ${name} is missing or too long`);
+    throw new ProblemError("webhook.payload_invalid", `The header ${name} is missing or longer than 200 characters.`);
   }
   return value;
 }

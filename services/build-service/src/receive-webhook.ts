@@ -40,7 +40,7 @@ export type WebhookPorts = {
  */
 export async function receiveWebhook(ports: WebhookPorts, headers: WebhookHeaders, body: Uint8Array): Promise<Answer> {
   if (headers.signature === undefined) {
-    throw new ProblemError("webhook.signature_missing", "the header X-Hub-Signature-256 is missing", {
+    throw new ProblemError("webhook.signature_missing", "The header X-Hub-Signature-256 is missing.", {
       remedy: "Set the webhook's secret to the one the repository was registered with.",
     });
   }
@@ -50,14 +50,16 @@ export async function receiveWebhook(ports: WebhookPorts, headers: WebhookHeader
   if (repository === undefined) {
     throw new ProblemError(
       "webhook.repository_unknown",
-      `no service has the repository ${webhook.matchKeys.join(", ")}`,
+      `No service has the repository ${webhook.matchKeys.join(", ") || "of this webhook, which names none by its URL"}.`,
       {
         remedy: "Register it: PUT /api/v1/repositories/{service}.",
       },
     );
   }
   if (!signatureMatches(body, repository.secret, headers.signature)) {
-    throw new ProblemError("webhook.signature_invalid", "the signature does not match the repository's secret");
+    throw new ProblemError("webhook.signature_invalid", "The signature does not match the repository's secret.", {
+      remedy: "Set the webhook's secret to the one the repository was registered with; GitHub signs with it.",
+    });
   }
   const push = readPush(headers.event, webhook.payload);
   if (push.kind === "unreadable") throw unreadable(push);
@@ -94,5 +96,5 @@ function committedAt(push: PushedCommit, otherwise: Instant): Instant {
 }
 
 function unreadable(reason: Unreadable): ProblemError {
-  return new ProblemError("webhook.payload_invalid", reason.why);
+  return new ProblemError("webhook.payload_invalid", `The payload cannot be used: ${reason.why}.`);
 }

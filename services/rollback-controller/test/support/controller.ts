@@ -9,7 +9,7 @@ import type { MetricsSource } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
 import { testDatabase } from "@slipway/testkit";
 import { watchDurable } from "../../src/effects.ts";
-import { openJournal } from "../../src/journal.ts";
+import { type Journal, openJournal } from "../../src/journal.ts";
 import { putBackToWork } from "../../src/recovery.ts";
 import type { Service } from "../../src/service.ts";
 import { saveWatcher, type Tables } from "../../src/store.ts";
@@ -86,13 +86,32 @@ export async function openPlace() {
   };
 }
 
+/** The journal on a disk that takes nothing more while it is full. */
+function onDisk(journal: Journal, disk: { readonly full: boolean }): Journal {
+  const room = () => {
+    if (disk.full) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  };
+  return {
+    ...journal,
+    async append(about, news) {
+      room();
+      await journal.append(about, news);
+    },
+    async keepSpecs(specs) {
+      room();
+      await journal.keepSpecs(specs);
+    },
+  };
+}
+
 /** A controller at that place. While `away.now` is true nothing can be stored and nothing be read back. */
 export async function startController(place: Place, away = { now: false }) {
   const { db, database, bus, folder, region } = place;
   const cluster = async (name: string) => region(name).cluster;
   const machine = watchDurable({ bus, clock: systemClock, cluster });
   const durable = createDurable({ db, url: database.url("rollback"), machines: [machine], log: silentLogger });
-  const journal = await openJournal(folder);
+  const disk = { full: false };
+  const journal = onDisk(await openJournal(folder), disk);
   const applied: string[] = [];
   const present = () => {
     if (away.now) throw new Error("the database is away");
@@ -119,7 +138,7 @@ export async function startController(place: Place, away = { now: false }) {
   watchers.start();
   await durable.start();
   return {
-    ...{ watchers, durable, machine, journal, applied, away, service },
+    ...{ watchers, durable, machine, journal, applied, away, disk, service },
     async stop() {
       await watchers.stop();
       await durable.stop();
