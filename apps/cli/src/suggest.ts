@@ -76,7 +76,7 @@ async function oneOf(what: string, written: string, known: readonly string[]): P
 }
 
 async function nearestOf(written: string, known: readonly string[]): Promise<string> {
-  const { nearest } = await import("@slipway/pipeline");
+  const { nearest } = await import("@slipway/contracts");
   const hint = nearest(written, known).replace(/^, d/, "D");
   return hint === "" ? "" : `${hint} `;
 }

@@ -1,8 +1,20 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { livePlatform, openDataFolder, readEndpoints, wipeDataFolder, writeEndpoints } from "./data-folder.ts";
+import { folderTrouble } from "./folder-trouble.ts";
+import { holdFolder } from "./hold-folder.ts";
 import { identify } from "./processes/identity.ts";
 import { pidFiles } from "./processes/pid-files.ts";
 
@@ -21,9 +33,11 @@ describe("a data folder", () => {
     expect(openDataFolder(data)).toBeUndefined();
   });
 
-  test("of a newer version, or of somebody else, is refused with a sentence", () => {
+  test("of a newer version, or of somebody else, is refused with a sentence and left as it is", () => {
     writeFileSync(join(folder, "version"), "2\n");
-    expect(openDataFolder(folder)).toMatch(/newer/);
+    chmodSync(folder, 0o755);
+    expect(openDataFolder(folder)).toMatch(/newer Slipway \(data version 2, this one knows 1\)/);
+    expect([statSync(folder).mode & 0o777, readdirSync(folder)]).toEqual([0o755, ["version"]]);
     const other = join(folder, "other");
     mkdirSync(join(other, "postgres"), { recursive: true });
     expect(openDataFolder(other)).toMatch(/--data/);
@@ -32,6 +46,41 @@ describe("a data folder", () => {
   test("is refused where nobody can tell its version", () => {
     writeFileSync(join(folder, "version"), "one\n");
     expect(openDataFolder(folder)).toMatch(/version/);
+  });
+
+  test("that is a file, or lies below one, is told what to move", () => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    expect(openDataFolder(file)).toMatch(/file cannot be a folder: there is a file.* --data/);
+    expect(openDataFolder(join(file, "below"))).toMatch(/there is a file/);
+  });
+
+  test("with a foreign file where a folder of ours belongs names it", () => {
+    writeFileSync(join(folder, "version"), "1\n");
+    writeFileSync(join(folder, "pids"), "not a folder");
+    expect(openDataFolder(folder)).toMatch(/pids is a file, and a folder is needed there. Move the file away/);
+    expect(readFileSync(join(folder, "pids"), "utf8")).toBe("not a folder");
+  });
+
+  test("with a version that is a folder names it", () => {
+    mkdirSync(join(folder, "version"));
+    expect(openDataFolder(folder)).toMatch(/version is a folder|is a folder, and a file is needed/);
+  });
+
+  test.each([
+    ["EACCES", /may not be written by this user/],
+    ["EROFS", /mounted read-only/],
+    ["ENOSPC", /disk of \/data\/x is full. Make room and start again/],
+    ["EDQUOT", /quota/],
+  ])("says what %s means and what to do", (code, sentence) => {
+    const error = Object.assign(new Error(code), { code, path: "/data/x" });
+    expect(folderTrouble(error, "/data")).toMatch(sentence);
+    expect(folderTrouble(new Error("a bug"), "/data")).toBeUndefined();
+  });
+
+  test("is held by one process at a time", async () => {
+    expect(await holdFolder(folder)).toBe(true);
+    expect(await holdFolder(folder)).toBe(false);
   });
 
   test("is wiped only where it says that it is one", async () => {
@@ -60,6 +109,13 @@ describe("the platform that runs on a folder", () => {
     note(process.ppid, "1");
     expect(livePlatform(folder)).toBeUndefined();
   });
+});
+
+test("endpoints that a crash of the machine cut off are none: ports are chosen anew", () => {
+  writeFileSync(join(folder, "endpoints.json"), "");
+  expect(readEndpoints(folder)).toEqual({ regions: {} });
+  writeFileSync(join(folder, "endpoints.json"), '{"regions": 5}');
+  expect(readEndpoints(folder)).toEqual({ regions: {} });
 });
 
 test("endpoints are what was written, and none before", () => {

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { folderTrouble } from "./folder-trouble.ts";
 import { isAlive } from "./processes/identity.ts";
 import { stopLeftPods } from "./processes/left-pods.ts";
 import { type PidFile, pidFiles } from "./processes/pid-files.ts";
@@ -29,13 +30,23 @@ export type Endpoints = z.infer<typeof Endpoints>;
 
 /** Makes the data folder, or refuses one that is not ours or comes from a newer version. Returns why it refuses. */
 export function openDataFolder(folder: string): string | undefined {
+  try {
+    return openOrRefuse(folder);
+  } catch (error) {
+    const trouble = folderTrouble(error, folder);
+    if (trouble === undefined) throw error;
+    return trouble;
+  }
+}
+
+function openOrRefuse(folder: string): string | undefined {
   const versionFile = join(folder, "version");
   if (existsSync(folder) && !existsSync(versionFile) && readdirSync(folder).length > 0) {
     return `${folder} is not empty and has no version file: it is not a data folder of Slipway. Name another with --data.`;
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  chmodSync(folder, 0o700);
   if (!existsSync(versionFile)) writeFileSync(versionFile, `${dataVersion}\n`);
+  // Before anything is changed: a folder of a newer version stays as it is.
   const version = Number(readFileSync(versionFile, "utf8").trim());
   if (!Number.isInteger(version) || version < 1) {
     return `${versionFile} does not hold a data version. Name another folder with --data, or start with --fresh to wipe this one.`;
@@ -43,6 +54,7 @@ export function openDataFolder(folder: string): string | undefined {
   if (version > dataVersion) {
     return `${folder} was written by a newer Slipway (data version ${version}, this one knows ${dataVersion}). Update the checkout, or start with --fresh to wipe it.`;
   }
+  chmodSync(folder, 0o700);
   for (const name of ["pids", "logs", "git", "regions", "story"])
     mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
   return undefined;
@@ -81,7 +93,13 @@ export function livePlatform(folder: string): (PidFile & { url: string }) | unde
 
 export function readEndpoints(folder: string): Endpoints {
   const file = join(folder, "endpoints.json");
-  return existsSync(file) ? Endpoints.parse(JSON.parse(readFileSync(file, "utf8"))) : { regions: {} };
+  try {
+    return Endpoints.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    // Not there, or cut off by a crash of the machine: ports are chosen anew. What may not be read is another matter.
+    if (error instanceof SyntaxError || error instanceof z.ZodError || !existsSync(file)) return { regions: {} };
+    throw error;
+  }
 }
 
 export function writeEndpoints(folder: string, endpoints: Endpoints): void {

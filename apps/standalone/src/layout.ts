@@ -34,7 +34,7 @@ export async function chooseLayout(
   if (platformPort === undefined) {
     return askedPort === undefined
       ? `port.taken: every port from ${firstPort} to ${lastPort} is taken. Name a free one in SLIPWAY_PORT.`
-      : `port.taken: port ${askedPort} (SLIPWAY_PORT) is taken. Free it, or name another.`;
+      : `port.taken: port ${askedPort} (SLIPWAY_PORT) is taken by another program. Stop it, or name another port.`;
   }
   const rollbackPort = await portOf(pids, "rollback-controller", before.rollback);
   const regions = [];
@@ -42,8 +42,12 @@ export async function chooseLayout(
   return { platformPort, rollbackPort, regions };
 }
 
-async function firstFree(before: number | undefined): Promise<number | undefined> {
-  const candidates = [before, ...Array.from({ length: lastPort - firstPort + 1 }, (_, i) => firstPort + i)];
+/** The port of before, or the first of the range that nobody has. */
+export async function firstFree(
+  before: number | undefined,
+  [first, last]: readonly [number, number] = [firstPort, lastPort],
+): Promise<number | undefined> {
+  const candidates = [before, ...Array.from({ length: last - first + 1 }, (_, i) => first + i)];
   for (const port of candidates) {
     const free = port === undefined ? undefined : await tryPort(port);
     if (free !== undefined) return free;

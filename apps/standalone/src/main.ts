@@ -8,20 +8,12 @@ const [, , first, role, config] = process.argv;
 if (first === "role" && role !== undefined && isRole(role)) {
   await runRole(role, config ?? "{}");
 } else {
-  const { runPlatform } = await import("./platform.ts");
+  const [{ runPlatform }, { whatToSay }] = await Promise.all([import("./platform.ts"), import("./what-to-say.ts")]);
   try {
     process.exitCode = await runPlatform(process.argv.slice(2));
   } catch (error) {
     // What went wrong is for people; where, for the log.
-    process.stderr.write(`slipway: ${error instanceof Error ? error.message : String(error)}\n`);
-    const remedy = remedyOf(error);
-    if (remedy !== undefined) process.stderr.write(`${remedy}\n`);
+    process.stderr.write(`slipway: ${whatToSay(error)}\n`);
     process.exitCode = 1;
   }
-}
-
-/** What to do about it, where the error or what caused it says so. */
-function remedyOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  return "remedy" in error && typeof error.remedy === "string" ? error.remedy : remedyOf(error.cause);
 }

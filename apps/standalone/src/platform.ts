@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pino } from "pino";
 import { askedPort, hostRefusal, listensEverywhere } from "./asked.ts";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
+import { holdFolder } from "./hold-folder.ts";
 import { chooseLayout } from "./layout.ts";
+import { missingPrograms } from "./needed-programs.ts";
 import { type Options, readOptions, usage } from "./options.ts";
 import { type LivePage, livePage } from "./page.ts";
 import { pidFiles } from "./processes/pid-files.ts";
+import { processLog } from "./processes/process-log.ts";
 import { type Stack, startStack } from "./stack.ts";
+import { startOnFreePort } from "./start-on-free-port.ts";
 import { StopRequested, untilStopped } from "./stopping.ts";
 import { type Narrator, narrator } from "./story/narrator.ts";
 import { runStory } from "./story/story.ts";
@@ -27,6 +30,11 @@ export async function runPlatform(args: readonly string[]): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
+  const missing = missingPrograms(process.env.PATH ?? "");
+  if (missing !== undefined) {
+    process.stderr.write(`slipway: ${missing}\n`);
+    return 1;
+  }
   const live = livePlatform(options.dataDir);
   if (live !== undefined && !options.fresh) {
     process.stderr.write(`Slipway runs already: ${live.url} (process ${live.pid}, data in ${options.dataDir}).\n`);
@@ -38,6 +46,10 @@ export async function runPlatform(args: readonly string[]): Promise<number> {
     process.stderr.write(`slipway: ${refusal}\n`);
     return 1;
   }
+  if (!(await holdFolder(options.dataDir))) {
+    process.stderr.write(`Slipway starts on ${options.dataDir} already, in another process.\n`);
+    return 3;
+  }
   return startAndTell(options, home);
 }
 
@@ -45,30 +57,27 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   const tell = narrator(process.stdout);
   const pids = pidFiles(join(options.dataDir, "pids"));
   const port = hostRefusal(process.env) ?? askedPort(process.env);
-  const layout = typeof port === "string" ? port : await chooseLayout(options.dataDir, pids, port);
-  if (typeof layout === "string") {
-    process.stderr.write(`slipway: ${layout}\n`);
+  if (typeof port === "string") {
+    process.stderr.write(`slipway: ${port}\n`);
     return 1;
   }
-  const log = pino(
-    { base: { process: "platform" } },
-    pino.destination({ dest: join(options.dataDir, "logs", "platform.log"), sync: true, mode: 0o600 }),
-  );
+  const log = processLog("platform", { file: join(options.dataDir, "logs", "platform.log") });
   const stopping = untilStopped();
   tell.chapter("Up");
   const began = performance.now();
   const { dataDir, noIsolation } = options;
   const page = livePage(dataDir, entry);
-  const stack = await startStack({
-    dataDir,
-    entry,
-    build: buildOf(entry),
-    layout,
-    pids,
-    noIsolation,
-    pageRoutes: page.routes,
-    log,
+  const stack = await startOnFreePort({
+    choose: () => chooseLayout(dataDir, pids, port),
+    start: (layout) =>
+      startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, pageRoutes: page.routes, log }),
+    asked: port !== undefined,
+    say: tell.line,
   });
+  if (typeof stack === "string") {
+    process.stderr.write(`slipway: ${stack}\n`);
+    return 1;
+  }
   try {
     tellUp(tell, stack, performance.now() - began);
     tell.line(`  the live page   ${page.address(stack.url)}`);

@@ -1,43 +1,75 @@
-import { ProblemError } from "@slipway/contracts";
+import { type Endpoint, getWatch, listWatches, ProblemError, type RawOperation, shutWatch } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
 import { request as send } from "undici";
 
 const withinMs = 10_000;
+const proxied = [listWatches, getWatch, shutWatch];
+
+type Request = Parameters<ServiceApp["authorize"]>[0];
+/** Passed on as the controller said them. */
+const answerHeaders = ["content-type", "www-authenticate", "retry-after", "idempotent-replayed"] as const;
 
 /**
  * `/api/v1/watches`: the rollback-controller runs in a process of its own, and people reach the whole API at one address all the same. Services call
- * it directly. The controller checks the token itself.
+ * it directly. The controller reads the body and checks the token itself.
  */
 export function watchProxyRoutes(app: ServiceApp, controllerUrl: string): void {
-  app.raw.route({
-    method: ["GET", "POST"],
-    url: "/api/v1/watches*",
-    handler: async (request, reply) => {
-      const { authorization } = request.headers;
-      const key = request.headers["idempotency-key"];
-      try {
-        const answer = await send(`${controllerUrl}${request.url}`, {
-          method: request.method === "POST" ? "POST" : "GET",
-          headers: {
-            ...(authorization === undefined ? {} : { authorization }),
-            ...(typeof key === "string" ? { "idempotency-key": key } : {}),
-            ...(request.method === "POST" ? { "content-type": "application/json" } : {}),
-          },
-          body: request.method === "POST" ? JSON.stringify(request.body ?? {}) : null,
-          headersTimeout: withinMs,
-          bodyTimeout: withinMs,
-        });
-        const type = answer.headers["content-type"];
-        return reply
-          .code(answer.statusCode)
-          .header("content-type", typeof type === "string" ? type : "application/json")
-          .send(Buffer.from(await answer.body.arrayBuffer()));
-      } catch (cause) {
-        throw new ProblemError("unavailable", "The rollback-controller does not answer.", {
-          remedy: "It is started again by itself: try again in a few seconds.",
-          cause,
-        });
-      }
-    },
+  app.describe(...proxied.map(operationOf));
+  app.raw.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+    for (const { method, path } of proxied) {
+      scope.route({
+        method,
+        url: path,
+        handler: async (request, reply) => {
+          const answer = await forward(request, `${controllerUrl}${request.url}`);
+          for (const name of answerHeaders) {
+            const value = answer.headers[name];
+            if (typeof value === "string") reply.header(name, value);
+          }
+          return reply.code(answer.statusCode).send(answer.body);
+        },
+      });
+    }
   });
+}
+
+async function forward(request: Request, url: string) {
+  const { authorization, "idempotency-key": key, "content-type": type } = request.headers;
+  const posts = request.method === "POST";
+  try {
+    const answer = await send(url, {
+      method: posts ? "POST" : "GET",
+      headers: {
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(typeof key === "string" ? { "idempotency-key": key } : {}),
+        ...(posts && type !== undefined ? { "content-type": type } : {}),
+      },
+      body: posts && request.body instanceof Uint8Array ? request.body : null,
+      headersTimeout: withinMs,
+      bodyTimeout: withinMs,
+    });
+    return { ...answer, body: Buffer.from(await answer.body.arrayBuffer()) };
+  } catch (cause) {
+    throw new ProblemError("unavailable", "The rollback-controller does not answer.", {
+      remedy: "It is started again by itself: try again in a few seconds.",
+      cause,
+    });
+  }
+}
+
+/** The controller's own endpoint, described here too: this process does not serve it from the contract. */
+function operationOf({ id, method, path, summary, roles, body, status, response }: Endpoint): RawOperation {
+  return {
+    id,
+    method,
+    path,
+    summary,
+    auth: "token",
+    roles,
+    ...(body === undefined ? {} : { body: { "application/json": body } }),
+    answers: { [status]: { description: summary, type: "application/json", schema: response } },
+    errors: "problem",
+  };
 }

@@ -1,5 +1,5 @@
 import { CloudEvent } from "@slipway/contracts";
-import type { Db } from "@slipway/sql";
+import { type Db, jsonText } from "@slipway/sql";
 import { sql } from "kysely";
 import type { ReadPage, ReadPosition } from "./port.ts";
 import { formatPosition, parsePosition, positionAfter } from "./position.ts";
@@ -27,8 +27,14 @@ export type Parked = { readonly subject: string; readonly offset: number; readon
 
 export async function publishEvents(db: BusDb, topic: string, events: readonly CloudEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const body = JSON.stringify(events.map((event) => CloudEvent.parse(event)));
+  const body = jsonText(events.map((event) => CloudEvent.parse(event)));
   await sql`select publish(${topic}, ${body}::jsonb)`.execute(db);
+}
+
+export async function forgetEvents(db: BusDb, olderThanMs: number, limit: number): Promise<number> {
+  const { rows } = await sql<{ forgotten: number }>`
+    select forget(${olderThanMs}::bigint, ${limit}::integer) as forgotten`.execute(db);
+  return rows[0]?.forgotten ?? 0;
 }
 
 export async function readEvents(db: BusDb, topic: string, from: ReadPosition, limit: number): Promise<ReadPage> {

@@ -31,6 +31,11 @@ export interface Bus {
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** For display: events after a position, in order per subject, roughly in order of time. */
   read(topic: string, from: ReadPosition, limit: number): Promise<ReadPage>;
+  /**
+   * Forgets events that are older than this (a day at least) and that every group has read, oldest first, at most so many at a time; answers how
+   * many went. A backend with a retention of its own answers 0.
+   */
+  forget(olderThanMs: number, limit: number): Promise<number>;
   /** Stops every subscription and lets go of connections. */
   close(): Promise<void>;
 }

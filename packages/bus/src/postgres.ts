@@ -1,6 +1,6 @@
 import { type Logger, listen, openDb } from "@slipway/sql";
 import { type Consumer, consume } from "./consumer.ts";
-import { type BusDb, publishEvents, readEvents } from "./log-store.ts";
+import { type BusDb, forgetEvents, publishEvents, readEvents } from "./log-store.ts";
 import type { Bus } from "./port.ts";
 
 export type PostgresBusOptions = {
@@ -24,6 +24,8 @@ export function postgresBus({ url, log, max = 3 }: PostgresBusOptions): Bus {
   return {
     publish: (topic, events) => publishEvents(db, topic, events),
     read: (topic, from, limit) => readEvents(db, topic, from, limit),
+
+    forget: (olderThanMs, limit) => forgetEvents(db, olderThanMs, limit),
 
     async subscribe(options) {
       listener ??= listen({ url, channel: "slipway_bus", onNotify: wakeAll, log });

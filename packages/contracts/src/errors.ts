@@ -5,6 +5,8 @@ export const errorCatalogue = {
   "request.invalid": { status: 400, title: "The request is not valid" },
   "request.malformed": { status: 400, title: "The request body could not be read" },
   "request.too_large": { status: 413, title: "The request body is too large" },
+  "request.headers_too_large": { status: 431, title: "The request headers are too large" },
+  "request.timeout": { status: 408, title: "The request took too long to arrive" },
   "request.unsupported_media_type": { status: 415, title: "The content type is not supported" },
   "auth.missing": { status: 401, title: "A token is required" },
   "auth.invalid": { status: 401, title: "The token is not valid" },

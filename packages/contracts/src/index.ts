@@ -76,6 +76,7 @@ export {
   ShipRequest,
 } from "./http/page.ts";
 export { getPush, PushView } from "./http/pushes.ts";
+export type { RawAnswer, RawMethod, RawOperation, RawParameter } from "./http/raw-operation.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
 export {
   ServiceLogLine,
@@ -99,5 +100,8 @@ export {
   VersionNameSchema,
 } from "./ids.ts";
 export { type BuiltInBase, builtInBases, type ImageName, isBuiltInBase, readImageName } from "./image-name.ts";
+export { issueText } from "./issue-text.ts";
+export { nearest } from "./nearest.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
 export { StepCache } from "./step-cache.ts";
+export { unstorable } from "./storable.ts";

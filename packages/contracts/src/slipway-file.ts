@@ -5,7 +5,10 @@ import { StepCache } from "./step-cache.ts";
 
 const StepName = z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, "a step name is lower-case letters, digits, - and _");
 
-const Environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string());
+const Environment = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable is letters, digits and _, starting with no digit"),
+  z.string(),
+);
 
 /** One step of the pipeline: a command line (`run`) or a step that Slipway brings (`uses`). */
 export const PipelineStep = z
@@ -44,11 +47,11 @@ export const WorkloadSpec = z.strictObject({
     .strictObject({
       cpu: z
         .string()
-        .regex(/^\d+m?$/)
+        .regex(/^\d+m?$/, "a share of a processor looks like 250m (a quarter) or 2")
         .default("250m"),
       memory: z
         .string()
-        .regex(/^\d+(Mi|Gi)$/)
+        .regex(/^\d+(Mi|Gi)$/, "an amount of memory looks like 256Mi or 1Gi")
         .default("256Mi"),
     })
     .prefault({}),

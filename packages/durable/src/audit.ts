@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Instant } from "@slipway/kernel";
-import type { Db, Tx } from "@slipway/sql";
+import { type Db, jsonText, type Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import { durableTables, durableTransaction } from "./tables.ts";
 
@@ -30,7 +30,7 @@ export async function appendAudit<T>(tx: Tx<T>, entry: AuditEntry): Promise<void
   const prevHash = last?.hash ?? beforeFirst;
   const { actor, action, subject, at } = entry;
   // As the database gives it back: what JSON leaves out must not be hashed.
-  const detail: unknown = JSON.parse(JSON.stringify(entry.detail));
+  const detail: unknown = JSON.parse(jsonText(entry.detail));
   const hash = auditHash(prevHash, { seq, at, actor, action, subject, detail });
   await own
     .insertInto("audit")

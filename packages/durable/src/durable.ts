@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Instant } from "@slipway/kernel";
-import type { Tx } from "@slipway/sql";
+import { jsonText, type Tx } from "@slipway/sql";
 import { applyBatch, type Item, type Result } from "./batch.ts";
 import { emit } from "./decide.ts";
 import { hasDueCommand } from "./lease.ts";
@@ -111,7 +111,7 @@ async function insertMachine(
       kind,
       id,
       phase: state.phase,
-      state: JSON.stringify(state),
+      state: jsonText(state),
       version: 1,
       generation: 1,
       created_at: now,

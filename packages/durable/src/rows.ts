@@ -1,4 +1,5 @@
 import type { Instant } from "@slipway/kernel";
+import { jsonText } from "@slipway/sql";
 import { sql } from "kysely";
 import { type EmittedCommand, type WorkingRow, workingRow } from "./decide.ts";
 import type { DurableTx } from "./tables.ts";
@@ -52,7 +53,7 @@ export async function saveMachines(tx: DurableTx, rows: readonly WorkingRow[]): 
   await sql`
     update machine m
     set phase = d.phase, state = d.state, version = d.version, generation = d.generation, updated_at = d.updated_at
-    from jsonb_to_recordset(${JSON.stringify(values)}::jsonb) as d(
+    from jsonb_to_recordset(${jsonText(values)}::jsonb) as d(
       kind text, id text, phase text, state jsonb, version bigint, generation bigint, updated_at timestamptz)
     where m.kind = d.kind and m.id = d.id`.execute(tx);
 }
@@ -65,7 +66,7 @@ export async function voidCommands(tx: DurableTx, rows: readonly WorkingRow[]): 
   if (values.length === 0) return;
   await sql`
     delete from command c
-    using jsonb_to_recordset(${JSON.stringify(values)}::jsonb) as d(kind text, id text, generation bigint, ended boolean)
+    using jsonb_to_recordset(${jsonText(values)}::jsonb) as d(kind text, id text, generation bigint, ended boolean)
     where c.kind = d.kind and c.id = d.id and not c.survives
       and (c.generation < d.generation or (d.ended and c.timer))
       and (c.leased_until is null or c.leased_until <= clock_timestamp())`.execute(tx);
@@ -81,7 +82,7 @@ export async function insertCommands(tx: DurableTx, commands: readonly NewComman
     .values(
       commands.map(({ kind, id, command, lane, generation, survives, timer, urgent, runAfter, at }) => ({
         ...{ kind, id, lane, generation, survives, timer, urgent },
-        payload: JSON.stringify(command),
+        payload: jsonText(command),
         run_after: runAfter,
         created_at: at,
       })),
@@ -101,7 +102,7 @@ export async function postponeCommands(tx: DurableTx, postponed: readonly Postpo
     update command c
     set run_after = clock_timestamp() + d."afterMs" * interval '1 millisecond', last_reason = d.reason,
         holder = null, leased_until = null
-    from jsonb_to_recordset(${JSON.stringify(postponed)}::jsonb) as d(seq bigint, "afterMs" double precision, reason text)
+    from jsonb_to_recordset(${jsonText(postponed)}::jsonb) as d(seq bigint, "afterMs" double precision, reason text)
     where c.seq = d.seq`.execute(tx);
 }
 

@@ -12,6 +12,17 @@ export const defaultLimits: Limits = {
   tmpBytes: 512 * mebibyte,
 };
 
+/** An amount as people write it: 16 MiB. */
+export function bytesText(bytes: number): string {
+  return bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes} bytes`;
+}
+
+/** A time as slipway.yaml writes it: 90s, 10m. */
+export function timeText(ms: number): string {
+  if (ms % 60_000 === 0) return `${ms / 60_000}m`;
+  return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
+}
+
 /**
  * rlimits of a step, as arguments of prlimit(1). RLIMIT_AS is left alone: Node reserves far more than it uses.
  * RLIMIT_DATA counts per process, so that without control groups the memory limit holds for each process alone.

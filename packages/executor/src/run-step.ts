@@ -4,7 +4,7 @@ import { type CarriedTools, carriedTools, machineTools } from "./carried-tools.t
 import { makeGroup, type StepGroup } from "./cgroups.ts";
 import { type ChildEnd, startChild } from "./child.ts";
 import { imageEntries, isFileInRoot } from "./image-root.ts";
-import { defaultLimits, prlimitArgs } from "./limits.ts";
+import { bytesText, defaultLimits, prlimitArgs, timeText } from "./limits.ts";
 import { homePath, rootEntries } from "./minimal-root.ts";
 import { bubblewrapArgv, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
 import { enterScript } from "./scripts.ts";
@@ -105,21 +105,22 @@ async function supervise(
     child.kill();
   };
   const deadline = setTimeout(
-    () => end("timed_out", `took longer than ${request.timeoutMs} ms`),
+    () => end("timed_out", `took longer than its timeout of ${timeText(request.timeoutMs)}`),
     Math.min(request.timeoutMs, 2 ** 31 - 1),
   );
   const cancel = (): void => end("cancelled", "cancelled");
   request.signal?.addEventListener("abort", cancel, { once: true });
   const folders = [request.workspace, ...(request.home === undefined ? [] : [request.home])];
   const disk = watchDisk(folders, limits.diskBytes, () =>
-    end("failed", `used more than ${limits.diskBytes} bytes of disk`),
+    end("failed", `used more than ${bytesText(limits.diskBytes)} of disk`),
   );
   try {
     const ended = await child.run(async (chunk) => {
       const room = limits.outputBytes - printed;
       printed += chunk.length;
       if (room > 0) await request.onOutput(chunk.subarray(0, room));
-      if (printed > limits.outputBytes) end("failed", `printed more than ${limits.outputBytes} bytes`);
+      if (printed > limits.outputBytes)
+        end("failed", `printed more than ${bytesText(limits.outputBytes)}; the rest of its output is cut off`);
     });
     return conclude(request, verdict, group, limits, ended);
   } finally {
@@ -152,7 +153,7 @@ function conclude(
     throw new Error(`the isolation (${request.isolation.method}) could not be set up: ${ended.stderr.trim()}`);
   }
   if (ended.code === 0) return { outcome: "succeeded", exitCode: 0 };
-  const memory = `used more than ${limits.memoryBytes} bytes of memory`;
+  const memory = `used more than ${bytesText(limits.memoryBytes)} of memory`;
   const reason = group.ranOutOfMemory() ? memory : exitText(ended);
   return { outcome: "failed", exitCode: ended.code, reason };
 }

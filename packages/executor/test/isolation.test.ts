@@ -146,7 +146,7 @@ for (const method of methods) {
 
         const ran = await run(isolation, script, { timeoutMs: 1_000, workspace });
 
-        expect(ran).toMatchObject({ outcome: "timed_out", reason: "took longer than 1000 ms" });
+        expect(ran).toMatchObject({ outcome: "timed_out", reason: "took longer than its timeout of 1s" });
         const last = await readFile(join(workspace, "beat"), "utf8");
         await new Promise((resolve) => setTimeout(resolve, 200));
         expect(await readFile(join(workspace, "beat"), "utf8")).toBe(last);
@@ -166,7 +166,10 @@ for (const method of methods) {
       test("100 MB of output are cut at the limit and end the step", async () => {
         const ran = await run(isolation, "head -c 104857600 /dev/zero", { limits: { outputBytes: mebibyte } });
 
-        expect(ran).toMatchObject({ outcome: "failed", reason: "printed more than 1048576 bytes" });
+        expect(ran).toMatchObject({
+          outcome: "failed",
+          reason: "printed more than 1 MiB; the rest of its output is cut off",
+        });
         expect(ran.output.length).toBe(mebibyte);
       });
 
@@ -190,13 +193,30 @@ for (const method of methods) {
         expect(ran).toMatchObject({ outcome: "succeeded", output: "limited\n" });
       });
 
+      test("a fork bomb without end is ended with all it started, and a step beside it does not notice", async () => {
+        const bomb = await mkdtemp(join(folder, "ws-bomb-"));
+        const script = "bomb() { date +%N > beat; bomb & bomb; }; bomb 2>/dev/null";
+
+        const [ran, beside] = await Promise.all([
+          run(isolation, script, { workspace: bomb, timeoutMs: 3_000, limits: { processes: 48 } }),
+          run(isolation, "sleep 1; echo fine"),
+        ]);
+
+        expect(["failed", "timed_out"]).toContain(ran.outcome);
+        expect(ran.reason).toMatch(/timeout of 3s|exit code/);
+        expect(beside).toMatchObject({ outcome: "succeeded", output: "fine\n" });
+        const last = await readFile(join(bomb, "beat"), "utf8").catch(() => "");
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        expect(await readFile(join(bomb, "beat"), "utf8").catch(() => "")).toBe(last);
+      });
+
       test("a step that takes too much memory is ended", async () => {
         const hog = "const held = []; for (;;) held.push(Buffer.alloc(8388608, 1));";
 
         const ran = await run(isolation, node(hog), { limits: { memoryBytes: 256 * mebibyte } });
 
         expect(ran.outcome).toBe("failed");
-        if (isolation.limits !== "rlimits") expect(ran.reason).toBe("used more than 268435456 bytes of memory");
+        if (isolation.limits !== "rlimits") expect(ran.reason).toBe("used more than 256 MiB of memory");
       });
 
       test("a step that fills the disk is ended", async () => {
@@ -204,7 +224,7 @@ for (const method of methods) {
 
         const ran = await run(isolation, script, { limits: { diskBytes: 20 * mebibyte } });
 
-        expect(ran).toMatchObject({ outcome: "failed", reason: "used more than 20971520 bytes of disk" });
+        expect(ran).toMatchObject({ outcome: "failed", reason: "used more than 20 MiB of disk" });
       });
 
       test("/tmp is small, private and gone afterwards", async () => {
@@ -222,6 +242,20 @@ for (const method of methods) {
         expect(first.output).toContain("full");
         expect(second.output).toBe("");
         expect(existsSync("/tmp/left")).toBe(false);
+      });
+
+      test("/dev/shm is small, private and gone afterwards", async () => {
+        const limits = { diskBytes: 8 * mebibyte };
+        const first = await run(
+          isolation,
+          "echo mine > /dev/shm/left; head -c 30000000 /dev/zero > /dev/shm/big || echo full",
+          { limits },
+        );
+        const second = await run(isolation, "ls /dev/shm", { limits });
+
+        expect(first.output).toMatch(/full/);
+        expect(second.output).toBe("");
+        expect(existsSync("/dev/shm/left")).toBe(false);
       });
 
       test("two steps in different workspaces run at once without seeing each other", async () => {

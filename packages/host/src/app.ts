@@ -1,4 +1,4 @@
-import type { Endpoint, Role } from "@slipway/contracts";
+import type { Endpoint, RawOperation, Role } from "@slipway/contracts";
 import type { Instant, Refusal } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -58,6 +58,10 @@ export type ServiceApp = {
   ): void;
   /** Fastify itself, encapsulated: content type parsers and hooks set here touch only raw routes of this service. No authentication by itself. */
   readonly raw: FastifyInstance;
+  /** For raw routes: says in OpenAPI what is served there. A test expects it of every route. */
+  describe(...operations: readonly RawOperation[]): void;
+  /** For raw routes: the body as a schema reads it. Throws ProblemError request.invalid with every wrong place. */
+  parse<S extends z.ZodType>(schema: S, body: unknown): z.output<S>;
   /** For raw routes: throws ProblemError auth.missing, auth.invalid or auth.forbidden. */
   authorize(request: FastifyRequest, roles: readonly Role[], options?: AuthorizeOptions): Promise<Principal>;
   /** For raw routes: takes the reply over and answers `text/event-stream`. */

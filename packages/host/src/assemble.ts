@@ -1,3 +1,4 @@
+import type { RawOperation } from "@slipway/contracts";
 import { systemClock } from "@slipway/kernel";
 import type { ServiceApp } from "./app.ts";
 import { authorizer } from "./authorizer.ts";
@@ -7,7 +8,7 @@ import { createMeters } from "./meters.ts";
 import type { ServiceModule } from "./module.ts";
 import { describeEndpoints, serveDocs } from "./openapi.ts";
 import type { ServeParts } from "./serve.ts";
-import { createServer } from "./server.ts";
+import { createServer, type ServedRoute } from "./server.ts";
 import { addRoutes } from "./service-app.ts";
 import { type ModuleWorld, type StartedModule, startModule } from "./start-module.ts";
 import { type HostParts, stopHost } from "./stop-host.ts";
@@ -18,6 +19,7 @@ export type Routes = (app: ServiceApp) => void | Promise<void>;
 /** What runs, behind a listener that is not open yet. */
 export type Assembled = {
   readonly parts: HostParts;
+  readonly routes: readonly ServedRoute[];
   /** Where it fails, it may be asked again: what is subscribed stays so. */
   subscribe(): Promise<void>;
 };
@@ -30,7 +32,7 @@ export async function assemble(
 ): Promise<Assembled> {
   const streams = eventStreams();
   const meters = createMeters(streams.size);
-  const app = createServer(world.log, meters);
+  const { app, routes } = createServer(world.log, meters);
   const started: StartedModule[] = [];
   const subscriptions: HostParts["subscriptions"][number][] = [];
   const stopping = new AbortController();
@@ -39,13 +41,16 @@ export async function assemble(
     for (const module of modules) started.push(await startModule(module, world));
     await describeEndpoints(app, "0.1.0");
     serveHealth(app, () => [...started.map(readiness), ...(own.checks ?? [])], stopping.signal, meters);
-    await serveDocs(app);
+    const described: { service: string; operation: RawOperation }[] = [];
+    await serveDocs(app, described);
     const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));
     for (const { module, parts: serve } of serving) {
-      await addRoutes(app, (service) => module.running.routes(service), serve, streams);
+      await addRoutes(app, (service) => module.running.routes(service), serve, streams, described);
     }
     const first = serving[0];
-    if (own.routes !== undefined && first !== undefined) await addRoutes(app, own.routes, first.parts, streams);
+    if (own.routes !== undefined && first !== undefined) {
+      await addRoutes(app, own.routes, { ...first.parts, service: "standalone" }, streams, described);
+    }
     await app.ready();
   } catch (error) {
     await stopHost(parts, 5_000);
@@ -56,6 +61,7 @@ export async function assemble(
   );
   return {
     parts,
+    routes,
     async subscribe() {
       for (let next = wanted[0]; next !== undefined; next = wanted[0]) {
         subscriptions.push(await next.bus.subscribe(next.subscription));

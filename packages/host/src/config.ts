@@ -25,6 +25,8 @@ export type HostConfig = {
   readonly environments: readonly EnvironmentEntry[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly stopWithinMs: number;
+  /** Of events that everybody has read. */
+  readonly keepEventsMs: number;
   readonly env: Readonly<Record<string, string>>;
 };
 
@@ -58,6 +60,7 @@ const Variables = z.object({
   SLIPWAY_MINIMUM_BAKE: DurationMs.optional(),
   SLIPWAY_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
   SLIPWAY_STOP_WITHIN: DurationMs.default(20_000),
+  SLIPWAY_KEEP_EVENTS: DurationMs.default(30 * 86_400_000),
 });
 type Variables = z.output<typeof Variables>;
 
@@ -105,6 +108,7 @@ function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
     environments: environmentsOf(variables),
     logLevel: variables.SLIPWAY_LOG_LEVEL,
     stopWithinMs: variables.SLIPWAY_STOP_WITHIN,
+    keepEventsMs: variables.SLIPWAY_KEEP_EVENTS,
   };
 }
 

@@ -90,6 +90,8 @@ export type RunningService = {
   readonly subscriptions?: readonly Subscription[];
   /** Why the service cannot work now, or undefined when it can. */
   ready(): Promise<string | undefined>;
+  /** Forgets what this service has kept long enough. Called each hour, perhaps in several processes at once. */
+  sweep?(): Promise<void>;
   /** New work is no longer accepted: finish or hand back what is under way. */
   drain?(): Promise<void>;
   close(): Promise<void>;

@@ -11,7 +11,9 @@ import { listenOn } from "./listen-on.ts";
 import type { AnyServiceModule, ServiceModule } from "./module.ts";
 import { type PreparedDatabase, prepareDatabase } from "./prepare-database.ts";
 import type { RegionEntry } from "./regions.ts";
-import type { ModuleWorld, StartedModule } from "./start-module.ts";
+import { keepSweeping } from "./retention.ts";
+import type { ServedRoute } from "./server.ts";
+import type { ModuleWorld } from "./start-module.ts";
 import { stopHost } from "./stop-host.ts";
 
 export type RunHostOptions = {
@@ -38,6 +40,8 @@ export type RunningHost = {
   readonly port: number;
   /** Tokens by name (`admin`, `deployer`, …, one per service of this process), for the caller that prints them. Never log them. */
   readonly tokens: ReadonlyMap<string, string>;
+  /** Every route that is answered, by the pattern it was added with. */
+  readonly routes: readonly ServedRoute[];
   /** Refuses new work, drains, closes. The same promise for every caller. Never rejects. */
   stop(): Promise<void>;
 };
@@ -71,11 +75,11 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     prepared.stop();
     throw error;
   });
-  const sweep = setInterval(() => sweepAnswers(host.parts.modules, log), 3_600_000).unref();
+  const sweeping = keepSweeping(host.parts.modules, config, log);
   let stopped: Promise<void> | undefined;
   let forgetSignals = () => {};
   const stop = () => {
-    clearInterval(sweep);
+    sweeping.stop();
     prepared.stop();
     stopped ??= stopHost(host.parts, config.stopWithinMs).finally(() => forgetSignals());
     return stopped;
@@ -88,7 +92,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     else void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
     if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
-    return { url, port, tokens, stop };
+    return { url, port, tokens, routes: host.routes, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -106,14 +110,6 @@ async function subscribeOnce(prepared: PreparedDatabase, host: Assembled, log: L
       log.warn({ err: error }, "no events are taken yet; trying again");
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
-  }
-}
-
-function sweepAnswers(modules: readonly StartedModule[], log: Logger): void {
-  for (const { name, idempotency } of modules) {
-    idempotency
-      .sweep()
-      .catch((error: unknown) => log.warn({ err: error, service: name }, "old answers were not swept"));
   }
 }
 

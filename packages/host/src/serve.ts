@@ -1,13 +1,13 @@
-import { type Endpoint, Problem, ProblemError } from "@slipway/contracts";
+import { type Endpoint, issueText, Problem, ProblemError, unstorable } from "@slipway/contracts";
 import { type Clock, instant, type Refusal } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
-import type { z } from "zod";
+import { z } from "zod";
 import type { Call, Principal } from "./app.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { type Idempotency, type IdempotencyKey, requestHash, type StoredAnswer } from "./idempotency.ts";
 import { emptyBodyMark } from "./openapi.ts";
-import { invalidRequest, isRefusal, refusalProblem } from "./problems.ts";
+import { invalidRequest, isRefusal, keysOf, malformedJson, refusalProblem, unstorableRequest } from "./problems.ts";
 
 export type AnyCall = Call<z.ZodType, z.ZodType, z.ZodType>;
 export type AnyHandler = (call: AnyCall) => Promise<unknown>;
@@ -56,8 +56,10 @@ export function routeOf(endpoint: Endpoint, handler: AnyHandler, parts: ServePar
 export function validator({ schema, httpPart }: { schema: unknown; httpPart?: string }) {
   const part = httpPart === "querystring" ? "query" : (httpPart ?? "body");
   return (data: unknown) => {
-    const parsed = (schema as z.ZodType).safeParse(data);
-    return parsed.success ? { value: parsed.data } : { error: invalidRequest(part, parsed.error) };
+    const parsed = (schema as z.ZodType).safeParse(data, { error: issueText });
+    if (!parsed.success) return { error: invalidRequest(part, parsed.error, keysOf(schema)) };
+    const unkept = unstorable(parsed.data, [part]);
+    return unkept.length === 0 ? { value: parsed.data } : { error: unstorableRequest(unkept) };
   };
 }
 
@@ -70,11 +72,17 @@ function schemaOf(endpoint: Endpoint, service: string): NonNullable<RouteOptions
     description: `Roles: ${[...new Set([...endpoint.roles, "admin"])].join(", ")}.`,
     security: [{ token: [] }],
     ...(endpoint.params === undefined ? {} : { params: endpoint.params }),
-    ...(endpoint.query === undefined ? {} : { querystring: endpoint.query }),
+    querystring: strictQuery(endpoint.query),
     ...(endpoint.body === undefined ? {} : { body: endpoint.body }),
     ...(endpoint.emptyBody === true ? { [emptyBodyMark]: true } : {}),
     response: { [endpoint.status]: endpoint.response, "4xx": problem, "5xx": problem },
   };
+}
+
+/** A parameter that is not known is refused: `validate_onyl=true` must not deploy. */
+function strictQuery(query: z.ZodType | undefined): z.ZodType {
+  if (query === undefined) return z.strictObject({});
+  return query instanceof z.ZodObject ? query.strict() : query;
 }
 
 function refuseWhenStopping(principal: Principal, request: FastifyRequest, stopping: AbortSignal): void {
@@ -194,7 +202,10 @@ function acceptJson(app: FastifyInstance): void {
   const types = ["application/json", "application/x-www-form-urlencoded"];
   app.addContentTypeParser(types, { parseAs: "string" }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
-    else void parse(request, body as string, done);
+    else
+      void parse(request, body as string, (error, value) =>
+        done(error === null ? null : malformedJson(body as string, error), value),
+      );
   });
   app.removeContentTypeParser("text/plain");
 }

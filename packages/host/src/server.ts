@@ -3,6 +3,7 @@ import { ProblemError, problemBody } from "@slipway/contracts";
 import type { Logger } from "@slipway/sql";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { AuthorizeOptions } from "./app.ts";
+import { answerClientError } from "./client-errors.ts";
 import { type Meters, measureRequests } from "./meters.ts";
 import { asProblem } from "./problems.ts";
 import { type Trace, traceOf, withTrace } from "./trace.ts";
@@ -18,8 +19,10 @@ declare module "fastify" {
 /** 1 MB: what a JSON body may hold. Raw routes set their own. */
 export const jsonBodyLimit = 1_048_576;
 
-/** Fastify with everything that holds for every route: ids, traces, problems, metrics. No routes yet. */
-export function createServer(log: Logger, meters: Meters): FastifyInstance {
+export type ServedRoute = { readonly method: string; readonly url: string; readonly hidden: boolean };
+
+/** Fastify with everything that holds for every route: ids, traces, problems, metrics. `routes` fills with what is added. */
+export function createServer(log: Logger, meters: Meters): { app: FastifyInstance; routes: readonly ServedRoute[] } {
   const app = Fastify({
     loggerInstance: frameworkLogger(log),
     bodyLimit: jsonBodyLimit,
@@ -28,6 +31,9 @@ export function createServer(log: Logger, meters: Meters): FastifyInstance {
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestTimeout: 600_000,
+    // A request without a name to ask is answered as a problem below, not with an empty 400.
+    http: { requireHostHeader: false },
+    clientErrorHandler: answerClientError,
     routerOptions: { maxParamLength: 512 },
     frameworkErrors: (error, request, reply) => answerProblem(error, request, reply, log),
   });
@@ -40,6 +46,8 @@ export function createServer(log: Logger, meters: Meters): FastifyInstance {
     reply.header("x-request-id", request.id);
     withTrace(trace, next);
   });
+  app.addHook("onRequest", async (request) => refuseOddHeaders(request));
+  const routes = collectRoutes(app);
   app.addHook("onResponse", async (request, reply) => logAnswer(log, request, reply));
   measureRequests(app, meters);
   app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
@@ -49,7 +57,30 @@ export function createServer(log: Logger, meters: Meters): FastifyInstance {
     });
     return answerProblem(problem, request, reply, log);
   });
-  return app;
+  // Node's own answer to an expectation that it does not know has no body.
+  app.server.on("checkExpectation", (request, response) => {
+    request.headers.expect = "unknown";
+    app.server.emit("request", request, response);
+  });
+  return { app, routes };
+}
+
+function collectRoutes(app: FastifyInstance): readonly ServedRoute[] {
+  const routes: ServedRoute[] = [];
+  app.addHook("onRoute", ({ method, url, schema }) => {
+    const hidden = schema !== undefined && "hide" in schema && schema.hide === true;
+    for (const one of [method].flat()) routes.push({ method: one, url, hidden });
+  });
+  return routes;
+}
+
+function refuseOddHeaders({ headers, raw }: FastifyRequest): void {
+  if (headers.host === undefined && raw.httpVersion !== "1.0") {
+    throw new ProblemError("request.malformed", "The request has no Host header.");
+  }
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== "100-continue") {
+    throw new ProblemError("request.invalid", "Expect: only 100-continue can be met.");
+  }
 }
 
 /** What Fastify itself has to say: its warnings and errors. Requests are logged by our own hook, in our own words. */

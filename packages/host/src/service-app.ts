@@ -1,8 +1,9 @@
-import type { Endpoint } from "@slipway/contracts";
+import type { Endpoint, RawOperation } from "@slipway/contracts";
 import type { FastifyInstance } from "fastify";
+import type { z } from "zod";
 import type { ServiceApp } from "./app.ts";
 import type { EventStreams } from "./event-stream.ts";
-import { type AnyHandler, routeOf, type ServeParts, validateWithZod } from "./serve.ts";
+import { type AnyHandler, routeOf, type ServeParts, validateWithZod, validator } from "./serve.ts";
 
 /**
  * Adds a service's routes to the shared listener in two scopes beside each other: parsers and hooks that the service sets
@@ -13,6 +14,7 @@ export async function addRoutes(
   routes: (app: ServiceApp) => void | Promise<void>,
   parts: ServeParts,
   streams: EventStreams,
+  described: { service: string; operation: RawOperation }[],
 ): Promise<void> {
   const served: { readonly endpoint: Endpoint; readonly handler: AnyHandler }[] = [];
   await root.register(async (raw) => {
@@ -20,6 +22,14 @@ export async function addRoutes(
       raw,
       serve(endpoint, handler) {
         served.push({ endpoint, handler: handler as AnyHandler });
+      },
+      describe(...operations) {
+        described.push(...operations.map((operation) => ({ service: parts.service, operation })));
+      },
+      parse(schema, body) {
+        const read = validator({ schema })(body);
+        if ("error" in read) throw read.error;
+        return read.value as z.output<typeof schema>;
       },
       authorize: parts.authorizer.authorize,
       events: streams.open,

@@ -6,7 +6,6 @@ export { readRepository } from "./detect/read-repository.ts";
 export { serviceNameFrom } from "./detect/service-name.ts";
 export { type ImageRegistries, parseImageRegistries } from "./image-registries.ts";
 export { installTools } from "./install-tools.ts";
-export { nearest } from "./nearest.ts";
 export { inputsOf, leavesOf, type PlannedStep, planProblems } from "./plan.ts";
 export { removeTree } from "./remove-tree.ts";
 export { pinned, runPipelineStep } from "./run-pipeline-step.ts";

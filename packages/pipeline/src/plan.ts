@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { nearest } from "@slipway/contracts";
 
 /** A step as its order needs it: its name and what has to succeed before it. */
 export type PlannedStep = { readonly name: string; readonly needs: readonly string[] };

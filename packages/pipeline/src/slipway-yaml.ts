@@ -1,9 +1,8 @@
-import { SlipwayFile } from "@slipway/contracts";
+import { issueText, nearest, SlipwayFile, unstorable } from "@slipway/contracts";
 import type { ServiceName } from "@slipway/kernel";
 import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, parseDocument } from "yaml";
 import type { z } from "zod";
 import { knownKeys } from "./known-keys.ts";
-import { nearest } from "./nearest.ts";
 import { planProblems } from "./plan.ts";
 
 /** One thing that is wrong, where it is: line and column count from 1. */
@@ -36,7 +35,10 @@ export function parseSlipwayYaml(text: string, service?: ServiceName): ParsedFil
   const value = plainValue(document);
   if (value.kind === "error") return failed([{ line: 1, column: 1, message: value.message }]);
   const at: At = (path, key) => place(keyOffset(document, path, key) ?? offsetOf(document, path));
-  const parsed = SlipwayFile.safeParse(value.value);
+  const unkept = unstorable(value.value);
+  if (unkept.length > 0)
+    return failed(unkept.map(({ at: path, message }) => ({ ...at(path), message: named(path, message) })));
+  const parsed = SlipwayFile.safeParse(value.value, { error: issueText });
   if (!parsed.success) return failed(parsed.error.issues.flatMap((issue) => issueErrors(issue, at)));
   const problems = semanticProblems(parsed.data, service);
   if (problems.length > 0) return failed(problems.map(({ path, message }) => ({ ...at(path), message })));
@@ -64,14 +66,15 @@ type At = (path: readonly PropertyKey[], key?: string) => { line: number; column
 
 /** An unknown key is shown at the key itself, everything else at the value, or at the nearest one that exists. */
 function issueErrors(issue: z.core.$ZodIssue, at: At): FileError[] {
-  const name = issue.path.map(String).join(".");
-  if (issue.code !== "unrecognized_keys") {
-    return [{ ...at(issue.path), message: name === "" ? issue.message : `${name}: ${issue.message}` }];
-  }
+  if (issue.code !== "unrecognized_keys") return [{ ...at(issue.path), message: named(issue.path, issue.message) }];
   return issue.keys.map((key) => {
     const full = [...issue.path, key].map(String).join(".");
     return { ...at(issue.path, key), message: `unknown key "${full}"${nearest(key, knownKeys(issue.path))}` };
   });
+}
+
+function named(path: readonly PropertyKey[], message: string): string {
+  return path.length === 0 ? `the file ${message}` : `${path.map(String).join(".")}: ${message}`;
 }
 
 function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number {

@@ -149,7 +149,7 @@ async function untilReady(place: Place, pid: number, deadline: number): Promise<
 }
 
 async function ensureDatabase(url: string, database: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 30_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000, query_timeout: 30_000 });
   try {
     await client.connect();
     const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [database]);

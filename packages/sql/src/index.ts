@@ -1,4 +1,5 @@
 export { type EmbeddedOptions, type EmbeddedPostgres, embeddedPostgresAt, startEmbeddedPostgres } from "./embedded.ts";
+export { jsonText, storableText } from "./json-text.ts";
 export { type ListenOptions, listen } from "./listen.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";

@@ -41,7 +41,7 @@ export async function listen(options: ListenOptions): Promise<{ close(): Promise
 async function connect({ url, channel, onNotify }: ListenOptions): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: 15_000,
     query_timeout: 5_000,
     keepAlive: true,
     application_name: `slipway-listen-${channel}`,

@@ -26,7 +26,7 @@ export async function migrate({ adminUrl, schema, directories, log, roleUrl }: M
   const files = (await Promise.all(directories.map(readMigrations))).flat();
   const client = new pg.Client({
     connectionString: adminUrl,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: 20_000,
     application_name: `slipway-migrate-${schema}`,
     options: `-c search_path=${schema} -c lock_timeout=${lockPatienceMs} -c timezone=UTC`,
   });

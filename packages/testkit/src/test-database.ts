@@ -103,7 +103,7 @@ async function contents(directory: string): Promise<string> {
 }
 
 async function asAdmin(server: EmbeddedPostgres, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString: server.adminUrl("postgres"), connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ connectionString: server.adminUrl("postgres"), connectionTimeoutMillis: 30_000 });
   try {
     await client.connect();
     await work(client);

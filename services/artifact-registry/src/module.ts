@@ -11,6 +11,7 @@ import { foreignRegistries, RegistriesFile } from "./import/registries.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store/tables.ts";
 import { subscriptions } from "./subscriptions.ts";
+import { discardAbandoned } from "./v2/abandoned-uploads.ts";
 import type { Registry } from "./v2/exchange.ts";
 import { serveV2 } from "./v2/plugin.ts";
 
@@ -33,6 +34,8 @@ const Config = z.object({
     .default(`linux/${process.arch === "x64" ? "amd64" : process.arch}`),
   /** A copy that is not done by then has failed. */
   SLIPWAY_EXTERNAL_DEADLINE: DurationMs.default(30 * 60_000),
+  /** An upload that nobody goes on with is given up after this. */
+  SLIPWAY_KEEP_UPLOADS: DurationMs.default(86_400_000),
 });
 type Config = z.infer<typeof Config>;
 
@@ -74,6 +77,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     },
     subscriptions: subscriptions(service),
     ready: async () => undefined,
+    sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),
     drain: () => durable.stop(),
     close: () => durable.stop(),
   };

@@ -1,3 +1,4 @@
+import { DurationMs } from "@slipway/contracts";
 import { z } from "zod";
 
 /** What the build service reads from the environment. */
@@ -18,5 +19,7 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_IMAGE_REGISTRIES: z.string().default(""),
   /** What the kept folders of all steps may have together, in MiB; those used longest ago go first. */
   SLIPWAY_CACHE_MIB: z.coerce.number().int().min(0).default(2_048),
+  /** Workspaces that no build needs any more are removed when nothing changed in them for so long. */
+  SLIPWAY_KEEP_WORKSPACES: DurationMs.default(3_600_000),
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

@@ -1,4 +1,4 @@
-import { anyRole, BuildIdSchema, ProblemError } from "@slipway/contracts";
+import { anyRole, BuildIdSchema, ProblemError, type RawOperation } from "@slipway/contracts";
 import type { Durable } from "@slipway/durable";
 import type { EventStream, ServiceApp } from "@slipway/host";
 import type { BuildId } from "@slipway/kernel";
@@ -21,6 +21,24 @@ export type LogPorts = {
 
 /** Readers look again after this long even if nobody told them to. */
 const lookAgainMs = 5_000;
+const logs: RawOperation = {
+  id: "getBuildLogs",
+  method: "GET",
+  path: "/api/v1/builds/:id/logs",
+  summary: "The log of a build: as text, or live as server-sent events whose id is the byte offset behind them",
+  auth: "token",
+  roles: anyRole,
+  parameters: [
+    { name: "from", in: "query", description: "Byte offset to begin at." },
+    { name: "Last-Event-ID", in: "header", description: "The same, as a client of events sends it." },
+    { name: "Accept", in: "header", description: "`text/event-stream` follows the build until it ends." },
+  ],
+  answers: {
+    200: { description: "What there is; as a stream of events also what comes", type: "text/plain" },
+    204: { description: "The build has ended and the reader has everything" },
+  },
+  errors: "problem",
+};
 const Offset = z.coerce.number().int().nonnegative();
 
 /**
@@ -28,14 +46,21 @@ const Offset = z.coerce.number().int().nonnegative();
  * comes, until the build has ended. An event's id is the offset behind it, so `Last-Event-ID` goes on without loss or repeat.
  */
 export function logRoutes(app: ServiceApp, ports: LogPorts): void {
-  app.raw.get("/api/v1/builds/:id/logs", async (request, reply) => {
+  app.describe(logs);
+  app.raw.get(logs.path, async (request, reply) => {
     await app.authorize(request, anyRole);
     const id = BuildIdSchema.safeParse((request.params as { id: string }).id);
     const state = id.success ? await stateOf(ports, id.data) : undefined;
-    if (!id.success || state === undefined) throw new ProblemError("build.not_found", "there is no such build");
+    if (!id.success || state === undefined) {
+      const { id: asked } = request.params as { id: string };
+      throw new ProblemError("build.not_found", `There is no build ${asked}.`, {
+        remedy: "A build id looks like B-12.",
+      });
+    }
     const last = request.headers["last-event-id"];
     const from = Offset.safeParse((request.query as { from?: string }).from ?? last ?? 0);
-    if (!from.success) throw new ProblemError("request.invalid", "an offset is a number of bytes");
+    if (!from.success)
+      throw new ProblemError("request.invalid", "from (or Last-Event-ID) is a number of bytes: 0 or more.");
     if (!(request.headers.accept ?? "").includes("text/event-stream")) {
       reply.header("content-type", "text/plain; charset=utf-8").header("x-slipway-build-status", statusOf(state));
       return reply.send(await logText(ports, id.data, from.data));

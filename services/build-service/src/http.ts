@@ -25,7 +25,7 @@ export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
     return row === undefined ? notFound(params.id) : viewOf(row.state);
   });
   app.serve(listBuilds, async ({ query }) => {
-    const before = query.page_token === undefined ? undefined : pageStart(query.page_token);
+    const before = query.page_token === undefined ? undefined : Number(query.page_token);
     const { service, git_sha: gitSha, page_size: size } = query;
     const found = await findBuilds(ports.db, { service, gitSha, before, limit: size + 1 });
     const page = found.slice(0, size);
@@ -71,7 +71,7 @@ function serveRepositories(app: ServiceApp, ports: ApiPorts): void {
       if (taken !== undefined) {
         throw new ProblemError(
           "repository.invalid",
-          `the repository belongs to the service "${taken.service}" already`,
+          `The repository belongs to the service "${taken.service}" already.`,
         );
       }
       await saveRepository(tx, { service, url: body.url, matchKey: parsed.matchKey, secret: body.secret }, now);
@@ -83,11 +83,5 @@ function serveRepositories(app: ServiceApp, ports: ApiPorts): void {
 }
 
 function notFound(id: BuildId) {
-  return refuse("build.not_found", `there is no build ${id}`);
-}
-
-function pageStart(token: string): number {
-  const number = Number(token);
-  if (!Number.isSafeInteger(number) || number < 1) throw new ProblemError("request.invalid", "not a page token");
-  return number;
+  return refuse("build.not_found", `There is no build ${id}.`);
 }

@@ -13,6 +13,7 @@ import { buildMachine } from "./effects.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
 import { webhookRoutes } from "./http-webhook.ts";
+import { removeLeftWorkspaces } from "./left-workspaces.ts";
 import { logHub } from "./log-hub.ts";
 import { logChannel } from "./log-store.ts";
 import { machineParts } from "./machine-parts.ts";
@@ -63,6 +64,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,
+    sweep: async () => void (await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES)),
     drain: () => durable.stop(),
     close: () => close(durable, listener, registry, world.images),
   };

@@ -40,7 +40,7 @@ export type WebhookPorts = {
  */
 export async function receiveWebhook(ports: WebhookPorts, headers: WebhookHeaders, body: Uint8Array): Promise<Answer> {
   if (headers.signature === undefined) {
-    throw new ProblemError("webhook.signature_missing", "the header X-Hub-Signature-256 is missing", {
+    throw new ProblemError("webhook.signature_missing", "The header X-Hub-Signature-256 is missing.", {
       remedy: "Set the webhook's secret to the one the repository was registered with.",
     });
   }
@@ -50,14 +50,16 @@ export async function receiveWebhook(ports: WebhookPorts, headers: WebhookHeader
   if (repository === undefined) {
     throw new ProblemError(
       "webhook.repository_unknown",
-      `no service has the repository ${webhook.matchKeys.join(", ")}`,
+      `No service has the repository ${webhook.matchKeys.join(", ") || "of this webhook, which names none by its URL"}.`,
       {
         remedy: "Register it: PUT /api/v1/repositories/{service}.",
       },
     );
   }
   if (!signatureMatches(body, repository.secret, headers.signature)) {
-    throw new ProblemError("webhook.signature_invalid", "the signature does not match the repository's secret");
+    throw new ProblemError("webhook.signature_invalid", "The signature does not match the repository's secret.", {
+      remedy: "Set the webhook's secret to the one the repository was registered with; GitHub signs with it.",
+    });
   }
   const push = readPush(headers.event, webhook.payload);
   if (push.kind === "unreadable") throw unreadable(push);
@@ -80,7 +82,7 @@ async function acceptOnce(
   const now = await dbNow<BuildTables>(tx);
   const { number, id } = await nextBuildId(tx);
   const { gitSha, ref, author } = push;
-  const about = { buildId: id, service: repository.service, gitSha, ref, author: author.slice(0, 200), queuedAt: now };
+  const about = { buildId: id, service: repository.service, gitSha, ref, author, queuedAt: now };
   const { state, commands } = queueBuild(about, committedAt(push, now));
   await insertBuild(tx, { number, id, service: repository.service, gitSha, createdAt: now });
   await ports.durable.create(tx, ports.machine, id, state, commands);
@@ -94,5 +96,5 @@ function committedAt(push: PushedCommit, otherwise: Instant): Instant {
 }
 
 function unreadable(reason: Unreadable): ProblemError {
-  return new ProblemError("webhook.payload_invalid", reason.why);
+  return new ProblemError("webhook.payload_invalid", `The payload cannot be used: ${reason.why}.`);
 }

@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { GitSha } from "@slipway/kernel";
+import { storableText } from "@slipway/sql";
 import { z } from "zod";
 import { matchKeyOfText } from "./repository-url.ts";
 
@@ -20,7 +21,12 @@ const Repository = z.looseObject({
 });
 const Envelope = z.looseObject({ repository: Repository });
 const Push = Envelope.extend({
-  ref: z.string().min(1).max(1_000),
+  // Git allows none of these in a name, and a database could not hold some.
+  ref: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .refine((ref) => !/[\p{Cc}\p{Cs} ~^:?*[\\]/u.test(ref), "is no name that git gives a ref"),
   after: sha,
   deleted: z.boolean().optional(),
   head_commit: z
@@ -91,9 +97,14 @@ export function readPush(event: string, payload: unknown): PushedCommit | Ignore
     kind: "push",
     gitSha: after as GitSha,
     ref,
-    author: head?.author?.name ?? pusher?.name ?? "unknown",
+    author: storableName(head?.author?.name ?? pusher?.name ?? "unknown"),
     committedAt: Number.isNaN(time.getTime()) ? undefined : time,
   };
+}
+
+/** A name is shown, never acted upon: what a database cannot hold is replaced, and what is too long is cut. */
+function storableName(name: string): string {
+  return storableText(name.slice(0, 200));
 }
 
 function issueText(error: z.ZodError): string {

@@ -158,7 +158,7 @@ describe("a build fails, with the reason,", () => {
 
     expect(await platform.ended(id)).toMatchObject({
       status: "FAILED",
-      reason: "step hang: took longer than 1000 ms",
+      reason: "step hang: took longer than its timeout of 1s",
       steps: [{ state: "timed_out" }],
     });
   });

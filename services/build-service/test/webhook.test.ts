@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from "node:crypto";
+import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type TestRepository, testRepository } from "./git-repository.ts";
 import { type Platform, pushBody, secret, startBuildService } from "./start-build-service.ts";
@@ -45,6 +46,66 @@ test.each([
   expect(answer.status).toBe(status);
   expect(await answer.json()).toMatchObject({ status, code });
   expect(await buildCount()).toBe(before);
+});
+
+test.each([
+  ["no event", "x-github-event"],
+  ["no delivery id", "x-github-delivery"],
+])("%s is refused by the name of its header", async (_what, name) => {
+  const headers: Record<string, string> = {
+    ...{ "content-type": "application/json", "x-hub-signature-256": sign(secret) },
+    ...{ "x-github-event": "push", "x-github-delivery": "1" },
+  };
+  delete headers[name];
+
+  const answer = await fetch(`${platform.host.url}/webhooks/github`, { method: "POST", headers, body: "{}" });
+
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({ code: "webhook.payload_invalid", detail: expect.stringContaining(name) });
+});
+
+test("a body that GitHub would never send is refused before it is read whole", async () => {
+  const before = await buildCount();
+
+  const { status, text } = await sentPartly(27 * 1_048_576);
+
+  expect(status).toBe(413);
+  expect(JSON.parse(text)).toMatchObject({ code: "request.too_large" });
+  expect(await buildCount()).toBe(before);
+});
+
+test("an author that no database can hold is shown as well as it can be", async () => {
+  const name = `A\0da ${"x".repeat(194)}\u{1F600}`;
+  const more = { head_commit: { id: sha, timestamp: "now", author: { name } } };
+
+  const answer = await platform.push({ url: orders.url, sha, more });
+
+  expect(answer.status).toBe(202);
+  const { author } = await platform.view(await platform.buildOf(answer));
+  expect(author).toMatch(/^A\uFFFDda x+\uFFFD$/);
+});
+
+test.each([["refs/heads/a\0b"], ["refs/heads/a b"], ["refs/heads/a\nb"], ["refs/heads/\ud83d"]])(
+  "a ref that git would not make (%j) is refused by name",
+  async (ref) => {
+    const answer = await platform.push({ url: orders.url, sha, ref });
+
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      code: "webhook.payload_invalid",
+      detail: expect.stringContaining("ref:"),
+    });
+  },
+);
+
+test("every refusal is a problem that says what to do or what is wrong", async () => {
+  const answer = await platform.push({ url: "https://example.com/unknown.git", sha });
+
+  expect(answer.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+  expect(await answer.json()).toMatchObject({
+    detail: "No service has the repository example.com/unknown.",
+    remedy: "Register it: PUT /api/v1/repositories/{service}.",
+  });
 });
 
 test("a body in another encoding than was signed is refused", async () => {
@@ -119,6 +180,25 @@ test("a form instead of JSON is refused", async () => {
 
   expect(answer.status).toBe(415);
 });
+
+/** Announces so many bytes and sends few: the answer has to come by itself. */
+function sentPartly(length: number): Promise<{ status: number | undefined; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/json", "content-length": length, "x-github-event": "push" };
+    const sent = httpRequest(`${platform.host.url}/webhooks/github`, { method: "POST", headers }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      answer.on("end", () => {
+        sent.destroy();
+        resolve({ status: answer.statusCode, text });
+      });
+    });
+    sent.on("error", reject);
+    sent.write("{");
+  });
+}
 
 function sign(key: string): string {
   return `sha256=${createHmac("sha256", key).update("x").digest("hex")}`;

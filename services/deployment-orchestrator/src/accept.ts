@@ -1,4 +1,4 @@
-import { type DeploymentRequest, ProblemError } from "@slipway/contracts";
+import { type DeploymentRequest, nearest, ProblemError } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import type { EnvironmentEntry, Principal } from "@slipway/host";
 import type { DeploymentId, Instant, RegionName, VersionName } from "@slipway/kernel";
@@ -118,18 +118,25 @@ function numberOf(id: DeploymentId): number {
 export function environmentOf(service: Service, name: string): EnvironmentEntry {
   const environment = service.environments.find((entry) => entry.name === name);
   if (environment !== undefined) return environment;
-  const known = service.environments.map((entry) => entry.name).join(", ");
-  throw new ProblemError("environment.not_found", `There is no environment ${name}.`, { remedy: `One of: ${known}.` });
+  const names = service.environments.map((entry) => entry.name);
+  throw new ProblemError("environment.not_found", `There is no environment ${name}${nearest(name, names) || "."}`, {
+    remedy: `One of: ${names.join(", ")}.`,
+  });
 }
 
 function regionsOf(service: Service, asked: readonly RegionName[] | undefined): readonly RegionName[] {
-  const unknown = asked?.filter((region) => !service.regions.names.includes(region)) ?? [];
+  const { names } = service.regions;
+  const unknown = asked?.filter((region) => !names.includes(region)) ?? [];
   if (unknown.length > 0) {
-    throw new ProblemError("region.not_found", `There is no region ${unknown.join(", ")}.`, {
-      remedy: `One of: ${service.regions.names.join(", ")}.`,
-    });
+    throw new ProblemError(
+      "region.not_found",
+      `There is no region ${unknown.join(", ")}${nearest(unknown[0] ?? "", names) || "."}`,
+      {
+        remedy: names.length === 0 ? "This platform has no regions." : `One of: ${names.join(", ")}.`,
+      },
+    );
   }
-  return asked ?? service.regions.names;
+  return asked ?? names;
 }
 
 async function refuseBanned(

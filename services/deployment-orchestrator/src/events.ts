@@ -1,4 +1,4 @@
-import { anyRole, DeploymentIdSchema, ProblemError } from "@slipway/contracts";
+import { anyRole, DeploymentIdSchema, ProblemError, type RawOperation } from "@slipway/contracts";
 import type { EventStream, ServiceApp } from "@slipway/host";
 import { z } from "zod";
 import { terminalPhases } from "./domain/deployment.ts";
@@ -9,9 +9,22 @@ import type { Service } from "./service.ts";
 const Params = z.object({ id: DeploymentIdSchema });
 const lookMs = 250;
 
+const events: RawOperation = {
+  id: "followDeployment",
+  method: "GET",
+  path: "/api/v1/deployments/:id/events",
+  summary: "A deployment, whole, at each change, until it ends",
+  auth: "token",
+  roles: anyRole,
+  parameters: [{ name: "Last-Event-ID", in: "header", description: "Leaves out what was seen already." }],
+  answers: { 200: { description: "Events `deployment`, each with the view as JSON", type: "text/event-stream" } },
+  errors: "problem",
+};
+
 /** Server-sent events of a deployment: its whole view at each change; the id is the row's version, so that a reader resumes without a repeat. */
 export function eventRoutes(app: ServiceApp, service: Service): void {
-  app.raw.get("/api/v1/deployments/:id/events", async (request, reply) => {
+  app.describe(events);
+  app.raw.get(events.path, async (request, reply) => {
     await app.authorize(request, anyRole);
     const params = Params.safeParse(request.params);
     if (!params.success) throw new ProblemError("request.invalid", "A deployment id looks like D-456.");

@@ -4,6 +4,7 @@ import {
   type DeploymentRequest,
   getArtifact,
   listArtifacts,
+  nearest,
   ProblemError,
 } from "@slipway/contracts";
 import type { EnvironmentEntry } from "@slipway/host";
@@ -51,9 +52,7 @@ async function findArtifact(
   const found = await candidates(client, service, version, environment);
   const [first, second] = found;
   if (first === undefined) {
-    throw new ProblemError("version.not_found", `No artifact of ${service} is called ${version}.`, {
-      remedy: `GET /api/v1/artifacts?service=${service} lists those there are.`,
-    });
+    throw await nothingFound(client, service, version);
   }
   if (second !== undefined) {
     const named = found.map((artifact) => artifact.digest).join(", ");
@@ -62,6 +61,23 @@ async function findArtifact(
     });
   }
   return first;
+}
+
+/** Tells a service that nobody ever built from a version that it does not have, and names what there is. */
+async function nothingFound(client: Client, service: ServiceName, version: string): Promise<ProblemError> {
+  const { artifacts: own } = await client.call(listArtifacts, { query: { service, page_size: 5 } });
+  if (own.length > 0) {
+    const newest = own.map(({ git_sha }) => git_sha.slice(0, 7)).join(", ");
+    return new ProblemError("version.not_found", `No artifact of ${service} is called ${version}.`, {
+      remedy: `The newest are ${newest}; GET /api/v1/artifacts?service=${service} lists them all.`,
+    });
+  }
+  const { artifacts: others } = await client.call(listArtifacts, { query: { page_size: 500 } });
+  const services = [...new Set(others.map((artifact) => artifact.service))];
+  const detail = `Nothing was ever built for a service ${service}${nearest(service, services) || "."}`;
+  return new ProblemError("service.not_found", detail, {
+    remedy: `Push to its repository; PUT /api/v1/repositories/${service} says where that is.`,
+  });
 }
 
 async function candidates(

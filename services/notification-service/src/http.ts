@@ -1,4 +1,4 @@
-import { anyRole, listNotifications, ProblemError } from "@slipway/contracts";
+import { anyRole, listNotifications, type RawOperation } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
 import { idOf } from "./deliverer.ts";
 import { inboxPage, inboxPolicy } from "./inbox-page.ts";
@@ -6,9 +6,24 @@ import { listRows, type NotificationDb } from "./store.ts";
 
 const inboxLength = 200;
 
+const inbox: RawOperation = {
+  id: "showInbox",
+  method: "GET",
+  path: "/inbox",
+  summary: "Notifications as a page for people",
+  auth: "token",
+  roles: anyRole,
+  answers: { 200: { description: "The page", type: "text/html" } },
+  errors: "problem",
+};
+
 export function routes(app: ServiceApp, db: NotificationDb): void {
   app.serve(listNotifications, async ({ query }) => {
-    const rows = await listRows(db, query.page_size + 1, parseToken(query.page_token));
+    const rows = await listRows(
+      db,
+      query.page_size + 1,
+      query.page_token === undefined ? undefined : Number(query.page_token),
+    );
     const page = rows.slice(0, query.page_size);
     const last = page.at(-1);
     return {
@@ -27,7 +42,8 @@ export function routes(app: ServiceApp, db: NotificationDb): void {
     };
   });
 
-  app.raw.get("/inbox", async (request, reply) => {
+  app.describe(inbox);
+  app.raw.get(inbox.path, async (request, reply) => {
     // A browser can show a password prompt, not set a bearer header: the password is the token.
     await app.authorize(request, anyRole, { challenge: "basic" });
     return reply
@@ -37,12 +53,4 @@ export function routes(app: ServiceApp, db: NotificationDb): void {
       .type("text/html; charset=utf-8")
       .send(inboxPage(await listRows(db, inboxLength)));
   });
-}
-
-function parseToken(token: string | undefined): number | undefined {
-  if (token === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(token)) {
-    throw new ProblemError("request.invalid", "page_token is not one that this list gave out.");
-  }
-  return Number(token);
 }

@@ -51,7 +51,8 @@ export async function openJournal(folder: string, now: () => Instant): Promise<J
   const whole = wholeLines(await textOf(entries));
   if (whole.cut !== "") await replace(entries, whole.lines.map((line) => `${line}\n`).join(""));
   return {
-    append: (entry) => add(entries, entry),
+    // On a line of its own, whatever a full disk left of the one before.
+    append: (entry) => appendFile(entries, `\n${JSON.stringify(entry)}\n`, { flush: true, mode: 0o600 }),
     async read() {
       const found: Entry[] = [];
       let lost = false;

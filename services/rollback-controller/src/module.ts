@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { openRegions } from "@slipway/cluster";
+import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { type Db, dbNow } from "@slipway/sql";
@@ -12,7 +13,7 @@ import { NewsQueue } from "./news-queue.ts";
 import { putBackToWork, reconcile } from "./recovery.ts";
 import type { Service } from "./service.ts";
 import { startWhenReachable } from "./start-when-reachable.ts";
-import { saveWatcher, type Tables } from "./store.ts";
+import { forgetEnded, saveWatcher, type Tables } from "./store.ts";
 import { storeNews } from "./store-news.ts";
 import { subscriptions } from "./subscriptions.ts";
 import { Watchers } from "./watchers.ts";
@@ -20,6 +21,8 @@ import { Watchers } from "./watchers.ts";
 const Config = z.object({
   /** Where the controller writes what it did while the database was away. Default: `journal` in the data folder. */
   SLIPWAY_JOURNAL_DIR: z.string().min(1).optional(),
+  /** How long the looks of a watch that has ended stay. */
+  SLIPWAY_KEEP_LOOKS: DurationMs.default(30 * 86_400_000),
   SLIPWAY_LOOK_MS: z.coerce.number().int().min(100).max(5_000).default(1_000),
 });
 type Config = z.infer<typeof Config>;
@@ -68,7 +71,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   return {
     routes: (app) => routes(app, service),
     subscriptions: subscriptions(service),
-    ready: async () => undefined,
+    ready: async () => queue.trouble,
+    sweep: () => forgetEnded(db, config.SLIPWAY_KEEP_LOOKS),
     async drain() {
       await starting.stop();
       await durable.stop();

@@ -24,6 +24,9 @@ const mostFailures = 3;
 export class NewsQueue {
   readonly #options: NewsQueueOptions;
   #waiting: Entry[] = [];
+  /** Not even on disk yet: they go there first as soon as it has room. */
+  #unwritten: Entry[] = [];
+  #trouble: string | undefined;
   #disk: Promise<void> = Promise.resolve();
   #storing: Promise<void> | undefined;
   #failures = 0;
@@ -42,8 +45,14 @@ export class NewsQueue {
   tell(id: DeploymentId, news: News): void {
     const entry: Entry = { key: randomUUID(), id, news };
     this.#waiting.push(entry);
-    void this.onDisk(() => this.#options.journal.append(entry));
+    this.#unwritten.push(entry);
+    void this.#write();
     void this.flush();
+  }
+
+  /** Why what was done cannot be written down now; what is seen is acted upon all the same. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /** Entries not yet stored, oldest first. */
@@ -63,6 +72,22 @@ export class NewsQueue {
     return this.#disk;
   }
 
+  #write(): Promise<void> {
+    return this.onDisk(async () => {
+      try {
+        for (let next = this.#unwritten[0]; next !== undefined; next = this.#unwritten[0]) {
+          await this.#options.journal.append(next);
+          this.#unwritten.shift();
+        }
+        this.#trouble = undefined;
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#trouble = `the journal cannot be written (${why}): ${this.#unwritten.length} news are in memory only`;
+        throw error;
+      }
+    });
+  }
+
   /** Stores what waits; resolves when all of it is stored, or the database is away. */
   flush(): Promise<void> {
     this.#storing ??= this.#storeAll().finally(() => {
@@ -75,11 +100,20 @@ export class NewsQueue {
     const { journal } = this.#options;
     let stored = 0;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (!(await this.#storeOne(next))) return;
+      if (!(await this.#storeOne(next))) {
+        if (this.#unwritten.length > 0) void this.#write();
+        return;
+      }
       this.#waiting.shift();
       stored += 1;
     }
-    if (stored > 0) await this.onDisk(async () => (this.#waiting.length === 0 ? journal.clear() : undefined));
+    if (stored > 0)
+      await this.onDisk(async () => {
+        if (this.#waiting.length > 0) return;
+        this.#unwritten = [];
+        this.#trouble = undefined;
+        await journal.clear();
+      });
   }
 
   /** False: later. */

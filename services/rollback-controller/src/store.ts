@@ -1,6 +1,6 @@
 import type { DeploymentId, Instant } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
-import type { Generated } from "kysely";
+import { type Generated, sql } from "kysely";
 import type { Snapshot, StoredLook, Watcher } from "./watcher.ts";
 
 /** The tables of schema `rollback` that this service reads and writes itself. */
@@ -29,6 +29,16 @@ export async function saveWatcher(db: Db<Tables>, watcher: Watcher, at: Instant)
     watcher.giveBackLooks(looks);
     throw error;
   });
+}
+
+/** Forgets the looks and the snapshot of watches that ended so long ago. What a watch still works with stays, whatever its age. */
+export async function forgetEnded(db: Db<Tables>, olderThanMs: number): Promise<void> {
+  const ended = sql<boolean>`not exists (
+    select from machine m where m.id = watch_id and (m.phase <> 'ended'
+      or m.updated_at >= clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'))
+    and at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'`;
+  await db.deleteFrom("look").where(ended).execute();
+  await db.deleteFrom("snapshot").where(ended).execute();
 }
 
 /** All looks that a watch has stored, oldest first. */

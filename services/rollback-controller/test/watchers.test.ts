@@ -1,3 +1,5 @@
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
 import { putWatch, shutWatch, watchTopic } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
 import { until } from "@slipway/testkit";
@@ -6,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { addLook, startLooking } from "../src/domain/looking.ts";
 import { armed } from "../src/domain/watch.ts";
 import { routes } from "../src/http.ts";
-import { loadLooks, loadSnapshot } from "../src/store.ts";
+import { forgetEnded, loadLooks, loadSnapshot } from "../src/store.ts";
 import { openPlace, type Place, startController } from "./support/controller.ts";
 import { id, sampleSpec } from "./support/sample.ts";
 
@@ -103,6 +105,67 @@ test("with the database away shuts all the same, writes to the journal, and repl
   await until(async () => (await phase(controller)) === "failed", { what: "the row to know" });
   await until(async () => (await controller.journal.read()).length === 0, { what: "an empty journal" });
   expect(controller.applied.slice(before, before + written.length)).toEqual(written);
+});
+
+test("with a full journal too it shuts all the same, says so, and loses no news", async () => {
+  const controller = await start();
+  await arm(controller);
+  await until(() => controller.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS" });
+  expect(controller.queue.trouble).toBeUndefined();
+  controller.away.now = true;
+  controller.disk.full = true;
+  goBad();
+
+  await until(() => shutIn("a") && shutIn("b"), { what: "both regions" });
+  await until(() => /ENOSPC.*in memory only/.test(controller.queue.trouble ?? ""), { what: "the trouble" });
+  expect(await controller.journal.read()).toEqual([]);
+  controller.away.now = false;
+
+  await until(async () => (await phase(controller)) === "failed", { what: "the row to know" });
+  await until(() => controller.queue.trouble === undefined, { what: "the end of the trouble" });
+});
+
+test("news that a full journal did not take go there, in order, once it has room", async () => {
+  const controller = await start();
+  await arm(controller);
+  await until(() => controller.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS" });
+  controller.away.now = true;
+  controller.disk.full = true;
+  goBad();
+  await until(() => controller.queue.trouble !== undefined, { what: "the trouble" });
+  controller.disk.full = false;
+
+  await until(async () => (await controller.journal.read()).length >= 3, { what: "the journal" });
+  const written = (await controller.journal.read()).map(({ news }) => news.type);
+  expect(written.slice(0, 2)).toEqual(["Failed", "ShutConfirmed"]);
+  expect(controller.queue.trouble).toBeUndefined();
+});
+
+test("a line that a full disk cut short costs nothing but itself", async () => {
+  const controller = await start();
+  await arm(controller);
+  await until(() => controller.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS" });
+  controller.away.now = true;
+  await appendFile(join(place.folder, "news.jsonl"), '{"id":"D-7","news":{"ty');
+  goBad();
+
+  await until(async () => (await controller.journal.read()).length >= 3, { what: "the journal" });
+  expect((await controller.journal.read())[0]?.news.type).toBe("Failed");
+  expect((await controller.journal.aside()).map(({ line }) => line)).toContain('{"id":"D-7","news":{"ty');
+});
+
+test("forgets the looks of a watch that ended long ago, and never those of one at work", async () => {
+  const controller = await start();
+  await arm(controller);
+  await until(async () => (await loadLooks(place.db, id)).length > 0, { what: "looks" });
+  await sql`update look set at = at - interval '100 days'`.execute(place.db);
+  await sql`insert into look (watch_id, at, looks) values ('D-1', now() - interval '100 days', '[]')`.execute(place.db);
+
+  await forgetEnded(place.db, 86_400_000);
+
+  expect((await loadLooks(place.db, id)).length).toBeGreaterThan(0);
+  const left = await place.db.selectFrom("look").select("watch_id").where("watch_id", "=", "D-1").execute();
+  expect(left).toEqual([]);
 });
 
 test("goes on judging after a restart where its snapshot left off", async () => {

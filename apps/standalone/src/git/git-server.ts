@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceApp } from "@slipway/host";
+import { gitOperations } from "./operations.ts";
 import type { Registrar } from "./own-repository.ts";
 
 const serviceName =
@@ -11,6 +12,7 @@ const serviceName =
  * both as the password of Basic authentication. Before a push, `register` may make what it pushes to.
  */
 export function gitRoutes(app: ServiceApp, folder: string, register: Registrar): void {
+  app.describe(...gitOperations);
   app.raw.addContentTypeParser(/^application\/x-git-/, (_request, _payload, done) => done(null));
   app.raw.route({
     method: ["GET", "POST"],

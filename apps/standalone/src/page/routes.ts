@@ -1,9 +1,9 @@
 import { PageRollbackRequest, type PageSession, PageSignIn, ProblemError, ShipRequest } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
-import type { z } from "zod";
 import type { Shipping } from "../shipping/shipping.ts";
 import type { Feed } from "./feed.ts";
 import { assertFromPage, cookieOf, setCookie } from "./guard.ts";
+import { pageOperations } from "./operations.ts";
 import type { Sessions } from "./sessions.ts";
 import { type StaticFile, securityHeaders } from "./static-files.ts";
 
@@ -23,6 +23,7 @@ const lookers = ["viewer", "deployer", "approver", "admin"] as const;
 
 /** `/` and everything below `/page`. The page itself needs no token; what it shows and does needs a session or a token. */
 export function pageRoutes(app: ServiceApp, parts: PageParts): void {
+  app.describe(...pageOperations);
   for (const [path, file] of parts.files) {
     app.raw.get(path, async (_request, reply) =>
       reply
@@ -40,12 +41,12 @@ export function pageRoutes(app: ServiceApp, parts: PageParts): void {
   app.raw.post("/page/ship", async (request, reply) => {
     await mayShip(app, parts, request);
     const { shipping } = worldOf(parts);
-    shipping.begin(parse(ShipRequest, request.body).change);
+    shipping.begin(app.parse(ShipRequest, request.body).change);
     return reply.code(202).send(shipping.view());
   });
   app.raw.post("/page/rollback", async (request, reply) => {
     await mayShip(app, parts, request);
-    const { deployment_id } = parse(PageRollbackRequest, request.body);
+    const { deployment_id } = app.parse(PageRollbackRequest, request.body);
     await worldOf(parts).shipping.rollBack(deployment_id);
     return reply.code(202).send({ deployment_id });
   });
@@ -60,7 +61,7 @@ function sessionRoutes(app: ServiceApp, { sessions }: PageParts): void {
   });
   app.raw.post("/page/session", async (request, reply) => {
     assertFromPage(request.headers, true);
-    const { code } = parse(PageSignIn, request.body ?? {});
+    const { code } = app.parse(PageSignIn, request.body ?? {});
     const session =
       code === undefined
         ? await sessionByToken(app, request)
@@ -112,12 +113,4 @@ function worldOf({ world }: PageParts): PageWorld {
   const now = world();
   if (now === undefined) throw new ProblemError("unavailable", "The platform is still starting.");
   return now;
-}
-
-function parse<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw new ProblemError("request.invalid", "The body is not what this endpoint takes.", {
-    errors: parsed.error.issues.map(({ path, message }) => ({ at: `/${path.join("/")}`, message })),
-  });
 }

@@ -2,8 +2,10 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { ProblemError } from "@slipway/contracts";
 import type { Logger } from "@slipway/sql";
 import { type Identity, identify, isAlive, signal } from "./identity.ts";
+import { lastWords } from "./last-words.ts";
 import type { PidFiles } from "./pid-files.ts";
 
 export type ChildSpec = {
@@ -130,7 +132,7 @@ export class Supervisor {
       if ((kept?.failures ?? 0) >= 3) break;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    throw new Error(`${name} did not become ready: see ${join(this.#options.logsDir, `${name}.log`)}`);
+    throw notReady(name, join(this.#options.logsDir, `${name}.log`));
   }
 
   #look(): void {
@@ -150,6 +152,12 @@ export class Supervisor {
       kept.identity = this.#spawn(kept.spec);
     }
   }
+}
+
+function notReady(name: string, logFile: string): Error {
+  const words = lastWords(logFile);
+  if (words.includes("EADDRINUSE")) return new ProblemError("port.taken", `A port of ${name} was taken meanwhile.`);
+  return new Error(`${name} did not become ready${words === "" ? "" : `: ${words}`} (see ${logFile})`);
 }
 
 /** SIGTERM, its grace, then SIGKILL. Resolves when it is gone. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { startMesh } from "@slipway/local-region";
-import { pino } from "pino";
 import { z } from "zod";
+import { processLog } from "../processes/process-log.ts";
 import { reportReady } from "../processes/report-ready.ts";
 import { untilFile } from "./until-file.ts";
 import { untilSignalled } from "./until-signalled.ts";
@@ -17,7 +17,7 @@ const MeshConfig = z.object({
 /** The mesh proxy of one region: keeps its last routes while the region's API is away. */
 export async function runMesh(text: string): Promise<void> {
   const { dataDir, region, kubeconfig, port, adminPort } = MeshConfig.parse(JSON.parse(text));
-  const log = pino({ base: { process: `mesh-${region}` } });
+  const log = processLog(`mesh-${region}`);
   await untilFile(kubeconfig);
   const mesh = await startMesh({
     region,

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { podLogs, startAgent, startApiServer } from "@slipway/local-region";
-import { pino } from "pino";
 import { z } from "zod";
+import { processLog } from "../processes/process-log.ts";
 import { reportReady } from "../processes/report-ready.ts";
 import { untilFile } from "./until-file.ts";
 import { untilSignalled } from "./until-signalled.ts";
@@ -19,7 +19,7 @@ const RegionConfig = z.object({
 /** One local region: its Kubernetes API and its node agent. On SIGTERM its pods end with it; after a kill they live on and are adopted. */
 export async function runRegion(text: string): Promise<void> {
   const { dataDir, region, port, registryHost, tokenFile } = RegionConfig.parse(JSON.parse(text));
-  const log = pino({ base: { process: region } });
+  const log = processLog(region);
   const dir = join(dataDir, "regions", region);
   const podsDir = join(dir, "agent");
   const api = await startApiServer({ name: region, dir: join(dir, "api"), port, log, podLogs: podLogs(podsDir) });

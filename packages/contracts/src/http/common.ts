@@ -5,7 +5,11 @@ export const ValidateOnly = z.object({ validate_only: z.stringbool().optional() 
 
 export const Page = z.object({
   page_size: z.coerce.number().int().min(1).max(500).default(50),
-  page_token: z.string().optional(),
+  /** From the answer before: opaque to callers. */
+  page_token: z
+    .string()
+    .regex(/^\d{1,15}$/, "is none that this list gave out; leave it away to begin at the newest")
+    .optional(),
 });
 
 export const WaitingView = z.object({

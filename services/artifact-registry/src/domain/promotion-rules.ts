@@ -1,3 +1,4 @@
+import { nearest } from "@slipway/contracts";
 import { type EnvironmentName, type Refusal, refuse } from "@slipway/kernel";
 
 /** An environment as the rules see it; the list is in the order in which artifacts pass. */
@@ -22,7 +23,11 @@ export function judgePromotion(asked: PromotionCase): Allowed | Refusal {
   const { digest, to, environments, reached } = asked;
   const at = environments.findIndex((environment) => environment.name === to);
   const target = environments[at];
-  if (target === undefined) return refuse("environment.not_found", `There is no environment ${to}.`);
+  if (target === undefined) {
+    const names = environments.map(({ name }) => name);
+    const detail = `There is no environment ${to}${nearest(to, names) || "."}`;
+    return refuse("environment.not_found", detail, `One of: ${names.join(", ")}.`);
+  }
   const from = environments[at - 1];
   if (from === undefined) {
     return refuse("promotion.order", `Registering puts an artifact into ${to}; nothing is promoted to it.`);

@@ -1,4 +1,4 @@
-import type { Db, Tx } from "@slipway/sql";
+import { type Db, jsonText, type Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import type { CheckedManifest } from "../v2/manifest.ts";
 import type { Tables, UploadChunk } from "./tables.ts";
@@ -65,6 +65,17 @@ export async function appendChunk(db: On, id: string, at: number, chunk: UploadC
   return numAffectedRows === 1n;
 }
 
+/** Uploads that nobody has gone on with, the longest idle first. */
+export function uploadsIdleFor(db: On, idleMs: number, limit: number): Promise<Upload[]> {
+  return db
+    .selectFrom("upload")
+    .where(sql<boolean>`updated_at < clock_timestamp() - ${idleMs}::bigint * interval '1 ms'`)
+    .orderBy("updated_at")
+    .limit(limit)
+    .select(["id", "received", "chunks"])
+    .execute();
+}
+
 export async function removeUpload(db: On, id: string): Promise<void> {
   await db.deleteFrom("upload").where("id", "=", id).execute();
 }
@@ -122,7 +133,7 @@ export async function insertManifest(
       media_type: checked.mediaType,
       artifact_type: checked.artifactType,
       subject: checked.subject,
-      annotations: checked.annotations === null ? null : JSON.stringify(checked.annotations),
+      annotations: checked.annotations === null ? null : jsonText(checked.annotations),
     })
     .onConflict((oc) => oc.doNothing())
     .execute();

@@ -6,6 +6,7 @@ import { paced } from "./bytes.ts";
 import { dispatch, isRead } from "./dispatch.ts";
 import { OciProblem, ociBody } from "./errors.ts";
 import type { Answer, Exchange, Registry } from "./exchange.ts";
+import { ociOperations } from "./operations.ts";
 import { parseRoute } from "./route.ts";
 
 const pushers: readonly Role[] = ["service"];
@@ -13,6 +14,7 @@ const idleMs = 60_000;
 
 /** Serves the OCI distribution API under /v2. Bodies are streams here, whatever their type and however large. */
 export function serveV2(app: ServiceApp, registry: Registry): void {
+  app.describe(...ociOperations);
   app.raw.register(async (v2: FastifyInstance) => {
     v2.removeAllContentTypeParsers();
     v2.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
@@ -32,10 +34,9 @@ export function serveV2(app: ServiceApp, registry: Registry): void {
       method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const,
       bodyLimit: Number.MAX_SAFE_INTEGER,
       exposeHeadRoute: false,
-      schema: { hide: true },
       handler: handle,
     };
-    v2.route({ ...route, method: [...route.method], url: "/v2" });
+    v2.route({ ...route, method: ["GET", "HEAD"], url: "/v2" });
     v2.route({ ...route, method: [...route.method], url: "/v2/*" });
   });
 }
@@ -80,10 +81,21 @@ function sendProblem(registry: Registry, reply: FastifyReply, error: unknown): F
   return reply.code(problem.status).headers(problem.headers).type("application/json").send(ociBody(problem));
 }
 
+/** What the server itself could not read, e.g. a content type that is none; anything else is ours. */
+function unread(error: unknown): OciProblem {
+  const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
+  if (status < 400 || status >= 500) {
+    return new OciProblem("UNKNOWN", "something went wrong on our side", { cause: error });
+  }
+  return new OciProblem("UNSUPPORTED", `the request cannot be read: ${(error as Error).message}`, {
+    status,
+    cause: error,
+  });
+}
+
 function asOci(error: unknown): OciProblem {
   if (error instanceof OciProblem) return error;
-  if (!(error instanceof ProblemError))
-    return new OciProblem("UNKNOWN", "something went wrong on our side", { cause: error });
+  if (!(error instanceof ProblemError)) return unread(error);
   if (error.status === 401) return new OciProblem("UNAUTHORIZED", error.message);
   if (error.status === 403) return new OciProblem("DENIED", error.message);
   const code = error.status === 503 ? "UNAVAILABLE" : "UNKNOWN";

@@ -133,7 +133,7 @@ async function* joined(
   yield* last;
 }
 
-async function discard(registry: Registry, upload: Upload): Promise<void> {
+export async function discard(registry: Registry, upload: Upload): Promise<void> {
   await removeUpload(registry.db, upload.id);
   for (const { key } of upload.chunks) await registry.objects.delete(key);
 }

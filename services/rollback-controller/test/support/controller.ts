@@ -9,7 +9,7 @@ import type { MetricsSource } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
 import { testDatabase } from "@slipway/testkit";
 import { watchDurable } from "../../src/effects.ts";
-import { openJournal } from "../../src/journal.ts";
+import { type Journal, openJournal } from "../../src/journal.ts";
 import { loadWatches } from "../../src/load-watches.ts";
 import { NewsQueue } from "../../src/news-queue.ts";
 import { putBackToWork, reconcile } from "../../src/recovery.ts";
@@ -89,13 +89,32 @@ export async function openPlace() {
   };
 }
 
+/** The journal on a disk that takes nothing more while it is full. */
+function onDisk(journal: Journal, disk: { readonly full: boolean }): Journal {
+  const room = () => {
+    if (disk.full) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  };
+  return {
+    ...journal,
+    async append(entry) {
+      room();
+      await journal.append(entry);
+    },
+    async keepWatches(watches) {
+      room();
+      await journal.keepWatches(watches);
+    },
+  };
+}
+
 /** A controller at that place. While `away.now` is true nothing can be stored and nothing be read back. */
 export async function startController(place: Place, away = { now: false }) {
   const { db, database, bus, folder, region } = place;
   const cluster = async (name: string) => region(name).cluster;
   const machine = watchDurable({ bus, clock: systemClock, cluster });
   const durable = createDurable({ db, url: database.url("rollback"), machines: [machine], log: silentLogger });
-  const journal = await openJournal(folder, systemClock.now);
+  const disk = { full: false };
+  const journal = onDisk(await openJournal(folder, systemClock.now), disk);
   const applied: string[] = [];
   const present = () => {
     if (away.now) throw new Error("the database is away");
@@ -127,7 +146,7 @@ export async function startController(place: Place, away = { now: false }) {
   watchers.start();
   await durable.start();
   return {
-    ...{ watchers, queue, durable, machine, journal, applied, away, service, known },
+    ...{ watchers, queue, durable, machine, journal, applied, away, disk, service, known },
     reconcile: () => reconcile(service, load),
     async stop() {
       await watchers.stop();

@@ -1,0 +1,83 @@
+import type { z } from "zod";
+import { nearest } from "./nearest.ts";
+
+type Issue = z.core.$ZodRawIssue;
+
+const kinds: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  stringbool: "true or false",
+  array: "a list",
+  tuple: "a list",
+  object: "a map of keys and values",
+  record: "a map of keys and values",
+  null: "null",
+};
+
+const counted: Readonly<Record<string, readonly [string, string]>> = {
+  string: ["character", "characters"],
+  array: ["entry", "entries"],
+  record: ["key", "keys"],
+  object: ["key", "keys"],
+};
+
+/**
+ * What is wrong with a value, in words for people who do not know our schemas; meant to follow the value's name and a colon. For zod's
+ * `error` option; hints that stand in a schema itself win over it.
+ */
+export function issueText(issue: Issue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type":
+      return typeText(String(issue.expected), issue.input);
+    case "invalid_value":
+      return issue.expected === "stringbool" ? typeText("stringbool", issue.input) : choiceText(issue);
+    case "too_small":
+      return limitText("at least", Number(issue.minimum), String(issue.origin));
+    case "too_big":
+      return limitText("at most", Number(issue.maximum), String(issue.origin));
+    case "invalid_format":
+      return formatText(issue);
+    case "invalid_key":
+      return `this name is not allowed: ${issue.issues?.[0]?.message ?? "it has another form"}`;
+    default:
+      return undefined;
+  }
+}
+
+function typeText(expected: string, input: unknown): string {
+  const wanted = kinds[expected] ?? expected;
+  if (input === undefined) return `is missing; it takes ${wanted}`;
+  return `must be ${wanted}, not ${shown(input)}`;
+}
+
+function choiceText(issue: Extract<Issue, { code: "invalid_value" }>): string {
+  const values = issue.values.map((value) => JSON.stringify(value));
+  const one = values.length === 1 ? values[0] : `one of ${values.join(", ")}`;
+  if (issue.input === undefined) return `is missing; it must be ${one}`;
+  const known = issue.values.filter((value) => typeof value === "string");
+  return `must be ${one}, not ${shown(issue.input)}${typeof issue.input === "string" ? nearest(issue.input, known) : ""}`;
+}
+
+function limitText(which: string, limit: number, origin: string): string {
+  const unit = counted[origin];
+  if (unit === undefined) return `must be ${which} ${limit}`;
+  if (which === "at least" && limit === 1) return "must not be empty";
+  return `must have ${which} ${limit} ${limit === 1 ? unit[0] : unit[1]}`;
+}
+
+function formatText(issue: Extract<Issue, { code: "invalid_format" }>): string {
+  if (issue.format === "starts_with") return `must begin with "${String(issue.prefix)}", not ${shown(issue.input)}`;
+  if (issue.format === "url") return `must be a URL, not ${shown(issue.input)}`;
+  return `${shown(issue.input)} has not the form that is expected here`;
+}
+
+/** A value as it was written, short. Lists and maps by their kind: they can be long. */
+function shown(input: unknown): string {
+  if (Array.isArray(input)) return "a list";
+  if (typeof input === "object" && input !== null) return "a map";
+  if (typeof input === "number" && Number.isNaN(input)) return "something else";
+  const text = JSON.stringify(input) ?? String(input);
+  return text.length <= 60 ? text : `${text.slice(0, 50)}…`;
+}
