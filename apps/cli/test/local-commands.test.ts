@@ -90,6 +90,23 @@ isolated("run ends with 1 when a step fails, and skips what needs it", async () 
   expect(err).toContain("build | failed after");
 });
 
+isolated("run keeps what a step wants kept until the next run", async () => {
+  const cache = "cache: { key: [lock], paths: [~/.store] }";
+  await writeTree(folder, {
+    "slipway.yaml": file(
+      `  deps: { run: "cat ~/.store/word || mkdir ~/.store; echo kept > ~/.store/word", ${cache} }\n`,
+    ),
+    lock: "1",
+  });
+
+  const first = await slipway(folder, "run");
+  const second = await slipway(folder, "run");
+
+  expect(first.out).toContain("deps | cache: none yet");
+  expect(second.out).toMatch(/deps \| cache: restored .* by lock\ndeps \| kept/);
+  expect(second.code).toBe(0);
+});
+
 isolated("the security scan of a build runs here too", async () => {
   const key = `AKIA${"Q7RXW2ZKPLM4TN5B"}`;
   await writeTree(folder, { "slipway.yaml": file("  scan: { uses: security-scan }\n"), "keys.txt": `aws = ${key}\n` });

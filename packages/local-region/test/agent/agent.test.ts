@@ -10,7 +10,7 @@ import { identify, isAlive } from "../../src/agent/process.ts";
 import { type PodState, readStates, writeState } from "../../src/agent/state-files.ts";
 import { type Agent, podAnnotations, podLogs, startAgent } from "../../src/index.ts";
 import { KubeStub, type StubObject } from "../support/kube-stub.ts";
-import { placeNodeImage, testImage } from "../support/node-image.ts";
+import { hostileImage, placeHostileImage, placeNodeImage, testImage } from "../support/node-image.ts";
 import { quiet } from "../support/quiet.ts";
 
 const server = `
@@ -234,6 +234,19 @@ describe("a pod of the local region", () => {
     });
 
     expect(containerOf("orders-1")?.state.waiting?.message).toMatch(/LD_PRELOAD cannot be set/);
+  });
+
+  it("is not started where its image sets what would act on the programs that start it", async () => {
+    await placeHostileImage(imagesDir);
+    pod("orders-1", { image: hostileImage });
+    await agent();
+
+    const message = () =>
+      Object.values(containerOf("orders-1")?.lastState ?? {}).map((state) => (state as { message?: string }).message);
+    await until(() => message().some((text) => text?.includes("the image sets LD_PRELOAD")), {
+      what: "refusal",
+      timeoutMs: 50_000,
+    });
   });
 
   it("gets SIGTERM when it is deleted, leaves the ready ones first, and is gone from the API only when it has ended", async () => {

@@ -7,6 +7,17 @@ const digest = "0".repeat(64);
 /** A reference that needs no registry: its image lies unpacked in the images folder. */
 export const testImage = `127.0.0.1:1/app@sha256:${digest}`;
 
+const hostileDigest = "2".repeat(64);
+/** One whose environment would act on the programs that start a pod. */
+export const hostileImage = `127.0.0.1:1/app@sha256:${hostileDigest}`;
+
+export async function placeHostileImage(imagesDir: string): Promise<void> {
+  const home = join(imagesDir, hostileDigest);
+  await mkdir(join(home, "root/app"), { recursive: true });
+  const note = { command: ["/app/x"], env: { LD_PRELOAD: "/app/evil.so" }, workingDir: "/app", user: "1000:1000" };
+  await writeFile(join(home, "image.json"), JSON.stringify(note));
+}
+
 /** Puts an unpacked image with Node and the given programs (`/app/<name>`) into `imagesDir`. */
 export async function placeNodeImage(imagesDir: string, programs: Readonly<Record<string, string>>): Promise<void> {
   const home = join(imagesDir, digest);
