@@ -11,8 +11,6 @@ import type { BuildCommand, BuildInput, BuildState } from "./domain/state.ts";
 import type { Slots } from "./slots.ts";
 import type { BuildTables } from "./tables.ts";
 
-export type MachineTools = { readonly registries: Registries; readonly toolchain: Toolchain };
-
 /** What the effects of a build reach. */
 export type BuildWorld = {
   readonly db: Db<BuildTables>;
@@ -33,8 +31,9 @@ export type BuildWorld = {
   /** Images of any registry, this platform's own among them. */
   readonly images: ImageSource;
   readonly caches: StepCaches;
-  /** What this machine has to build with, and the registries it uses; looked for once. */
-  machineTools(): Promise<MachineTools>;
+  /** What this machine has to build with, and the registries it uses; each looked for once, when it is first needed. */
+  toolchain(): Promise<Toolchain>;
+  registries(): Promise<Registries>;
 };
 
 export type BuildContext = CommandContext<BuildState>;

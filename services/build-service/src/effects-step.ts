@@ -56,7 +56,9 @@ async function runLogged(world: BuildWorld, state: Running, run: Run, ctx: Build
   try {
     const { isolation, tools, images, caches } = world;
     const notes: Promise<void>[] = [];
-    const machine = { ...(await world.machineTools()), isolation, tools, images, caches };
+    // Package managers take seconds to say where they look: only a step that may go there waits for them.
+    const registries = step.network === "none" ? { hosts: [], env: {} } : await world.registries();
+    const machine = { registries, toolchain: await world.toolchain(), isolation, tools, images, caches };
     result = await runPipelineStep(machine, {
       ...{ service: state.service, name, step, inputs: run.inputs },
       identity: `${world.dataDir} ${state.buildId}`,

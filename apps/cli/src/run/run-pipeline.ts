@@ -51,7 +51,7 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
     const near = dirname(fileURLToPath(import.meta.url));
     const configured = process.env.SLIPWAY_BUILD_TOOLS;
     const tools = await installTools({ configured, near, into: join(folder, "tools") });
-    const asked = Object.values(options.file.pipeline).some((step) => step.network === "registries");
+    const asked = Object.values(options.file.pipeline).some((step) => step.network !== "none");
     const registries = asked ? await findRegistries() : { hosts: [], env: {} };
     const toolchain = await findToolchain();
     const caches = openStepCaches({ dir: join(keptFolder(), "steps"), maxBytes: cacheBytes });
