@@ -118,6 +118,8 @@ function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options, page: Liv
   tell.line(`API and docs  ${stack.url}/docs`);
   tell.line(`Inbox         ${stack.url}/inbox`);
   tell.line(`Repository    ${stack.url}/git/orders.git`);
+  const own = `http://deployer:$(cat ${stack.tokenFile("deployer")})@${new URL(stack.url).host}/git/NAME.git`;
+  tell.line(`Your own      git remote add slipway "${own}" && git push slipway main`);
   tell.line(`Tokens        ${join(options.dataDir, "tokens")}/{viewer,deployer,approver,admin}`);
   tell.line(`Deployer      ${readFileSync(stack.tokenFile("deployer"), "utf8").trim()}`);
   tell.line("Ctrl-C stops everything and keeps the data; the next npm start goes on from here.");

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listBuilds } from "@slipway/contracts";
+import { request } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { home } from "./support/bundle.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
@@ -51,22 +52,56 @@ function edit(path: string, change: (text: string) => string): void {
   writeFileSync(join(repository, path), change(readFileSync(join(repository, path), "utf8")));
 }
 
-function push(service: string, as: string): Promise<Ran> {
+function push(service: string, as: string, branch = "main"): Promise<Ran> {
   const url = new URL(`/git/${service}.git`, platform.endpoints().platform?.url);
   url.username = as;
   url.password = platform.token(as);
-  return runCommand("git", ["-C", repository, "push", url.href, "main"], { GIT_TERMINAL_PROMPT: "0" });
+  return runCommand("git", ["-C", repository, "push", url.href, branch], { GIT_TERMINAL_PROMPT: "0" });
 }
 
-test("the first push to a new name registers it, shows its build live, and ends with the command that deploys it", async () => {
+test("the first push to a new name registers it, shows its build live, and ends with its address in dev and the verdict", async () => {
   const { code, err } = await push("shop", "deployer");
 
   expect(code).toBe(0);
   expect(err).toMatch(/remote: unit \| .*an order's total/);
   expect(err).toMatch(/remote: slipway: build B-\d+ SUCCEEDED after [\d.]+ s: shop@sha256:/);
-  const command = /remote: +(SLIPWAY_DATA=.*--watch)/.exec(err)?.[1] ?? "exit 1";
-  const deployed = await runCommand("/bin/sh", ["-c", command]);
-  expect(deployed).toMatchObject({ code: 0, out: expect.stringMatching(/SUCCEEDED.*shop-[0-9a-f]{7}-\w+ -> dev/) });
+  expect(err).toMatch(/remote: slipway: D-\d+ SUCCEEDED: shop [0-9a-f]{7} serves in dev/);
+  const address = /remote: +(http:\/\/shop\.dev\.localhost:\d+\/)/.exec(err)?.[1] ?? "";
+  const { port, host } = new URL(address);
+  const answer = await request(`http://127.0.0.1:${port}/healthz`, { headers: { host } });
+  expect(answer.statusCode).toBe(200);
+  expect(err).toMatch(/slipway artifacts promote sha256:[0-9a-f]{64} --to staging/);
+  const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
+  const status = await runCommand("/bin/sh", ["-c", `eval ${alias} status "$0"`, /D-\d+/.exec(err)?.[0] ?? ""]);
+  expect(status).toMatchObject({ code: 0, out: expect.stringMatching(/SUCCEEDED.*shop-[0-9a-f]{7}-\w+ -> dev/) });
+});
+
+test("a version that never gets ready is taken back, and the push says why, in the program's own words", async () => {
+  const good = readFileSync(join(repository, "slipway.yaml"), "utf8");
+  const mute = `console.log("the stock does not answer"); setInterval(() => undefined, 1_000)`;
+  edit("slipway.yaml", (text) =>
+    text
+      .replace("command: [node, dist/server.js]", `command: [node, -e, '${mute}']`)
+      .replace("timeout: 30s", "timeout: 2s"),
+  );
+  commit("mute");
+
+  const { code, err } = await push("shop", "deployer");
+  writeFileSync(join(repository, "slipway.yaml"), good);
+  commit("as before");
+
+  expect(code).toBe(0);
+  expect(err).toMatch(/remote: slipway: D-\d+ FAILED: [a-z]+-[a-z]+-\d: shop-/);
+  expect(err).toMatch(/remote: +\| the stock does not answer/);
+  expect(err).toMatch(/remote: +shop-[0-9a-f]{7}-\w+ serves as before/);
+});
+
+test("a branch that is not the main one is built and not deployed", async () => {
+  git("switch", "--quiet", "--create", "trial");
+  const { err } = await push("shop", "deployer", "trial");
+  git("switch", "--quiet", "main");
+
+  expect(err).toMatch(/the branch trial is not deployed by itself; to do it:/);
 });
 
 test("a build that fails does not fail the push, and says where", async () => {

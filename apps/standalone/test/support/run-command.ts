@@ -5,14 +5,15 @@ import { cleanEnvironment } from "./platform.ts";
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
 
-/** Runs a program to its end (three minutes at most). A code other than 0 is an answer, not an error; 127: there is no such program. */
+/** Runs a program to its end (three minutes at most, unless it is given longer). A code other than 0 is an answer, not an error; 127: there is no such program. */
 export function runCommand(
   file: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  timeout = 180_000,
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    const options = { env: { ...cleanEnvironment(), ...env }, timeout: 180_000, maxBuffer: 20_000_000 };
+    const options = { env: { ...cleanEnvironment(), ...env }, timeout, maxBuffer: 20_000_000 };
     execFile(file, [...args], options, (error, out, err) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 127;
       resolve({ code, out, err });
