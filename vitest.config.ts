@@ -29,7 +29,7 @@ export default defineConfig({
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
           maxWorkers: 2,
-          testTimeout: 60_000,
+          testTimeout: 240_000,
           hookTimeout: 120_000,
           globalSetup: ["packages/testkit/src/global-setup.ts"],
         },
