@@ -106,7 +106,7 @@ export async function startOrchestrator(names = "ab"): Promise<Orchestrator> {
     reaches: (id, ...phases) =>
       until(async () => ((found) => (phases.includes(found.phase) ? found : undefined))(await state(id)), {
         what: `${id} to be ${phases.join(" or ")}`,
-        timeoutMs: 50_000,
+        timeoutMs: 150_000,
       }),
     async replaceWorker() {
       const former = durable;
