@@ -1,3 +1,4 @@
+import { remedyOf } from "./remedy.ts";
 import { isRole, runRole } from "./roles/roles.ts";
 
 /**
@@ -18,10 +19,4 @@ if (first === "role" && role !== undefined && isRole(role)) {
     if (remedy !== undefined) process.stderr.write(`${remedy}\n`);
     process.exitCode = 1;
   }
-}
-
-/** What to do about it, where the error or what caused it says so. */
-function remedyOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  return "remedy" in error && typeof error.remedy === "string" ? error.remedy : remedyOf(error.cause);
 }
