@@ -1,3 +1,4 @@
+import { remedyOf } from "./remedy.ts";
 import { isRole, runRole } from "./roles/roles.ts";
 
 /**
