@@ -1,4 +1,3 @@
-import { remedyOf } from "./remedy.ts";
 import { isRole, runRole } from "./roles/roles.ts";
 
 /**
