@@ -72,6 +72,7 @@ export {
   ShipRequest,
 } from "./http/page.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
+export { acceptRestore, getRestore, RestoreDifference } from "./http/restore.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
   BuildIdSchema,

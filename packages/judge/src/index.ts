@@ -1,6 +1,7 @@
 export { binomialCdf, binomialUpper } from "./binomial.ts";
 export {
   type Finding,
+  holdsRamp,
   type JudgeState,
   type Look,
   look,

@@ -50,12 +50,17 @@ export type Finding = {
   /** One plain sentence with the numbers. */
   readonly sentence: string;
   readonly requestsNeeded: number | null;
+  /** Evidence of harm as an e-value, at most 1e12. */
   readonly evidence: number;
   readonly counts: Totals;
   readonly regions: Readonly<Record<string, Totals>>;
 };
 
 const failEvidence = 10_000;
+/** A healthy release comes so far in at most one of a hundred rollouts: it costs nothing to wait. */
+const holdEvidence = 100;
+/** JSON has no infinity. */
+const mostEvidence = 1e12;
 const leastErrors = 4;
 const leastSlow = 10;
 const leastSlowLooks = 5;
@@ -139,7 +144,7 @@ function fixThresholds(state: JudgeState): JudgeState {
 
 /** The verdict on everything seen so far. FAIL before PASS; NONE says what is missing. */
 export function verdict(state: JudgeState, regions: readonly string[]): Finding {
-  const base = { counts: state.window, regions: state.windowRegions, evidence: evidenceOf(state) };
+  const base = { counts: state.window, regions: state.windowRegions, evidence: Math.min(cautionOf(state), mostEvidence) };
   const failure = failureOf(state);
   if (failure !== null) return { ...base, verdict: "FAIL", sentence: failure, requestsNeeded: null };
   if (state.mode === "absolute") {
@@ -176,6 +181,22 @@ function evidenceOf(state: JudgeState): number {
  */
 function slownessCounts({ slow, slowLooks, total }: JudgeState): boolean {
   return slow >= leastSlow && slowLooks >= leastSlowLooks && slow >= leastSlowShare * total.canary_requests;
+}
+
+/**
+ * The evidence by which the ramp holds: the same e-values, before the conditions that a rollback asks for (enough errors, from several hosts).
+ * Slowness counts only where it would for a rollback: one stall is no reason to stop.
+ */
+function cautionOf(state: JudgeState): number {
+  const errors = eValue(state.errors);
+  if (state.latency.length === 0) return errors;
+  const mean = state.latency.reduce((sum, process) => sum + eValue(process), 0) / state.latency.length;
+  return (errors + (slownessCounts(state) ? mean : Math.min(mean, 1))) / 2;
+}
+
+/** True when the evidence of harm is such that no weight goes up, short of a FAIL. */
+export function holdsRamp(evidence: number | undefined): boolean {
+  return evidence !== undefined && evidence >= holdEvidence;
 }
 
 /** Errors speak for themselves only when there are enough, from enough hosts, and worth a rollback. */

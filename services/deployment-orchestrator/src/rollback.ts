@@ -4,6 +4,7 @@ import type { Instant } from "@slipway/kernel";
 import { acceptDeployment } from "./accept.ts";
 import type { Deployment, In, Plan } from "./domain/deployment.ts";
 import { wholePlan } from "./domain/plan.ts";
+import { refuseWhileObserving } from "./observing.ts";
 import type { Service } from "./service.ts";
 import { listDeployments } from "./store.ts";
 
@@ -18,6 +19,7 @@ export async function rollBackVerified(
   now: Instant,
   key: string | undefined,
 ): Promise<Deployment> {
+  await refuseWhileObserving(service.behind, state.plan, state.plan.regions);
   await refuseUnlessLive(service, state);
   const target = await lastVerifiedBefore(service, state);
   if (target === undefined) {

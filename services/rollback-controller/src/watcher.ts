@@ -1,7 +1,7 @@
 import type { RegionCluster } from "@slipway/cluster";
 import type { Judgement, WatchRequest, WatchView } from "@slipway/contracts";
 import { noCounts } from "@slipway/contracts";
-import type { Look } from "@slipway/judge";
+import { holdsRamp, type Look } from "@slipway/judge";
 import { type Clock, type DeploymentId, type Instant, msBetween } from "@slipway/kernel";
 import { diffReadings, type MetricsSource, type Reading } from "@slipway/metrics";
 import type { Logger } from "@slipway/sql";
@@ -152,7 +152,9 @@ export class Watcher {
       this.fail(judgement);
       return;
     }
-    if (before?.verdict !== judgement.verdict || before.step !== judgement.step)
+    const news = before?.verdict !== judgement.verdict || before.step !== judgement.step;
+    // The ramp holds and goes on by it: crossing it is news, whatever the verdict.
+    if (news || holdsRamp(before?.evidence) !== holdsRamp(judgement.evidence))
       this.#ports.tell(this.id, { type: "Judged", judgement });
   }
 

@@ -33,10 +33,16 @@ export type Command =
       readonly epoch: Epoch;
       readonly step: number;
       readonly percent: number;
+      /** What the deployment knows the version to have there now. */
+      readonly from: number;
       readonly proven: boolean;
       readonly at: Instant | null;
     }
   | { readonly type: "LowerWeight"; readonly region: RegionName; readonly epoch: Epoch }
+  /** Back to what is approved when it is performed: a lowering write that leaves the gate open. */
+  | { readonly type: "RepairWeight"; readonly region: RegionName; readonly epoch: Epoch }
+  /** Publishes and audits what somebody changed by hand. */
+  | { readonly type: "TellDrift"; readonly region: RegionName; readonly what: string; readonly by: string }
   | {
       readonly type: "Follow";
       readonly region: RegionName;

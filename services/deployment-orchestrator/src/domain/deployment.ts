@@ -10,6 +10,7 @@ import type {
   ServiceName,
   VersionName,
 } from "@slipway/kernel";
+import type { Drift } from "./drift.ts";
 
 /**
  * The life of a deployment.
@@ -92,6 +93,8 @@ export type RegionProgress = {
   readonly state: RegionState;
   readonly weightPercent: number;
   readonly reason: string | null;
+  /** What somebody changed there by hand and is still so. */
+  readonly drift?: Drift | null;
 };
 
 export type Gate = {
@@ -133,10 +136,15 @@ export type Held = {
   readonly why: string;
   readonly by: string;
   readonly unblockedBy: string;
+  /** What lets it go on without a person; absent where it takes one. */
+  readonly until?: HeldUntil | undefined;
   readonly since: Instant;
   /** When the watch was last known to look. */
   readonly watchedAt: Instant;
 };
+
+/** unpaused: `slipway.dev/paused` is removed everywhere; evidence: the e-value falls below 100 again. */
+export type HeldUntil = "unpaused" | "evidence";
 
 export type Restoring = {
   readonly epochs: Readonly<Record<string, Epoch>>;

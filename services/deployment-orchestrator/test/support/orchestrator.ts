@@ -6,13 +6,17 @@ import { systemClock, type VersionName } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { silentLogger } from "@slipway/sql";
 import { type SeededRandom, testDatabase, until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { newDeployment } from "../../src/accept.ts";
+import { auditOnce } from "../../src/audit-once.ts";
+import { behindRegions } from "../../src/behind.ts";
 import type { Command } from "../../src/domain/command.ts";
 import type { Deployment, Phase, Plan } from "../../src/domain/deployment.ts";
 import type { Input } from "../../src/domain/input.ts";
 import { firstCommands } from "../../src/domain/phases/opening.ts";
 import { deploymentDurable, type Ports } from "../../src/effects.ts";
 import { neighbours } from "../../src/neighbours.ts";
+import { TrafficObserver } from "../../src/observer.ts";
 import type { Service } from "../../src/service.ts";
 import { insertDeployment, type Tables } from "../../src/store.ts";
 import { subscriptions } from "../../src/subscriptions.ts";
@@ -37,6 +41,11 @@ export type Orchestrator = {
   replaceWorker(): Promise<void>;
   /** From now on an effect may be done and its outcome lost, as by a crash between the two. */
   crashAfterEffects(random: SeededRandom, share: number): void;
+  /** Begins to look for changes by hand; it is done from the start. */
+  observe(): void;
+  stopObserving(): Promise<void>;
+  audited(action: string): Promise<readonly { subject: string; detail: Record<string, unknown> }[]>;
+  lockIsFree(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -60,8 +69,9 @@ export async function startOrchestrator(): Promise<Orchestrator> {
     cluster: async (name: string) => cluster(name).client,
   } as Regions<RegionEntry>;
   const send = async (id: string, input: (now: Input["now"]) => Input) => durable.send(machine, id, input);
+  const behind = behindRegions({ db, locks });
   const ports: Ports = {
-    ...{ regions, locks, bus, client: watch.client, clock: systemClock },
+    ...{ regions, locks, bus, client: watch.client, clock: systemClock, behind, audit: auditOnce(db) },
     send: async (id, input) => void (await send(id, input)),
     ...neighbours(db),
   };
@@ -69,7 +79,14 @@ export async function startOrchestrator(): Promise<Orchestrator> {
   const create = () => createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
   let durable: Durable = create();
   await durable.start();
-  const service = { db, locks, machine, ...delegating(() => durable) } as unknown as Service;
+  const shared = { db, locks, machine, regions, behind, client: watch.client, clock: systemClock };
+  const service = { ...shared, ...delegating(() => durable) } as unknown as Service;
+  let observer: TrafficObserver;
+  const observe = () => {
+    observer = new TrafficObserver({ service, ports, log: silentLogger, everyMs: 50 });
+    observer.start();
+  };
+  observe();
   for (const subscription of subscriptions(service)) await bus.subscribe(subscription);
 
   const state = async (id: string) => {
@@ -104,8 +121,22 @@ export async function startOrchestrator(): Promise<Orchestrator> {
       await Promise.all([durable.start(), former.stop()]);
     },
     crashAfterEffects: crash,
+    observe,
+    stopObserving: () => observer.stop(),
+    async audited(action) {
+      const rows = await sql<{ subject: string; detail: Record<string, unknown> }>`
+        select subject, detail from audit where action = ${action} order by seq`.execute(db);
+      return rows.rows;
+    },
+    async lockIsFree() {
+      const targets = regionsOf("ab").map((region) => ({ service: "orders", environment: "prod", region }));
+      await until(async () => (await locks.holders(targets as never)).every(({ holder }) => holder === null), {
+        what: "the lock to be free",
+      });
+    },
     async close() {
       watch.close();
+      await observer.stop();
       await durable.stop();
       await bus.close();
       await database.close();

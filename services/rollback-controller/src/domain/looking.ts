@@ -55,6 +55,7 @@ export function judgementOf(looking: Looking, spec: WatchRequest, now: Instant):
     verdict: found.verdict,
     sentence: found.sentence,
     requests_needed: found.requestsNeeded,
+    ...(looking.judge.mode === "canary" ? { evidence: found.evidence } : {}),
     counts: found.counts,
     regions: { ...found.regions },
     window_from: looking.windowFrom,

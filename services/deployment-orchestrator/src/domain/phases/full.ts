@@ -5,6 +5,7 @@ import { common, type Gate, type In, setRegion } from "../deployment.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
 import { about, armWatch, epochOf, gateEvent, holderOf, perRegion, publish, stay } from "../moves.ts";
+import { onDrift, onDriftGone } from "./drifting.ts";
 import { byPerson, onExposed, onFail, sameEpochs } from "./failing.ts";
 
 /** 100% everywhere: the base Service follows in each region, and it settles before the lock goes back. */
@@ -55,6 +56,10 @@ export function onWatching(state: In<"watching">, input: Input): Answer {
       return input.overtaken === true
         ? noteFail(state, gateOf(input.judgement))
         : onFail(state, input.judgement, input.now);
+    case "DriftSeen":
+      return onDrift(state, input);
+    case "DriftGone":
+      return onDriftGone(state, input);
     default:
       return ignoreFacts(state, input);
   }
