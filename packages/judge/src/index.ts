@@ -6,6 +6,7 @@ export {
   type Look,
   look,
   type Sample,
+  startAfter,
   startJudge,
   startWindow,
   verdict,

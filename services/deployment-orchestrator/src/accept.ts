@@ -54,6 +54,7 @@ export async function planDeployment(service: Service, { request, principal, now
     baselines,
     workload,
     verifyAfterMs: artifact.spec.deploy.verify_after,
+    watchMs: artifact.spec.deploy.watch,
     settleMs: service.settleMs,
     requestedBy: principal.name,
     createdAt: now,

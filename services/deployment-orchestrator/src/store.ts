@@ -125,7 +125,15 @@ export async function isBanned(db: Db<Tables>, environment: EnvironmentName, ver
     .select("deployment.id")
     .where("deployment.environment", "=", environment)
     .where("deployment.version", "=", version)
-    .where("machine.phase", "=", "rolled_back")
+    .where((or) =>
+      or.or([
+        or("machine.phase", "=", "rolled_back"),
+        // Found bad after it was verified: the deployment that led away from it says so.
+        sql<boolean>`exists (select 1 from machine as back where back.kind = 'deployment'
+          and back.state -> 'plan' ->> 'rollsBack' = deployment.id
+          and back.state -> 'plan' ->> 'requestedBy' = 'rollback-controller')`,
+      ]),
+    )
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;

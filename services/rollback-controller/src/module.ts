@@ -12,7 +12,7 @@ import { putBackToWork } from "./recovery.ts";
 import type { Service } from "./service.ts";
 import { startWhenReachable } from "./start-when-reachable.ts";
 import { saveWatcher, type Tables } from "./store.ts";
-import { subscriptions } from "./subscriptions.ts";
+import { endWatch, subscriptions } from "./subscriptions.ts";
 import type { News } from "./watcher.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -46,9 +46,10 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     log,
     lookEveryMs: config.SLIPWAY_LOOK_MS,
     save: (watcher) => saveWatcher(db, watcher, clock.now()),
+    expire: (id) => endWatch(service, id, "its time is over"),
     apply: async (id: DeploymentId, news: News) => void (await durable.send(machine, id, () => news as never)),
   });
-  const service: Service = { db, durable, machine, watchers };
+  const service: Service = { db, durable, machine, watchers, clock };
   await putBackToWork(service, journal, log);
   watchers.start();
   const starting = startWhenReachable(durable, db, log);

@@ -1,4 +1,5 @@
 import type { Durable, DurableMachine } from "@slipway/durable";
+import type { Clock } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import type { Watch, WatchCommand, WatchInput } from "./domain/watch.ts";
 import type { Tables } from "./store.ts";
@@ -10,4 +11,5 @@ export type Service = {
   readonly durable: Durable;
   readonly machine: DurableMachine<Watch, WatchInput, WatchCommand>;
   readonly watchers: Watchers;
+  readonly clock: Clock;
 };

@@ -90,6 +90,12 @@ export class Watcher {
     if (this.looking !== before) this.judgement = null;
   }
 
+  /** The watch of a verified version has lasted as long as it should. */
+  isOver(now: Instant): boolean {
+    const { mode, until } = this.spec;
+    return mode === "verified" && until !== undefined && until <= now && this.state === "watching";
+  }
+
   /** True while a look is under way. */
   get busy(): boolean {
     return this.#waiting > 0;

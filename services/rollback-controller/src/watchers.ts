@@ -13,6 +13,8 @@ export type WatchersOptions = {
   readonly lookEveryMs: number;
   /** Stores a watcher's looks; fails while the database is away. */
   save(watcher: Watcher): Promise<void>;
+  /** Ends a watch whose time is over. */
+  expire(id: DeploymentId): Promise<void>;
   /** Applies news to the stored watch; fails while the database is away. */
   apply(id: DeploymentId, news: News): Promise<void>;
 };
@@ -25,6 +27,7 @@ export class Watchers {
   readonly #options: WatchersOptions;
   readonly #byId = new Map<DeploymentId, Watcher>();
   #queue: Promise<void> = Promise.resolve();
+  readonly #expiring = new Set<Watcher>();
   readonly #saves = new WeakMap<Watcher, Promise<void>>();
   #timers: NodeJS.Timeout[] = [];
   /** Until the journal was found empty once, news go there: what an earlier process wrote comes first. */
@@ -90,7 +93,21 @@ export class Watchers {
 
   /** A watch whose regions are slow to answer delays itself alone. */
   #lookAll(): void {
-    for (const watcher of this.all()) if (!watcher.busy) void watcher.look();
+    const now = this.#options.clock.now();
+    for (const watcher of this.all()) {
+      if (watcher.isOver(now)) this.#expire(watcher);
+      else if (!watcher.busy) void watcher.look();
+    }
+  }
+
+  /** Ended in the database first, so that it is not put back to work after a restart; tried again at each look. */
+  #expire(watcher: Watcher): void {
+    if (this.#expiring.has(watcher)) return;
+    this.#expiring.add(watcher);
+    void this.#options
+      .expire(watcher.id)
+      .catch((error: unknown) => this.#options.log.debug({ err: error, watch: watcher.id }, "watch not ended yet"))
+      .finally(() => this.#expiring.delete(watcher));
   }
 
   async #saveAll(): Promise<void> {

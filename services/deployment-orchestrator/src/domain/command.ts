@@ -23,7 +23,9 @@ export type Command =
       readonly type: "ArmWatch";
       readonly step: number;
       readonly weightPercent: number;
-      readonly mode: "canary" | "initial" | "live";
+      readonly mode: "canary" | "initial" | "live" | "verified";
+      /** When the watch of a verified version is over. */
+      readonly until?: Instant | undefined;
       readonly epochs: Readonly<Record<string, Epoch>>;
     }
   | { readonly type: "CheckWatch"; readonly step: number; readonly at: Instant }

@@ -70,6 +70,8 @@ export type Plan = {
   readonly baselines: Readonly<Record<string, VersionName | null>>;
   readonly workload: Workload;
   readonly verifyAfterMs: number;
+  /** How long the version is watched from 100% on, verified or not; a day where an older row does not say. */
+  readonly watchMs?: number | undefined;
   /** How long 100% must stand before the lock goes back. */
   readonly settleMs: number;
   readonly requestedBy: string;

@@ -91,6 +91,13 @@ async function untilReady(
 export async function drainAndRetire(ports: Ports, command: Of<"DrainAndRetire">, ctx: Context): Result {
   const { plan } = await currentState(ctx);
   const { region, epoch, version } = command;
+  if (version !== plan.version) {
+    const watch = await ports.client.call(getWatch, { params: { id: plan.id } }).catch(absent);
+    // It was found bad in the last moment: the way back leads to these pods.
+    if (watch?.state === "failed") return { kind: "done" };
+    if (watch?.state === "watching" && watch.mode !== "verified")
+      return { kind: "retry", afterMs: 500, reason: "the watch may still go back to it" };
+  }
   const busy = await stillBusy(ports, command, ctx, version === plan.version ? "canary_requests" : "baseline_requests");
   if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
   const cluster = await ports.regions.cluster(region);
@@ -117,11 +124,13 @@ async function stillBusy(
 }
 
 async function regionCounts(ports: Ports, id: string, region: string) {
-  const watch = await ports.client.call(getWatch, { params: { id: id as never } }).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  });
+  const watch = await ports.client.call(getWatch, { params: { id: id as never } }).catch(absent);
   return watch?.state === "ended" ? undefined : watch?.regions[region];
+}
+
+function absent(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
 }
 
 function isNotFound(error: unknown): boolean {

@@ -13,6 +13,7 @@ import { openJournal } from "../../src/journal.ts";
 import { putBackToWork } from "../../src/recovery.ts";
 import type { Service } from "../../src/service.ts";
 import { saveWatcher, type Tables } from "../../src/store.ts";
+import { endWatch } from "../../src/subscriptions.ts";
 import { Watchers } from "../../src/watchers.ts";
 import { baseline, canary } from "./sample.ts";
 
@@ -104,6 +105,7 @@ export async function startController(place: Place, away = { now: false }) {
       present();
       await saveWatcher(db, watcher, systemClock.now());
     },
+    expire: (id) => endWatch(service, id, "its time is over"),
     apply: async (id, news) => {
       present();
       await durable.send(machine, id, () => news as never);
@@ -114,7 +116,7 @@ export async function startController(place: Place, away = { now: false }) {
     present();
     return durable.list(...args);
   };
-  const service: Service = { db, durable: { ...durable, list }, machine, watchers };
+  const service: Service = { db, durable: { ...durable, list }, machine, watchers, clock: systemClock };
   await putBackToWork(service, journal, silentLogger);
   watchers.start();
   await durable.start();
