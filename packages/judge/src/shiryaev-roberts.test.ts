@@ -88,14 +88,18 @@ describe("a version that goes bad after an hour of health", () => {
     { rate: 0.02, within: 30 },
     { rate: 0.05, within: 14 },
     { rate: 0.2, within: 12 },
-  ])("at $rate is found within $within seconds on average at 100 requests a second", ({ rate, within }) => {
-    const onset = 3_600;
-    const found = seeds(25).map((seed) =>
-      looksUntil(alarmLevel, (look) => (look > onset ? rate : 0.001), onset + 600, seed),
-    );
-    const delays = found.map((look) => (look ?? Number.POSITIVE_INFINITY) - onset);
+  ])(
+    "at $rate is found within $within seconds on average at 100 requests a second",
+    ({ rate, within }) => {
+      const onset = 3_600;
+      const found = seeds(25).map((seed) =>
+        looksUntil(alarmLevel, (look) => (look > onset ? rate : 0.001), onset + 600, seed),
+      );
+      const delays = found.map((look) => (look ?? Number.POSITIVE_INFINITY) - onset);
 
-    expect(Math.min(...delays), "never before it goes bad, nor by one look").toBeGreaterThan(5);
-    expect(delays.reduce((sum, delay) => sum + delay, 0) / delays.length).toBeLessThan(within);
-  }, 60_000);
+      expect(Math.min(...delays), "never before it goes bad, nor by one look").toBeGreaterThan(5);
+      expect(delays.reduce((sum, delay) => sum + delay, 0) / delays.length).toBeLessThan(within);
+    },
+    60_000,
+  );
 });

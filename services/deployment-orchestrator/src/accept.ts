@@ -72,7 +72,7 @@ export async function acceptDeployment(
   if (known !== undefined) return storedAs(service, known);
   const accepted = await service.db.transaction().execute(async (tx) => {
     const { id, number } = await nextDeploymentId(tx);
-    const state = newDeployment({ id, ...draft });
+    const state = newDeployment({ ...draft, id });
     await insertDeployment(tx, number, state.plan, requestKey);
     await service.durable.create(tx, service.machine, id, state, firstCommands(state));
     const { version, environment, regions } = draft;

@@ -43,8 +43,9 @@ async function acceptWayBack(
     );
   }
   const baselines = Object.fromEntries(state.plan.regions.map((region) => [region, state.plan.version]));
+  const { id: _former, ...former } = target.plan;
   const draft: Omit<Plan, "id"> = {
-    ...target.plan,
+    ...former,
     strategy: "rollback",
     initial: false,
     steps: wholePlan(0),

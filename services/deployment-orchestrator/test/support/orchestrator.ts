@@ -4,7 +4,7 @@ import { createDurable, type Durable, type DurableMachine } from "@slipway/durab
 import type { RegionEntry } from "@slipway/host";
 import { systemClock, type VersionName } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
-import { silentLogger } from "@slipway/sql";
+import { type Db, silentLogger } from "@slipway/sql";
 import { type SeededRandom, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { newDeployment } from "../../src/accept.ts";
@@ -18,7 +18,7 @@ import { deploymentDurable, type Ports } from "../../src/effects.ts";
 import { neighbours } from "../../src/neighbours.ts";
 import { TrafficObserver } from "../../src/observer.ts";
 import type { Service } from "../../src/service.ts";
-import { insertDeployment, type Tables } from "../../src/store.ts";
+import { insertDeployment, nextDeploymentId, type Tables } from "../../src/store.ts";
 import { subscriptions } from "../../src/subscriptions.ts";
 import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
 import { ScriptedCluster } from "./scripted-cluster.ts";
@@ -28,6 +28,7 @@ type Machine = DurableMachine<Deployment, Input, Command>;
 
 /** The orchestrator's real machine, effects, subscription, locks and bus on a real database; regions and watch are scripted. */
 export type Orchestrator = {
+  readonly db: Db<Tables>;
   readonly clusters: readonly ScriptedCluster[];
   readonly watch: ScriptedWatch;
   readonly locks: Ports["locks"];
@@ -94,12 +95,10 @@ export async function startOrchestrator(): Promise<Orchestrator> {
     if (row === undefined) throw new Error(`no ${id}`);
     return row.state;
   };
-  let number = 0;
   return {
-    ...{ clusters, watch, locks, bus, cluster, send, state },
+    ...{ db, clusters, watch, locks, bus, cluster, send, state },
     async deploy(change = {}) {
-      number += 1;
-      const id = `D-${number}` as Plan["id"];
+      const { id, number } = await nextDeploymentId(db);
       const version = versionOf(number);
       const baselines = Object.fromEntries(clusters.map(({ region, live }) => [region, live]));
       const steps = [quick(5), quick(25), quick(100)];
@@ -145,9 +144,10 @@ export async function startOrchestrator(): Promise<Orchestrator> {
 }
 
 /** What the subscription uses of durable, at whichever worker is there. */
-function delegating(present: () => Durable): { durable: Pick<Durable, "send" | "read"> } {
+function delegating(present: () => Durable): { durable: Pick<Durable, "create" | "send" | "read"> } {
   return {
     durable: {
+      create: ((...args: Parameters<Durable["create"]>) => present().create(...args)) as Durable["create"],
       send: ((...args: Parameters<Durable["send"]>) => present().send(...args)) as Durable["send"],
       read: ((...args: Parameters<Durable["read"]>) => present().read(...args)) as Durable["read"],
     },
