@@ -5,16 +5,21 @@ import { type Client, createClient } from "@slipway/client";
 /** The command cannot be carried out as it was given. */
 export class Unusable extends Error {}
 
-export type ConnectionOptions = { readonly url?: string | undefined; readonly token?: string | undefined };
+export type ConnectionOptions = {
+  readonly url?: string | undefined;
+  readonly token?: string | undefined;
+  /** Whose token of the local platform is used where none is given; default: the deployer's. */
+  readonly as?: "deployer" | "admin" | undefined;
+};
 
 type Connection = { readonly url: string; readonly token: string; readonly rollbackUrl: string | undefined };
 
 /**
  * Where the platform is and as whom to call it: `--url` and `--token`, else SLIPWAY_URL and SLIPWAY_TOKEN, else the local platform of the checkout
- * around the working folder, as its deployer.
+ * around the working folder, as its deployer (or its admin, for what only an admin may).
  */
 export function connect(options: ConnectionOptions): Client {
-  const local = localPlatform(process.env.SLIPWAY_HOME ?? process.cwd());
+  const local = localPlatform(process.env.SLIPWAY_HOME ?? process.cwd(), options.as ?? "deployer");
   const url = options.url ?? process.env.SLIPWAY_URL ?? local?.url;
   const token = options.token ?? process.env.SLIPWAY_TOKEN ?? (url === local?.url ? local?.token : undefined);
   if (url === undefined)
@@ -34,11 +39,11 @@ export function localDataFolder(): string {
   return join(resolve(from), ".slipway");
 }
 
-function localPlatform(from: string): Connection | undefined {
+function localPlatform(from: string, as: "deployer" | "admin"): Connection | undefined {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     const data = process.env.SLIPWAY_DATA ?? join(folder, ".slipway");
     const file = join(data, "endpoints.json");
-    const tokenFile = join(data, "tokens", "deployer");
+    const tokenFile = join(data, "tokens", as);
     if (existsSync(file) && existsSync(tokenFile)) return read(file, tokenFile);
     if (folder === dirname(folder)) return undefined;
   }

@@ -15,6 +15,7 @@ import {
 import { Command } from "commander";
 import type { z } from "zod";
 import { doctorCommand } from "./commands/doctor.ts";
+import { restoreCommand } from "./commands/restore.ts";
 import { runCommand } from "./commands/run.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { connect, Unusable } from "./connection.ts";
@@ -43,6 +44,7 @@ export function program(): Command {
   statusCommand(root);
   moveCommands(root);
   artifactCommands(root);
+  restoreCommand(root);
   root
     .command("logs")
     .description("the log of a build, live while it runs")

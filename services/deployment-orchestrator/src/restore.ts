@@ -1,6 +1,6 @@
 import { acceptRestore, getRestore, ProblemError, type RestoreDifference } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
-import type { Principal, ServiceApp } from "@slipway/host";
+import type { ServiceApp } from "@slipway/host";
 import type { DeploymentId, Instant, RegionName } from "@slipway/kernel";
 import type { Observed } from "./behind.ts";
 import { terminalPhases } from "./domain/deployment.ts";
@@ -13,12 +13,15 @@ type Unread = { region: RegionName; reason: string };
 
 /** What a database that was restored to an older state differs in from the regions, and the way on from there. */
 export function restoreRoutes(app: ServiceApp, service: Service): void {
-  app.serve(getRestore, async () => {
-    const { unread } = await readFences(service);
-    const differences = await differencesOf(service);
-    return { observing: differences.length > 0, differences, unread };
-  });
-  app.serve(acceptRestore, ({ body, principal, now }) => accept(service, body, principal, now));
+  app.serve(getRestore, () => compareRestored(service));
+  app.serve(acceptRestore, ({ body, principal, now }) => acceptRestored(service, body, principal.name, now));
+}
+
+export async function compareRestored(service: Service) {
+  // In the usual case nothing is asked of the regions: they are compared all the time.
+  const { unread } = (await service.behind.observed()).length === 0 ? { unread: [] } : await readFences(service);
+  const differences = await differencesOf(service);
+  return { observing: differences.length > 0, differences, unread };
 }
 
 /** Reads every region's fences now. Answers the highest deployment number that any of them names. */
@@ -69,10 +72,10 @@ async function differenceOf(service: Service, target: Observed): Promise<Restore
  * The order matters, since it may break off anywhere and is then asked again: what the database believed is void before any new grant, and the
  * targets stay observed until the epochs are above the regions'.
  */
-async function accept(
+export async function acceptRestored(
   service: Service,
   { expected, reason }: { expected: readonly string[]; reason?: string | undefined },
-  principal: Principal,
+  by: string,
   now: Instant,
 ) {
   const { unread, highest } = await readFences(service);
@@ -90,9 +93,9 @@ async function accept(
   await service.db.transaction().execute(async (tx) => {
     await raiseDeploymentNumber(tx, highest);
     const detail = { reason: reason ?? null, differences: accepted };
-    await appendAudit(tx, { actor: principal.name, action: "restore.accepted", subject: "database", detail, at: now });
+    await appendAudit(tx, { actor: by, action: "restore.accepted", subject: "database", detail, at: now });
   });
-  const voided = await voidDeployments(service, accepted, principal.name);
+  const voided = await voidDeployments(service, accepted, by);
   for (const { epoch_there, ...target } of accepted) await service.locks.skipTo(target, epoch_there);
   await service.behind.forget(accepted);
   return { accepted, voided, unread };

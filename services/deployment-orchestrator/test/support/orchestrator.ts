@@ -5,7 +5,7 @@ import type { RegionEntry } from "@slipway/host";
 import { systemClock, type VersionName } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { type Db, silentLogger } from "@slipway/sql";
-import { type SeededRandom, testDatabase, until } from "@slipway/testkit";
+import { type SeededRandom, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { newDeployment } from "../../src/accept.ts";
 import { auditOnce } from "../../src/audit-once.ts";
@@ -28,6 +28,7 @@ type Machine = DurableMachine<Deployment, Input, Command>;
 
 /** The orchestrator's real machine, effects, subscription, locks and bus on a real database; regions and watch are scripted. */
 export type Orchestrator = {
+  readonly service: Service;
   readonly db: Db<Tables>;
   readonly clusters: readonly ScriptedCluster[];
   readonly watch: ScriptedWatch;
@@ -53,11 +54,19 @@ export type Orchestrator = {
 const fast = { settleMs: 20, verifyAfterMs: 300_000 };
 const quick = (weightPercent: number) => ({ weightPercent, bakeMs: 30 });
 
-export async function startOrchestrator(): Promise<Orchestrator> {
+/** What outlives an orchestrator: its database, and the regions. */
+export type Place = { readonly database: TestDatabase; readonly clusters: readonly ScriptedCluster[] };
+
+export async function openPlace(): Promise<Place> {
   const database = await testDatabase(["deployment", "bus"]);
+  return { database, clusters: regionsOf("ab").map((region) => new ScriptedCluster(region, oldVersion)) };
+}
+
+/** At a place that outlives it, or at one of its own. */
+export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
+  const { database, clusters } = place ?? (await openPlace());
   const db = database.db<Tables>("deployment");
   const bus = postgresBus({ url: database.url("bus"), log: silentLogger });
-  const clusters = regionsOf("ab").map((region) => new ScriptedCluster(region, oldVersion));
   const watch = new ScriptedWatch(clusters, bus);
   const locks = postgresLocks({ db, log: silentLogger });
   const cluster = (name: string) => {
@@ -79,14 +88,16 @@ export async function startOrchestrator(): Promise<Orchestrator> {
   const { machine, crash } = crashing(deploymentDurable(ports));
   const create = () => createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
   let durable: Durable = create();
-  await durable.start();
   const shared = { db, locks, machine, regions, behind, client: watch.client, clock: systemClock };
   const service = { ...shared, ...delegating(() => durable) } as unknown as Service;
   let observer: TrafficObserver;
+  const behindAtStart = () => new TrafficObserver({ service, ports, log: silentLogger, everyMs: 50 }).compareAtStart();
   const observe = () => {
     observer = new TrafficObserver({ service, ports, log: silentLogger, everyMs: 50 });
     observer.start();
   };
+  await behindAtStart();
+  await durable.start();
   observe();
   for (const subscription of subscriptions(service)) await bus.subscribe(subscription);
 
@@ -96,7 +107,7 @@ export async function startOrchestrator(): Promise<Orchestrator> {
     return row.state;
   };
   return {
-    ...{ db, clusters, watch, locks, bus, cluster, send, state },
+    ...{ service, db, clusters, watch, locks, bus, cluster, send, state },
     async deploy(change = {}) {
       const { id, number } = await nextDeploymentId(db);
       const version = versionOf(number);
@@ -138,17 +149,18 @@ export async function startOrchestrator(): Promise<Orchestrator> {
       await observer.stop();
       await durable.stop();
       await bus.close();
-      await database.close();
+      if (place === undefined) await database.close();
     },
   };
 }
 
 /** What the subscription uses of durable, at whichever worker is there. */
-function delegating(present: () => Durable): { durable: Pick<Durable, "create" | "send" | "read"> } {
+function delegating(present: () => Durable): { durable: Pick<Durable, "create" | "send" | "read" | "pending"> } {
   return {
     durable: {
       create: ((...args: Parameters<Durable["create"]>) => present().create(...args)) as Durable["create"],
       send: ((...args: Parameters<Durable["send"]>) => present().send(...args)) as Durable["send"],
+      pending: ((...args: Parameters<Durable["pending"]>) => present().pending(...args)) as Durable["pending"],
       read: ((...args: Parameters<Durable["read"]>) => present().read(...args)) as Durable["read"],
     },
   };

@@ -96,7 +96,8 @@ export class ScriptedWatch {
         return threshold !== undefined && (weights[watched.spec.version] ?? 0) >= threshold;
       });
       if (bad) await this.#fail(id, watched, now);
-      else if (watched.spec.mode === "canary") await this.#publish(id, watched, "watch.judged", this.#judge(watched.spec, now));
+      else if (watched.spec.mode === "canary")
+        await this.#publish(id, watched, "watch.judged", this.#judge(watched.spec, now));
     }
   }
 
