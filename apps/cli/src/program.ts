@@ -9,6 +9,7 @@ import { initCommand } from "./commands/init.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { promoteCommand } from "./commands/promote.ts";
 import { promotionsCommand } from "./commands/promotions.ts";
+import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { runCommand } from "./commands/run.ts";
@@ -32,6 +33,6 @@ export function program(json = false): Command {
   for (const add of [initCommand, validateCommand, runCommand, doctorCommand]) add(root);
   for (const add of [deployCommand, statusCommand, logsCommand]) add(root);
   for (const add of [promoteCommand, haltCommand, resumeCommand, approveCommand, rollbackCommand]) add(root);
-  for (const add of [artifactsCommand, promotionsCommand, eventsCommand]) add(root);
+  for (const add of [artifactsCommand, promotionsCommand, eventsCommand, restoreCommand]) add(root);
   return root;
 }

@@ -15,7 +15,15 @@ export function Waiting({ view }: { readonly view: PageView }) {
   return (
     <section aria-labelledby="waiting" className="at-waiting">
       <h2 id="waiting">Waiting</h2>
-      {waits.length === 0 && view.missing.length === 0 && <p className="hint">Nothing waits.</p>}
+      {view.observed.length > 0 && (
+        <p className="refusal">
+          The database is older than its regions, so that these are only observed: {view.observed.join("; ")}. An admin
+          goes on with <code>slipway restore accept</code>.
+        </p>
+      )}
+      {waits.length === 0 && view.missing.length === 0 && view.observed.length === 0 && (
+        <p className="hint">Nothing waits.</p>
+      )}
       {waits.map((wait) => (
         <dl key={wait.who} className="wait">
           <dt>{wait.who} waits for</dt>

@@ -169,7 +169,7 @@ describe("who calls", () => {
   test.each([
     ["no token", null, "auth.missing"],
     ["a garbled one", "slp_garbled", "auth.invalid"],
-    ["one that nobody gave out", "slp_000000000000_" + "0".repeat(48) + "_00000000", "auth.invalid"],
+    ["one that nobody gave out", `slp_000000000000_${"0".repeat(48)}_00000000`, "auth.invalid"],
   ])("%s", async (_what, as, code) => {
     const answer = await hosts.send("/api/v1/deployments", { method: "POST", as, body: deploy });
 

@@ -4,6 +4,7 @@ export { openRegions, type RegionAccess, type Regions } from "./open-regions.ts"
 export type {
   Fence,
   FencedWrite,
+  FenceSeen,
   LowerRequest,
   LowerResult,
   OpenFenceRequest,
@@ -14,6 +15,8 @@ export type {
   RaiseRequest,
   RaiseResult,
   RegionCluster,
+  RepairRequest,
+  RepairResult,
   Subscription,
   Target,
   TrafficView,

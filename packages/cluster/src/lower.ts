@@ -4,7 +4,8 @@ import { type PatchOperation, pointer, setAnnotations, testVersion } from "./jso
 import { decideLower, isExposed } from "./lowering.ts";
 import { type Effects, jitter, readBase, readVirtualService } from "./objects.ts";
 import * as paths from "./paths.ts";
-import type { LowerRequest, LowerResult, Target } from "./port.ts";
+import type { LowerRequest, LowerResult, RepairRequest, RepairResult, Target } from "./port.ts";
+import { decideRepair } from "./repairing.ts";
 import { createTraffic } from "./traffic.ts";
 import { VirtualService } from "./virtual-service.ts";
 import { baseSelector, epochOf, liveVersionOf } from "./workload.ts";
@@ -51,6 +52,20 @@ async function attemptLower(effects: Effects, target: Target, request: LowerRequ
   const after = VirtualService.safeParse(outcome.object);
   const exposed = after.success && isExposed(after.data, request.canary);
   return exposed ? null : { kind: "shut", seq: decision.fence.seq };
+}
+
+/** What somebody raised goes back to what was approved, tried again at once like a lowering. */
+export function repair(effects: Effects, target: Target, request: RepairRequest): Promise<RepairResult> {
+  const deadline = effects.monotonicMs() + effects.lowerDeadlineMs;
+  return persist(effects, deadline, async (): Promise<RepairResult | null> => {
+    const vs = await readVirtualService(effects, target, effects.lowerRequestMs);
+    if (vs === null) return { kind: "refused" };
+    const decision = decideRepair(vs, target.service, request);
+    if (decision.kind !== "write") return decision;
+    const path = paths.virtualService(target);
+    const outcome = await patchObject(effects.connection, path, decision.patch, effects.lowerRequestMs);
+    return outcome.kind === "written" ? { kind: "repaired", seq: decision.fence.seq } : null;
+  });
 }
 
 /** Takes the base Service off the canary, if it had followed already, and makes follows that are under way fall. */

@@ -77,7 +77,7 @@ function movedByOthers(vs: VirtualService, canary: string): boolean {
   return recorded !== null && carried && (now[canary] ?? 0) === 0 && !sameWeights(now, recorded);
 }
 
-function testFence(vs: VirtualService, found: Fence | null): PatchOperation {
+export function testFence(vs: VirtualService, found: Fence | null): PatchOperation {
   // The absence of an annotation cannot be tested by a JSON patch.
   if (found === null) return testVersion(vs.metadata.resourceVersion);
   return { op: "test", path: pointer("metadata", "annotations", fenceAnnotation), value: formatFence(found) };
@@ -87,7 +87,7 @@ function allTo(baseline: string, now: Readonly<Record<string, number>>): Record<
   return { ...Object.fromEntries(Object.keys(now).map((name) => [name, 0])), [baseline]: 100 };
 }
 
-function lowerSideRoute(
+export function lowerSideRoute(
   route: HttpRoute,
   index: number,
   namespace: string,
@@ -122,7 +122,7 @@ function shareOf(percentage: unknown): number | undefined {
   return typeof percentage.value === "number" ? percentage.value : undefined;
 }
 
-function lowerMirrors(route: HttpRoute, index: number, namespace: string, canary: string): PatchOperation[] {
+export function lowerMirrors(route: HttpRoute, index: number, namespace: string, canary: string): PatchOperation[] {
   const mirrors = mirrorsTo(route, canary, namespace).filter(({ share }) => share > 0);
   const tests: PatchOperation[] = [
     ...(mirrors.length > 0 && route.mirror !== undefined

@@ -4,7 +4,7 @@ import type { Fence, OpenFenceRequest, Target } from "./port.ts";
 import {
   fenceOf,
   formatWeights,
-  isOurs,
+  hidingRoute,
   mainRoute,
   mainRouteName,
   pausedOf,
@@ -109,16 +109,4 @@ function ensureRoute(vs: VirtualService, service: string, baseline: string | nul
   // A lone destination has all traffic whatever its weight says; beside a second one the weight counts.
   const lone: PatchOperation[] = entries.length === 1 ? [{ op: "add", path: at(0, "weight"), value: 100 }] : [];
   return [...lone, { op: "add", path: at("-"), value: { destination: { host: baseline }, weight: 0 } }];
-}
-
-/** Istio takes the first route that matches: one without `match` ahead of ours leaves ours no request. */
-function hidingRoute(vs: VirtualService): string | null {
-  const http = vs.spec.http ?? [];
-  const ours = mainRoute(vs)?.index ?? http.length;
-  const index = http.findIndex((route, position) => position < ours && !isOurs(route) && !hasMatch(route.match));
-  return index === -1 ? null : (http[index]?.name ?? `number ${index + 1}`);
-}
-
-function hasMatch(match: unknown): boolean {
-  return Array.isArray(match) && match.length > 0;
 }

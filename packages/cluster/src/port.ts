@@ -31,6 +31,13 @@ export type TrafficView = {
   readonly paused: string | null;
   /** Percent by destination host: a version's name, or the service's own name while the base Service is the destination. */
   readonly weights: Readonly<Record<string, number>>;
+  /** What the last write of Slipway left, by the same names; null where none is recorded. */
+  readonly recorded: Readonly<Record<string, number>> | null;
+  /** Whether the route that carries Slipway's weights is there, and which foreign one takes every request before it. */
+  readonly routed: boolean;
+  readonly hiddenBy: string | null;
+  /** Who wrote last, as the API server names its clients (`kubectl-edit`); null where it does not say. */
+  readonly writtenBy: string | null;
   /** The version that the base Service selects. */
   readonly liveVersion: VersionName | null;
   /** Both empty when nothing exists. */
@@ -52,6 +59,8 @@ export type RaiseRequest = {
   readonly canary: VersionName;
   /** 0 to 100, whole numbers (Istio knows no fractions). */
   readonly percent: number;
+  /** What the caller knows the canary to have: less than that, and less than our last write, was lowered by somebody and stays. */
+  readonly from?: number | undefined;
   /** Checked where the weight is written: in production nothing unproven is raised above 5%. */
   readonly exposure: { readonly production: boolean; readonly proven: boolean };
 };
@@ -85,6 +94,25 @@ export type RaiseResult =
 export type LowerResult =
   | { readonly kind: "shut"; readonly seq: number }
   | { readonly kind: "stale"; readonly fence: Fence };
+
+export type RepairRequest = LowerRequest & {
+  /** What was approved: 0 to 100. */
+  readonly percent: number;
+};
+
+/** `refused`: without a fence of this grant that is open there is nothing to keep; a lowering shuts it. */
+export type RepairResult =
+  | { readonly kind: "repaired"; readonly seq: number }
+  | { readonly kind: "already" }
+  | { readonly kind: "stale"; readonly fence: Fence }
+  | { readonly kind: "refused" };
+
+/** The fence of one service, as a list of the whole region shows it. */
+export type FenceSeen = {
+  readonly target: Target;
+  readonly fence: Fence;
+  readonly weights: Readonly<Record<string, number>>;
+};
 
 /** One version's workload: a Deployment, a Service and a DestinationRule, all named after the version. */
 export type WorkloadManifest = {
@@ -153,6 +181,10 @@ export type RegionCluster = {
   raise(target: Target, request: RaiseRequest): Promise<RaiseResult>;
   /** All traffic to the baseline and the gate shut for this epoch, in one write. */
   lower(target: Target, request: LowerRequest): Promise<LowerResult>;
+  /** What somebody raised above the approved weight goes back to the baseline; the gate stays open. It never gives the canary more than it has. */
+  repair(target: Target, request: RepairRequest): Promise<RepairResult>;
+  /** The fences of all services in the region. */
+  listFences(): Promise<readonly FenceSeen[]>;
   ensureWorkload(
     target: Target,
     manifest: WorkloadManifest,

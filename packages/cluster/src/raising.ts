@@ -76,7 +76,7 @@ function refusal(vs: VirtualService, request: RaiseRequest): RaiseRefusal | null
   if (fence === null || fence.epoch < request.epoch || fence.gate === "shut") return "shut";
   if (fence.holder !== request.deployment) return "stale";
   if (pausedOf(vs) !== null) return "paused";
-  if (hasDrifted(vs, request.canary)) return "drifted";
+  if (hasDrifted(vs, request)) return "drifted";
   return null;
 }
 
@@ -85,10 +85,10 @@ function isUnproven({ percent, exposure }: Pick<RaiseRequest, "percent" | "expos
   return exposure.production && !exposure.proven && !(percent <= unprovenLimitPercent);
 }
 
-/** Somebody else gave the canary less than our last write did: that is a halt, and never undone. */
-function hasDrifted(vs: VirtualService, canary: string): boolean {
-  const recorded = recordedWeights(vs);
-  return recorded !== null && (weightsOf(vs)[canary] ?? 0) < (recorded[canary] ?? 0) - 0.001;
+/** Somebody else gave the canary less than our last write did, and less than the caller knows of: that is a halt, and never undone. */
+function hasDrifted(vs: VirtualService, { canary, from }: RaiseRequest): boolean {
+  const recorded = recordedWeights(vs)?.[canary] ?? 0;
+  return (weightsOf(vs)[canary] ?? 0) < Math.min(recorded, from ?? recorded) - 0.001;
 }
 
 /** Whether a write whose answer was lost stands in the region. */
@@ -108,7 +108,7 @@ function wantedWeights(
 }
 
 /** Istio's weights are whole numbers: percent where they are whole, else tenths. */
-function toUnits(weights: Readonly<Record<string, number>>): Record<string, number> {
+export function toUnits(weights: Readonly<Record<string, number>>): Record<string, number> {
   const scale = Object.values(weights).every(Number.isInteger) ? 1 : 10;
   return Object.fromEntries(Object.entries(weights).map(([name, percent]) => [name, Math.round(percent * scale)]));
 }

@@ -3,11 +3,11 @@ import { pause, read } from "./calls.ts";
 import { type Connection, connect } from "./connection.ts";
 import { lastLines } from "./last-lines.ts";
 import { follow, retire } from "./live.ts";
-import { lower } from "./lower.ts";
+import { lower, repair } from "./lower.ts";
 import type { Effects } from "./objects.ts";
 import { podLog, podSummaries } from "./pods.ts";
 import type { Logger, OpenRegionOptions, RegionCluster } from "./port.ts";
-import { openFence, raise, readTraffic } from "./traffic.ts";
+import { listFences, openFence, raise, readTraffic } from "./traffic.ts";
 import { TrafficWatch } from "./traffic-watch.ts";
 import { ensureWorkload, listWorkloads, readWorkload, scaleWorkload } from "./workloads.ts";
 
@@ -49,6 +49,8 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     openFence: (target, request) => openFence(effects, target, request),
     raise: (target, request) => raise(effects, target, request),
     lower: (target, request) => lower(effects, target, request),
+    repair: (target, request) => repair(effects, target, request),
+    listFences: () => listFences(effects),
     ensureWorkload: (target, manifest, grant) => ensureWorkload(effects, target, manifest, grant),
     readWorkload: (target, version) => readWorkload(effects, target, version),
     scaleWorkload: (target, version, replicas, grant) => scaleWorkload(effects, target, version, replicas, grant),

@@ -1,4 +1,5 @@
 import type { VersionName } from "@slipway/kernel";
+import { z } from "zod";
 import { patchObject } from "./calls.ts";
 import { RegionRejected } from "./errors.ts";
 import { nextFence } from "./fence.ts";
@@ -14,6 +15,7 @@ import {
 import { decideOpen, newVirtualService } from "./opening.ts";
 import * as paths from "./paths.ts";
 import type {
+  FenceSeen,
   OpenFenceRequest,
   OpenFenceResult,
   RaiseRefusal,
@@ -23,7 +25,7 @@ import type {
   TrafficView,
 } from "./port.ts";
 import { checkRaise, decideRaise, tookHold } from "./raising.ts";
-import { type VirtualService, viewOf } from "./virtual-service.ts";
+import { fenceOf, VirtualService, viewOf, weightsOf } from "./virtual-service.ts";
 import { baseService, isReady, liveVersionOf, PodList } from "./workload.ts";
 
 /** Effects on the traffic objects that may raise exposure, or open the way to it. Lowering has a file of its own. */
@@ -31,6 +33,30 @@ export async function readTraffic(effects: Effects, target: Target): Promise<Tra
   const { vs, live } = await readBoth(effects, target);
   return viewOf(vs, live);
 }
+
+/** Every VirtualService of the region that carries a fence, in pages. */
+export async function listFences({ connection }: Effects): Promise<readonly FenceSeen[]> {
+  const found: FenceSeen[] = [];
+  let token: string | undefined;
+  do {
+    const query = { limit: "500", ...(token === undefined ? {} : { continue: token }) };
+    const page = await readAs(connection, paths.allVirtualServices, VirtualServiceList, { query });
+    for (const item of page?.items ?? []) {
+      const vs = VirtualService.safeParse(item);
+      const fence = vs.success ? fenceOf(vs.data) : null;
+      if (!vs.success || fence === null) continue;
+      const { namespace, name } = vs.data.metadata;
+      found.push({ target: { environment: namespace, service: name } as Target, fence, weights: weightsOf(vs.data) });
+    }
+    token = page?.metadata.continue;
+  } while (token !== undefined && token !== "");
+  return found;
+}
+
+const VirtualServiceList = z.looseObject({
+  metadata: z.looseObject({ continue: z.string().optional() }),
+  items: z.array(z.unknown()),
+});
 
 export async function openFence(effects: Effects, target: Target, request: OpenFenceRequest): Promise<OpenFenceResult> {
   return untilWritten(effects, paths.virtualService(target), () => attemptOpen(effects, target, request));

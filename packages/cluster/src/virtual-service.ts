@@ -28,6 +28,7 @@ export const VirtualService = z.looseObject({
     uid: z.string(),
     resourceVersion: z.string(),
     annotations: z.record(z.string(), z.string()).optional(),
+    managedFields: z.array(z.looseObject({ manager: z.string().optional(), time: z.string().optional() })).optional(),
   }),
   spec: z.looseObject({ http: z.array(HttpRoute).optional() }),
 });
@@ -136,15 +137,39 @@ export function testRoute(route: HttpRoute, index: number): PatchOperation[] {
   return [{ op: "test", path: pointer("spec", "http", index, "name"), value: route.name }, ...destinations];
 }
 
+/** Istio takes the first route that matches: one without `match` ahead of ours leaves ours no request. */
+export function hidingRoute(vs: VirtualService): string | null {
+  const http = vs.spec.http ?? [];
+  const ours = mainRoute(vs)?.index ?? http.length;
+  const index = http.findIndex((route, position) => position < ours && !isOurs(route) && !hasMatch(route.match));
+  return index === -1 ? null : (http[index]?.name ?? `number ${index + 1}`);
+}
+
+function hasMatch(match: unknown): boolean {
+  return Array.isArray(match) && match.length > 0;
+}
+
+function lastWriter(vs: VirtualService): string | null {
+  const entries = [...(vs.metadata.managedFields ?? [])].sort((a, b) => (a.time ?? "").localeCompare(b.time ?? ""));
+  return entries.at(-1)?.manager ?? null;
+}
+
 export function viewOf(vs: VirtualService | null, liveVersion: VersionName | null): TrafficView {
   if (vs === null) {
-    return { exists: false, fence: null, paused: null, weights: {}, liveVersion, resourceVersion: "", uid: "" };
+    return {
+      ...{ exists: false, fence: null, paused: null, weights: {}, recorded: null, routed: false, hiddenBy: null },
+      ...{ writtenBy: null, liveVersion, resourceVersion: "", uid: "" },
+    };
   }
   return {
     exists: true,
     fence: fenceOf(vs),
     paused: pausedOf(vs),
     weights: weightsOf(vs),
+    recorded: recordedWeights(vs),
+    routed: mainRoute(vs) !== null,
+    hiddenBy: hidingRoute(vs),
+    writtenBy: lastWriter(vs),
     liveVersion,
     resourceVersion: vs.metadata.resourceVersion,
     uid: vs.metadata.uid,

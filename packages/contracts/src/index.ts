@@ -78,6 +78,7 @@ export {
 export { getPush, PushView } from "./http/pushes.ts";
 export type { RawAnswer, RawMethod, RawOperation, RawParameter } from "./http/raw-operation.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
+export { acceptRestore, getRestore, RestoreDifference } from "./http/restore.ts";
 export {
   ServiceLogLine,
   ServiceLogNote,

@@ -1,10 +1,12 @@
 export { binomialCdf, binomialUpper } from "./binomial.ts";
 export {
   type Finding,
+  holdsRamp,
   type JudgeState,
   type Look,
   look,
   type Sample,
+  startAfter,
   startJudge,
   startWindow,
   verdict,

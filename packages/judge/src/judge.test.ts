@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type JudgeState, type Look, look, type Sample, startJudge, startWindow, verdict } from "./judge.ts";
+import { holdsRamp, type JudgeState, type Look, look, type Sample, startJudge, startWindow, verdict } from "./judge.ts";
 
 const regions = ["a", "b", "c"];
 const bounds = [5, 10, 25, 50, 100, Number.POSITIVE_INFINITY];
@@ -74,6 +74,37 @@ describe("the judge", () => {
     const { state } = run({ canaryError: 0, baselineError: 0 }, 31, 1);
 
     expect(verdict(startWindow(state), regions)).toMatchObject({ verdict: "NONE" });
+  });
+
+  test("holds the ramp before it fails the canary, and lets it go when the evidence has gone", () => {
+    const random = randomSource(3);
+    const none: Sample = { requests: 0, errors: 0, latency: { le: [], counts: [] }, hosts: {} };
+    const region = (errors: number, requests = 5) => ({
+      canary: { ...none, requests, errors, hosts: { one: { requests, errors } } },
+      baseline: sample(random, 95, 0, 0),
+    });
+    const add = (state: JudgeState, errors: number) => look(state, { regions: { a: region(errors) } });
+    const after = (errors: number) =>
+      verdict(
+        Array.from({ length: errors }).reduce<JudgeState>((state) => add(state, 1), startJudge("canary")),
+        ["a"],
+      );
+
+    expect([0, 1].map((errors) => holdsRamp(after(errors).evidence))).toEqual([false, false]);
+    expect(after(3)).toMatchObject({ verdict: "NONE" });
+    expect(holdsRamp(after(3).evidence)).toBe(true);
+    let state = Array.from({ length: 3 }).reduce<JudgeState>((all) => add(all, 1), startJudge("canary"));
+    const bad = { canary: none, baseline: { ...none, requests: 95, errors: 5 } };
+    for (let i = 0; i < 30; i += 1) state = look(state, { regions: { a: { ...bad, canary: region(0).canary } } });
+    expect(holdsRamp(verdict(state, ["a"]).evidence)).toBe(false);
+  });
+
+  test("one stall of a slow host holds nothing", () => {
+    const random = randomSource(11);
+    let { state } = run({ canaryError: 0, baselineError: 0 }, 40, 11);
+    const stalled = { canary: sample(random, 75, 0, 1), baseline: sample(random, 225, 0, 0.005) };
+    state = look(state, { regions: { a: stalled } });
+    expect(holdsRamp(verdict(state, ["a"]).evidence)).toBe(false);
   });
 
   test("fails one request in five failing after few failed requests", () => {

@@ -2,6 +2,7 @@ import { binomialUpper } from "./binomial.ts";
 import { type EProcess, errorRule, eValue, latencyRule, observe, startEProcess } from "./e-process.ts";
 import { addHistograms, type Histogram, noHistogram, slowerThan, thresholdsOf } from "./latency.ts";
 import { provePass } from "./pass.ts";
+import { alarmLevel, type Detector, detect, detectorValue, startDetector } from "./shiryaev-roberts.ts";
 
 /** What one version did in one region between two looks. */
 export type Sample = {
@@ -43,6 +44,8 @@ export type JudgeState = {
   readonly recent: readonly Totals[];
   readonly window: Totals;
   readonly windowRegions: Readonly<Record<string, Totals>>;
+  /** After promotion: looks for a rise over what was usual during the canary. */
+  readonly after?: Detector | null;
 };
 
 export type Finding = {
@@ -50,12 +53,17 @@ export type Finding = {
   /** One plain sentence with the numbers. */
   readonly sentence: string;
   readonly requestsNeeded: number | null;
+  /** Evidence of harm as an e-value, at most 1e12. */
   readonly evidence: number;
   readonly counts: Totals;
   readonly regions: Readonly<Record<string, Totals>>;
 };
 
 const failEvidence = 10_000;
+/** A healthy release comes so far in at most one of a hundred rollouts: it costs nothing to wait. */
+const holdEvidence = 100;
+/** JSON has no infinity. */
+const mostEvidence = 1e12;
 const leastErrors = 4;
 const leastSlow = 10;
 const leastSlowLooks = 5;
@@ -83,6 +91,16 @@ export function startJudge(mode: JudgeState["mode"]): JudgeState {
   };
 }
 
+/**
+ * After promotion there is nothing left to compare with: the judge begins anew, and looks for a rise over the rate that canary and baseline had
+ * together until now.
+ */
+export function startAfter({ total }: JudgeState): JudgeState {
+  const requests = total.canary_requests + total.baseline_requests;
+  const errors = total.canary_errors + total.baseline_errors;
+  return { ...startJudge("absolute"), after: startDetector({ requests, errors }) };
+}
+
 /** A new step: evidence for FAIL is kept, evidence for PASS is gathered again. */
 export function startWindow(state: JudgeState): JudgeState {
   return { ...state, window: nothing, windowRegions: {} };
@@ -94,6 +112,8 @@ export function look(state: JudgeState, seen: Look): JudgeState {
   for (const [region, sample] of Object.entries(seen.regions)) next = addRegion(next, region, sample);
   const latest = Object.values(seen.regions).map(totalsOf).reduce(add, nothing);
   const slowLooks = state.slowLooks + (next.slow > state.slow ? 1 : 0);
+  const seenAfter = { requests: latest.canary_requests, errors: latest.canary_errors };
+  if (next.after != null) next = { ...next, after: detect(next.after, seenAfter) };
   return fixThresholds({ ...next, slowLooks, recent: [...state.recent, latest].slice(-breaker.looks) });
 }
 
@@ -139,7 +159,11 @@ function fixThresholds(state: JudgeState): JudgeState {
 
 /** The verdict on everything seen so far. FAIL before PASS; NONE says what is missing. */
 export function verdict(state: JudgeState, regions: readonly string[]): Finding {
-  const base = { counts: state.window, regions: state.windowRegions, evidence: evidenceOf(state) };
+  const base = {
+    counts: state.window,
+    regions: state.windowRegions,
+    evidence: Math.min(cautionOf(state), mostEvidence),
+  };
   const failure = failureOf(state);
   if (failure !== null) return { ...base, verdict: "FAIL", sentence: failure, requestsNeeded: null };
   if (state.mode === "absolute") {
@@ -178,6 +202,22 @@ function slownessCounts({ slow, slowLooks, total }: JudgeState): boolean {
   return slow >= leastSlow && slowLooks >= leastSlowLooks && slow >= leastSlowShare * total.canary_requests;
 }
 
+/**
+ * The evidence by which the ramp holds: the same e-values, before the conditions that a rollback asks for (enough errors, from several hosts).
+ * Slowness counts only where it would for a rollback: one stall is no reason to stop.
+ */
+function cautionOf(state: JudgeState): number {
+  const errors = eValue(state.errors);
+  if (state.latency.length === 0) return errors;
+  const mean = state.latency.reduce((sum, process) => sum + eValue(process), 0) / state.latency.length;
+  return (errors + (slownessCounts(state) ? mean : Math.min(mean, 1))) / 2;
+}
+
+/** True when the evidence of harm is such that no weight goes up, short of a FAIL. */
+export function holdsRamp(evidence: number | undefined): boolean {
+  return evidence !== undefined && evidence >= holdEvidence;
+}
+
 /** Errors speak for themselves only when there are enough, from enough hosts, and worth a rollback. */
 function errorsCount(state: JudgeState): boolean {
   const { canary_requests: n, canary_errors: x, baseline_requests: m, baseline_errors: y } = state.total;
@@ -196,6 +236,7 @@ function failureOf(state: JudgeState): string | null {
   if (isDead(state.total)) return `${seen}: dead on arrival.`;
   const recent = state.recent.reduce(add, nothing);
   if (isDead(recent)) return `${recent.canary_errors} of the last ${recent.canary_requests} requests failed: it died.`;
+  if (state.after != null) return riseOf(state, state.after, recent);
   if (state.mode === "absolute") return null;
   const beside = `beside ${y} of ${m} on the baseline (${percent(y, m)})`;
   if (overByAPoint(state)) return `${seen}, ${beside}: more than one percentage point over the baseline.`;
@@ -204,6 +245,15 @@ function failureOf(state: JudgeState): string | null {
   const odds = "a healthy release would look this bad less than once in 10,000 rollouts";
   if (errorsCount(state)) return `${seen}, ${beside}: ${odds}.`;
   return `${state.slow} of ${n} requests were slower than the baseline's slowest hundredth, ${seen}: ${odds}.`;
+}
+
+/** A rise that lasted some looks, on more than one host, and is worth a rollback. */
+function riseOf(state: JudgeState, after: Detector, recent: Totals): string | null {
+  const { canary_requests: n, canary_errors: x } = recent;
+  if (x < leastErrors || !guiltyHosts(state) || detectorValue(after) < alarmLevel) return null;
+  if (x / n < after.reference + leastExcess) return null;
+  const usual = `where at most ${percent(after.reference, 1)} is usual`;
+  return `${x} of the last ${n} requests failed (${percent(x, n)}), ${usual}: chance alone would show this on less than one day in 500.`;
 }
 
 /** At least every second request fails, and not because everything fails. */

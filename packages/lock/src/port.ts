@@ -47,6 +47,11 @@ export interface Locks {
   /** Gives back what the holder holds and takes it out of every queue. Repeats harmlessly. */
   release(holder: string): Promise<void>;
   holders(targets: readonly Target[]): Promise<readonly TargetHolder[]>;
+  /**
+   * From now on every grant of this target has a higher epoch than this one. For a database that was restored to an older state, where the
+   * region still carries the grants that were lost. Never lowers an epoch; who holds or waits goes on.
+   */
+  skipTo(target: Target, epoch: number): Promise<void>;
   /** Who preempted this holder; undefined when nobody did. */
   lostTo(holder: string): Promise<string | undefined>;
 }

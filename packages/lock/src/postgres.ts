@@ -44,6 +44,17 @@ export function postgresLocks<T>({ db, log }: { readonly db: Db<T>; readonly log
       return Promise.all(targets.map((target) => readHolder(db, target)));
     },
 
+    async skipTo({ service, environment, region }, epoch) {
+      await db.transaction().execute(async (tx) => {
+        await enterQueue(tx, { service, environment });
+        await sql`
+          insert into target (service, environment, region, epoch) values (${service}, ${environment}, ${region}, ${epoch})
+          on conflict (service, environment, region) do update set epoch = greatest(target.epoch, excluded.epoch)`.execute(
+          tx,
+        );
+      });
+    },
+
     async lostTo(holder) {
       const { rows } = await sql<{ lost_to: string }>`
         select lost_to from ticket where holder = ${holder} and state = 'lost'`.execute(db);

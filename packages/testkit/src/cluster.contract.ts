@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from "vitest";
+import { driftContract } from "./cluster-drift.contract.ts";
 import { loweringContract } from "./cluster-lowering.contract.ts";
 import { type ClusterWorld, clusterStage } from "./cluster-stage.ts";
 import { trafficContract } from "./cluster-traffic.contract.ts";
@@ -19,4 +20,5 @@ export function clusterContract(start: () => Promise<ClusterWorld>): void {
   trafficContract(world, stage);
   loweringContract(world, stage);
   workloadContract(world, stage);
+  driftContract(world, stage);
 }

@@ -42,6 +42,20 @@ export function lockContract(world: () => LockWorld): void {
 }
 
 function sequences(world: () => LockWorld): void {
+  test("epochs that were lost with a restored database are skipped, and never come back", async () => {
+    const { locks } = world();
+    const of = targetsOf();
+    const [known, unknown] = of("AB") as [Target, Target];
+    expect(epochsOf(await locks.acquire({ holder: "L-skip", targets: [known] }))).toEqual({ a: 1 });
+    await locks.release("L-skip");
+
+    await locks.skipTo(known, 7);
+    await locks.skipTo(known, 3);
+    await locks.skipTo(unknown, 4);
+
+    expect(epochsOf(await locks.acquire({ holder: "L-after", targets: of("AB") }))).toEqual({ a: 8, b: 5 });
+  });
+
   test("all targets are granted together, each with an epoch of its own, and asking again changes nothing", async () => {
     const { locks, elsewhere } = world();
     const of = targetsOf();

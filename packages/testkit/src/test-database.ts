@@ -11,6 +11,10 @@ export type TestDatabase = {
   /** As the schema's own role. */
   url(schema: string): string;
   readonly adminUrl: string;
+  /** Closes the pools and keeps a copy of the database as it is now; whatever else is connected is cut off. */
+  backup(): Promise<void>;
+  /** Puts the copy back in the database's place, as a backup is restored: what came after it is gone. */
+  restore(): Promise<void>;
   /** Closes the pools and drops the database. */
   close(): Promise<void>;
 };
@@ -30,6 +34,10 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
   // Rights on a database are not cloned with it.
   await migrateAll(server, database, names);
   const pools = new Set<Db<never>>();
+  const closePools = async () => {
+    for (const pool of pools) await pool.destroy().catch(() => {});
+    pools.clear();
+  };
   const url = (schema: string): string => server.roleUrl(`slipway_${schema}`, database);
   return {
     adminUrl: server.adminUrl(database),
@@ -39,10 +47,26 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
       pools.add(db as unknown as Db<never>);
       return db;
     },
-    async close() {
-      for (const pool of pools) await pool.destroy().catch(() => {});
+    async backup() {
+      await closePools();
+      await asAdmin(server, async (client) => {
+        await client.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [database]);
+        await client.query(`create database ${database}_backup template ${database}`);
+      });
+    },
+    async restore() {
+      await closePools();
       await asAdmin(server, async (client) => {
         await client.query(`drop database ${database} with (force)`);
+        await client.query(`create database ${database} template ${database}_backup`);
+      });
+      await migrateAll(server, database, names);
+    },
+    async close() {
+      await closePools();
+      await asAdmin(server, async (client) => {
+        await client.query(`drop database ${database} with (force)`);
+        await client.query(`drop database if exists ${database}_backup with (force)`);
       });
     },
   };

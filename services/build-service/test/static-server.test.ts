@@ -18,14 +18,28 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "slipway-site-"));
   await mkdir(join(folder, "site", "docs"), { recursive: true });
   await mkdir(join(folder, "site", ".git"));
-  const files = { "index.html": "home", "about.html": "about", "docs/index.html": "docs", "a.css": "a {}", ".env": "secret", ".git/config": "secret" };
+  const files = {
+    "index.html": "home",
+    "about.html": "about",
+    "docs/index.html": "docs",
+    "a.css": "a {}",
+    ".env": "secret",
+    ".git/config": "secret",
+  };
   for (const [path, text] of Object.entries(files)) await writeFile(join(folder, "site", path), text);
   await writeFile(join(folder, "outside.txt"), "secret");
   await symlink("../outside.txt", join(folder, "site", "link.txt"));
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
   server = spawn(process.execPath, [program, join(folder, "site")], { env: { PORT: String(port), HOST: "127.0.0.1" } });
-  await until(() => request(url).then(() => true, () => false), { timeoutMs: 30_000, what: "the server" });
+  await until(
+    () =>
+      request(url).then(
+        () => true,
+        () => false,
+      ),
+    { timeoutMs: 30_000, what: "the server" },
+  );
 });
 afterAll(async () => {
   if (server.exitCode === null) server.kill("SIGKILL");
@@ -54,15 +68,21 @@ test.each([
   expect(await answer.body.text()).toContain(text);
 });
 
-test.each(["/.env", "/.git/config", "/link.txt", "/..%2foutside.txt", "/%2e%2e/outside.txt", "/docs/..%2f..%2foutside.txt", "/%00", "/%"])(
-  "%s gives nothing away",
-  async (path) => {
-    const answer = await request(`${url}${path}`);
+test.each([
+  "/.env",
+  "/.git/config",
+  "/link.txt",
+  "/..%2foutside.txt",
+  "/%2e%2e/outside.txt",
+  "/docs/..%2f..%2foutside.txt",
+  "/%00",
+  "/%",
+])("%s gives nothing away", async (path) => {
+  const answer = await request(`${url}${path}`);
 
-    expect(answer.statusCode).toBe(404);
-    expect(await answer.body.text()).not.toContain("secret");
-  },
-);
+  expect(answer.statusCode).toBe(404);
+  expect(await answer.body.text()).not.toContain("secret");
+});
 
 test("a folder leads to its slash, what has not changed is not sent again, and only reading is allowed", async () => {
   const folderAnswer = await request(`${url}/docs`);

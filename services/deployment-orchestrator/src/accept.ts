@@ -7,6 +7,7 @@ import type { Input } from "./domain/input.ts";
 import { renderWorkload } from "./domain/manifest.ts";
 import { firstCommands } from "./domain/phases/opening.ts";
 import { canaryPlan, wholePlan } from "./domain/plan.ts";
+import { refuseWhileObserving } from "./observing.ts";
 import { resolveArtifact } from "./resolve.ts";
 import type { Service } from "./service.ts";
 import { byRequestKey, insertDeployment, isBanned, listDeployments, nextDeploymentId } from "./store.ts";
@@ -27,6 +28,7 @@ export async function planDeployment(service: Service, { request, principal, now
     });
   }
   const regions = regionsOf(service, request.regions);
+  await refuseWhileObserving(service.behind, { service: request.service, environment: environment.name }, regions);
   const artifact = await resolveArtifact(service.client, request, environment);
   const { version, workload } = renderWorkload(artifact, environment.name);
   await refuseBanned(service, environment, version, principal);
@@ -52,6 +54,7 @@ export async function planDeployment(service: Service, { request, principal, now
     baselines,
     workload,
     verifyAfterMs: artifact.spec.deploy.verify_after,
+    watchMs: artifact.spec.deploy.watch,
     settleMs: service.settleMs,
     requestedBy: principal.name,
     createdAt: now,
@@ -69,7 +72,7 @@ export async function acceptDeployment(
   if (known !== undefined) return storedAs(service, known);
   const accepted = await service.db.transaction().execute(async (tx) => {
     const { id, number } = await nextDeploymentId(tx);
-    const state = newDeployment({ id, ...draft });
+    const state = newDeployment({ ...draft, id });
     await insertDeployment(tx, number, state.plan, requestKey);
     await service.durable.create(tx, service.machine, id, state, firstCommands(state));
     const { version, environment, regions } = draft;

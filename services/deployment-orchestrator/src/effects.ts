@@ -1,13 +1,15 @@
 import { deploymentTopic } from "@slipway/contracts";
 import { type DurableMachine, defineMachine } from "@slipway/durable";
 import { unreachable } from "@slipway/kernel";
+import { observedReason } from "./behind.ts";
 import type { Command } from "./domain/command.ts";
 import { deploymentMachine } from "./domain/decide.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
 import { drainAndRetire } from "./effects/drain.ts";
+import { repairWeight, tellDrift } from "./effects/drift.ts";
 import { acquireLock, tellReplaced } from "./effects/lock.ts";
-import type { Context, Ports, Result } from "./effects/ports.ts";
+import { type Context, currentState, type Ports, type Result } from "./effects/ports.ts";
 import { follow, lowerWeight, openFence, raiseWeight } from "./effects/traffic.ts";
 import { armWatch, checkWatch } from "./effects/watch.ts";
 import { prepareWorkload } from "./effects/workload.ts";
@@ -20,7 +22,11 @@ export function deploymentDurable(ports: Ports): DurableMachine<Deployment, Inpu
     lane: laneOf,
     runAfter: (command) => ("at" in command && command.at !== null ? command.at : undefined),
     survives: (command) =>
-      command.type === "Publish" || command.type === "ReleaseLock" || command.type === "TellReplaced",
+      command.type === "Publish" ||
+      command.type === "ReleaseLock" ||
+      command.type === "TellReplaced" ||
+      command.type === "RepairWeight" ||
+      command.type === "TellDrift",
     urgent: isUrgent,
     perform: (command, ctx) => perform(ports, command, ctx),
   });
@@ -35,6 +41,7 @@ function isUrgent(command: Command): boolean {
 function laneOf(command: Command): string {
   switch (command.type) {
     case "LowerWeight":
+    case "RepairWeight":
       return `abort:${command.region}`;
     case "OpenFence":
     case "PrepareWorkload":
@@ -53,13 +60,37 @@ function laneOf(command: Command): string {
     case "WakeAt":
       return "timer";
     case "Publish":
+    case "TellDrift":
       return "publish";
     default:
       return unreachable(command);
   }
 }
 
+/** What would raise, or would lead to it, waits while the regions know of newer grants than this database; lowering does not. */
+const gated: readonly Command["type"][] = [
+  "AcquireLock",
+  "OpenFence",
+  "PrepareWorkload",
+  "RaiseWeight",
+  "Follow",
+  "DrainAndRetire",
+];
+
 async function perform(ports: Ports, command: Command, ctx: Context): Result {
+  const reason = gated.includes(command.type) ? await observing(ports, command, ctx) : undefined;
+  if (reason !== undefined) return { kind: "retry", afterMs: 2_000, reason };
+  return performNow(ports, command, ctx);
+}
+
+async function observing(ports: Ports, command: Command, ctx: Context): Promise<string | undefined> {
+  const { plan } = await currentState(ctx);
+  const here = "region" in command ? [command.region] : plan.regions;
+  const found = (await ports.behind.observed(plan)).find(({ region }) => here.includes(region));
+  return found === undefined ? undefined : `${observedReason(found)}; \`slipway restore accept\` goes on from there`;
+}
+
+async function performNow(ports: Ports, command: Command, ctx: Context): Result {
   switch (command.type) {
     case "AcquireLock":
       return acquireLock(ports, command, ctx);
@@ -80,6 +111,10 @@ async function perform(ports: Ports, command: Command, ctx: Context): Result {
       return raiseWeight(ports, command, ctx);
     case "LowerWeight":
       return lowerWeight(ports, command, ctx);
+    case "RepairWeight":
+      return repairWeight(ports, command, ctx);
+    case "TellDrift":
+      return tellDrift(ports, command, ctx);
     case "Follow":
       return follow(ports, command, ctx);
     case "DrainAndRetire":

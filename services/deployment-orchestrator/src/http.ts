@@ -25,6 +25,7 @@ import type { Intent } from "./domain/input.ts";
 import { deploymentView, progressOf, statusOf, statusView, waitingOf } from "./domain/view.ts";
 import { intend } from "./intents.ts";
 import { liveVersions } from "./live.ts";
+import { waitingWhileObserved } from "./observing.ts";
 import { withReasons } from "./reasons.ts";
 import { rollBackVerified } from "./rollback.ts";
 import type { Service } from "./service.ts";
@@ -59,13 +60,21 @@ function deploymentRoutes(app: ServiceApp, service: Service): void {
   app.serve(getDeployment, async ({ params }) => {
     const row = await read(service, params.id);
     const pending = await service.durable.pending(service.machine, params.id);
-    return withReasons(deploymentView(row.state, row.updatedAt), pending);
+    const view = withReasons(deploymentView(row.state, row.updatedAt), pending);
+    const observed = await service.behind.observed(row.state.plan);
+    return { ...view, waiting: waitingWhileObserved({ ...view, regions: row.state.plan.regions }, observed) };
   });
 
   app.serve(getDeploymentStatus, async ({ params, now }) => {
     const { state } = await read(service, params.id);
     const watch = await service.client.call(getWatch, { params }).catch(() => undefined);
-    return statusView(state, watch?.judgement ?? null, now);
+    const view = statusView(state, watch?.judgement ?? null, now);
+    const { phase, plan } = state;
+    const observed = await service.behind.observed(plan);
+    return {
+      ...view,
+      waiting: waitingWhileObserved({ phase, waiting: view.waiting, regions: plan.regions }, observed),
+    };
   });
 }
 
@@ -159,11 +168,20 @@ function asEnvironment(name: string | null | undefined): EnvironmentName | null 
 
 async function regionView(service: Service, name: Service["regions"]["names"][number]) {
   const mesh_url = service.regions.entry(name)?.mesh_url ?? "";
+  const observed = (await service.behind.observed())
+    .filter(({ region }) => region === name)
+    .map((target) => `${target.environment}/${target.service}`);
   try {
     await (await service.regions.cluster(name)).ping();
-    return { name, reachable: true, reason: null, mesh_url };
+    return { name, reachable: true, reason: null, mesh_url, observed };
   } catch (error) {
-    return { name, reachable: false, reason: error instanceof Error ? error.message : "it does not answer", mesh_url };
+    return {
+      name,
+      reachable: false,
+      reason: error instanceof Error ? error.message : "it does not answer",
+      mesh_url,
+      observed,
+    };
   }
 }
 

@@ -2,14 +2,18 @@ import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { z } from "zod";
+import { auditOnce } from "./audit-once.ts";
+import { behindRegions } from "./behind.ts";
 import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
 import { routes } from "./http.ts";
 import { logRoutes } from "./logs/http.ts";
 import { neighbours } from "./neighbours.ts";
+import { TrafficObserver } from "./observer.ts";
 import { pushDurable } from "./push/deploy-push.ts";
 import { pushRoutes } from "./push/routes.ts";
 import { pushSubscription } from "./push/subscription.ts";
+import { restoreRoutes } from "./restore.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -17,6 +21,8 @@ import { subscriptions } from "./subscriptions.ts";
 const Config = z.object({
   /** How long 100% must stand before the lock goes back. */
   SLIPWAY_SETTLE_MS: z.coerce.number().int().min(0).max(600_000).default(2_000),
+  /** Between two readings of all regions for what was changed by hand. */
+  SLIPWAY_DRIFT_MS: z.coerce.number().int().min(100).max(600_000).default(5_000),
 });
 type Config = z.infer<typeof Config>;
 
@@ -31,6 +37,7 @@ export const deploymentOrchestrator: ServiceModule<Config, Tables> = {
 async function start(context: ServiceContext<Config, Tables>): Promise<RunningService> {
   const { db, dbUrl, bus, locks, clock, log, client, environments } = context;
   const regions = openRegions(context.regions, log);
+  const behind = behindRegions({ db, locks });
   const ports: Ports = {
     regions,
     locks,
@@ -38,6 +45,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     client,
     clock,
     metrics: context.metrics,
+    behind,
+    audit: auditOnce(db),
     send: async (id, input) => void (await durable.send(machine, id, input)),
     ...neighbours(db),
   };
@@ -53,21 +62,30 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     locks,
     client,
     clock,
+    behind,
     environments,
     settleMs: context.config.SLIPWAY_SETTLE_MS,
   };
+  const observer = new TrafficObserver({ service, ports, log, everyMs: context.config.SLIPWAY_DRIFT_MS });
+  await observer.compareAtStart();
   await durable.start();
+  observer.start();
   return {
     routes: (app) => {
       routes(app, service);
       eventRoutes(app, service);
       pushRoutes(app, service, pushes);
       logRoutes(app, service);
+      restoreRoutes(app, service);
     },
     subscriptions: [...subscriptions(service), pushSubscription(service, pushes)],
     ready: async () => undefined,
-    drain: () => durable.stop(),
+    drain: async () => {
+      await observer.stop();
+      await durable.stop();
+    },
     close: async () => {
+      await observer.stop();
       await durable.stop();
       await regions.close();
     },

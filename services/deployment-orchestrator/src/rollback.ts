@@ -2,8 +2,10 @@ import { ProblemError } from "@slipway/contracts";
 import type { Principal } from "@slipway/host";
 import type { Instant } from "@slipway/kernel";
 import { acceptDeployment } from "./accept.ts";
+import { auditOnce } from "./audit-once.ts";
 import type { Deployment, In, Plan } from "./domain/deployment.ts";
 import { wholePlan } from "./domain/plan.ts";
+import { refuseWhileObserving } from "./observing.ts";
 import type { Service } from "./service.ts";
 import { listDeployments } from "./store.ts";
 
@@ -18,7 +20,18 @@ export async function rollBackVerified(
   now: Instant,
   key: string | undefined,
 ): Promise<Deployment> {
+  await refuseWhileObserving(service.behind, state.plan, state.plan.regions);
   await refuseUnlessLive(service, state);
+  return acceptWayBack(service, state, principal.name, now, key);
+}
+
+async function acceptWayBack(
+  service: Service,
+  state: In<"verified">,
+  by: string,
+  now: Instant,
+  key: string | undefined,
+): Promise<Deployment> {
   const target = await lastVerifiedBefore(service, state);
   if (target === undefined) {
     throw new ProblemError(
@@ -30,18 +43,36 @@ export async function rollBackVerified(
     );
   }
   const baselines = Object.fromEntries(state.plan.regions.map((region) => [region, state.plan.version]));
+  const { id: _former, ...former } = target.plan;
   const draft: Omit<Plan, "id"> = {
-    ...target.plan,
+    ...former,
     strategy: "rollback",
     initial: false,
     steps: wholePlan(0),
     regions: state.plan.regions,
     baselines,
-    requestedBy: principal.name,
+    requestedBy: by,
     createdAt: now,
     rollsBack: state.plan.id,
   };
   return acceptDeployment(service, draft, key);
+}
+
+/**
+ * A FAIL of a verified version: the way back is deployed at once, by preemption. Nobody asked, so that nothing is thrown: where there is no way
+ * back the watch's event has paged, and why is in the audit log.
+ */
+export async function rollBackFailed(service: Service, state: In<"verified">, sentence: string): Promise<void> {
+  const { id } = state.plan;
+  const now = service.clock.now();
+  try {
+    await refuseWhileObserving(service.behind, state.plan, state.plan.regions);
+    await acceptWayBack(service, state, "rollback-controller", now, `watch-failed-${id}`);
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const entry = { actor: "rollback-controller", action: "deployment.no_way_back", subject: id, at: now };
+    await auditOnce(service.db)(`no-way-back-${id}`, { ...entry, detail: { sentence, why: error.message } });
+  }
 }
 
 /** A version that no longer serves cannot be rolled back: what would be taken away is another one. */

@@ -5,6 +5,7 @@ import type { EnvironmentEntry, RegionEntry } from "@slipway/host";
 import type { Clock } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
 import type { Db } from "@slipway/sql";
+import type { Behind } from "./behind.ts";
 import type { Command } from "./domain/command.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
@@ -19,6 +20,7 @@ export type Service = {
   readonly locks: Locks;
   readonly client: Client;
   readonly clock: Clock;
+  readonly behind: Behind;
   readonly environments: readonly EnvironmentEntry[];
   readonly settleMs: number;
 };

@@ -72,6 +72,49 @@ export async function listDeployments(
   return rows.map((row) => ({ number: row.number, state: row.state as Deployment, updatedAt: row.updated_at }));
 }
 
+/** Deployments whose traffic is looked after: under way, or at 100% and not replaced. */
+export async function activeDeployments(db: Db<Tables>): Promise<readonly Deployment[]> {
+  const phases = ["preparing", "awaiting_approval", "raising", "baking", "held", "finishing", "watching", "restoring"];
+  const rows = await db
+    .selectFrom("machine")
+    .select("state")
+    .where("kind", "=", "deployment")
+    .where("phase", "in", phases)
+    .where(sql<boolean>`not (phase = 'watching' and state ->> 'replacedBy' is not null)`)
+    .execute();
+  return rows.map((row) => row.state);
+}
+
+/** The newest deployment of each service in each environment, where it ended within the last day. */
+export async function lastEnded(db: Db<Tables>): Promise<readonly Deployment[]> {
+  const { rows } = await sql<{ state: Deployment }>`
+    select state from (
+      select distinct on (d.service, d.environment) m.state, m.phase, m.updated_at
+      from deployment d join machine m on m.kind = 'deployment' and m.id = d.id
+      order by d.service, d.environment, d.number desc) as newest
+    where phase in ('rolled_back', 'failed', 'cancelled', 'superseded', 'verified')
+      and updated_at > clock_timestamp() - interval '1 day'`.execute(db);
+  return rows.map((row) => row.state);
+}
+
+/** Every deployment that has not ended. */
+export async function unendedDeployments(db: Db<Tables>, ended: readonly string[]): Promise<readonly Deployment[]> {
+  const rows = await db
+    .selectFrom("machine")
+    .select("state")
+    .where("kind", "=", "deployment")
+    .where("phase", "not in", [...ended])
+    .orderBy("id")
+    .execute();
+  return rows.map((row) => row.state);
+}
+
+/** The next deployment has a higher number than this one: ids that a region still names are not given again. */
+export async function raiseDeploymentNumber(tx: Tx<Tables>, number: number): Promise<void> {
+  await sql`select setval('deployment_number', greatest(last_value, ${number}::bigint),
+              is_called or ${number}::bigint >= last_value) from deployment_number`.execute(tx);
+}
+
 /** True when this version was taken back in this environment. */
 export async function isBanned(db: Db<Tables>, environment: EnvironmentName, version: VersionName): Promise<boolean> {
   const row = await db
@@ -82,7 +125,15 @@ export async function isBanned(db: Db<Tables>, environment: EnvironmentName, ver
     .select("deployment.id")
     .where("deployment.environment", "=", environment)
     .where("deployment.version", "=", version)
-    .where("machine.phase", "=", "rolled_back")
+    .where((or) =>
+      or.or([
+        or("machine.phase", "=", "rolled_back"),
+        // Found bad after it was verified: the deployment that led away from it says so.
+        sql<boolean>`exists (select 1 from machine as back where back.kind = 'deployment'
+          and back.state -> 'plan' ->> 'rollsBack' = deployment.id
+          and back.state -> 'plan' ->> 'requestedBy' = 'rollback-controller')`,
+      ]),
+    )
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;

@@ -3,6 +3,7 @@ import { parseEvent, watchTopic } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import type { DeploymentId, Instant } from "@slipway/kernel";
 import type { Fact } from "./domain/input.ts";
+import { rollBackFailed } from "./rollback.ts";
 import type { Service } from "./service.ts";
 
 const group = "deployment-orchestrator";
@@ -18,6 +19,8 @@ export function subscriptions(service: Service): readonly Subscription[] {
         if (read === undefined || (read.type !== "watch.judged" && read.type !== "watch.failed")) return;
         const { deployment_id, judgement, epochs } = read.data;
         const overtaken = read.type === "watch.failed" && (await isOvertaken(service, deployment_id, epochs));
+        if (read.type === "watch.failed" && !overtaken)
+          await goBackFromVerified(service, deployment_id, judgement.sentence);
         await service.db.transaction().execute(async (tx) => {
           if (!(await inboxOnce(tx, group, event.id))) return;
           const fact = (now: Instant): Fact =>
@@ -29,6 +32,12 @@ export function subscriptions(service: Service): readonly Subscription[] {
       },
     },
   ];
+}
+
+/** A verified deployment has ended: its way back is another one. Asked for once, however often the event comes. */
+async function goBackFromVerified(service: Service, id: DeploymentId, sentence: string): Promise<void> {
+  const row = await service.durable.read(service.machine, id);
+  if (row?.state.phase === "verified") await rollBackFailed(service, row.state, sentence);
 }
 
 /** The watch of an older grant cannot act: whoever holds a newer epoch judges the same traffic with its own watch. */

@@ -1,6 +1,7 @@
 import { deploymentTopic } from "@slipway/contracts";
 import { seededRandom, until } from "@slipway/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { isBanned } from "../src/store.ts";
 import { type Orchestrator, startOrchestrator, versionOf, weightsOf } from "./support/orchestrator.ts";
 import { oldVersion } from "./support/sample.ts";
 
@@ -159,6 +160,41 @@ describe("a bad canary", () => {
       expect([...workloads.keys()]).toEqual([oldVersion]);
     }
     await until(async () => (await lockHolders()).every((holder) => holder === null), { what: "the lock to be free" });
+  });
+});
+
+describe("a version found bad after it was verified", () => {
+  test("is replaced by the version verified before it: a deployment of its own, asked for by nobody, once", async () => {
+    const good = await orchestrator.deploy({ verifyAfterMs: 100 });
+    await orchestrator.reaches(good, "verified");
+    const bad = await orchestrator.deploy({ verifyAfterMs: 100 });
+    await orchestrator.reaches(bad, "verified");
+    await until(() => orchestrator.clusters.every(({ workloads }) => !workloads.has(first)), {
+      what: "no way to shut",
+    });
+    orchestrator.watch.failAt.set(bad, 100);
+
+    const back = await orchestrator.reaches("D-3", "watching");
+
+    expect(back.plan).toMatchObject({ rollsBack: bad, version: first, requestedBy: "rollback-controller" });
+    everywhere({ [first]: 100 });
+    for (const cluster of orchestrator.clusters) expect(cluster.live).toBe(first);
+    expect(await isBanned(orchestrator.db, "prod" as never, second)).toBe(true);
+    expect(await isBanned(orchestrator.db, "prod" as never, first)).toBe(false);
+  });
+
+  test("stays where no version was verified before it, and why is written down", async () => {
+    const only = await orchestrator.deploy({ verifyAfterMs: 100 });
+    await orchestrator.reaches(only, "verified");
+    orchestrator.watch.failAt.set(only, 100);
+
+    const entries = () => orchestrator.audited("deployment.no_way_back");
+    await until(async () => (await entries()).length === 1, { what: "the audit entry" });
+
+    expect(await entries()).toMatchObject([
+      { subject: only, detail: { why: expect.stringContaining("was verified") } },
+    ]);
+    everywhere({ [first]: 100 });
   });
 });
 

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Plan } from "../src/domain/deployment.ts";
 import { waitingOf } from "../src/domain/view.ts";
-import { type Orchestrator, startOrchestrator, versionOf } from "./support/orchestrator.ts";
+import { type Orchestrator, openPlace, startOrchestrator, versionOf } from "./support/orchestrator.ts";
 import { oldVersion, regionsOf } from "./support/sample.ts";
 
 let orchestrator: Orchestrator;
 beforeEach(async () => {
-  orchestrator = await startOrchestrator("abc");
+  orchestrator = await startOrchestrator(await openPlace("abc"));
 });
 afterEach(async () => {
   for (const { violations } of orchestrator.clusters) expect(violations).toEqual([]);

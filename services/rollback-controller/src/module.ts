@@ -15,7 +15,7 @@ import type { Service } from "./service.ts";
 import { startWhenReachable } from "./start-when-reachable.ts";
 import { forgetEnded, saveWatcher, type Tables } from "./store.ts";
 import { storeNews } from "./store-news.ts";
-import { subscriptions } from "./subscriptions.ts";
+import { endWatch, subscriptions } from "./subscriptions.ts";
 import { Watchers } from "./watchers.ts";
 
 const Config = z.object({
@@ -53,8 +53,9 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     ports: { metrics: context.metrics, cluster, clock, log },
     lookEveryMs: config.SLIPWAY_LOOK_MS,
     save: (watcher) => saveWatcher(db, watcher, clock.now()),
+    expire: (id) => endWatch(service, id, "its time is over"),
   });
-  const service: Service = { durable, machine, watchers, queue };
+  const service: Service = { durable, machine, watchers, queue, clock };
   const load = loadWatches(db, durable, machine);
   const known = await putBackToWork(service, journal, database.isReady() ? load : undefined, log);
   watchers.start();

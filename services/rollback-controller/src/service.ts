@@ -1,4 +1,5 @@
 import type { Durable, DurableMachine } from "@slipway/durable";
+import type { Clock } from "@slipway/kernel";
 import type { Watch, WatchCommand, WatchInput } from "./domain/watch.ts";
 import type { NewsQueue } from "./news-queue.ts";
 import type { Watchers } from "./watchers.ts";
@@ -9,4 +10,5 @@ export type Service = {
   readonly machine: DurableMachine<Watch, WatchInput, WatchCommand>;
   readonly watchers: Watchers;
   readonly queue: NewsQueue;
+  readonly clock: Clock;
 };

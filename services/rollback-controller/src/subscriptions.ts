@@ -12,7 +12,7 @@ const ending = new Set([
   "deployment.verified",
 ]);
 
-/** A watch ends with its deployment, or when another version has come to 100% in its place. */
+/** A watch ends with its deployment (a verified one's at its time), or when another version has come to 100% in its place. */
 export function subscriptions(service: Service): readonly Subscription[] {
   return [
     {
@@ -22,11 +22,18 @@ export function subscriptions(service: Service): readonly Subscription[] {
         const read = parseEvent(deploymentTopic, event);
         if (read === undefined) return;
         const { deployment_id } = read.data;
+        if (read.type === "deployment.verified" && goesOn(service, deployment_id)) return;
         if (ending.has(read.type)) await endWatch(service, deployment_id, read.type.slice("deployment.".length));
         if (read.type === "deployment.succeeded") await endReplaced(service, read.data);
       },
     },
   ];
+}
+
+/** The watch of a verified version goes on until its time is over. */
+function goesOn({ watchers, clock }: Service, id: DeploymentId): boolean {
+  const until = watchers.get(id)?.spec.until;
+  return until !== undefined && until > clock.now();
 }
 
 async function endReplaced(
@@ -36,7 +43,7 @@ async function endReplaced(
   const replaced = service.watchers.all().filter(({ id, spec }) => {
     return (
       id !== by.deployment_id &&
-      spec.mode === "live" &&
+      (spec.mode === "live" || spec.mode === "verified") &&
       spec.service === by.service &&
       spec.environment === by.environment
     );
@@ -58,7 +65,7 @@ function isOlder(
   return Object.entries(epochs).some(([region, epoch]) => (otherEpochs[region] ?? 0) > epoch);
 }
 
-async function endWatch(service: Service, id: DeploymentId, outcome: string): Promise<void> {
+export async function endWatch(service: Service, id: DeploymentId, outcome: string): Promise<void> {
   const totals = service.watchers.get(id)?.looking.totals ?? {};
   await service.durable.send(service.machine, id, (): WatchInput => ({ type: "DeploymentEnded", outcome, totals }));
   await service.watchers.end(id);

@@ -1,7 +1,7 @@
 import type { RegionCluster } from "@slipway/cluster";
 import type { Judgement, WatchRequest, WatchView } from "@slipway/contracts";
 import { noCounts } from "@slipway/contracts";
-import type { Look } from "@slipway/judge";
+import { holdsRamp, type Look } from "@slipway/judge";
 import { type Clock, type DeploymentId, type Instant, msBetween } from "@slipway/kernel";
 import { diffReadings, type MetricsSource, type Reading } from "@slipway/metrics";
 import type { Logger } from "@slipway/sql";
@@ -79,6 +79,12 @@ export class Watcher {
     if (this.looking !== before) this.judgement = null;
   }
 
+  /** The watch of a verified version has lasted as long as it should. */
+  isOver(now: Instant): boolean {
+    const { mode, until } = this.spec;
+    return mode === "verified" && until !== undefined && until <= now && this.state === "watching";
+  }
+
   /** True while a look is under way. */
   get busy(): boolean {
     return this.#waiting > 0;
@@ -141,7 +147,9 @@ export class Watcher {
       this.fail(judgement);
       return;
     }
-    if (before?.verdict !== judgement.verdict || before.step !== judgement.step)
+    const news = before?.verdict !== judgement.verdict || before.step !== judgement.step;
+    // The ramp holds and goes on by it: crossing it is news, whatever the verdict.
+    if (news || holdsRamp(before?.evidence) !== holdsRamp(judgement.evidence))
       this.#ports.tell(this.id, { type: "Judged", judgement });
   }
 

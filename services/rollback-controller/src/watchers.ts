@@ -17,6 +17,8 @@ export type WatchersOptions = {
   readonly lookEveryMs: number;
   /** Stores a watcher's looks; fails while the database is away. */
   save(watcher: Watcher): Promise<void>;
+  /** Ends a watch whose time is over. */
+  expire(id: DeploymentId): Promise<void>;
 };
 
 const saveEveryMs = 2_000;
@@ -28,6 +30,7 @@ export class Watchers {
   readonly #byId = new Map<DeploymentId, Watcher>();
   readonly #saving = new Map<Watcher, Promise<void>>();
   readonly #unsaved = new Set<Watcher>();
+  readonly #expiring = new Set<Watcher>();
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: WatchersOptions) {
@@ -92,7 +95,21 @@ export class Watchers {
 
   /** A watch whose regions are slow to answer delays itself alone. */
   #lookAll(): void {
-    for (const watcher of this.all()) if (!watcher.busy) void watcher.look();
+    const now = this.#options.clock.now();
+    for (const watcher of this.all()) {
+      if (watcher.isOver(now)) this.#expire(watcher);
+      else if (!watcher.busy) void watcher.look();
+    }
+  }
+
+  /** Ended in the database first, so that it is not put back to work after a restart; tried again at each look. */
+  #expire(watcher: Watcher): void {
+    if (this.#expiring.has(watcher)) return;
+    this.#expiring.add(watcher);
+    void this.#options
+      .expire(watcher.id)
+      .catch((error: unknown) => this.#options.log.debug({ err: error, watch: watcher.id }, "watch not ended yet"))
+      .finally(() => this.#expiring.delete(watcher));
   }
 
   /** While the database is away, or hangs over the last time, what was learned goes to the disk. */

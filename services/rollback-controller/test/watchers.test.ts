@@ -1,14 +1,16 @@
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
-import { putWatch, shutWatch, watchTopic } from "@slipway/contracts";
+import { type CloudEvent, putWatch, shutWatch, type WatchRequest, watchTopic } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
+import { addMs, systemClock } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { addLook, startLooking } from "../src/domain/looking.ts";
-import { armed } from "../src/domain/watch.ts";
+import { armed, type WatchInput } from "../src/domain/watch.ts";
 import { routes } from "../src/http.ts";
 import { forgetEnded, loadLooks, loadSnapshot } from "../src/store.ts";
+import { subscriptions } from "../src/subscriptions.ts";
 import { openPlace, type Place, startController } from "./support/controller.ts";
 import { id, sampleSpec } from "./support/sample.ts";
 
@@ -33,6 +35,12 @@ async function start(away = { now: false }): Promise<Controller> {
 async function arm(controller: Controller, spec = sampleSpec()): Promise<void> {
   const first = armed(id, spec);
   await controller.durable.create(undefined, controller.machine, id, first.state, first.commands);
+  await controller.watchers.arm(id, spec);
+}
+
+/** As a PUT does it: the row first. */
+async function move(controller: Controller, spec: WatchRequest): Promise<void> {
+  await controller.durable.send(controller.machine, id, (): WatchInput => ({ type: "Arm", spec }));
   await controller.watchers.arm(id, spec);
 }
 
@@ -279,4 +287,50 @@ async function handlerOf({ service }: Controller, wanted: object) {
   routes({ serve } as unknown as ServiceApp, service);
   const call = { params: { id }, now: new Date().toISOString(), principal: { name: "ada", roles: ["deployer"] } };
   return (body: object) => handlers.get(wanted)?.({ ...call, body });
+}
+
+test("a verified version is watched on: a FAIL is told, and nothing is shut, since the version before it is gone", async () => {
+  const controller = await start();
+  await arm(controller, sampleSpec({ mode: "live", step: 2, weight_percent: 100 }));
+  const until24h = addMs(systemClock.now(), 24 * 3_600_000);
+  await move(controller, sampleSpec({ mode: "verified", step: 2, weight_percent: 100, until: until24h }));
+  const [subscription] = subscriptions(controller.service);
+  await subscription?.handler(deploymentEvent("verified"), { signal: new AbortController().signal });
+  expect(controller.watchers.get(id)?.state).toBe("watching");
+
+  for (const name of ["a", "b"]) place.region(name).errorsPerRead = 8;
+
+  await until(async () => (await phase(controller)) === "failed", { what: "a stored FAIL" });
+  for (const name of ["a", "b"]) expect(place.region(name)).toMatchObject({ lowered: 0, fence: { gate: "open" } });
+});
+
+test("the watch of a verified version ends at its time, also when the controller was restarted in between", async () => {
+  const controller = await start();
+  await arm(controller, sampleSpec({ mode: "live", step: 2, weight_percent: 100 }));
+  const soon = addMs(systemClock.now(), 1_500);
+  const spec = sampleSpec({ mode: "verified", step: 2, weight_percent: 100, until: soon });
+  await move(controller, spec);
+  await controller.stop();
+  running.splice(0);
+
+  const next = await start();
+
+  await until(async () => (await phase(next)) === "ended", { what: "the end of the watch" });
+  expect(next.watchers.get(id)).toBeUndefined();
+});
+
+function deploymentEvent(type: "verified"): CloudEvent {
+  const { service, environment, version } = sampleSpec();
+  const commit = { digest: `sha256:${"1".repeat(64)}`, git_sha: "1".repeat(40) };
+  return {
+    ...{
+      specversion: "1.0",
+      id: `e-${type}`,
+      source: "deployment-orchestrator",
+      type: `deployment.${type}`,
+      subject: id,
+    },
+    ...{ time: systemClock.now(), datacontenttype: "application/json" },
+    data: { deployment_id: id, service, environment, version, ...commit, regions: ["a", "b"] },
+  };
 }

@@ -3,6 +3,7 @@ import {
   type BuildView,
   type DeploymentStatus,
   type DeploymentView,
+  getRestore,
   getWatch,
   type Judgement,
   listBuilds,
@@ -17,7 +18,10 @@ import type { Layout } from "../layout.ts";
 import { servedWeights } from "../served-weights.ts";
 
 /** What one look at the platform finds: the page without what this process knows by itself. */
-export type Look = Pick<PageView, "regions" | "focus" | "roll_back" | "recent" | "notifications" | "missing"> & {
+export type Look = Pick<
+  PageView,
+  "regions" | "focus" | "roll_back" | "recent" | "notifications" | "missing" | "observed"
+> & {
   readonly build: BuildView | null;
 };
 
@@ -54,6 +58,7 @@ export async function lookAround(options: LookOptions): Promise<Look> {
       none,
     ),
   ]);
+  const { differences } = await or("the state of the database", client.call(getRestore, { timeoutMs: withinMs }), same);
   const shown = deployments.find((own) => !over.includes(own.status)) ?? deployments[0];
   const [regions, judgement] = await Promise.all([
     regionsOf(layout, shown),
@@ -74,9 +79,13 @@ export async function lookAround(options: LookOptions): Promise<Look> {
       at: created_at,
     })),
     missing,
+    observed: differences.map(({ environment, service, region, holder_there }) => {
+      return `${service} in ${environment}, ${region}: last written by ${holder_there}`;
+    }),
   };
 }
 
+const same = { observing: false, differences: [], unread: [] };
 const none = { deployments: [], builds: [], notifications: [], next_page_token: null };
 
 async function judgementOf(client: Client, shown: DeploymentView): Promise<Judgement | null> {

@@ -26,6 +26,8 @@ export const Judgement = z.object({
   sentence: z.string(),
   /** Canary requests still needed for a PASS at the present error counts; null when it cannot be said. */
   requests_needed: z.number().int().nullable(),
+  /** Evidence of harm as an e-value: from 100 on the ramp holds, from 10,000 on it is a FAIL. Absent where nothing was compared. */
+  evidence: z.number().nonnegative().optional(),
   counts: Counts,
   regions: z.record(z.string(), Counts),
   window_from: InstantSchema,

@@ -319,7 +319,11 @@ export const listRegions = endpoint({
   status: 200,
   response: z.object({
     regions: z.array(
-      z.object({ name: RegionNameSchema, reachable: z.boolean(), reason: z.string().nullable(), mesh_url: z.string() }),
+      z.object({
+        ...{ name: RegionNameSchema, reachable: z.boolean(), reason: z.string().nullable(), mesh_url: z.string() },
+        /** Services that are only observed there, as `environment/service`, until a restored database is accepted. */
+        observed: z.array(z.string()),
+      }),
     ),
   }),
 });

@@ -35,6 +35,8 @@ export type PageView = {
     readonly text: string;
     readonly at: string;
   }[];
+  /** Targets that are only observed, because the database was restored to an older state. */
+  readonly observed: readonly string[];
   /** What could not be read just now. */
   readonly missing: readonly string[];
 };

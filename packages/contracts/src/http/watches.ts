@@ -13,17 +13,20 @@ import { anyRole, endpoint } from "./endpoint.ts";
 
 /**
  * What the rollback-controller is asked to watch. The answer is its acknowledgement: no weight is raised without it.
- * `mode`: `canary` compares with the baseline; `initial` has none and judges absolutely; `live` is the watch after 100%.
+ * `mode`: `canary` compares with the baseline; `initial` has none and judges absolutely; `live` is the watch after 100%, while the
+ * version before it still stands; `verified` the rest of it, when there is none to shut to: a FAIL is only told.
  */
 export const WatchRequest = z.strictObject({
   service: ServiceNameSchema,
   environment: EnvironmentNameSchema,
   version: VersionNameSchema,
-  mode: z.enum(["canary", "initial", "live"]),
+  mode: z.enum(["canary", "initial", "live", "verified"]),
   baselines: z.record(RegionNameSchema as unknown as z.ZodType<string, string>, VersionNameSchema.nullable()),
   epochs: z.record(RegionNameSchema as unknown as z.ZodType<string, string>, z.number().int().positive()),
   step: z.number().int().nonnegative(),
   weight_percent: z.number().min(0).max(100),
+  /** When the watch of a verified version is over. */
+  until: InstantSchema.optional(),
 });
 export type WatchRequest = z.infer<typeof WatchRequest>;
 
@@ -32,7 +35,7 @@ export const WatchView = z.object({
   service: ServiceNameSchema,
   environment: EnvironmentNameSchema,
   version: VersionNameSchema,
-  mode: z.enum(["canary", "initial", "live"]),
+  mode: z.enum(["canary", "initial", "live", "verified"]),
   state: z.enum(["watching", "failed", "ended"]),
   step: z.number().int(),
   epochs: z.record(z.string(), z.number().int()),

@@ -22,7 +22,9 @@ export type Command =
       readonly type: "ArmWatch";
       readonly step: number;
       readonly weightPercent: number;
-      readonly mode: "canary" | "initial" | "live";
+      readonly mode: "canary" | "initial" | "live" | "verified";
+      /** When the watch of a verified version is over. */
+      readonly until?: Instant | undefined;
       readonly epochs: Readonly<Record<string, Epoch>>;
     }
   | { readonly type: "CheckWatch"; readonly step: number; readonly at: Instant }
@@ -32,10 +34,16 @@ export type Command =
       readonly epoch: Epoch;
       readonly step: number;
       readonly percent: number;
+      /** What the deployment knows the version to have there now. */
+      readonly from: number;
       readonly proven: boolean;
       readonly at: Instant | null;
     }
   | { readonly type: "LowerWeight"; readonly region: RegionName; readonly epoch: Epoch }
+  /** Back to what is approved when it is performed: a lowering write that leaves the gate open. */
+  | { readonly type: "RepairWeight"; readonly region: RegionName; readonly epoch: Epoch }
+  /** Publishes and audits what somebody changed by hand. */
+  | { readonly type: "TellDrift"; readonly region: RegionName; readonly what: string; readonly by: string }
   | {
       readonly type: "Follow";
       readonly region: RegionName;

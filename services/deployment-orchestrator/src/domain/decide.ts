@@ -3,6 +3,7 @@ import { type Answer, ignoreFacts } from "./answers.ts";
 import type { Command } from "./command.ts";
 import { type Deployment, terminalPhases } from "./deployment.ts";
 import type { Input } from "./input.ts";
+import { voided } from "./moves.ts";
 import { onBaking } from "./phases/baking.ts";
 import { onFinishing, onWatching } from "./phases/full.ts";
 import { onAwaitingApproval, onHeld } from "./phases/held.ts";
@@ -12,6 +13,7 @@ import { onRestoring } from "./phases/restoring.ts";
 
 /** The decision of the deployment machine: pure and total. Intents may be refused; facts never are. */
 export function decide(state: Deployment, input: Input): Answer {
+  if (input.type === "Voided" && !isTerminal(state)) return voided(state, input);
   switch (state.phase) {
     case "accepted":
       return onAccepted(state, input);
@@ -44,6 +46,10 @@ export function decide(state: Deployment, input: Input): Answer {
     default:
       return unreachable(state);
   }
+}
+
+function isTerminal(state: Deployment): boolean {
+  return (terminalPhases as readonly string[]).includes(state.phase);
 }
 
 export const deploymentMachine: Machine<Deployment, Input, Command> = {

@@ -10,6 +10,7 @@ import type {
   ServiceName,
   VersionName,
 } from "@slipway/kernel";
+import type { Drift } from "./drift.ts";
 
 /**
  * The life of a deployment.
@@ -69,6 +70,8 @@ export type Plan = {
   readonly baselines: Readonly<Record<string, VersionName | null>>;
   readonly workload: Workload;
   readonly verifyAfterMs: number;
+  /** How long the version is watched from 100% on, verified or not; a day where an older row does not say. */
+  readonly watchMs?: number | undefined;
   /** How long 100% must stand before the lock goes back. */
   readonly settleMs: number;
   readonly requestedBy: string;
@@ -94,6 +97,8 @@ export type RegionProgress = {
   readonly reason: string | null;
   /** What a pod that did not become ready printed last. */
   readonly lastLines?: readonly string[];
+  /** What somebody changed there by hand and is still so. */
+  readonly drift?: Drift | null;
 };
 
 export type Gate = {
@@ -135,10 +140,15 @@ export type Held = {
   readonly why: string;
   readonly by: string;
   readonly unblockedBy: string;
+  /** What lets it go on without a person; absent where it takes one. */
+  readonly until?: HeldUntil | undefined;
   readonly since: Instant;
   /** When the watch was last known to look. */
   readonly watchedAt: Instant;
 };
+
+/** unpaused: `slipway.dev/paused` is removed everywhere; evidence: the e-value falls below 100 again. */
+export type HeldUntil = "unpaused" | "evidence";
 
 export type Restoring = {
   readonly epochs: Readonly<Record<string, Epoch>>;

@@ -1,5 +1,6 @@
 import type { Judgement } from "@slipway/contracts";
 import type { DeploymentId, Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
+import type { Drift } from "./drift.ts";
 
 type Dated<T extends string, Fields = unknown> = { readonly type: T; readonly now: Instant } & Readonly<Fields>;
 
@@ -30,7 +31,8 @@ export type Fact =
   /** `since`: its last look; null when it does not answer at all. */
   | Dated<"WatchSilent", { step: number; since: Instant | null }>
   | Dated<"WeightServed", { region: RegionName; epoch: number; step: number; percent: number }>
-  | Dated<"RaiseRefused", { region: RegionName; epoch: number; step: number; why: RaiseRefusal }>
+  /** `percent`: what the version has there, where that was read. */
+  | Dated<"RaiseRefused", { region: RegionName; epoch: number; step: number; why: RaiseRefusal; percent?: number }>
   | Dated<"Judged", { judgement: Judgement; epochs: Readonly<Record<string, number>> }>
   /** `overtaken`: another deployment holds the targets, so that nothing could be shut under this grant. */
   | Dated<"WatchFailed", { judgement: Judgement; epochs: Readonly<Record<string, number>>; overtaken?: boolean }>
@@ -39,6 +41,11 @@ export type Fact =
   | Dated<"Followed", { region: RegionName; epoch: number }>
   | Dated<"Retired", { region: RegionName; epoch: number }>
   | Dated<"Replaced", { by: DeploymentId; epochs: Readonly<Record<string, number>> }>
+  | Dated<"DriftSeen", { region: RegionName; epoch: number; drift: Drift }>
+  /** The region shows again what was decided. */
+  | Dated<"DriftGone", { region: RegionName; epoch: number; percent: number }>
+  /** The database was restored to an older state, and a person accepted what the regions show: nothing here is true any more. */
+  | Dated<"Voided", { by: string; reason: string }>
   | Dated<"TimeReached", { purpose: TimerPurpose }>;
 
 export type RaiseRefusal = "stale" | "shut" | "paused" | "conflict" | "not_ready" | "drifted" | "unproven";

@@ -23,7 +23,7 @@ describe("over any sequence of facts and wishes, repeated, lost, late and stale"
       }),
       { numRuns: 2_000 },
     );
-  });
+  }, 120_000);
 
   test("whatever was performed, a rollback ends or is held within bounded steps", () => {
     const kept = anyMove.filter((move) => move.kind !== "forget" && move.kind !== "stale");
@@ -46,7 +46,7 @@ describe("over any sequence of facts and wishes, repeated, lost, late and stale"
       }),
       { numRuns: 1_000 },
     );
-  });
+  }, 120_000);
 
   test("what cannot become ready in a first deployment ends, and gives the lock back", () => {
     const world = new ScriptedWorld({ initial: true, regions: regionsOf("ab") });

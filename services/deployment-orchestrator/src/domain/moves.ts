@@ -8,6 +8,7 @@ import {
   type Ended,
   type Gate,
   type Granted,
+  type HeldUntil,
   type In,
   type Restoring,
   setRegion,
@@ -90,6 +91,7 @@ export function raiseCommand(state: In<"raising">, region: string, now: Instant,
     epoch: epochOf(state, region),
     step: state.step,
     percent,
+    from: state.regions[region]?.weightPercent ?? 0,
     proven: exposure.allowed && exposure.proven,
     at,
   };
@@ -132,8 +134,8 @@ export function beginFinish(state: Common & Granted, now: Instant): Decision {
 }
 
 export function hold(
-  state: In<"raising" | "baking">,
-  { now, ...reason }: { why: string; by: string; unblockedBy: string; now: Instant },
+  state: In<"raising" | "baking" | "awaiting_approval">,
+  { now, ...reason }: { why: string; by: string; unblockedBy: string; until?: HeldUntil; now: Instant },
 ): Decision {
   const { plan, gates, approval, regions, epochs } = state;
   const held: In<"held"> = {
@@ -233,6 +235,14 @@ export function epochOf(state: Granted, region: string): Granted["epochs"][strin
   const epoch = state.epochs[region];
   if (epoch === undefined) throw new Error(`no epoch for ${region}`);
   return epoch;
+}
+
+/** It ends where it is: what it held and knew is void, and nothing more is written under its grant. */
+export function voided(state: Deployment, input: { by: string; reason: string; now: Instant }): Decision {
+  const relocked = state.phase === "restoring" && state.relock !== "not_needed";
+  const release = relocked ? [holderOf(state), restoreHolderOf(state)] : [holderOf(state)];
+  const hadWeight = Object.values(state.regions).some((region) => region.weightPercent > 0);
+  return end(state, { outcome: "superseded", reason: input.reason, now: input.now, hadWeight, release });
 }
 
 export function withRegion<S extends Deployment>(state: S, region: string, change: Parameters<typeof setRegion>[2]): S {

@@ -19,7 +19,16 @@ describe("a healthy canary", () => {
 
     const order = types(world.emitted).filter((type) => /PrepareWorkload|ArmWatch|RaiseWeight/.test(type));
     const step = ["PrepareWorkload", "PrepareWorkload", "ArmWatch", "RaiseWeight", "RaiseWeight"];
-    expect(order).toEqual(["PrepareWorkload", "PrepareWorkload", "ArmWatch", ...step, ...step, ...step, "ArmWatch"]);
+    expect(order).toEqual([
+      "PrepareWorkload",
+      "PrepareWorkload",
+      "ArmWatch",
+      ...step,
+      ...step,
+      ...step,
+      "ArmWatch",
+      "ArmWatch",
+    ]);
   });
 
   test("raises nothing while one region is not ready", () => {

@@ -48,6 +48,8 @@ const states: { readonly [P in Phase]: In<P> } = {
   superseded: { ...ended, phase: "superseded" },
 };
 
+const rerouted = { kind: "rerouted", what: "the route was removed", by: "kubectl", percent: 0, seen: "7" } as const;
+
 const purposes: { readonly [P in Phase]?: TimerPurpose } = { baking: "bake", finishing: "settle", watching: "verify" };
 
 /** One input of each type, current in every stamp that it carries. */
@@ -79,6 +81,9 @@ function inputs(phase: Phase): { readonly [T in InputType]: Extract<Input, { typ
     LowerStale: { type: "LowerStale", ...here },
     Followed: { type: "Followed", ...here },
     Retired: { type: "Retired", ...here },
+    DriftSeen: { type: "DriftSeen", region, epoch: 1, drift: rerouted, now },
+    DriftGone: { type: "DriftGone", region, epoch: 1, percent: 5, now },
+    Voided: { type: "Voided", by: "ada", reason: "the database was restored", now },
     Replaced: { type: "Replaced", by: "D-9" as never, epochs: grantOf(["a"], 2), now },
     TimeReached: { type: "TimeReached", purpose: purposes[phase] ?? "bake", now },
   };
@@ -113,28 +118,39 @@ const ignoredFacts = {
   Followed: "=",
   Retired: "=",
   Replaced: "=",
+  DriftSeen: "=",
+  DriftGone: "=",
+  Voided: "=",
   TimeReached: "=",
 } as const satisfies Record<Exclude<InputType, Intent["type"]>, Expected>;
 
 /** What a phase does not await: written out once, so that a new input is missing here and nowhere else. */
 const nothing = { ...refusedIntents, ...ignoredFacts };
+const open = { ...nothing, Voided: "superseded" } as const;
 const ungranted = {
-  ...nothing,
+  ...open,
   LockGranted: "opening",
   LockWaiting: "queued",
   LockLost: "superseded",
   Superseded: "superseded",
   Rollback: "cancelled",
 } as const;
-const leaving = { ...nothing, Rollback: "restoring", LockLost: "restoring", WatchFailed: "restoring" } as const;
+const leaving = { ...open, Rollback: "restoring", LockLost: "restoring", WatchFailed: "restoring" } as const;
 
 const table: Record<Phase, Record<InputType, Expected>> = {
   accepted: ungranted,
   queued: { ...ungranted, LockWaiting: "=" },
   opening: { ...leaving, FenceOpened: "preparing", FenceStale: "restoring" },
   preparing: { ...leaving, WatchArmed: "raising", WorkloadFailed: "restoring" },
-  awaiting_approval: { ...leaving, Approve: "raising" },
-  raising: { ...leaving, Halt: "held", WorkloadFailed: "restoring", WeightServed: "baking", RaiseRefused: "held" },
+  awaiting_approval: { ...leaving, Approve: "raising", DriftSeen: "held" },
+  raising: {
+    ...leaving,
+    Halt: "held",
+    WorkloadFailed: "restoring",
+    WeightServed: "baking",
+    RaiseRefused: "held",
+    DriftSeen: "held",
+  },
   baking: {
     ...leaving,
     Halt: "held",
@@ -143,11 +159,12 @@ const table: Record<Phase, Record<InputType, Expected>> = {
     WatchSeen: "raising",
     TimeReached: "raising",
     WatchSilent: "restoring",
+    DriftSeen: "held",
   },
   held: { ...leaving, Resume: "raising", Halt: "=", Approve: "=", WatchSilent: "restoring" },
   finishing: { ...leaving, Followed: "watching" },
-  watching: { ...nothing, Rollback: "restoring", WatchFailed: "restoring", TimeReached: "verified" },
-  restoring: { ...nothing, Retired: "rolled_back" },
+  watching: { ...open, Rollback: "restoring", WatchFailed: "restoring", TimeReached: "verified" },
+  restoring: { ...open, Retired: "rolled_back" },
   verified: nothing,
   rolled_back: nothing,
   failed: nothing,

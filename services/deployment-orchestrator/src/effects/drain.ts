@@ -1,3 +1,4 @@
+import { getWatch, ProblemError } from "@slipway/contracts";
 import { diffReadings } from "@slipway/metrics";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
@@ -12,6 +13,13 @@ const quietMs = 2_000;
 export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context): Result {
   const { plan } = await currentState(ctx);
   const { region, epoch, version } = command;
+  if (version !== plan.version) {
+    const watch = await ports.client.call(getWatch, { params: { id: plan.id } }).catch(absent);
+    // It was found bad in the last moment: the way back leads to these pods.
+    if (watch?.state === "failed") return { kind: "done" };
+    if (watch?.state === "watching" && watch.mode !== "verified")
+      return { kind: "retry", afterMs: 500, reason: "the watch may still go back to it" };
+  }
   const busy = await stillBusy(ports, command, { plan, signal: ctx.signal });
   if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
   const cluster = await ports.regions.cluster(region);
@@ -39,4 +47,9 @@ async function stillBusy(
   if (reset) return `the mesh of ${region} began to count anew: its pods stay until it has been watched for a while`;
   const requests = Object.values(versions[version]?.hosts ?? {}).reduce((sum, host) => sum + host.requests, 0);
   return requests > 0 ? `the mesh of ${region} still sends it requests` : undefined;
+}
+
+function absent(error: unknown): undefined {
+  if (error instanceof ProblemError && error.code === "watch.not_found") return undefined;
+  throw error;
 }

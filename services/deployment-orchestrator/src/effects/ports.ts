@@ -1,10 +1,11 @@
 import type { Bus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
 import type { Regions } from "@slipway/cluster";
-import type { CommandContext, Outcome } from "@slipway/durable";
+import type { AuditEntry, CommandContext, Outcome } from "@slipway/durable";
 import type { Clock, VersionName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
 import type { MetricsSource } from "@slipway/metrics";
+import type { Behind } from "../behind.ts";
 import type { Deployment } from "../domain/deployment.ts";
 import type { Input } from "../domain/input.ts";
 
@@ -17,10 +18,13 @@ export type Ports = {
   readonly clock: Clock;
   /** The counters of a region's mesh, by which a drain knows that a version has no requests any more. */
   metrics(region: string): MetricsSource;
+  readonly behind: Behind;
   /** Sends a fact to another deployment. */
   send(id: string, input: (now: Input["now"]) => Input): Promise<void>;
   /** Ids of deployments in these phases that share a target with this one, itself left out. */
   sharing(state: Deployment, phases: readonly Deployment["phase"][]): Promise<readonly string[]>;
+  /** Appends an audit entry, once for each key. */
+  audit(key: string, entry: AuditEntry): Promise<void>;
   /** What deployments that are watched at 100% and share a target with this one would be rolled back to. */
   wayBack(state: Deployment): Promise<readonly VersionName[]>;
 };

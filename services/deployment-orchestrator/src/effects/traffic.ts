@@ -1,7 +1,10 @@
-import { getWatch } from "@slipway/contracts";
+import type { Fence } from "@slipway/cluster";
+import { getWatch, type WatchView } from "@slipway/contracts";
+import type { RegionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
-import type { Deployment } from "../domain/deployment.ts";
+import type { Deployment, In, Plan } from "../domain/deployment.ts";
 import { isProven } from "../domain/exposure.ts";
+import { isHarm } from "../domain/phases/failing.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
@@ -23,6 +26,7 @@ export async function openFence(ports: Ports, command: Of<"OpenFence">, ctx: Con
     case "opened":
       return { kind: "fact", fact: (now) => ({ type: "FenceOpened", region, epoch, baseline, now }) };
     case "stale":
+      if (await isBehind(ports, plan, region, answer.fence)) return restored;
       return { kind: "fact", fact: (now) => ({ type: "FenceStale", region, epoch, found: answer.fence.holder, now }) };
     case "paused":
       return { kind: "retry", afterMs: 2_000, reason: `${region} is paused: ${answer.reason}` };
@@ -40,8 +44,12 @@ export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx:
   const { plan } = row.state;
   const { region, epoch, step, percent } = command;
   const proven = command.proven && isProven(row.state, ports.clock.now());
-  const unwatched = await unwatchedReason(ports, ctx);
+  const watch = await ports.client.call(getWatch, { params: { id: plan.id } });
+  const unwatched = unwatchedReason(ports, watch);
   if (unwatched !== undefined) return { kind: "retry", afterMs: 1_000, reason: unwatched };
+  const { judgement, epochs } = watch;
+  if (judgement !== null && isHarm(row.state, { judgement, epochs }))
+    return { kind: "fact", fact: (now) => ({ type: "Judged", judgement, epochs, now }) };
   const cluster = await ports.regions.cluster(region);
   const answer = await cluster.raise(plan, {
     epoch,
@@ -49,21 +57,37 @@ export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx:
     baseline: plan.baselines[region] ?? null,
     canary: plan.version,
     percent,
+    from: command.from,
     exposure: { production: plan.production, proven },
   });
   if (answer.kind === "refused") {
-    return { kind: "fact", fact: (now) => ({ type: "RaiseRefused", region, epoch, step, why: answer.why, now }) };
+    const { fence } = answer.traffic;
+    if (answer.why === "stale" && fence !== null && (await isBehind(ports, plan, region, fence))) return restored;
+    const found = { why: answer.why, percent: answer.traffic.weights[plan.version] ?? 0 };
+    return { kind: "fact", fact: (now) => ({ type: "RaiseRefused", region, epoch, step, ...found, now }) };
   }
   await untilServed(ports, ctx, region, percent);
   return { kind: "fact", fact: (now) => ({ type: "WeightServed", region, epoch, step, percent, now }) };
 }
 
-function stillAsked(state: Deployment, command: Of<"RaiseWeight">): boolean {
+const restored = {
+  kind: "retry",
+  afterMs: 1_000,
+  reason: "the region carries a newer grant than the database",
+} as const;
+
+/** A fence of a grant that this database never gave is no newer deployment: nothing is to be concluded from it, and it is noted. */
+async function isBehind(ports: Ports, plan: Plan, region: RegionName, fence: Fence): Promise<boolean> {
+  const { service, environment } = plan;
+  await ports.behind.note(region, [{ target: { service, environment }, fence, weights: {} }], false);
+  return (await ports.behind.observed(plan)).some((target) => target.region === region);
+}
+
+function stillAsked(state: Deployment, command: Of<"RaiseWeight">): state is In<"raising"> {
   return state.phase === "raising" && state.stage === "weighting" && state.step === command.step;
 }
 
-async function unwatchedReason(ports: Ports, ctx: Context): Promise<string | undefined> {
-  const watch = await ports.client.call(getWatch, { params: { id: ctx.id as never } });
+function unwatchedReason(ports: Ports, watch: WatchView): string | undefined {
   if (watch.state !== "watching") return `the watch is ${watch.state}`;
   const last = watch.last_look_at;
   if (last === null) return "the watch has not read every region yet";
@@ -94,6 +118,7 @@ export async function lowerWeight(ports: Ports, command: Of<"LowerWeight">, ctx:
     canary: plan.version,
   });
   const overtaken = answer.kind === "stale" && answer.fence.epoch > epoch;
+  if (overtaken && (await isBehind(ports, plan, region, answer.fence))) return restored;
   return { kind: "fact", fact: (now) => ({ type: overtaken ? "LowerStale" : "Lowered", region, epoch, now }) };
 }
 

@@ -23,6 +23,7 @@ export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Conte
       epochs: { ...epochs },
       step,
       weight_percent: weightPercent,
+      ...(command.until === undefined ? {} : { until: command.until }),
     },
   });
   const { judgement } = watch;

@@ -15,6 +15,8 @@ export function checkInvariants(world: ScriptedWorld, from: number): void {
     commandsCarryTheGrant(stride);
     failLowersEverywhere(stride);
     waitingIsExplained(stride.after);
+    handsAreNotUndone(stride, world.strides.slice(0, index));
+    repairsOnlyLower(stride);
   }
   locksAreGivenBack(world);
 }
@@ -111,6 +113,24 @@ function failLowersEverywhere({ before, input, after, commands, supersedes }: St
   expect(lowered).toEqual(plan.regions);
   expect(supersedes).toBe(true);
   expect(after.phase).toBe("restoring");
+}
+
+/** I10: what somebody lowered or rerouted by hand is raised over only after a person said so. */
+function handsAreNotUndone({ input: now, commands }: Stride, past: readonly Stride[]): void {
+  if (!commands.some(({ type }) => type === "RaiseWeight" || type === "PrepareWorkload")) return;
+  const halted = past.findLastIndex(({ input, after }) => {
+    const byHand = input.type === "DriftSeen" && ["lowered", "rerouted"].includes(input.drift.kind);
+    return byHand && after.phase === "held" && after.regions[input.region]?.drift === input.drift;
+  });
+  if (halted === -1 || now.type === "Resume") return;
+  expect(past.slice(halted).some(({ input }) => input.type === "Resume")).toBe(true);
+}
+
+/** I11: a repair follows a raise by hand alone, and never where the way back lowers already. */
+function repairsOnlyLower({ input, after, commands }: Stride): void {
+  if (!commands.some(({ type }) => type === "RepairWeight")) return;
+  expect(input).toMatchObject({ type: "DriftSeen", drift: { kind: "raised" } });
+  expect(after.phase).not.toBe("restoring");
 }
 
 /** I7: whatever waits says for what, since when and what would unblock it. */

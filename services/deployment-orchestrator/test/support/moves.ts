@@ -1,6 +1,7 @@
-import type { Epoch } from "@slipway/kernel";
+import type { Epoch, RegionName } from "@slipway/kernel";
 import fc from "fast-check";
 import type { Plan } from "../../src/domain/deployment.ts";
+import type { Drift } from "../../src/domain/drift.ts";
 import type { Fact, Input } from "../../src/domain/input.ts";
 import { judgement, minuteMs, regionsOf } from "./sample.ts";
 import type { Mood, ScriptedWorld } from "./scripted-world.ts";
@@ -21,8 +22,15 @@ export type Move =
       readonly verdict: "PASS" | "FAIL" | "NONE";
       readonly honest: boolean;
       readonly weight: number;
+      readonly evidence: number | undefined;
     }
   | { readonly kind: "happen"; readonly what: "LockLost" | "Superseded" | "Replaced" }
+  | {
+      readonly kind: "touch";
+      readonly what: Drift["kind"] | "nothing";
+      readonly which: number;
+      readonly percent: number;
+    }
   | { readonly kind: "wait"; readonly minutes: number };
 
 const which = fc.nat(40);
@@ -48,6 +56,26 @@ export const anyMove: fc.Arbitrary<Move> = fc.oneof(
       verdict: fc.constantFrom("PASS", "PASS", "PASS", "NONE", "FAIL"),
       honest: fc.boolean(),
       weight: fc.constantFrom(1, 5, 25),
+      evidence: fc.constantFrom(undefined, 1, 1, 1, 500),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("touch" as const),
+      what: fc.constantFrom(
+        "raised",
+        "lowered",
+        "lowered",
+        "rerouted",
+        "paused",
+        "shut",
+        "unfenced",
+        "nothing",
+        "nothing",
+      ),
+      which: fc.nat(2),
+      percent: fc.constantFrom(0, 2, 60),
     }),
   },
   {
@@ -117,7 +145,7 @@ function aged(fact: Fact, by: number): Fact {
   return fact;
 }
 
-function inputOf(world: ScriptedWorld, move: Extract<Move, { kind: "ask" | "judge" | "happen" }>): Input {
+function inputOf(world: ScriptedWorld, move: Extract<Move, { kind: "ask" | "judge" | "happen" | "touch" }>): Input {
   const { now, state } = world;
   const epochs = "epochs" in state ? state.epochs : {};
   if (move.kind === "ask") return asked(move, now);
@@ -126,13 +154,25 @@ function inputOf(world: ScriptedWorld, move: Extract<Move, { kind: "ask" | "judg
     const step = "step" in state ? state.step : 0;
     const lie = move.honest ? {} : { requests: 40 };
     const finding = { verdict: move.verdict, step, weightPercent: move.weight, regions, at: now, ...lie };
-    return { type: move.verdict === "FAIL" ? "WatchFailed" : "Judged", judgement: judgement(finding), epochs, now };
+    const found = move.evidence === undefined ? judgement(finding) : { ...judgement(finding), evidence: move.evidence };
+    return { type: move.verdict === "FAIL" ? "WatchFailed" : "Judged", judgement: found, epochs, now };
   }
+  if (move.kind === "touch") return touched(world, move);
   const by = "D-9" as never;
   if (move.what === "LockLost") return { type: "LockLost", to: "D-9", now };
   if (move.what === "Superseded") return { type: "Superseded", by, now };
   const newer = Object.fromEntries(state.plan.regions.map((region) => [region, (epochs[region] ?? 0) + 1]));
   return { type: "Replaced", by, epochs: newer, now };
+}
+
+/** What somebody with kubectl did in one region, or that it is as it should be again. */
+function touched({ state, now }: ScriptedWorld, { what, which, percent }: Extract<Move, { kind: "touch" }>): Input {
+  const region = state.plan.regions[which % state.plan.regions.length] ?? ("a" as RegionName);
+  const epoch = "epochs" in state ? (state.epochs[region] ?? 0) : 0;
+  if (what === "nothing")
+    return { type: "DriftGone", region, epoch, percent: state.regions[region]?.weightPercent ?? 0, now };
+  const drift: Drift = { kind: what, what: `${what} ${percent}`, by: "kubectl", percent, seen: now };
+  return { type: "DriftSeen", region, epoch, drift, now };
 }
 
 function asked({ intent, step }: Extract<Move, { kind: "ask" }>, now: Input["now"]): Input {

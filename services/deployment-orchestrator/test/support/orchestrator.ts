@@ -4,17 +4,21 @@ import { createDurable, type Durable, type DurableMachine, type PendingCommand }
 import type { RegionEntry } from "@slipway/host";
 import { systemClock, type VersionName } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
-import { silentLogger } from "@slipway/sql";
-import { type SeededRandom, testDatabase, until } from "@slipway/testkit";
+import { type Db, silentLogger } from "@slipway/sql";
+import { type SeededRandom, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { newDeployment } from "../../src/accept.ts";
+import { auditOnce } from "../../src/audit-once.ts";
+import { behindRegions } from "../../src/behind.ts";
 import type { Command } from "../../src/domain/command.ts";
 import type { Deployment, Phase, Plan } from "../../src/domain/deployment.ts";
 import type { Input } from "../../src/domain/input.ts";
 import { firstCommands } from "../../src/domain/phases/opening.ts";
 import { deploymentDurable, type Ports } from "../../src/effects.ts";
 import { neighbours } from "../../src/neighbours.ts";
+import { TrafficObserver } from "../../src/observer.ts";
 import type { Service } from "../../src/service.ts";
-import { insertDeployment, type Tables } from "../../src/store.ts";
+import { insertDeployment, nextDeploymentId, type Tables } from "../../src/store.ts";
 import { subscriptions } from "../../src/subscriptions.ts";
 import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
 import { ScriptedCluster } from "./scripted-cluster.ts";
@@ -25,6 +29,8 @@ type Machine = DurableMachine<Deployment, Input, Command>;
 
 /** The orchestrator's real machine, effects, subscription, locks and bus on a real database; regions and watch are scripted. */
 export type Orchestrator = {
+  readonly service: Service;
+  readonly db: Db<Tables>;
   readonly clusters: readonly ScriptedCluster[];
   readonly watch: ScriptedWatch;
   readonly locks: Ports["locks"];
@@ -41,18 +47,31 @@ export type Orchestrator = {
   replaceWorker(): Promise<void>;
   /** From now on an effect may be done and its outcome lost, as by a crash between the two. */
   crashAfterEffects(random: SeededRandom, share: number): void;
+  /** Begins to look for changes by hand; it is done from the start. */
+  observe(): void;
+  stopObserving(): Promise<void>;
+  audited(action: string): Promise<readonly { subject: string; detail: Record<string, unknown> }[]>;
+  lockIsFree(): Promise<void>;
   close(): Promise<void>;
 };
 
 const fast = { settleMs: 20, verifyAfterMs: 300_000 };
 const quick = (weightPercent: number) => ({ weightPercent, bakeMs: 30 });
 
+/** What outlives an orchestrator: its database, and the regions. */
+export type Place = { readonly database: TestDatabase; readonly clusters: readonly ScriptedCluster[] };
+
 /** `names`: a letter for each region. */
-export async function startOrchestrator(names = "ab"): Promise<Orchestrator> {
+export async function openPlace(names = "ab"): Promise<Place> {
   const database = await testDatabase(["deployment", "bus"]);
+  return { database, clusters: regionsOf(names).map((region) => new ScriptedCluster(region, oldVersion)) };
+}
+
+/** At a place that outlives it, or at one of its own. */
+export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
+  const { database, clusters } = place ?? (await openPlace());
   const db = database.db<Tables>("deployment");
   const bus = postgresBus({ url: database.url("bus"), log: silentLogger });
-  const clusters = regionsOf(names).map((region) => new ScriptedCluster(region, oldVersion));
   const watch = new ScriptedWatch(clusters, bus);
   const locks = postgresLocks({ db, log: silentLogger });
   const cluster = (name: string) => {
@@ -63,12 +82,13 @@ export async function startOrchestrator(names = "ab"): Promise<Orchestrator> {
   const meshes = new Map(clusters.map((own) => [own.region as string, new ScriptedMesh(own)]));
   const mesh = (name: string) => meshes.get(name) as ScriptedMesh;
   const regions = {
-    names: regionsOf(names),
+    names: clusters.map(({ region }) => region),
     cluster: async (name: string) => cluster(name).client,
-  } as Regions<RegionEntry>;
+  } as unknown as Regions<RegionEntry>;
   const send = async (id: string, input: (now: Input["now"]) => Input) => durable.send(machine, id, input);
+  const behind = behindRegions({ db, locks });
   const ports: Ports = {
-    ...{ regions, locks, bus, client: watch.client, clock: systemClock },
+    ...{ regions, locks, bus, client: watch.client, clock: systemClock, behind, audit: auditOnce(db) },
     metrics: (region) => mesh(region).source,
     send: async (id, input) => void (await send(id, input)),
     ...neighbours(db),
@@ -76,8 +96,17 @@ export async function startOrchestrator(names = "ab"): Promise<Orchestrator> {
   const { machine, crash } = crashing(deploymentDurable(ports));
   const create = () => createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
   let durable: Durable = create();
+  const shared = { db, locks, machine, regions, behind, client: watch.client, clock: systemClock };
+  const service = { ...shared, ...delegating(() => durable) } as unknown as Service;
+  let observer: TrafficObserver;
+  const behindAtStart = () => new TrafficObserver({ service, ports, log: silentLogger, everyMs: 50 }).compareAtStart();
+  const observe = () => {
+    observer = new TrafficObserver({ service, ports, log: silentLogger, everyMs: 50 });
+    observer.start();
+  };
+  await behindAtStart();
   await durable.start();
-  const service = { db, locks, machine, ...delegating(() => durable) } as unknown as Service;
+  observe();
   for (const subscription of subscriptions(service)) await bus.subscribe(subscription);
 
   const state = async (id: string) => {
@@ -85,21 +114,18 @@ export async function startOrchestrator(names = "ab"): Promise<Orchestrator> {
     if (row === undefined) throw new Error(`no ${id}`);
     return row.state;
   };
-  let number = 0;
   return {
-    ...{ clusters, watch, locks, bus, cluster, mesh, send, state },
+    ...{ service, db, clusters, watch, locks, bus, cluster, mesh, send, state },
     pending: (id) => durable.pending(machine, id),
     async deploy(change = {}) {
-      number += 1;
-      const own = number;
-      const id = `D-${own}` as Plan["id"];
-      const version = versionOf(own);
+      const { id, number } = await nextDeploymentId(db);
+      const version = versionOf(number);
       const baselines = Object.fromEntries(clusters.map(({ region, live }) => [region, live]));
       const steps = [quick(5), quick(25), quick(100)];
       const accepted = newDeployment(
-        samplePlan({ ...fast, regions: regionsOf(names), baselines, steps, id, version, ...change }),
+        samplePlan({ ...fast, regions: [...regions.names], baselines, steps, id, version, ...change }),
       );
-      await db.transaction().execute((tx) => insertDeployment(tx, own, accepted.plan, undefined));
+      await db.transaction().execute((tx) => insertDeployment(tx, number, accepted.plan, undefined));
       await durable.create(undefined, machine, id, accepted, firstCommands(accepted));
       return id;
     },
@@ -114,20 +140,36 @@ export async function startOrchestrator(names = "ab"): Promise<Orchestrator> {
       await Promise.all([durable.start(), former.stop()]);
     },
     crashAfterEffects: crash,
+    observe,
+    stopObserving: () => observer.stop(),
+    async audited(action) {
+      const rows = await sql<{ subject: string; detail: Record<string, unknown> }>`
+        select subject, detail from audit where action = ${action} order by seq`.execute(db);
+      return rows.rows;
+    },
+    async lockIsFree() {
+      const targets = regionsOf("ab").map((region) => ({ service: "orders", environment: "prod", region }));
+      await until(async () => (await locks.holders(targets as never)).every(({ holder }) => holder === null), {
+        what: "the lock to be free",
+      });
+    },
     async close() {
       watch.close();
+      await observer.stop();
       await durable.stop();
       await bus.close();
-      await database.close();
+      if (place === undefined) await database.close();
     },
   };
 }
 
 /** What the subscription uses of durable, at whichever worker is there. */
-function delegating(present: () => Durable): { durable: Pick<Durable, "send" | "read"> } {
+function delegating(present: () => Durable): { durable: Pick<Durable, "create" | "send" | "read" | "pending"> } {
   return {
     durable: {
+      create: ((...args: Parameters<Durable["create"]>) => present().create(...args)) as Durable["create"],
       send: ((...args: Parameters<Durable["send"]>) => present().send(...args)) as Durable["send"],
+      pending: ((...args: Parameters<Durable["pending"]>) => present().pending(...args)) as Durable["pending"],
       read: ((...args: Parameters<Durable["read"]>) => present().read(...args)) as Durable["read"],
     },
   };

@@ -1,10 +1,13 @@
 import {
   type Fence,
+  type FenceSeen,
   type LowerRequest,
   type OpenFenceRequest,
+  type RaiseRefusal,
   type RaiseRequest,
   type RegionCluster,
   RegionUnavailable,
+  type RepairRequest,
   type TrafficView,
 } from "@slipway/cluster";
 import type { RegionName, VersionName } from "@slipway/kernel";
@@ -24,7 +27,15 @@ export class ScriptedCluster {
   /** Each write that took hold. */
   readonly done: string[] = [];
   readonly violations: string[] = [];
+  readonly #listeners = new Set<() => void>();
   away = false;
+  /** What somebody with kubectl may change; `changes` is the object's resourceVersion. */
+  paused: string | null = null;
+  routed = true;
+  deleted = false;
+  changes = 0;
+  recorded: Record<string, number> | null = null;
+  written = false;
 
   constructor(region: RegionName, live: VersionName | null) {
     this.region = region;
@@ -50,6 +61,11 @@ export class ScriptedCluster {
       openFence: answer((_target, request: OpenFenceRequest) => this.#open(request)),
       raise: answer((_target, request: RaiseRequest) => this.#raise(request)),
       lower: answer((_target, request: LowerRequest) => this.#lower(request)),
+      repair: answer((_target, request: RepairRequest) => this.#repair(request)),
+      listFences: answer((): FenceSeen[] => {
+        const target = { environment: "prod", service: "orders" } as FenceSeen["target"];
+        return this.fence === null ? [] : [{ target, fence: this.fence, weights: this.weights }];
+      }),
       ensureWorkload: answer((_target, manifest, { epoch }) => this.#ensure(manifest.name, manifest.replicas, epoch)),
       readWorkload: answer((_target, version) => this.#read(version)),
       scaleWorkload: answer((_target, version, replicas, { epoch }) => this.#ensure(version, replicas, epoch)),
@@ -63,14 +79,40 @@ export class ScriptedCluster {
         }),
       ),
       lastLines: answer(() => []),
-      watchTraffic: () => ({ stop: async () => undefined }),
+      watchTraffic: (_target, onChange) => {
+        const listener = () => onChange(this.#view());
+        this.#listeners.add(listener);
+        return { stop: async () => void this.#listeners.delete(listener) };
+      },
       close: async () => undefined,
     };
   }
 
+  /** What a person does with kubectl: nothing of it is ours, and a watch tells of it. */
+  byHand(change: Partial<Pick<ScriptedCluster, "weights" | "paused" | "routed" | "deleted" | "fence">>): void {
+    Object.assign(this, change);
+    if (change.deleted === true) this.fence = null;
+    this.changes += 1;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #repair({ epoch, baseline, canary, percent }: RepairRequest) {
+    const { fence } = this;
+    if (fence !== null && fence.epoch > epoch) return { kind: "stale", fence } as const;
+    if (fence?.epoch !== epoch || fence.gate === "shut") return { kind: "refused" } as const;
+    const surplus = (this.weights[canary] ?? 0) - percent;
+    if (surplus <= 0) return { kind: "already" } as const;
+    const rest = baseline ?? "base";
+    this.#give({ ...this.weights, [canary]: percent, [rest]: (this.weights[rest] ?? 0) + surplus });
+    return { kind: "repaired", seq: this.#write(epoch, "open", fence.holder, `repair ${canary} ${percent}`) } as const;
+  }
+
   #view(): TrafficView {
-    const { fence, weights, live } = this;
-    return { exists: fence !== null, fence, paused: null, weights, liveVersion: live, resourceVersion: "1", uid: "u" };
+    const { fence, weights, live, recorded, paused, routed, changes } = this;
+    return {
+      ...{ exists: !this.deleted && this.written, fence, paused, weights, recorded, routed, hiddenBy: null },
+      ...{ writtenBy: null, liveVersion: live, resourceVersion: String(changes), uid: "u" },
+    };
   }
 
   #open({ epoch, deployment, baseline }: OpenFenceRequest) {
@@ -82,15 +124,25 @@ export class ScriptedCluster {
     return { kind: "opened", seq: this.#write(epoch, "open", deployment, `open ${epoch}`) } as const;
   }
 
-  #raise({ epoch, deployment, baseline, canary, percent, exposure }: RaiseRequest) {
-    const refuse = (why: "stale" | "shut" | "unproven") => ({ kind: "refused", why, traffic: this.#view() }) as const;
+  #refusal({ epoch, canary, percent, from, exposure }: RaiseRequest): RaiseRefusal | null {
     if (exposure.production && !exposure.proven && percent > 5) {
       this.violations.push(`unproven ${percent}%`);
-      return refuse("unproven");
+      return "unproven";
     }
-    if ((this.fence?.epoch ?? 0) > epoch) return refuse("stale");
-    if (this.fence?.epoch !== epoch || this.fence.gate === "shut") return refuse("shut");
-    if (this.weights[canary] === percent) return { kind: "raised", seq: this.fence.seq } as const;
+    if ((this.fence?.epoch ?? 0) > epoch) return "stale";
+    if (this.fence?.epoch !== epoch || this.fence.gate === "shut") return "shut";
+    if (this.paused !== null) return "paused";
+    const recorded = this.recorded?.[canary] ?? 0;
+    const lowered = (this.weights[canary] ?? 0) < Math.min(recorded, from ?? recorded);
+    return !this.routed || lowered ? "drifted" : null;
+  }
+
+  #raise(request: RaiseRequest) {
+    const { epoch, deployment, baseline, canary, percent } = request;
+    const why = this.#refusal(request);
+    if (why !== null) return { kind: "refused", why, traffic: this.#view() } as const;
+    const seq = this.fence?.seq ?? 0;
+    if (this.weights[canary] === percent) return { kind: "raised", seq } as const;
     if (!this.workloads.has(canary)) this.violations.push(`weight before workload: ${canary}`);
     if (baseline !== null && baseline !== this.live) this.violations.push(`${baseline} is not what serves`);
     if ((this.weights[canary] ?? 0) > percent) this.violations.push(`a raise to ${percent} lowers ${canary}`);
@@ -101,7 +153,8 @@ export class ScriptedCluster {
   #lower({ epoch, deployment, baseline, canary }: LowerRequest) {
     const found = this.fence;
     if (found !== null && found.epoch > epoch) return { kind: "stale", fence: found } as const;
-    if (found?.epoch === epoch && found.gate === "shut") return { kind: "shut", seq: found.seq } as const;
+    const isLow = (this.weights[canary] ?? 0) === 0;
+    if (found?.epoch === epoch && found.gate === "shut" && isLow) return { kind: "shut", seq: found.seq } as const;
     if (baseline !== null && !this.workloads.has(baseline)) this.violations.push(`traffic to nothing: ${baseline}`);
     this.#give({ [baseline ?? "base"]: 100 });
     if (this.live === canary) this.live = baseline;
@@ -148,6 +201,10 @@ export class ScriptedCluster {
   #write(epoch: number, gate: Fence["gate"], holder: string, what: string): number {
     const seq = (this.fence?.seq ?? 0) + 1;
     this.fence = { epoch, seq, gate, holder };
+    this.recorded = { ...this.weights };
+    this.written = true;
+    this.deleted = false;
+    this.changes += 1;
     this.done.push(what);
     return seq;
   }

@@ -22,7 +22,7 @@ export type Stride = {
   readonly supersedes: boolean;
 };
 
-const surviving: readonly Command["type"][] = ["Publish", "ReleaseLock", "TellReplaced"];
+const surviving: readonly Command["type"][] = ["Publish", "ReleaseLock", "TellReplaced", "RepairWeight", "TellDrift"];
 
 /**
  * A world that answers commands with facts, in memory: the outbox with its lanes and generations as durable keeps it, a lock that gives new
@@ -189,7 +189,8 @@ function at(command: Extract<Command, { region: unknown; epoch: unknown }>) {
 /** As the effects have it: one lane per region, lowering apart; a command with a time is in none. */
 function laneOf(command: Command): string | undefined {
   if ("at" in command && command.at !== null) return undefined;
-  if (command.type === "LowerWeight") return `abort:${command.region}`;
+  if (command.type === "LowerWeight" || command.type === "RepairWeight") return `abort:${command.region}`;
+  if (command.type === "TellDrift") return "publish";
   if ("region" in command) return `region:${command.region}`;
   if (command.type === "ArmWatch") return "watch";
   return command.type === "Publish" ? "publish" : "lock";

@@ -63,6 +63,33 @@ test("at 100% the judge turns absolute: it no longer compares", () => {
   expect(judgementOf(dead, sampleSpec({ mode: "live" }), later).verdict).toBe("FAIL");
 });
 
+test("after promotion a rise over what was usual during the canary is found, verified or not, and one bad host is none", () => {
+  const spec = sampleSpec({ mode: "verified", step: 2, weight_percent: 100 });
+  const live = moveTo(looks(200), sampleSpec({ mode: "live", step: 2, weight_percent: 100 }), later);
+  const after = (errors: number, from: Looking) => {
+    let looking = from;
+    for (let i = 0; i < 40; i += 1) looking = addLook(looking, seen(100, errors), later);
+    return judgementOf(moveTo(looking, spec, later), spec, later);
+  };
+
+  expect(after(0, live).verdict).toBe("NONE");
+  expect(after(4, live)).toMatchObject({ verdict: "FAIL", sentence: expect.stringContaining("is usual") });
+  const oneHost = { requests: 100, errors: 8, latency: { le: [], counts: [] } };
+  const lopsided = { ...oneHost, hosts: { one: { requests: 50, errors: 8 }, two: { requests: 50, errors: 0 } } };
+  let guilty = live;
+  for (let i = 0; i < 40; i += 1)
+    guilty = addLook(guilty, { regions: { a: { canary: lopsided, baseline: sample(0) } } }, later);
+  expect(judgementOf(guilty, spec, later).verdict).toBe("NONE");
+});
+
+test("the evidence goes with each judgement while there is something to compare with", () => {
+  expect(judgementOf(looks(5), spec, later).evidence).toBeLessThan(100);
+  const bad = { regions: { a: { canary: sample(10, 4), baseline: sample(1_000) } } };
+  expect(judgementOf(addLook(looks(5), bad, start), spec, later).evidence).toBeGreaterThanOrEqual(100);
+  const live = sampleSpec({ mode: "live", step: 2 });
+  expect(judgementOf(moveTo(looks(5), live, later), live, later).evidence).toBeUndefined();
+});
+
 test("the first error of the canary is remembered, whatever comes after", () => {
   const first = addLook(startLooking(spec, start), seen(10, 2), start);
 

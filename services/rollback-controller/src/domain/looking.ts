@@ -1,6 +1,15 @@
 import type { Counts, Judgement, WatchRequest } from "@slipway/contracts";
 import { addCounts, noCounts } from "@slipway/contracts";
-import { type Finding, type JudgeState, type Look, look, startJudge, startWindow, verdict } from "@slipway/judge";
+import {
+  type Finding,
+  type JudgeState,
+  type Look,
+  look,
+  startAfter,
+  startJudge,
+  startWindow,
+  verdict,
+} from "@slipway/judge";
 import type { Instant } from "@slipway/kernel";
 
 /** Everything a watcher remembers between looks. Plain data: stored as a snapshot, rebuilt by replaying looks. */
@@ -20,13 +29,18 @@ export function startLooking(spec: WatchRequest, now: Instant): Looking {
 
 /**
  * A watch moved to another step keeps its evidence for FAIL and gathers that for PASS again. At 100% there is nothing left to compare with:
- * the judge turns absolute.
+ * the judge turns absolute and looks for a rise over what was usual until then.
  */
 export function moveTo(looking: Looking, spec: WatchRequest, now: Instant): Looking {
-  if (spec.mode !== "canary" && looking.judge.mode === "canary")
-    return { ...looking, judge: startJudge("absolute"), step: spec.step, windowFrom: now };
+  if (isAfter(spec) && looking.judge.after === undefined)
+    return { ...looking, judge: startAfter(looking.judge), step: spec.step, windowFrom: now };
   if (spec.step === looking.step) return looking;
   return { ...looking, judge: startWindow(looking.judge), step: spec.step, windowFrom: now };
+}
+
+/** The version has 100% and is watched on. */
+function isAfter({ mode }: WatchRequest): boolean {
+  return mode === "live" || mode === "verified";
 }
 
 export function addLook(looking: Looking, seen: Look, now: Instant): Looking {
@@ -55,6 +69,7 @@ export function judgementOf(looking: Looking, spec: WatchRequest, now: Instant):
     verdict: found.verdict,
     sentence: found.sentence,
     requests_needed: found.requestsNeeded,
+    ...(looking.judge.mode === "canary" ? { evidence: found.evidence } : {}),
     counts: found.counts,
     regions: { ...found.regions },
     window_from: looking.windowFrom,

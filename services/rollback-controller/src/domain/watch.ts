@@ -146,9 +146,9 @@ function isOfOlderGrant(state: Watch, { epochs }: Extract<WatchInput, { type: "F
   return epochs !== undefined && compareEpochs(epochs, state.spec.epochs) === "older";
 }
 
-/** Where there is a version to return to. A first deployment and a way back are only reported: nothing better can be put in their place. */
+/** Where there is a version to return to. A first deployment, a way back and a verified version (its predecessor is gone) are only reported. */
 export function shutCommands(spec: WatchRequest): readonly Extract<WatchCommand, { type: "Shut" }>[] {
-  if (spec.mode === "initial") return [];
+  if (spec.mode === "initial" || spec.mode === "verified") return [];
   return Object.entries(spec.epochs)
     .filter(([region]) => spec.baselines[region] != null)
     .map(([region, epoch]) => ({ type: "Shut", region: region as RegionName, epoch }));

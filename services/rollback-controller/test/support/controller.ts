@@ -16,6 +16,7 @@ import { putBackToWork, reconcile } from "../../src/recovery.ts";
 import type { Service } from "../../src/service.ts";
 import { saveWatcher, type Tables } from "../../src/store.ts";
 import { storeNews } from "../../src/store-news.ts";
+import { endWatch } from "../../src/subscriptions.ts";
 import { Watchers } from "../../src/watchers.ts";
 import { baseline, canary } from "./sample.ts";
 
@@ -135,8 +136,9 @@ export async function startController(place: Place, away = { now: false }) {
       present();
       await saveWatcher(db, watcher, systemClock.now());
     },
+    expire: (id) => endWatch(service, id, "its time is over"),
   });
-  const service: Service = { durable, machine, watchers, queue };
+  const service: Service = { durable, machine, watchers, queue, clock: systemClock };
   const rows = loadWatches(db, durable, machine);
   const load = async () => {
     present();

@@ -6,7 +6,8 @@ import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
 import { beginFinish, beginStep, checkWatch, gateEvent, hold, recordGate, stay } from "../moves.ts";
-import { isFail, onExposed, onFail, sameEpochs, takeBack } from "./failing.ts";
+import { holdForHarm, isFail, isHarm, onExposed, onFail, sameEpochs } from "./failing.ts";
+import { takeBack } from "./taking-back.ts";
 import { onSilent } from "./watched.ts";
 
 /** A promote that arrives just after a step change was meant for the step before it. */
@@ -38,6 +39,7 @@ function onJudged(
   judgement: Judgement,
 ): Answer {
   if (isFail(state, { judgement, epochs: fact.epochs })) return onFail(state, judgement, fact.now);
+  if (isHarm(state, { judgement, epochs: fact.epochs })) return holdForHarm(state, judgement, fact.now);
   if (!sameEpochs(state, fact.epochs) || judgement.step !== state.step) return stay(state);
   return advance({ ...state, latest: gateOf(judgement) }, fact.now);
 }

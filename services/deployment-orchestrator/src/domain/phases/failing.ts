@@ -1,12 +1,13 @@
 import type { Judgement } from "@slipway/contracts";
+import { holdsRamp } from "@slipway/judge";
 import { type Instant, refuse } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { In } from "../deployment.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
 import { type Decision, end, gateEvent, hold, holderOf, restore, stay } from "../moves.ts";
-
-type Exposed = In<"awaiting_approval" | "raising" | "baking" | "held" | "finishing">;
+import { onDrift, onDriftGone } from "./drifting.ts";
+import { type Exposed, hadWeight, nothingToReturnTo, outcomeOf, takeBack } from "./taking-back.ts";
 
 /** What takes back a deployment that has been given weight; the same in every phase that has some. */
 export function onExposed(state: Exposed, input: Input): Answer {
@@ -16,9 +17,16 @@ export function onExposed(state: Exposed, input: Input): Answer {
     case "WatchFailed":
     case "Judged":
     case "WatchSeen":
-      return isFail(state, input) ? onFail(state, input.judgement, input.now) : stay(state);
+      if (isFail(state, input)) return onFail(state, input.judgement, input.now);
+      return state.phase === "raising" && isHarm(state, input)
+        ? holdForHarm(state, input.judgement, input.now)
+        : stay(state);
     case "LockLost":
       return onLost(state, `${input.to} took its targets`, input.now);
+    case "DriftSeen":
+      return onDrift(state, input);
+    case "DriftGone":
+      return onDriftGone(state, input);
     default:
       return ignoreFacts(state, input);
   }
@@ -32,6 +40,23 @@ export function isFail<F extends Found>(
   fact: F,
 ): fact is F & { judgement: Judgement } {
   return fact.judgement?.verdict === "FAIL" && sameEpochs(state, fact.epochs);
+}
+
+/** True for evidence of harm, short of FAIL, that speaks of this grant. There is none where nothing is compared with. */
+export function isHarm<F extends Found>(state: Exposed, fact: F): fact is F & { judgement: Judgement } {
+  return !nothingToReturnTo(state) && sameEpochs(state, fact.epochs) && holdsRamp(fact.judgement?.evidence);
+}
+
+/** The ramp stops where it is. Nothing is lost if it was chance: it goes on by itself when the evidence has gone. */
+export function holdForHarm(state: In<"raising" | "baking">, judgement: Judgement, now: Instant): Decision {
+  const evidence = Math.round(judgement.evidence ?? 0);
+  return hold(state, {
+    why: `evidence of harm (e-value ${evidence}): ${judgement.sentence}`,
+    by: "rollback-controller",
+    unblockedBy: "the e-value falls below 100, or a person rolls it back",
+    until: "evidence",
+    now,
+  });
 }
 
 /** FAIL: what the judge knew is kept with the deployment, and the version is taken back. */
@@ -76,34 +101,4 @@ export function byPerson(state: Exposed | In<"watching">, input: Extract<Input, 
     `${state.plan.id} has no version to return to.`,
     state.phase === "watching" ? "Deploy another version." : "Halt it and roll it back then; deploy another version.",
   );
-}
-
-/**
- * Takes the version back. In `finishing` the base Service may have moved already, so that the way back needs the longer road.
- * What serves and has nothing to return to is held, and the watch's event pages.
- */
-export function takeBack(state: Exposed | In<"watching">, reason: string, by: string, now: Instant): Decision {
-  if (nothingToReturnTo(state) && hadWeight(state)) return holdInPlace(state, reason, by, now);
-  const afterFull = state.phase === "watching" || state.phase === "finishing";
-  return restore(state, { reason, by, outcome: outcomeOf(state), afterFull, now });
-}
-
-/** A way back that goes bad must not return to the version it leads away from. */
-function nothingToReturnTo(state: Exposed | In<"watching">): boolean {
-  return state.plan.initial || state.plan.rollsBack !== null;
-}
-
-function holdInPlace(state: Exposed | In<"watching">, reason: string, by: string, now: Instant): Decision {
-  if (state.phase !== "raising" && state.phase !== "baking") return stay(state);
-  return hold(state, { why: reason, by, unblockedBy: "a person rolls it back and deploys another version", now });
-}
-
-function outcomeOf(state: Exposed | In<"watching">): "rolled_back" | "failed" {
-  return hadWeight(state) ? "rolled_back" : "failed";
-}
-
-/** A weight that was being written when something went wrong counts as given. */
-export function hadWeight(state: Exposed | In<"watching">): boolean {
-  const writing = state.phase === "raising" && state.stage === "weighting";
-  return writing || Object.values(state.regions).some((region) => region.weightPercent > 0);
 }

@@ -4,7 +4,8 @@ import type { Command } from "../command.ts";
 import { common, type Gate, type In, setRegion } from "../deployment.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
-import { about, armWatch, epochOf, gateEvent, holderOf, perRegion, publish, stay } from "../moves.ts";
+import { about, epochOf, gateEvent, holderOf, perRegion, publish, stay } from "../moves.ts";
+import { onDrift, onDriftGone } from "./drifting.ts";
 import { byPerson, onExposed, onFail, sameEpochs } from "./failing.ts";
 
 /** 100% everywhere: the base Service follows in each region, and it settles before the lock goes back. */
@@ -31,7 +32,7 @@ function settle(state: In<"finishing">, now: In<"watching">["since"]): Answer {
     since: now,
     replacedBy: null,
   };
-  const live: Command = { ...armWatch(state, state.plan.steps.length - 1), mode: "live" } as Command;
+  const live = armLive(next, "live");
   return step(next, [
     live,
     { type: "ReleaseLock", holder: holderOf(state) },
@@ -39,6 +40,15 @@ function settle(state: In<"finishing">, now: In<"watching">["since"]): Answer {
     { type: "WakeAt", at: addMs(now, state.plan.verifyAfterMs), purpose: "verify" },
     publish({ type: "deployment.succeeded", data: { ...about(state), created_at: state.plan.createdAt } }),
   ]);
+}
+
+const dayMs = 24 * 3_600_000;
+
+/** The watch from 100% on. Once the version is verified the one before it is gone: what is found then is told, and a way back is deployed. */
+function armLive(state: In<"watching">, mode: "live" | "verified"): Command {
+  const { plan, epochs, since } = state;
+  const until = addMs(since, Math.max(plan.watchMs ?? dayMs, plan.verifyAfterMs));
+  return { type: "ArmWatch", step: plan.steps.length - 1, weightPercent: 100, mode, epochs, until };
 }
 
 /** At 100%, watched. It counts as verified when it stood long enough without FAIL; a newer deployment ends the watch. */
@@ -55,6 +65,10 @@ export function onWatching(state: In<"watching">, input: Input): Answer {
       return input.overtaken === true
         ? noteFail(state, gateOf(input.judgement))
         : onFail(state, input.judgement, input.now);
+    case "DriftSeen":
+      return onDrift(state, input);
+    case "DriftGone":
+      return onDriftGone(state, input);
     default:
       return ignoreFacts(state, input);
   }
@@ -81,6 +95,7 @@ function verify(state: In<"watching">, now: In<"verified">["at"]): Answer {
     return old == null ? publishVerified(state) : { type: "DrainAndRetire", region, epoch, version: old };
   }).filter((command) => command.type === "DrainAndRetire");
   return step({ ...common(state), phase: "verified", epochs: state.epochs, at: now }, [
+    armLive(state, "verified"),
     ...retire,
     publishVerified(state),
   ]);

@@ -1,9 +1,11 @@
+import { holdsRamp } from "@slipway/judge";
 import type { Answer } from "../answers.ts";
-import type { In } from "../deployment.ts";
+import { type In, setRegions } from "../deployment.ts";
 import type { Input } from "../input.ts";
 import { beginStep, epochOf, stay, withRegion } from "../moves.ts";
-import { hadWeight, isFail, onExposed, onFail } from "./failing.ts";
+import { isFail, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { onLeaving } from "./opening.ts";
+import { hadWeight } from "./taking-back.ts";
 import { checkAgain, onSilent } from "./watched.ts";
 
 /**
@@ -13,9 +15,9 @@ import { checkAgain, onSilent } from "./watched.ts";
 export function onHeld(state: In<"held">, input: Input): Answer {
   switch (input.type) {
     case "Resume":
-      return beginStep(state, state.step, input.now);
+      return goOn(state, input.now);
     case "Halt":
-      return stay({ ...state, why: input.reason, by: input.by, unblockedBy: "a person resumes it" });
+      return stay({ ...state, why: input.reason, by: input.by, unblockedBy: "a person resumes it", until: undefined });
     case "Approve":
       return stay({ ...state, approval: { by: input.by, reason: input.reason, at: input.now } });
     case "WeightServed": {
@@ -24,8 +26,16 @@ export function onHeld(state: In<"held">, input: Input): Answer {
     }
     case "WatchSeen": {
       if (isFail(state, input)) return onFail(state, input.judgement, input.now);
+      if (hasCleared(state, input)) return goOn(state, input.now);
       if (input.step !== state.step) return stay(state);
       return checkAgain({ ...state, watchedAt: input.now }, input.now);
+    }
+    case "Judged":
+      return hasCleared(state, input) ? goOn(state, input.now) : onExposed(state, input);
+    case "DriftGone": {
+      const answer = onExposed(state, input);
+      const isClear = answer.kind === "step" && answer.state.phase === "held" && isUnpaused(answer.state);
+      return isClear ? goOn(answer.state, input.now) : answer;
     }
     case "WatchSilent":
       return onSilent(state, input);
@@ -34,10 +44,26 @@ export function onHeld(state: In<"held">, input: Input): Answer {
   }
 }
 
+/** The step begins again, with its evidence; what somebody lowered by hand is known from here on, and may be raised over. */
+function goOn(state: In<"held">, now: In<"held">["since"]): Answer {
+  return beginStep({ ...state, regions: setRegions(state, { drift: null, reason: null }) }, state.step, now);
+}
+
+function hasCleared(state: In<"held">, fact: Extract<Input, { type: "WatchSeen" | "Judged" }>): boolean {
+  const { judgement, epochs } = fact;
+  if (state.until !== "evidence" || judgement === null || judgement.verdict === "FAIL") return false;
+  return sameEpochs(state, epochs) && judgement.evidence !== undefined && !holdsRamp(judgement.evidence);
+}
+
+function isUnpaused(state: In<"held">): boolean {
+  return state.until === "unpaused" && !Object.values(state.regions).some((region) => region.drift?.kind === "paused");
+}
+
 export function onAwaitingApproval(state: In<"awaiting_approval">, input: Input): Answer {
   if (input.type === "Approve") {
     const approval = { by: input.by, reason: input.reason, at: input.now };
     return beginStep({ ...state, approval }, state.step, input.now);
   }
-  return hadWeight(state) ? onExposed(state, input) : onLeaving(state, input);
+  const byHand = input.type === "DriftSeen" || input.type === "DriftGone";
+  return hadWeight(state) || byHand ? onExposed(state, input) : onLeaving(state, input);
 }

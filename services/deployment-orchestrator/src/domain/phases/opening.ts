@@ -16,6 +16,7 @@ import {
   stay,
 } from "../moves.ts";
 import { replicasAt } from "../plan.ts";
+import { onDrift, onDriftGone } from "./drifting.ts";
 import { isFail } from "./failing.ts";
 
 /** The first step of a deployment's life: what `create` stores together with its row. */
@@ -151,6 +152,10 @@ export function onPreparing(state: In<"preparing">, input: Input): Answer {
       });
     case "WatchArmed":
       return state.ready.length === state.plan.regions.length ? beginStep(state, 0, input.now) : stay(state);
+    case "DriftSeen":
+      return onDrift(state, input);
+    case "DriftGone":
+      return onDriftGone(state, input);
     default:
       return onLeaving(state, input);
   }

@@ -14,8 +14,9 @@ import {
   stay,
   withRegion,
 } from "../moves.ts";
-import { onExposed, onLost, takeBack } from "./failing.ts";
+import { onExposed, onLost } from "./failing.ts";
 import { withLines } from "./opening.ts";
+import { takeBack } from "./taking-back.ts";
 
 const conflictPauseMs = 200;
 const notReadyPauseMs = 1_000;
@@ -72,7 +73,7 @@ function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightSer
 /** A raise that did not take hold is never simply repeated: what was found decides. */
 function onRefused(state: In<"raising">, input: Extract<Input, { type: "RaiseRefused" }>): Answer {
   const { why, region, now } = input;
-  const marked = withRegion(state, region, { state: "raising", reason: reasons[why] });
+  const marked = withRegion(state, region, { state: "raising", reason: reasons[why], ...found(input) });
   const reason = `${region}: ${reasons[why]}`;
   switch (why) {
     case "conflict":
@@ -82,7 +83,10 @@ function onRefused(state: In<"raising">, input: Extract<Input, { type: "RaiseRef
         ? holdFor(marked, reason, "slipway", "its pods become ready and a person resumes it", now)
         : raiseAgain(marked, region, now, notReadyPauseMs);
     case "paused":
-      return holdFor(marked, reason, "slipway", "slipway.dev/paused is removed and a person resumes it", now);
+      return hold(marked, {
+        ...{ why: reason, by: "somebody with kubectl", unblockedBy: "slipway.dev/paused is removed", now },
+        until: "unpaused",
+      });
     case "drifted":
       return holdFor(marked, reason, "somebody with kubectl", "a person resumes it or rolls it back", now);
     case "shut":
@@ -94,6 +98,13 @@ function onRefused(state: In<"raising">, input: Extract<Input, { type: "RaiseRef
     default:
       return unreachable(why);
   }
+}
+
+/** What the refusal tells of the region: the weight that somebody left there, or that it is paused. */
+function found({ why, percent }: Extract<Input, { type: "RaiseRefused" }>) {
+  const weight = why === "drifted" && percent !== undefined ? { weightPercent: percent } : {};
+  if (why !== "paused") return weight;
+  return { drift: { kind: "paused", what: reasons.paused, by: "", percent: percent ?? 0, seen: "" } as const };
 }
 
 function raiseAgain(state: In<"raising">, region: string, now: Instant, pauseMs: number): Answer {

@@ -4,6 +4,7 @@ import type { Command } from "../command.ts";
 import { type In, type RegionProgress, setRegion, setRegions } from "../deployment.ts";
 import type { Input } from "../input.ts";
 import { end, epochOf, holderOf, perRegion, restoreHolderOf, stay } from "../moves.ts";
+import { onDrift, onDriftGone } from "./drifting.ts";
 
 const askAgainMs = 300;
 
@@ -29,6 +30,10 @@ export function onRestoring(state: In<"restoring">, input: Input): Answer {
     }
     case "Retired":
       return isCurrent(state, input) ? onRetired(state, input) : stay(state);
+    case "DriftSeen":
+      return onDrift(state, input);
+    case "DriftGone":
+      return onDriftGone(state, input);
     default:
       return ignoreFacts(state, input);
   }

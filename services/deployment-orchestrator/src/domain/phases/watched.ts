@@ -3,7 +3,7 @@ import type { Answer } from "../answers.ts";
 import { type In, setRegions } from "../deployment.ts";
 import type { Input } from "../input.ts";
 import { checkWatch, type Decision, stay } from "../moves.ts";
-import { hadWeight, takeBack } from "./failing.ts";
+import { hadWeight, takeBack } from "./taking-back.ts";
 
 /** Without a look for so long, what is not yet proven is taken out of traffic. */
 const silenceDrainMs = 15 * 60_000;
