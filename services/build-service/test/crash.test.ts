@@ -76,7 +76,10 @@ test("a step that was cut off by kill -9 runs again from a clean workspace, and 
   });
   const { build_id: id } = (await answer.json()) as { build_id: string };
   const log = async (at: Served): Promise<string> => (await call(at, `/api/v1/builds/${id}/logs`, "viewer")).text();
-  await until(async () => (await log(before)).includes("second | begun"), { what: "the step to have begun" });
+  await until(async () => (await log(before)).includes("second | begun"), {
+    what: "the step to have begun",
+    timeoutMs: 100_000,
+  });
 
   await kill(before);
   const after = await startProcess();
@@ -86,7 +89,7 @@ test("a step that was cut off by kill -9 runs again from a clean workspace, and 
       const view = (await (await call(after, `/api/v1/builds/${id}`, "viewer")).json()) as BuildView;
       return view.ended_at === null ? undefined : view;
     },
-    { timeoutMs: 40_000, what: "the end of the build" },
+    { timeoutMs: 200_000, what: "the end of the build" },
   );
   const text = await log(after);
   expect(build, text).toMatchObject({ status: "SUCCEEDED" });
@@ -96,4 +99,4 @@ test("a step that was cut off by kill -9 runs again from a clean workspace, and 
   expect(text).toContain("(attempt 2, from a clean workspace)");
   expect(text).not.toContain("second | dirty");
   await kill(after);
-});
+}, 400_000);
