@@ -12,11 +12,14 @@ import { fileObjects } from "@slipway/objects";
 import { digestOf, RegistryClient } from "@slipway/oci";
 import { silentLogger } from "@slipway/sql";
 import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Tables } from "../src/store/tables.ts";
 import { storeBlob } from "../src/v2/blobs.ts";
 import { dockerImage, dockerManifestType, type ForeignImage, revision } from "./foreign-images.ts";
 import { someBytes } from "./start-registry.ts";
+
+// Each test starts the service twice in a process of its own, which is slow where much else runs.
+vi.setConfig({ testTimeout: 300_000 });
 
 const schemas = ["bus", "access", "registry"];
 let database: TestDatabase;
@@ -237,4 +240,4 @@ test("killed in the middle of a foreign image's copy: it goes on by itself and f
   await after.close();
   await second.kill();
   foreign.close();
-}, 300_000);
+});
