@@ -15,6 +15,8 @@ const args = [
   "--disable-component-update",
   "--disable-sync",
 ];
+/** Conditions are waited for; a loaded machine takes its time. */
+const patienceMs = 180_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const sizes = [
   { width: 1280, height: 900 },
@@ -36,7 +38,7 @@ describe.skipIf(!existsSync(executablePath))(
     const url = () => new URL("/", address).href;
     const start = async () => {
       platform = startPlatform({ dataDir, args: ["--no-story"] });
-      await platform.printed(/Yours now/);
+      await platform.printed(/Yours now/, patienceMs);
       address = /the live page\s+(\S+#code=\S+)/.exec(platform.output())?.[1] ?? "";
     };
 
@@ -45,6 +47,7 @@ describe.skipIf(!existsSync(executablePath))(
       await start();
       browser = await chromium.launch({ executablePath, args });
       page = await browser.newPage();
+      page.setDefaultTimeout(patienceMs);
       page.on("pageerror", (error) => trouble.push(error.message));
     });
 
@@ -122,14 +125,14 @@ describe.skipIf(!existsSync(executablePath))(
       expect(await violations(page)).toEqual([]);
       await start();
 
-      await page.getByText("Live", { exact: true }).waitFor({ timeout: 15_000 });
+      await page.getByText("Live", { exact: true }).waitFor();
       await bars(page, 100);
     });
 
     test("one that fails ends with the sentence of what it cost", async () => {
       await page.getByRole("button", { name: "Ship one that fails" }).click();
       const outcome = page.locator('[data-outcome="ROLLED_BACK"]');
-      await outcome.waitFor({ timeout: 60_000 });
+      await outcome.waitFor({ timeout: patienceMs });
 
       expect(await outcome.textContent()).toMatch(caught);
       await page.getByText("FAIL", { exact: true }).waitFor();
@@ -152,7 +155,7 @@ describe.skipIf(!existsSync(executablePath))(
 /** Waits until the bars of all three regions show this percent. */
 async function bars(page: Page, percent: number): Promise<void> {
   const at = page.locator(`[data-region][data-percent="${percent}"]`);
-  await at.nth(2).waitFor({ timeout: 60_000 });
+  await at.nth(2).waitFor({ timeout: patienceMs });
 }
 
 type Violation = { readonly id: string; readonly nodes: readonly { readonly html: string }[] };
