@@ -68,7 +68,8 @@ function goSteps(view: RepositoryView, main: string, depends: boolean): readonly
   const steps: DraftStep[] = depends ? [download] : [];
   steps.push({
     name: "build",
-    comment: "A static binary: it needs nothing of the system that it runs on. What is compiled is kept between builds.",
+    comment:
+      "A static binary: it needs nothing of the system that it runs on. What is compiled is kept between builds.",
     run: `go build -buildvcs=false -ldflags="-s -w" -o ${binary} ${main}`,
     ...{ needs: depends ? ["install"] : [], env: compiling, cache: { key: [...sums], paths: [compiledFolder] } },
   });
