@@ -62,5 +62,7 @@ test("without a slipway.yaml, validate checks what would be detected", async () 
   const { code, out } = await slipway(folder, "validate", join(examples, "go-web"));
 
   expect(code).toBe(0);
-  expect(out).toMatch(/there is no slipway\.yaml; detected:[^]*kind: +Go [^]*valid: go-web, steps install, build/);
+  expect(out).toMatch(
+    /there is no slipway\.yaml; detected:[\s\S]*kind: +Go [\s\S]*valid: go-web, steps install, build/,
+  );
 });

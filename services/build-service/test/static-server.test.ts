@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { until } from "@slipway/testkit";
-import { request } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const program = fileURLToPath(new URL("../src/static-server/server.mjs", import.meta.url));
@@ -32,19 +33,29 @@ beforeAll(async () => {
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
   server = spawn(process.execPath, [program, join(folder, "site")], { env: { PORT: String(port), HOST: "127.0.0.1" } });
-  await until(
-    () =>
-      request(url).then(
-        () => true,
-        () => false,
-      ),
-    { timeoutMs: 30_000, what: "the server" },
-  );
+  const answers = () =>
+    ask("/").then(
+      () => true,
+      () => false,
+    );
+  await until(answers, { timeoutMs: 30_000, what: "the server" });
 });
 afterAll(async () => {
   if (server.exitCode === null) server.kill("SIGKILL");
   await rm(folder, { recursive: true, force: true });
 });
+
+type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
+
+/** Sends a path as it is: other clients would take the dots out of it. */
+async function ask(path: string, method = "GET", headers: Record<string, string> = {}): Promise<Answer> {
+  const { hostname, port } = new URL(url);
+  const sent = httpRequest({ hostname, port, path, method, headers, agent: false }).end();
+  const [answer] = (await once(sent, "response")) as [
+    Parameters<typeof text>[0] & { statusCode: number; headers: IncomingHttpHeaders },
+  ];
+  return { status: answer.statusCode, headers: answer.headers, text: await text(answer) };
+}
 
 async function freePort(): Promise<number> {
   const taken = createServer().listen(0, "127.0.0.1");
@@ -60,38 +71,32 @@ test.each([
   ["/docs/", 200, "docs", "text/html"],
   ["/a.css?x=1", 200, "a {}", "text/css"],
   ["/none", 404, "nothing here", "text/plain"],
-])("%s is answered with %i", async (path, status, text, type) => {
-  const answer = await request(`${url}${path}`);
+])("%s is answered with %i", async (path, status, content, type) => {
+  const answer = await ask(path);
 
-  expect(answer.statusCode).toBe(status);
+  expect(answer.status).toBe(status);
   expect(answer.headers["content-type"]).toContain(type);
-  expect(await answer.body.text()).toContain(text);
+  expect(answer.text).toContain(content);
 });
 
 test.each([
-  "/.env",
-  "/.git/config",
-  "/link.txt",
-  "/..%2foutside.txt",
-  "/%2e%2e/outside.txt",
-  "/docs/..%2f..%2foutside.txt",
-  "/%00",
-  "/%",
+  ...["/.env", "/.git/config", "/link.txt", "/..%2foutside.txt", "/%2e%2e/outside.txt", "/../outside.txt"],
+  ...["/docs/..%2f..%2foutside.txt", "/%00", "/%"],
 ])("%s gives nothing away", async (path) => {
-  const answer = await request(`${url}${path}`);
+  const answer = await ask(path);
 
-  expect(answer.statusCode).toBe(404);
-  expect(await answer.body.text()).not.toContain("secret");
+  expect(answer.status).toBe(404);
+  expect(answer.text).not.toContain("secret");
 });
 
 test("a folder leads to its slash, what has not changed is not sent again, and only reading is allowed", async () => {
-  const folderAnswer = await request(`${url}/docs`);
-  const first = await request(`${url}/a.css`);
-  const again = await request(`${url}/a.css`, { headers: { "if-none-match": String(first.headers.etag) } });
-  const write = await request(`${url}/a.css`, { method: "PUT", body: "x" });
+  const found = await ask("/docs");
+  const first = await ask("/a.css");
+  const again = await ask("/a.css", "GET", { "if-none-match": String(first.headers.etag) });
+  const write = await ask("/a.css", "PUT");
 
-  expect([folderAnswer.statusCode, folderAnswer.headers.location]).toEqual([308, "/docs/"]);
-  expect([again.statusCode, write.statusCode]).toEqual([304, 405]);
+  expect([found.status, found.headers.location]).toEqual([308, "/docs/"]);
+  expect([again.status, write.status]).toEqual([304, 405]);
 });
 
 test("it ends on SIGTERM", async () => {

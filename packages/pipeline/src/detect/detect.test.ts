@@ -56,7 +56,11 @@ test("a Node service with tests, a build and development packages is built whole
 
 test.each([
   ["node server.js", ["node", "server.js"], {}],
-  ["NODE_ENV=test PORTS='1 2' exec node --enable-source-maps server.js", ["node", "--enable-source-maps", "server.js"], { NODE_ENV: "test", PORTS: "1 2" }],
+  [
+    "NODE_ENV=test PORTS='1 2' exec node --enable-source-maps server.js",
+    ["node", "--enable-source-maps", "server.js"],
+    { NODE_ENV: "test", PORTS: "1 2" },
+  ],
   ["npm run serve", ["node", "other.js", "a b"], {}],
   ["next start", ["node", "node_modules/.bin/next", "start"], {}],
   ["npx next start", ["node", "node_modules/.bin/next", "start"], {}],
@@ -80,10 +84,10 @@ test.each([
   "node migrate.js && node server.js",
   "node server.js | tee log",
   "node $(cat main)",
-  "node server.js --port ${PORT:-3000}",
+  `node server.js --port \${PORT:-3000}`,
   "node 'unfinished",
 ])("a start that only a shell understands is refused, and says what would do: %s", (line) => {
-  expect(problemOf({ "package.json": start(line) })).toMatch(/needs a shell[^]*image\.base that has a shell/);
+  expect(problemOf({ "package.json": start(line) })).toMatch(/needs a shell[\s\S]*image\.base that has a shell/);
 });
 
 test("what starts from a development package keeps those packages in the image", () => {
@@ -100,20 +104,28 @@ test.each([
   ["yarn.lock", /yarn@1\.22\.22 install --frozen-lockfile/, {}],
   ["yarn.lock", /@yarnpkg\/cli-dist@4\.5\.0 install --immutable/, { packageManager: "yarn@4.5.0+sha224.abc" }],
 ])("packages are installed by the lock file %s", (lock, run, own) => {
-  const file = fileOf({ "package.json": json({ ...own, main: "index.js", dependencies: { a: "1" } }), "index.js": "", [lock]: "" });
+  const file = fileOf({
+    "package.json": json({ ...own, main: "index.js", dependencies: { a: "1" } }),
+    "index.js": "",
+    [lock]: "",
+  });
 
   expect(file.pipeline.install).toMatchObject({ run: expect.stringMatching(run), cache: { key: [lock] } });
 });
 
 test("packages without a lock file are installed, and it is said that no two builds need be alike", () => {
-  const { pipeline, said } = fileOf({ "package.json": json({ main: "index.js", dependencies: { a: "1" } }), "index.js": "" });
+  const { pipeline, said } = fileOf({
+    "package.json": json({ main: "index.js", dependencies: { a: "1" } }),
+    "index.js": "",
+  });
 
   expect(pipeline.install?.run).toMatch(/^npm install /);
   expect(said).toContain("note: There is no lock file");
 });
 
 test("an engine that the base is not is told", () => {
-  const said = (node: string) => fileOf({ "package.json": json({ scripts: { start: "node a.js" }, engines: { node } }) }).said;
+  const said = (node: string) =>
+    fileOf({ "package.json": json({ scripts: { start: "node a.js" }, engines: { node } }) }).said;
 
   expect(said(">=18 <23")).toContain("image.base");
   expect(said(">=18")).not.toContain("image.base");
@@ -128,13 +140,21 @@ test.each([
 });
 
 test("the root of a monorepo without a start asks which package is the service", () => {
-  const problem = problemOf({ "package.json": json({ workspaces: ["packages/*"] }), "packages/api/package.json": start("node server.js") });
+  const problem = problemOf({
+    "package.json": json({ workspaces: ["packages/*"] }),
+    "packages/api/package.json": start("node server.js"),
+  });
 
-  expect(problem).toMatch(/root of a monorepo \(packages\/\*\)[^]*Procfile with web: node packages\/api\/server\.js/);
+  expect(problem).toMatch(
+    /root of a monorepo \(packages\/\*\)[\s\S]*Procfile with web: node packages\/api\/server\.js/,
+  );
 });
 
 test("a Procfile of Windows comes before the start script", () => {
-  const file = fileOf({ "package.json": start("node a.js"), Procfile: "worker: node w.js\r\nweb: node b.js --fast\r\n" });
+  const file = fileOf({
+    "package.json": start("node a.js"),
+    Procfile: "worker: node w.js\r\nweb: node b.js --fast\r\n",
+  });
 
   expect(file.image.command).toEqual(["node", "b.js", "--fast"]);
   expect(file.said).toContain("(Procfile web:)");
@@ -157,9 +177,21 @@ test("a Flask app is served by the gunicorn that it lists, with its packages in 
 });
 
 test("a FastAPI app gets its port from the environment", () => {
-  const { command } = fileOf({ "requirements.txt": "fastapi==1\nuvicorn==1\n", "src/main.py": "app = FastAPI()\n" }).image;
+  const { command } = fileOf({
+    "requirements.txt": "fastapi==1\nuvicorn==1\n",
+    "src/main.py": "app = FastAPI()\n",
+  }).image;
 
-  expect(command.slice(3)).toEqual(["python3", "-m", "uvicorn", "src.main:app", "--host", "0.0.0.0", "--port", "$PORT"]);
+  expect(command.slice(3)).toEqual([
+    "python3",
+    "-m",
+    "uvicorn",
+    "src.main:app",
+    "--host",
+    "0.0.0.0",
+    "--port",
+    "$PORT",
+  ]);
 });
 
 test("Django, poetry, pytest and ruff are known", () => {
@@ -181,13 +213,18 @@ test("Django, poetry, pytest and ruff are known", () => {
 });
 
 test("a Procfile's gunicorn with a port in it needs no shell", () => {
-  const { command } = fileOf({ "requirements.txt": "", Procfile: "web: gunicorn wsgi:app --bind 0.0.0.0:${PORT}\n" }).image;
+  const { command } = fileOf({
+    "requirements.txt": "",
+    Procfile: `web: gunicorn wsgi:app --bind 0.0.0.0:\${PORT}\n`,
+  }).image;
 
-  expect(command.slice(3)).toEqual(["python3", "-m", "gunicorn", "wsgi:app", "--bind", "0.0.0.0:${PORT}"]);
+  expect(command.slice(3)).toEqual(["python3", "-m", "gunicorn", "wsgi:app", "--bind", `0.0.0.0:\${PORT}`]);
 });
 
 test("Python without a service says so, and names the Procfile", () => {
-  expect(problemOf({ "requirements.txt": "requests==2\n", "script.py": "print(1)\n" })).toMatch(/no Flask[^]*Procfile/);
+  expect(problemOf({ "requirements.txt": "requests==2\n", "script.py": "print(1)\n" })).toMatch(
+    /no Flask[\s\S]*Procfile/,
+  );
 });
 
 test("a Go service is one static binary of its main package", () => {
@@ -200,7 +237,10 @@ test("a Go service is one static binary of its main package", () => {
     "templates/a.html": "",
   });
 
-  expect(file.pipeline.build).toMatchObject({ run: expect.stringMatching(/ \.\/cmd\/shop$/), env: { CGO_ENABLED: "0" } });
+  expect(file.pipeline.build).toMatchObject({
+    run: expect.stringMatching(/ \.\/cmd\/shop$/),
+    env: { CGO_ENABLED: "0" },
+  });
   expect(file.pipeline.build?.network).toBe("none");
   expect(file.image).toMatchObject({ base: "static", copy: ["bin/server", "templates"], command: ["/app/bin/server"] });
 });
@@ -239,9 +279,15 @@ test("a site that is built is served from where its builder leaves it", () => {
 test("a service in one language with the tools of another is that service", () => {
   const python = { "requirements.txt": "flask==3\ngunicorn==1\n", "app.py": "app = Flask(__name__)\n" };
 
-  expect(fileOf({ ...python, "package.json": json({ devDependencies: { tailwindcss: "4" } }) }).image.base).toBe("python3");
-  expect(problemOf({ ...python, "package.json": start("node server.js") })).toMatch(/node or in python[^]*Procfile, e\.g\. web:/);
-  expect(fileOf({ ...python, "package.json": start("node s.js"), Procfile: "web: node s.js\n" }).image.base).toBe("node24");
+  expect(fileOf({ ...python, "package.json": json({ devDependencies: { tailwindcss: "4" } }) }).image.base).toBe(
+    "python3",
+  );
+  expect(problemOf({ ...python, "package.json": start("node server.js") })).toMatch(
+    /node or in python[\s\S]*Procfile, e\.g\. web:/,
+  );
+  expect(fileOf({ ...python, "package.json": start("node s.js"), Procfile: "web: node s.js\n" }).image.base).toBe(
+    "node24",
+  );
 });
 
 test("a Dockerfile alone cannot be built here, and what can be done is said", () => {
@@ -252,15 +298,27 @@ test("a Dockerfile alone cannot be built here, and what can be done is said", ()
 });
 
 test("an empty repository, and one whose service lies deeper, say what would make them work", () => {
-  expect(problemOf({ "README.md": "" })).toMatch(/Node: package\.json[^]*Python: [^]*Go: /);
+  expect(problemOf({ "README.md": "" })).toMatch(/Node: package\.json[\s\S]*Python: [\s\S]*Go: /);
   expect(problemOf({ "api/package.json": start("node a.js") })).toContain("git subtree push --prefix api slipway main");
 });
 
 test("whatever the files hold, detection answers, and what it writes is a valid slipway.yaml", () => {
-  const line = fc.oneof(fc.string(), fc.stringMatching(/^[a-z $"'={}&.\/:#-]{0,40}$/), fc.constantFrom("node a.js", "npm start", "gunicorn a:b"));
+  const line = fc.oneof(
+    fc.string(),
+    fc.stringMatching(/^[a-z $"'={}&./:#-]{0,40}$/),
+    fc.constantFrom("node a.js", "npm start", "gunicorn a:b"),
+  );
   const files = fc.record(
     {
-      "package.json": fc.oneof(line, fc.record({ scripts: fc.dictionary(fc.constantFrom("start", "build", "test"), line), main: line }, { requiredKeys: [] }).map(json)),
+      "package.json": fc.oneof(
+        line,
+        fc
+          .record(
+            { scripts: fc.dictionary(fc.constantFrom("start", "build", "test"), line), main: line },
+            { requiredKeys: [] },
+          )
+          .map(json),
+      ),
       Procfile: line.map((text) => `web: ${text}`),
       "requirements.txt": line,
       "app.py": fc.constantFrom("app = Flask(__name__)", "print(1)"),
