@@ -19,7 +19,7 @@ export const PipelineStep = z
       )
       .default({}),
   })
-  .refine((step) => (step.run === undefined) !== (step.uses === undefined), "a step has either run or uses");
+  .refine((step) => (step.run === undefined) !== (step.uses === undefined), "a step has either run (a command line) or uses (security-scan), and one of them it needs");
 export type PipelineStep = z.infer<typeof PipelineStep>;
 
 export const PlanStepSpec = z.strictObject({
