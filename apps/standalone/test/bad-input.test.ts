@@ -67,7 +67,7 @@ describe("a wrong field is named by its place, in words", () => {
     [{ canary_percent: 101 }, "/body/canary_percent: must be at most 100"],
     [{ canary_percent: 4.5 }, "/body/canary_percent: must be a whole number, not 4.5"],
     [{ canary_percent: "5" }, '/body/canary_percent: must be a number, not "5"'],
-    [{ canary_percent: null }, "/body/canary_percent: must be a number, not null"],
+    [{ canary_percent: null }, "/body/canary_percent: is empty (null); it takes a number"],
     [{ regions: [] }, "/body/regions: must not be empty"],
     [{ regions: ["eu-west-1", "eu-west-1"] }, "/body/regions: a region is named twice"],
     [{ service: undefined }, "/body/service: is missing; it takes a text"],

@@ -44,11 +44,13 @@ export const InstantSchema = branded<import("@slipway/kernel").Instant>(
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
+const durationHint = "a duration looks like 90s, 10m or 24h";
+
 /** `10m`, `90s`, `1500ms`, `24h` (or a number of milliseconds) to milliseconds. */
 export const DurationMs = z
   .union(
-    [z.number().int().nonnegative(), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/)],
-    "a duration looks like 90s, 10m or 24h",
+    [z.number().int().nonnegative(), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, durationHint)],
+    durationHint,
   )
   .transform((value) => (typeof value === "number" ? value : durationMs(value)));
 

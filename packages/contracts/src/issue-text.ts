@@ -49,6 +49,7 @@ export function issueText(issue: Issue): string | undefined {
 function typeText(expected: string, input: unknown): string {
   const wanted = kinds[expected] ?? expected;
   if (input === undefined) return `is missing; it takes ${wanted}`;
+  if (input === null) return `is empty (null); it takes ${wanted}`;
   return `must be ${wanted}, not ${shown(input)}`;
 }
 
@@ -56,7 +57,8 @@ function choiceText(issue: Extract<Issue, { code: "invalid_value" }>): string {
   const values = issue.values.map((value) => JSON.stringify(value));
   const one = values.length === 1 ? values[0] : `one of ${values.join(", ")}`;
   if (issue.input === undefined) return `is missing; it must be ${one}`;
-  const known = issue.values.filter((value) => typeof value === "string");
+  // With one choice the sentence has said it already.
+  const known = issue.values.length === 1 ? [] : issue.values.filter((value) => typeof value === "string");
   return `must be ${one}, not ${shown(issue.input)}${typeof issue.input === "string" ? nearest(issue.input, known) : ""}`;
 }
 

@@ -51,8 +51,8 @@ export const tapeMachine: Machine<TapeState, TapeInput, TapeCommand> = {
       case "break":
         throw new Error("decide breaks");
       case "spoil":
-        // Postgres keeps no zero byte in jsonb, so that the write fails and not the decision.
-        return { kind: "step", state: { ...state, noted: ["\u0000"] }, commands: [] };
+        // A row has a phase, so that the write fails and not the decision.
+        return { kind: "step", state: { ...state, phase: null as never }, commands: [] };
     }
   },
 };

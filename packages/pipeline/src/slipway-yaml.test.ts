@@ -65,7 +65,7 @@ image: { copy: [], command: [node] }
 
 test("what is missing is shown at the nearest thing that exists", () => {
   expect(errorsOf("version: 1\nservice: orders\npipeline:\n  a: { needs: [] }\nimage: { copy: [x] }\n")).toEqual([
-    expect.stringMatching(/^slipway.yaml:4:6 pipeline.a: a step has either run or uses/),
+    expect.stringMatching(/^slipway.yaml:4:6 pipeline.a: a step has either run \(a command line\) or uses/),
     expect.stringMatching(/^slipway.yaml:5:8 image.command/),
   ]);
 });

@@ -3,6 +3,7 @@ import type { ServiceName } from "@slipway/kernel";
 import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, parseDocument } from "yaml";
 import type { z } from "zod";
 import { knownKeys } from "./known-keys.ts";
+import { onePerPlace, unresolvedAliases, yamlText } from "./yaml-text.ts";
 import { planProblems } from "./plan.ts";
 
 /** One thing that is wrong, where it is: line and column count from 1. */
@@ -13,6 +14,7 @@ export type ParsedFile =
   | { readonly kind: "errors"; readonly errors: readonly FileError[] };
 
 const maxBytes = 256 * 1_024;
+const emptyFile = "the file is empty; it needs version, service, pipeline and image (examples/order-service has one)";
 /** More aliases than any honest file has: they can multiply a small file into a huge value. */
 const maxAliases = 100;
 
@@ -30,10 +32,13 @@ export function parseSlipwayYaml(text: string, service?: ServiceName): ParsedFil
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   if (document.errors.length > 0) {
-    return failed(document.errors.map((error) => ({ ...place(error.pos[0]), message: error.message })));
+    return failed(onePerPlace(document.errors.map((error) => ({ ...place(error.pos[0]), message: yamlText(error) }))));
   }
+  const aliases = unresolvedAliases(document);
+  if (aliases.length > 0) return failed(aliases.map(({ offset, message }) => ({ ...place(offset), message })));
   const value = plainValue(document);
   if (value.kind === "error") return failed([{ line: 1, column: 1, message: value.message }]);
+  if (value.value === null) return failed([{ line: 1, column: 1, message: emptyFile }]);
   const at: At = (path, key) => place(keyOffset(document, path, key) ?? offsetOf(document, path));
   const unkept = unstorable(value.value);
   if (unkept.length > 0)
@@ -64,8 +69,11 @@ function plainValue(document: Document.Parsed): { kind: "value"; value: unknown 
 
 type At = (path: readonly PropertyKey[], key?: string) => { line: number; column: number };
 
-/** An unknown key is shown at the key itself, everything else at the value, or at the nearest one that exists. */
+/** A key that is wrong itself is shown at the key, everything else at the value, or at the nearest one that exists. */
 function issueErrors(issue: z.core.$ZodIssue, at: At): FileError[] {
+  if (issue.code === "invalid_key") {
+    return [{ ...at(issue.path.slice(0, -1), String(issue.path.at(-1))), message: named(issue.path, issue.message) }];
+  }
   if (issue.code !== "unrecognized_keys") return [{ ...at(issue.path), message: named(issue.path, issue.message) }];
   return issue.keys.map((key) => {
     const full = [...issue.path, key].map(String).join(".");
