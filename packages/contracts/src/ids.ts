@@ -48,10 +48,7 @@ const durationHint = "a duration looks like 90s, 10m or 24h";
 
 /** `10m`, `90s`, `1500ms`, `24h` (or a number of milliseconds) to milliseconds. */
 export const DurationMs = z
-  .union(
-    [z.number().int().nonnegative(), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, durationHint)],
-    durationHint,
-  )
+  .union([z.number().int().nonnegative(), z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, durationHint)], durationHint)
   .transform((value) => (typeof value === "number" ? value : durationMs(value)));
 
 function durationMs(text: string): number {

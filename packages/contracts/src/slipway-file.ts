@@ -24,7 +24,10 @@ export const PipelineStep = z
     image: ImageNameSchema.optional(),
     cache: StepCache.optional(),
   })
-  .refine((step) => (step.run === undefined) !== (step.uses === undefined), "a step has either run (a command line) or uses (a step that Slipway brings), and one of them it needs")
+  .refine(
+    (step) => (step.run === undefined) !== (step.uses === undefined),
+    "a step has either run (a command line) or uses (a step that Slipway brings), and one of them it needs",
+  )
   .refine(
     (step) => step.uses === undefined || (step.image === undefined && step.cache === undefined),
     "a step that uses something brings its own tools: it has neither image nor cache",

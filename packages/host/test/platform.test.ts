@@ -51,9 +51,7 @@ describe("OpenAPI", () => {
   test("each endpoint is described with what it takes and answers", async () => {
     const document = await read();
     const operations = Object.entries(document.paths)
-      .flatMap(([path, methods]) =>
-        Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
-      )
+      .flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
       // The process's own health and documents are described too.
       .filter(({ operation }) => !operation.tags.includes("host"));
     const served = [

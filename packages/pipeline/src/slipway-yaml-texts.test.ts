@@ -3,7 +3,9 @@ import { fileErrorText, parseSlipwayYaml } from "./slipway-yaml.ts";
 
 function errorsOf(text: string): readonly string[] {
   const parsed = parseSlipwayYaml(text);
-  return parsed.kind === "errors" ? parsed.errors.map((error) => fileErrorText(error).replace("slipway.yaml:", "")) : [];
+  return parsed.kind === "errors"
+    ? parsed.errors.map((error) => fileErrorText(error).replace("slipway.yaml:", ""))
+    : [];
 }
 
 describe("what is no YAML is told in words, once, where it is", () => {
@@ -18,7 +20,11 @@ describe("what is no YAML is told in words, once, where it is", () => {
     ["a line too far in", "version: 1\nservice: orders\n  image: x\n", "2:10 two colons in one line, or a line below"],
     ["an open bracket", "service: [orders\n", "2:1 this is no YAML: "],
     ["an alias of nothing", "version: 1\nservice: *name\n", "2:10 *name stands for something called &name further up"],
-    ["a character that cannot be kept", 'service: "or\\0ders"\n', "1:10 service: holds a character that cannot be stored"],
+    [
+      "a character that cannot be kept",
+      'service: "or\\0ders"\n',
+      "1:10 service: holds a character that cannot be stored",
+    ],
   ])("%s", (_what, text, message) => {
     expect(errorsOf(text)).toEqual([expect.stringContaining(message)]);
   });
@@ -64,7 +70,7 @@ environments: { Prod: { replicas: two } }
     "11:79 deploy.steps.2.weight: must be at most 100",
     "11:90 deploy.steps.2.bake: must be at least 0",
     "11:104 deploy.watch: a duration looks like 90s, 10m or 24h",
-    '12:17 environments.Prod: this name is not allowed: an environment name is lower-case letters, digits and dashes',
+    "12:17 environments.Prod: this name is not allowed: an environment name is lower-case letters, digits and dashes",
   ]);
 });
 

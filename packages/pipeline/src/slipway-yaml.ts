@@ -3,8 +3,8 @@ import type { ServiceName } from "@slipway/kernel";
 import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, parseDocument } from "yaml";
 import type { z } from "zod";
 import { knownKeys } from "./known-keys.ts";
-import { onePerPlace, unresolvedAliases, yamlText } from "./yaml-text.ts";
 import { planProblems } from "./plan.ts";
+import { onePerPlace, unresolvedAliases, yamlText } from "./yaml-text.ts";
 
 /** One thing that is wrong, where it is: line and column count from 1. */
 export type FileError = { readonly line: number; readonly column: number; readonly message: string };

@@ -5,7 +5,8 @@ const texts: Partial<Record<YAMLParseError["code"], string>> = {
   TAB_AS_INDENT: "this line begins with a tab; YAML is indented with spaces",
   DUPLICATE_KEY: "this key is here twice; which of the two counts?",
   MULTIPLE_DOCS: "a second document begins here (---); the file may hold one",
-  BLOCK_AS_IMPLICIT_KEY: "two colons in one line, or a line below that is indented too far; a text with a colon needs quotes",
+  BLOCK_AS_IMPLICIT_KEY:
+    "two colons in one line, or a line below that is indented too far; a text with a colon needs quotes",
 };
 
 export function yamlText({ code, message }: YAMLParseError): string {

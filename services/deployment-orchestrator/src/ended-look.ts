@@ -1,17 +1,19 @@
 import type { RegionName } from "@slipway/kernel";
 import type { Deployment } from "./domain/deployment.ts";
 import { reportDrift } from "./effects/drift.ts";
-import type { ObserverOptions } from "./observer.ts";
+import type { Ports } from "./effects.ts";
+import type { Service } from "./service.ts";
+
+type Place = {
+  readonly service: Pick<Service, "regions" | "locks">;
+  readonly ports: Pick<Ports, "bus" | "clock" | "audit">;
+};
 
 /**
  * The region of a deployment that has ended and that nothing newer followed. A version that was taken back and has requests again is lowered
  * once more, under the grant that took it back: the gate is still shut by it. One that is verified and was lowered is only told of.
  */
-export async function lookAtEnded(
-  { service, ports }: ObserverOptions,
-  state: Deployment,
-  region: RegionName,
-): Promise<void> {
+export async function lookAtEnded({ service, ports }: Place, state: Deployment, region: RegionName): Promise<void> {
   const { plan } = state;
   const { environment, version, id } = plan;
   const cluster = await service.regions.cluster(region);

@@ -10,7 +10,6 @@ import type {
   ServiceName,
   VersionName,
 } from "@slipway/kernel";
-import type { Drift } from "./drift.ts";
 
 /**
  * The life of a deployment.
@@ -99,6 +98,27 @@ export type RegionProgress = {
   readonly lastLines?: readonly string[];
   /** What somebody changed there by hand and is still so. */
   readonly drift?: Drift | null;
+};
+
+/**
+ * What somebody changed in a region behind the platform's back.
+ *
+ *   raised     the version has more than was approved: repaired at once
+ *   lowered    it has less: a halt, never undone
+ *   rerouted   the route is gone, hidden, or sends requests elsewhere: a halt, never undone
+ *   paused     `slipway.dev/paused`: nothing is written but what lowers, for as long as it stands
+ *   shut       the gate is shut although nobody here found a FAIL
+ *   unfenced   no fence of this grant can be read: the same as shut
+ */
+export type Drift = {
+  readonly kind: "raised" | "lowered" | "rerouted" | "paused" | "shut" | "unfenced";
+  /** One clause for people, without the region. */
+  readonly what: string;
+  readonly by: string;
+  /** Share of the version in percent. */
+  readonly percent: number;
+  /** The object's resourceVersion: the same raise seen twice is one. */
+  readonly seen: string;
 };
 
 export type Gate = {

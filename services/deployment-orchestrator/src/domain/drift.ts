@@ -1,26 +1,5 @@
 import { type Approved, approvedIn, type TrafficSeen } from "./approved.ts";
-import type { Deployment } from "./deployment.ts";
-
-/**
- * What somebody changed in a region behind the platform's back.
- *
- *   raised     the version has more than was approved: repaired at once
- *   lowered    it has less: a halt, never undone
- *   rerouted   the route is gone, hidden, or sends requests elsewhere: a halt, never undone
- *   paused     `slipway.dev/paused`: nothing is written but what lowers, for as long as it stands
- *   shut       the gate is shut although nobody here found a FAIL
- *   unfenced   no fence of this grant can be read: the same as shut
- */
-export type Drift = {
-  readonly kind: "raised" | "lowered" | "rerouted" | "paused" | "shut" | "unfenced";
-  /** One clause for people, without the region. */
-  readonly what: string;
-  readonly by: string;
-  /** Share of the version in percent. */
-  readonly percent: number;
-  /** The object's resourceVersion: the same raise seen twice is one. */
-  readonly seen: string;
-};
+import type { Deployment, Drift } from "./deployment.ts";
 
 const slack = 0.05;
 

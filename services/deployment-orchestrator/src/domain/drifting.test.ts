@@ -4,7 +4,8 @@ import { judgement, minuteMs, newVersion, oldVersion } from "../../test/support/
 import type { ScriptedWorld } from "../../test/support/scripted-world.ts";
 import { epochsOf, failed, given, of, two, types } from "../../test/support/story.ts";
 import type { TrafficSeen } from "./approved.ts";
-import { type Drift, driftOf } from "./drift.ts";
+import type { Drift } from "./deployment.ts";
+import { driftOf } from "./drift.ts";
 
 const a = "a" as RegionName;
 

@@ -1,6 +1,7 @@
 import type { Judgement } from "@slipway/contracts";
+
 import type { DeploymentId, Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
-import type { Drift } from "./drift.ts";
+import type { Drift } from "./deployment.ts";
 
 type Dated<T extends string, Fields = unknown> = { readonly type: T; readonly now: Instant } & Readonly<Fields>;
 

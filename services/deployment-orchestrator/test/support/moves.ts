@@ -1,7 +1,6 @@
 import type { Epoch, RegionName } from "@slipway/kernel";
 import fc from "fast-check";
-import type { Plan } from "../../src/domain/deployment.ts";
-import type { Drift } from "../../src/domain/drift.ts";
+import type { Drift, Plan } from "../../src/domain/deployment.ts";
 import type { Fact, Input } from "../../src/domain/input.ts";
 import { judgement, minuteMs, regionsOf } from "./sample.ts";
 import type { Mood, ScriptedWorld } from "./scripted-world.ts";
