@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import {
   detectFile,
@@ -26,6 +26,7 @@ export async function readSlipwayFile(folder: string): Promise<FolderFile> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
+  if (!existsSync(folder)) throw new Unusable(`There is no folder ${folder}.`);
   const found = detectFile(await readRepository(folder), serviceNameFrom(basename(resolve(folder))));
   if (found.kind === "undetected") {
     throw new Unusable(`There is no slipway.yaml in ${folder}, and ${undetectedLines(found).join("\n")}`);

@@ -48,7 +48,7 @@ environments: { Prod: { replicas: two } }
   expect(errorsOf(text)).toEqual([
     '3:7 kind: must be "web", not "wroker"',
     "5:3 pipeline.Compile: this name is not allowed: a step name is lower-case letters, digits, - and _",
-    "6:6 pipeline.a: a step has either run (a command line) or uses (security-scan), and one of them it needs",
+    "6:6 pipeline.a: a step has either run (a command line) or uses (a step that Slipway brings), and one of them it needs",
     "7:13 pipeline.c.run: must not be empty",
     "7:26 pipeline.c.timeout: a duration looks like 90s, 10m or 24h",
     '7:41 pipeline.c.network: must be one of "none", "registries", "full", not "ful", did you mean "full"?',
