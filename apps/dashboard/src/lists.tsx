@@ -12,7 +12,7 @@ export function Recent({ recent }: { readonly recent: readonly PageDeployment[] 
             <span className="line">
               <b>{own.deployment_id}</b>
               <span>
-                {own.service} <code>{own.version}</code> to {own.environment}
+                <code>{own.version}</code> to {own.environment}
                 {own.rolls_back === null ? "" : ` (takes ${own.rolls_back} back)`}
               </span>
               <span className={`pill ${toneOf(own.status)}`}>{spoken(own.status)}</span>
