@@ -1,0 +1,148 @@
+import { type Bus, postgresBus } from "@slipway/bus";
+import type { Client } from "@slipway/client";
+import { type ArtifactView, buildTopic, ProblemError, SlipwayFile } from "@slipway/contracts";
+import { createDurable, type Durable } from "@slipway/durable";
+import { systemClock } from "@slipway/kernel";
+import { silentLogger } from "@slipway/sql";
+import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Push } from "../src/domain/push.ts";
+import { type PushMachine, pushDurable } from "../src/push/deploy-push.ts";
+import { pushSubscription } from "../src/push/subscription.ts";
+import type { Service } from "../src/service.ts";
+import { listDeployments, type Tables, upsertService } from "../src/store.ts";
+import { regionsOf } from "./support/sample.ts";
+import { ScriptedCluster } from "./support/scripted-cluster.ts";
+
+const digestOf = (build: number) => `sha256:${String(build).padStart(64, "0")}` as ArtifactView["digest"];
+const other = "other" as SlipwayFile["service"];
+const spec = SlipwayFile.parse({
+  ...{ version: 1, service: "shop", pipeline: {} },
+  image: { copy: ["."], command: ["node", "server.js"] },
+});
+
+let database: TestDatabase;
+let bus: Bus;
+let region: ScriptedCluster;
+let durable: Durable;
+let machine: PushMachine;
+let service: Service;
+/** Digests that the registry knows nothing of. */
+let unknown: readonly string[];
+
+const artifactOf = (digest: string): ArtifactView =>
+  ({
+    ...{ digest, service: "shop", git_sha: digest.slice(-40), image: `here/shop@${digest}`, spec, bad_in: [] },
+    environments: [{ environment: "dev", at: systemClock.now(), by: "build-service" }],
+    provenance: { isolation: "bubblewrap" },
+  }) as unknown as ArtifactView;
+
+/** The artifact-registry as far as it is asked. */
+const registry = {
+  call: async (_endpoint: unknown, { params }: { params: { digest: string } }) => {
+    if (unknown.includes(params.digest)) throw new ProblemError("artifact.not_found", "no such artifact");
+    return artifactOf(params.digest);
+  },
+} as unknown as Client;
+
+beforeEach(async () => {
+  database = await testDatabase(["deployment", "bus"]);
+  const db = database.db<Tables>("deployment");
+  bus = postgresBus({ url: database.url("bus"), log: silentLogger });
+  region = new ScriptedCluster(regionsOf("a")[0] as ScriptedCluster["region"], null);
+  unknown = [];
+  machine = pushDurable(() => service);
+  await startWorker();
+  service = {
+    ...{ db, client: registry, clock: systemClock, settleMs: 0, machine: "deployment" },
+    durable: { create: ((...args: Parameters<Durable["create"]>) => durable.create(...args)) as Durable["create"] },
+    regions: { names: regionsOf("a"), cluster: async () => region.client },
+    environments: [{ name: "dev", production: false, minimumBakeMs: 0 }],
+  } as unknown as Service;
+  await upsertService(db, spec.service, { owner: "ada", deploysTo: "dev" });
+  await bus.subscribe(pushSubscription(service, machine));
+});
+afterEach(async () => {
+  await durable.stop();
+  await bus.close();
+  await database.close();
+});
+
+async function startWorker(): Promise<void> {
+  const db = database.db<Tables>("deployment");
+  durable = createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
+  await durable.start();
+}
+
+async function succeeded(build: number, change: { ref?: string; service?: string } = {}): Promise<void> {
+  const about = { build_id: `B-${build}`, service: "shop", git_sha: "a".repeat(40), ref: "refs/heads/main" };
+  const data = { ...about, digest: digestOf(build), ms: 1, ...change };
+  const event = { specversion: "1.0", id: `build-${build}`, source: "build-service", type: "build.succeeded" } as const;
+  const rest = { subject: `B-${build}`, time: systemClock.now(), datacontenttype: "application/json" } as const;
+  await bus.publish(buildTopic.name, [{ ...event, ...rest, data }]);
+}
+
+const ended = (build: number): Promise<Push> =>
+  until(
+    async () => {
+      const row = await durable.read(machine, `B-${build}`);
+      return row === undefined || row.state.phase === "pending" ? undefined : row.state;
+    },
+    { what: `the end of push B-${build}`, timeoutMs: 60_000 },
+  );
+
+const deployments = () => listDeployments(service.db, {}, 100);
+
+test("a build of the main branch is deployed in the owner's name, once however often its event arrives", async () => {
+  await succeeded(1);
+  await succeeded(1);
+  await succeeded(2);
+
+  expect(await ended(2)).toMatchObject({ phase: "deployed" });
+  expect(await ended(1)).toMatchObject({ phase: expect.stringMatching(/deployed|superseded/) });
+  const found = (await deployments()).map(({ state }) => state.plan);
+  expect(found.filter(({ digest }) => digest === digestOf(2))).toMatchObject([
+    { environment: "dev", initial: true, requestedBy: "ada" },
+  ]);
+  expect(new Set(found.map(({ digest }) => digest)).size).toBe(found.length);
+});
+
+test("a region that is away is waited for, over another worker, and the push says so meanwhile", async () => {
+  region.away = true;
+  await succeeded(1);
+  const waiting = async () => (await durable.pending(machine, "B-1")).find(({ lastReason }) => lastReason !== null);
+  const { lastReason } = await until(waiting, { what: "a reason to wait", timeoutMs: 60_000 });
+  await durable.stop();
+  await startWorker();
+  region.away = false;
+
+  expect(lastReason).toContain("does not say what serves shop there");
+  expect(await ended(1)).toMatchObject({ phase: "deployed" });
+  expect(await deployments()).toHaveLength(1);
+});
+
+test("what cannot be deployed is refused with its reason", async () => {
+  unknown = [digestOf(1)];
+  await succeeded(1);
+
+  expect(await ended(1)).toMatchObject({ phase: "refused", reason: expect.stringContaining("No artifact of shop") });
+});
+
+test("a build that ends after a newer push is not brought back over it", async () => {
+  await succeeded(7);
+  await ended(7);
+  await succeeded(6);
+
+  expect(await ended(6)).toMatchObject({ phase: "superseded", newer: "B-7" });
+  expect(await deployments()).toHaveLength(1);
+});
+
+test("other branches, and services that deploy nothing by themselves, become no push", async () => {
+  await upsertService(service.db, other, { owner: "ada", deploysTo: null });
+  await succeeded(1, { ref: "refs/heads/trial" });
+  await succeeded(2, { service: other });
+  await succeeded(3);
+  await ended(3);
+
+  expect((await durable.list(machine)).map(({ id }) => id)).toEqual(["B-3"]);
+});
