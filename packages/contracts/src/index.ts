@@ -72,6 +72,15 @@ export {
   ShipRequest,
 } from "./http/page.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
+export {
+  listBuildSecrets,
+  listWorkloadSecrets,
+  putBuildSecret,
+  putWorkloadSecret,
+  removeBuildSecret,
+  removeWorkloadSecret,
+  SecretView,
+} from "./http/secrets.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
   BuildIdSchema,
@@ -86,4 +95,5 @@ export {
   ServiceNameSchema,
   VersionNameSchema,
 } from "./ids.ts";
+export { largestSecretBytes, SecretNameSchema, shortestMasked } from "./secret-names.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DurationMs, EnvironmentNameSchema, ServiceNameSchema } from "./ids.ts";
+import { SecretNames } from "./secret-names.ts";
 
 const StepName = z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, "a step name is lower-case letters, digits, - and _");
 
@@ -13,6 +14,8 @@ export const PipelineStep = z
     network: z.enum(["none", "registries", "full"]).default("none"),
     timeout: DurationMs.default(600_000),
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
+    /** Secrets of the service's builds that this step alone is given, each as the variable of its name. */
+    secrets: SecretNames,
   })
   .refine((step) => (step.run === undefined) !== (step.uses === undefined), "a step has either run or uses");
 export type PipelineStep = z.infer<typeof PipelineStep>;
@@ -83,6 +86,8 @@ export const SlipwayFile = z.strictObject({
       z.strictObject({
         replicas: z.number().int().min(1).max(1_000).optional(),
         env: z.record(z.string(), z.string()).default({}),
+        /** Secrets of this environment that the pods are given, each as the variable of its name. */
+        secrets: SecretNames,
       }),
     )
     .default({}),

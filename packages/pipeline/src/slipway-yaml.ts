@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { knownKeys } from "./known-keys.ts";
 import { nearest } from "./nearest.ts";
 import { planProblems } from "./plan.ts";
+import { secretProblems } from "./secret-problems.ts";
 
 /** One thing that is wrong, where it is: line and column count from 1. */
 export type FileError = { readonly line: number; readonly column: number; readonly message: string };
@@ -99,9 +100,10 @@ function semanticProblems(file: SlipwayFile, service: ServiceName | undefined): 
       ? []
       : [{ path: ["image", "copy", index], message: `"${path}" is not a path inside the repository` }],
   );
-  if (service === undefined || file.service === service) return [...order, ...copies];
+  const all = [...order, ...copies, ...secretProblems(file)];
+  if (service === undefined || file.service === service) return all;
   const message = `the repository is registered for the service "${service}", the file says "${file.service}"`;
-  return [{ path: ["service"], message }, ...order, ...copies];
+  return [{ path: ["service"], message }, ...all];
 }
 
 function isInside(path: string): boolean {
