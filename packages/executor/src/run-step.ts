@@ -4,7 +4,7 @@ import { makeGroup, type StepGroup } from "./cgroups.ts";
 import { type ChildEnd, startChild } from "./child.ts";
 import { defaultLimits, prlimitArgs } from "./limits.ts";
 import { rootEntries } from "./minimal-root.ts";
-import { bubblewrapArgv, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
+import { bubblewrapArgv, carriers, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
 import { enterScript } from "./scripts.ts";
 import type { Limits, StepRequest, StepResult } from "./types.ts";
 import { folderBytes, giveTo, makeStage, uidOf } from "./workspace.ts";
@@ -64,6 +64,7 @@ function argvOf(
     }),
     rlimits: prlimitArgs(limits, group.limitsMemory),
     env: request.env ?? {},
+    secretNames: Object.keys(request.secretEnv ?? {}),
     command: request.command,
     shareNetwork: request.shareNetwork === true,
   };
@@ -115,8 +116,14 @@ async function supervise(
 
 function childPlace(request: StepRequest): { cwd: string; env: Record<string, string> } {
   const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  if (request.isolation.method !== "none") return { cwd: "/", env: { PATH: path } };
-  const env = { ...stepEnvironment(request.env ?? {}), PATH: `${dirname(request.isolation.nodePath)}:${path}` };
+  const secrets = request.secretEnv ?? {};
+  // All that a recipe starts with: it adds the step's own variables and takes nothing away.
+  if (request.isolation.method !== "none") return { cwd: "/", env: { PATH: path, ...carriers(secrets) } };
+  const env = {
+    ...stepEnvironment(request.env ?? {}),
+    ...secrets,
+    PATH: `${dirname(request.isolation.nodePath)}:${path}`,
+  };
   return { cwd: request.workspace, env };
 }
 

@@ -56,6 +56,8 @@ export type StepRequest = {
   readonly workspace: string;
   readonly command: readonly [string, ...string[]];
   readonly env?: Readonly<Record<string, string>>;
+  /** Variables that no argument vector ever holds: other users of the machine can read those. Names as of the shell. */
+  readonly secretEnv?: Readonly<Record<string, string>>;
   /** Further files and folders, read-only inside. */
   readonly mounts?: readonly Mount[];
   readonly timeoutMs: number;

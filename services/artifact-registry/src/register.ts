@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { ProblemError, type Provenance, type registerArtifact } from "@slipway/contracts";
+import { ProblemError, type Provenance, type registerArtifact, SlipwayFile } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import type { Instant } from "@slipway/kernel";
 import { mediaTypes } from "@slipway/oci";
@@ -87,7 +87,8 @@ async function meetAgain(tx: Tx<Tables>, asked: Registration, by: string, now: I
   const same =
     known.service === asked.service &&
     known.gitSha === asked.git_sha &&
-    isDeepStrictEqual(known.spec, JSON.parse(JSON.stringify(asked.spec)));
+    // What was registered before slipway.yaml knew a key has that key's default.
+    isDeepStrictEqual(SlipwayFile.parse(known.spec), SlipwayFile.parse(asked.spec));
   if (!same) {
     throw new ProblemError(
       "artifact.conflict",
