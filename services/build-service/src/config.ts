@@ -1,3 +1,4 @@
+import { SecretKeys } from "@slipway/secrets";
 import { z } from "zod";
 
 /** What the build service reads from the environment. */
@@ -14,5 +15,6 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_MAX_BUILDS: z.coerce.number().int().min(1).default(4),
   /** Steps that run at once in this process. */
   SLIPWAY_MAX_STEPS: z.coerce.number().int().min(1).default(4),
+  ...SecretKeys.shape,
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

@@ -6,18 +6,23 @@ import { type Isolation, probeIsolation } from "@slipway/executor";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { RegistryClient } from "@slipway/oci";
 import { installTools } from "@slipway/pipeline";
+import { openSecrets } from "@slipway/secrets";
 import { listen } from "@slipway/sql";
 import type { BuildWorld } from "./build-world.ts";
 import { BuildServiceConfig } from "./config.ts";
 import { buildMachine } from "./effects.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
+import { secretRoutes } from "./http-secrets.ts";
 import { webhookRoutes } from "./http-webhook.ts";
 import { logHub } from "./log-hub.ts";
 import { logChannel } from "./log-store.ts";
 import { machineParts } from "./machine-parts.ts";
 import { slots } from "./slots.ts";
 import type { BuildTables } from "./tables.ts";
+
+/** Longer than a build takes: what an earlier step was given is masked to the end of the build. */
+const keepReplacedMs = 2 * 3_600_000;
 
 type Context = ServiceContext<BuildServiceConfig, BuildTables>;
 
@@ -42,6 +47,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       into: join(dataDir, "tools"),
     }),
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
+    secrets: await openSecrets({ ...context, owner: "build", keys: config, keepMs: keepReplacedMs }),
     publicUrl: () => context.urls.public,
     ...machineParts(dataDir),
   };
@@ -57,6 +63,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       const ports = { db, durable, machine, hub, config };
       apiRoutes(app, ports);
       logRoutes(app, ports);
+      secretRoutes(app, world.secrets);
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,
