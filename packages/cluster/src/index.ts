@@ -13,6 +13,7 @@ export type {
   RaiseRequest,
   RaiseResult,
   RegionCluster,
+  SecretValues,
   Subscription,
   Target,
   TrafficView,

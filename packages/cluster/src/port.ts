@@ -86,7 +86,7 @@ export type LowerResult =
   | { readonly kind: "shut"; readonly seq: number }
   | { readonly kind: "stale"; readonly fence: Fence };
 
-/** One version's workload: a Deployment, a Service and a DestinationRule, all named after the version. */
+/** One version's workload: a Deployment, a Service, a DestinationRule and, where it has secrets, a Secret, all named after the version. */
 export type WorkloadManifest = {
   readonly name: VersionName;
   readonly service: ServiceName;
@@ -95,6 +95,8 @@ export type WorkloadManifest = {
   readonly image: string;
   readonly replicas: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Revisions of the secrets that the pods have, by the variable that each becomes. Their values are no part of a manifest. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly ready: { readonly path: string; readonly timeoutMs: number };
   /** Kubernetes quantities: `250m`, `256Mi`. */
   readonly resources: { readonly cpu: string; readonly memory: string };
@@ -102,6 +104,9 @@ export type WorkloadManifest = {
   readonly graceMs: number;
   readonly annotations: Readonly<Record<string, string>>;
 };
+
+/** Asked only where the version's Secret has to be made: once it stands, nobody needs to know its values again. */
+export type SecretValues = () => Promise<Readonly<Record<string, string>>>;
 
 export type WorkloadStatus = {
   readonly desired: number;
@@ -148,6 +153,7 @@ export type RegionCluster = {
     target: Target,
     manifest: WorkloadManifest,
     grant: { readonly epoch: Epoch; readonly deployment: DeploymentId },
+    secretValues?: SecretValues,
   ): Promise<FencedWrite>;
   readWorkload(target: Target, version: VersionName): Promise<WorkloadStatus | null>;
   scaleWorkload(

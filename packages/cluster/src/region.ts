@@ -47,7 +47,7 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     openFence: (target, request) => openFence(effects, target, request),
     raise: (target, request) => raise(effects, target, request),
     lower: (target, request) => lower(effects, target, request),
-    ensureWorkload: (target, manifest, grant) => ensureWorkload(effects, target, manifest, grant),
+    ensureWorkload: (target, manifest, grant, values) => ensureWorkload(effects, target, manifest, grant, values),
     readWorkload: (target, version) => readWorkload(effects, target, version),
     scaleWorkload: (target, version, replicas, grant) => scaleWorkload(effects, target, version, replicas, grant),
     follow: (target, request) => follow(effects, target, request),

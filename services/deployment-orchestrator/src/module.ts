@@ -1,10 +1,12 @@
 import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
+import { openSecrets, SecretKeys } from "@slipway/secrets";
 import { z } from "zod";
 import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
 import { routes } from "./http.ts";
+import { secretRoutes } from "./http-secrets.ts";
 import { neighbours } from "./neighbours.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store.ts";
@@ -13,7 +15,11 @@ import { subscriptions } from "./subscriptions.ts";
 const Config = z.object({
   /** How long 100% must stand before the lock goes back. */
   SLIPWAY_SETTLE_MS: z.coerce.number().int().min(0).max(600_000).default(2_000),
+  ...SecretKeys.shape,
 });
+/** As long as images are kept: whoever returns to a version finds the values that it ran with. */
+const keepReplacedMs = 90 * 86_400_000;
+
 type Config = z.infer<typeof Config>;
 
 /** Deployments: plans, locks, weights, gates, and the way back. */
@@ -27,8 +33,11 @@ export const deploymentOrchestrator: ServiceModule<Config, Tables> = {
 async function start(context: ServiceContext<Config, Tables>): Promise<RunningService> {
   const { db, dbUrl, bus, locks, clock, log, client, environments } = context;
   const regions = openRegions(context.regions, log);
+  const keys = context.config;
+  const secrets = await openSecrets({ ...context, owner: "deployment", keys, keepMs: keepReplacedMs });
   const ports: Ports = {
     regions,
+    secrets,
     locks,
     bus,
     client,
@@ -46,6 +55,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     regions,
     locks,
     client,
+    secrets,
     clock,
     environments,
     settleMs: context.config.SLIPWAY_SETTLE_MS,
@@ -54,6 +64,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   return {
     routes: (app) => {
       routes(app, service);
+      secretRoutes(app, service);
       eventRoutes(app, service);
     },
     subscriptions: subscriptions(service),

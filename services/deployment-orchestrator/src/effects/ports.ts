@@ -4,6 +4,7 @@ import type { Regions } from "@slipway/cluster";
 import type { CommandContext, Outcome } from "@slipway/durable";
 import type { Clock, VersionName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
+import type { SecretStore } from "@slipway/secrets";
 import type { Deployment } from "../domain/deployment.ts";
 import type { Input } from "../domain/input.ts";
 
@@ -13,6 +14,7 @@ export type Ports = {
   readonly locks: Locks;
   readonly bus: Bus;
   readonly client: Client;
+  readonly secrets: Pick<SecretStore, "read">;
   readonly clock: Clock;
   /** Sends a fact to another deployment. */
   send(id: string, input: (now: Input["now"]) => Input): Promise<void>;

@@ -62,6 +62,7 @@ export async function startOrchestrator(): Promise<Orchestrator> {
   const send = async (id: string, input: (now: Input["now"]) => Input) => durable.send(machine, id, input);
   const ports: Ports = {
     ...{ regions, locks, bus, client: watch.client, clock: systemClock },
+    secrets: { read: async () => ({}) },
     send: async (id, input) => void (await send(id, input)),
     ...neighbours(db),
   };
