@@ -1,8 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { mergePatch, testRegion } from "./support/region.ts";
+import { mergePatch, temporaryFolder, testRegion } from "./support/region.ts";
 
 const path = "/api/v1/namespaces/prod/secrets";
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -74,8 +75,9 @@ const kubectl = spawnSync("kubectl", ["version", "--client"]).error === undefine
 test.skipIf(!kubectl)("kubectl lists Secrets by type and number of values", async () => {
   const { send, kubeconfigPath } = await testRegion();
   await send("POST", path, secret("orders"));
+  const args = ["--kubeconfig", kubeconfigPath, "--cache-dir", await temporaryFolder(), "get", "secrets"];
 
-  const { stdout } = spawnSync("kubectl", ["--kubeconfig", kubeconfigPath, "get", "secrets"], { encoding: "utf8" });
+  const { stdout } = await promisify(execFile)("kubectl", args, { timeout: 20_000 });
 
   expect(stdout).toMatch(/^orders\s+Opaque\s+1\s/m);
   expect(stdout).not.toContain(base64("postgres://one"));
