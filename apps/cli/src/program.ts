@@ -16,6 +16,7 @@ import { Command } from "commander";
 import type { z } from "zod";
 import { doctorCommand } from "./commands/doctor.ts";
 import { runCommand } from "./commands/run.ts";
+import { secretsCommand } from "./commands/secrets.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { connect, Unusable } from "./connection.ts";
 import { followLog } from "./logs.ts";
@@ -39,6 +40,7 @@ export function program(): Command {
   validateCommand(root);
   runCommand(root);
   doctorCommand(root);
+  secretsCommand(root);
   deployCommand(root);
   statusCommand(root);
   moveCommands(root);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SlipwayFile } from "@slipway/contracts";
+import type { PipelineStep, SlipwayFile } from "@slipway/contracts";
 import {
   findRegistries,
   findToolchain,
@@ -89,6 +89,8 @@ async function runOne(options: RunOptions, place: Place, name: string, workspace
   const step = options.file.pipeline[name];
   if (step === undefined) throw new Error(`there is no step ${name}`);
   options.print(`${name} | $ ${step.run?.trimEnd() ?? `uses ${step.uses}`}`);
+  const secretEnv = secretsOfCaller(step);
+  if (typeof secretEnv === "string") return { outcome: "failed", exitCode: null, reason: secretEnv };
   const lines = prefixedLines(name, options.print);
   const result = await runNetworkedStep({
     isolation: place.isolation,
@@ -98,10 +100,18 @@ async function runOne(options: RunOptions, place: Place, name: string, workspace
     workspace,
     ...stepCommand(step, place.tools, place.isolation.method !== "none"),
     env: { ...step.env, SLIPWAY_GIT_SHA: "0".repeat(40), SLIPWAY_STEP: name },
+    secretEnv,
     timeoutMs: step.timeout,
     onOutput: lines.write,
     signal: options.signal,
   });
   lines.end();
   return result;
+}
+
+/** The platform gives no value out, so here a step's secrets are the caller's own variables; or what is missing. */
+function secretsOfCaller({ secrets }: PipelineStep): Readonly<Record<string, string>> | string {
+  const missing = secrets.filter((name) => process.env[name] === undefined);
+  if (missing.length > 0) return `the step's secrets are taken from your environment here: set ${missing.join(", ")}`;
+  return Object.fromEntries(secrets.map((name) => [name, process.env[name] ?? ""]));
 }

@@ -109,7 +109,7 @@ export class Supervisor {
     const child = spawn(process.execPath, [...thrifty.flags, entry, "role", spec.role, JSON.stringify(spec.config)], {
       detached: true,
       stdio: ["ignore", output, output],
-      env: { ...process.env, ...thrifty.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
+      env: { ...withoutKeys(process.env), ...thrifty.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
     });
     closeSync(output);
     child.unref();
@@ -150,6 +150,11 @@ export class Supervisor {
       kept.identity = this.#spawn(kept.spec);
     }
   }
+}
+
+/** Regions, meshes and the rollback-controller read no secrets, so they are not told the keys. */
+function withoutKeys({ SLIPWAY_SECRETS_KEY: _key, SLIPWAY_SECRETS_OLD_KEYS: _old, ...rest }: NodeJS.ProcessEnv) {
+  return rest;
 }
 
 /** SIGTERM, its grace, then SIGKILL. Resolves when it is gone. */
