@@ -13,6 +13,7 @@ import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { runCommand } from "./commands/run.ts";
+import { secretsCommand } from "./commands/secrets.ts";
 import { statusCommand } from "./commands/status.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { exitCodesHelp } from "./exit-codes.ts";
@@ -33,6 +34,6 @@ export function program(json = false): Command {
   for (const add of [initCommand, validateCommand, runCommand, doctorCommand]) add(root);
   for (const add of [deployCommand, statusCommand, logsCommand]) add(root);
   for (const add of [promoteCommand, haltCommand, resumeCommand, approveCommand, rollbackCommand]) add(root);
-  for (const add of [artifactsCommand, promotionsCommand, eventsCommand, restoreCommand]) add(root);
+  for (const add of [artifactsCommand, promotionsCommand, secretsCommand, eventsCommand, restoreCommand]) add(root);
   return root;
 }

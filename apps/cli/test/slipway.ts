@@ -10,13 +10,23 @@ const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
 
 /** Runs the command line in a folder, with nothing of the test run's own settings. */
-export async function slipway(cwd: string, ...args: readonly string[]): Promise<Ran> {
+export function slipway(cwd: string, ...args: readonly string[]): Promise<Ran> {
+  return slipwayWith(cwd, {}, ...args);
+}
+
+/** The same, with variables and something on standard input. */
+export async function slipwayWith(
+  cwd: string,
+  { env = {}, input }: { readonly env?: Readonly<Record<string, string>>; readonly input?: string },
+  ...args: readonly string[]
+): Promise<Ran> {
   const child = spawn(process.execPath, ["--conditions=@slipway/source", main, ...args], {
     cwd,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH ?? "", HOME: `${cwd}-home`, NO_COLOR: "1" },
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { PATH: process.env.PATH ?? "", HOME: `${cwd}-home`, NO_COLOR: "1", ...env },
     timeout: 60_000,
   });
+  child.stdin.on("error", () => undefined).end(input);
   const ended = once(child, "close") as Promise<[number | null]>;
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   return { code, out, err };

@@ -17,6 +17,7 @@ export type {
   RegionCluster,
   RepairRequest,
   RepairResult,
+  SecretValues,
   Subscription,
   Target,
   TrafficView,

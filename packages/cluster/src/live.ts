@@ -60,7 +60,8 @@ export async function retire(
 ): Promise<FencedWrite> {
   const routes = await removeRoutes(effects, target, version, epoch);
   if (routes.kind !== "done") return routes;
-  for (const collection of [paths.deployments(target), paths.destinationRules(target), paths.services(target)]) {
+  const collections = [paths.deployments, paths.destinationRules, paths.services, paths.secrets];
+  for (const collection of collections.map((of) => of(target))) {
     const removed = await remove(effects, `${collection}/${version}`, epoch);
     if (removed.kind !== "done") return removed;
   }

@@ -18,6 +18,10 @@ export function services({ environment }: Pick<Target, "environment">): string {
   return `${namespaces}/${environment}/services`;
 }
 
+export function secrets({ environment }: Pick<Target, "environment">): string {
+  return `${namespaces}/${environment}/secrets`;
+}
+
 export function pods({ environment }: Pick<Target, "environment">): string {
   return `${namespaces}/${environment}/pods`;
 }

@@ -114,7 +114,7 @@ export type FenceSeen = {
   readonly weights: Readonly<Record<string, number>>;
 };
 
-/** One version's workload: a Deployment, a Service and a DestinationRule, all named after the version. */
+/** One version's workload: a Deployment, a Service, a DestinationRule and, where it has secrets, a Secret, all named after the version. */
 export type WorkloadManifest = {
   readonly name: VersionName;
   readonly service: ServiceName;
@@ -123,6 +123,8 @@ export type WorkloadManifest = {
   readonly image: string;
   readonly replicas: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Revisions of the secrets that the pods have, by the variable that each becomes. Their values are no part of a manifest. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly ready: { readonly path: string; readonly timeoutMs: number };
   /** Kubernetes quantities: `250m`, `256Mi`. */
   readonly resources: { readonly cpu: string; readonly memory: string };
@@ -130,6 +132,9 @@ export type WorkloadManifest = {
   readonly graceMs: number;
   readonly annotations: Readonly<Record<string, string>>;
 };
+
+/** Asked only where the version's Secret has to be made: once it stands, nobody needs to know its values again. */
+export type SecretValues = () => Promise<Readonly<Record<string, string>>>;
 
 export type WorkloadStatus = {
   readonly desired: number;
@@ -189,6 +194,7 @@ export type RegionCluster = {
     target: Target,
     manifest: WorkloadManifest,
     grant: { readonly epoch: Epoch; readonly deployment: DeploymentId },
+    secretValues?: SecretValues,
   ): Promise<FencedWrite>;
   readWorkload(target: Target, version: VersionName): Promise<WorkloadStatus | null>;
   scaleWorkload(

@@ -51,7 +51,7 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     lower: (target, request) => lower(effects, target, request),
     repair: (target, request) => repair(effects, target, request),
     listFences: () => listFences(effects),
-    ensureWorkload: (target, manifest, grant) => ensureWorkload(effects, target, manifest, grant),
+    ensureWorkload: (target, manifest, grant, values) => ensureWorkload(effects, target, manifest, grant, values),
     readWorkload: (target, version) => readWorkload(effects, target, version),
     scaleWorkload: (target, version, replicas, grant) => scaleWorkload(effects, target, version, replicas, grant),
     follow: (target, request) => follow(effects, target, request),

@@ -1,7 +1,16 @@
 import type { Epoch } from "@slipway/kernel";
 import { expect, test } from "vitest";
 import type { WorkloadManifest } from "./port.ts";
-import { baseService, isReady, liveVersionOf, Pod, reasonOf, ServiceObject, workloadObjects } from "./workload.ts";
+import {
+  baseService,
+  isReady,
+  liveVersionOf,
+  Pod,
+  reasonOf,
+  ServiceObject,
+  secretObject,
+  workloadObjects,
+} from "./workload.ts";
 
 const manifest = {
   name: "orders-1111111-aaaaa",
@@ -78,4 +87,14 @@ test("a pod that is going away is not ready, and says why it was not", () => {
   expect(isReady(Pod.parse({ metadata: { name: "a" } }))).toBe(false);
   expect(reasonOf(Pod.parse({ metadata: { name: "a" }, status: crashed }))).toBe("a: Error, exit code 3");
   expect(reasonOf(Pod.parse({ metadata: { name: "a" } }))).toBe("a: Pending");
+});
+
+test("a version's Secret is refused a half: every name needs its value", () => {
+  const withSecrets = { ...manifest, secrets: { DB_URL: "r1", KEY: "r2" } };
+
+  expect(() => secretObject(withSecrets, grant, { DB_URL: "x" })).toThrow(/no value for its secret KEY/);
+  expect(secretObject(withSecrets, grant, { DB_URL: "x", KEY: "y", OTHER: "z" }).data).toEqual({
+    DB_URL: "eA==",
+    KEY: "eQ==",
+  });
 });

@@ -100,10 +100,14 @@ function deployment(manifest: WorkloadManifest, grant: Grant): KubeObject {
 function container(manifest: WorkloadManifest): object {
   const { cpu, memory } = manifest.resources;
   const env = { ...manifest.env, PORT: String(containerPort) };
+  const secrets = Object.keys(manifest.secrets ?? {});
   return {
     name: "app",
     image: manifest.image,
-    env: Object.entries(env).map(([name, value]) => ({ name, value })),
+    env: [
+      ...Object.entries(env).map(([name, value]) => ({ name, value })),
+      ...secrets.map((key) => ({ name: key, valueFrom: { secretKeyRef: { name: manifest.name, key } } })),
+    ],
     ports: [{ name: "http", containerPort }],
     readinessProbe: {
       httpGet: { path: manifest.ready.path, port: "http" },
@@ -114,6 +118,34 @@ function container(manifest: WorkloadManifest): object {
     resources: { requests: { cpu, memory }, limits: { memory } },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
   };
+}
+
+/** The values that one version's pods are given. It is never changed: another value is another version. */
+export function secretObject(manifest: WorkloadManifest, grant: Grant, values: Readonly<Record<string, string>>) {
+  const own = metadata(manifest, grant);
+  const data = Object.keys(manifest.secrets ?? {}).map((name) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`${manifest.name} has no value for its secret ${name}`);
+    return [name, Buffer.from(value).toString("base64")] as const;
+  });
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { ...own, annotations: { ...(own.annotations as object), [revisionsAnnotation]: revisionsOf(manifest) } },
+    type: "Opaque",
+    immutable: true,
+    data: Object.fromEntries(data),
+  };
+}
+
+/** Which values a Secret holds, without a word of them. */
+export const revisionsAnnotation = "slipway.dev/secret-revisions";
+
+export function revisionsOf({ secrets = {} }: WorkloadManifest): string {
+  return Object.keys(secrets)
+    .sort()
+    .map((name) => `${name}=${secrets[name]}`)
+    .join(",");
 }
 
 function metadata(manifest: WorkloadManifest, grant: Grant): KubeObject["metadata"] {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { RegionRejected } from "./errors.ts";
 import { pointer } from "./json-patch.ts";
 import {
+  create,
   type Effects,
   ensureNamespace,
   ensureObject,
@@ -12,16 +13,20 @@ import {
   updateObject,
 } from "./objects.ts";
 import * as paths from "./paths.ts";
-import type { FencedWrite, Target, WorkloadManifest, WorkloadStatus, WorkloadSummary } from "./port.ts";
+import type { FencedWrite, SecretValues, Target, WorkloadManifest, WorkloadStatus, WorkloadSummary } from "./port.ts";
 import { fenceOf, pausedOf, type VirtualService, weightsOf } from "./virtual-service.ts";
 import {
   DeploymentObject,
   epochOf,
+  Fenced,
   hasBegun,
   isReady,
   type Pod,
   PodList,
   reasonOf,
+  revisionsAnnotation,
+  revisionsOf,
+  secretObject,
   serviceLabel,
   versionLabel,
   workloadObjects,
@@ -41,12 +46,14 @@ export async function ensureWorkload(
   target: Target,
   manifest: WorkloadManifest,
   grant: { readonly epoch: Epoch; readonly deployment: string },
+  secretValues?: SecretValues,
 ): Promise<FencedWrite> {
   const no = guard(await readVirtualService(effects, target), grant.epoch);
   if (no !== null) return no;
   await ensureNamespace(effects, target.environment);
   const objects = workloadObjects(manifest, grant);
   const rest = [
+    await ensureSecret(effects, target, manifest, grant, secretValues),
     await ensureObject(effects, paths.services(target), objects.service, grant.epoch),
     await ensureObject(effects, paths.destinationRules(target), objects.destinationRule, grant.epoch),
   ];
@@ -57,6 +64,30 @@ export async function ensureWorkload(
     checkSameImage(effects, present, manifest);
     if (present.spec.replicas === manifest.replicas) return [];
     return [{ op: "add", path: pointer("spec", "replicas"), value: manifest.replicas }];
+  });
+}
+
+/** Before the Deployment, so that no pod waits for it. What stands is never written over, and its values are not asked for. */
+async function ensureSecret(
+  effects: Effects,
+  target: Target,
+  manifest: WorkloadManifest,
+  grant: { readonly epoch: Epoch; readonly deployment: string },
+  secretValues: SecretValues = async () => ({}),
+): Promise<FencedWrite> {
+  if (Object.keys(manifest.secrets ?? {}).length === 0) return { kind: "done" };
+  const { connection } = effects;
+  const path = `${paths.secrets(target)}/${manifest.name}`;
+  return untilWritten<FencedWrite>(effects, path, async () => {
+    const found = await readAs(connection, path, Fenced);
+    if (found === null) {
+      const object = secretObject(manifest, grant, await secretValues());
+      return (await create(connection, paths.secrets(target), object)) === "created" ? { kind: "done" } : null;
+    }
+    if (found.metadata.annotations?.[revisionsAnnotation] !== revisionsOf(manifest)) {
+      throw new RegionRejected(connection.region, `a Secret ${manifest.name} with other revisions exists`);
+    }
+    return updateObject(connection, path, found, grant.epoch, []);
   });
 }
 

@@ -80,6 +80,15 @@ export type { RawAnswer, RawMethod, RawOperation, RawParameter } from "./http/ra
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";
 export { acceptRestore, getRestore, RestoreDifference } from "./http/restore.ts";
 export {
+  listBuildSecrets,
+  listWorkloadSecrets,
+  putBuildSecret,
+  putWorkloadSecret,
+  removeBuildSecret,
+  removeWorkloadSecret,
+  SecretView,
+} from "./http/secrets.ts";
+export {
   ServiceLogLine,
   ServiceLogNote,
   ServiceLogQuery,
@@ -103,6 +112,7 @@ export {
 export { type BuiltInBase, builtInBases, type ImageName, isBuiltInBase, readImageName } from "./image-name.ts";
 export { issueText } from "./issue-text.ts";
 export { nearest } from "./nearest.ts";
+export { largestSecretBytes, SecretNameSchema, shortestMasked } from "./secret-names.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
 export { StepCache } from "./step-cache.ts";
 export { unstorable } from "./storable.ts";

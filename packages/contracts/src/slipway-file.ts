@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DurationMs, EnvironmentNameSchema, ServiceNameSchema } from "./ids.ts";
 import { ImageBaseSchema, ImageNameSchema } from "./image-name.ts";
+import { SecretNames } from "./secret-names.ts";
 import { StepCache } from "./step-cache.ts";
 
 const StepName = z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, "a step name is lower-case letters, digits, - and _");
@@ -23,6 +24,8 @@ export const PipelineStep = z
     /** An OCI image whose file system is the step's root, in place of this machine's toolchain. */
     image: ImageNameSchema.optional(),
     cache: StepCache.optional(),
+    /** Secrets of the service's builds that this step alone is given, each as the variable of its name. */
+    secrets: SecretNames,
   })
   .refine(
     (step) => (step.run === undefined) !== (step.uses === undefined),
@@ -106,6 +109,8 @@ export const SlipwayFile = z.strictObject({
         env: z.record(z.string(), z.string()).default({}),
         /** In place of `deploy.steps` there. */
         steps: z.array(PlanStepSpec).min(1).max(20).optional(),
+        /** Secrets of this environment that the pods are given, each as the variable of its name. */
+        secrets: SecretNames,
       }),
     )
     .default({}),

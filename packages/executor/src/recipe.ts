@@ -12,6 +12,8 @@ export type RecipeRequest = {
   readonly entries: readonly RootEntry[];
   readonly rlimits: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Names alone: the values come through the environment (carriers), in this order. */
+  readonly secretNames?: readonly string[];
   readonly command: readonly string[];
   readonly shareNetwork: boolean;
   readonly tools: InsideTools;
@@ -34,10 +36,33 @@ export function stepEnvironment(env: Readonly<Record<string, string>>): Record<s
   return { PATH: pathInside, HOME: "/tmp", TMPDIR: "/tmp", LANG: "C.UTF-8", CI: "true", ...env };
 }
 
+const carrier = "SLIPWAY_SECRET_";
+
+/**
+ * Secrets on their way in. Under numbers, so that no tool on the way acts on a variable's name, and in the environment, since
+ * arguments of a process can be read by every user of the machine.
+ */
+export function carriers(secrets: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.values(secrets).map((value, index) => [`${carrier}${index}`, value]));
+}
+
 /** rlimits are set inside: RLIMIT_NPROC then counts the step's own user namespace or uid, not the platform's user. */
 function launch(request: RecipeRequest): string[] {
   const limited = [...request.tools.prlimit, ...request.rlimits, "--"];
-  return [...limited, ...shell(launchScript, "slipway-launch"), workspacePath, ...request.command];
+  return [
+    ...limited,
+    ...shell(launchScript, "slipway-launch"),
+    workspacePath,
+    ...secretNames(request),
+    "--",
+    ...request.command,
+  ];
+}
+
+function secretNames({ secretNames: names = [] }: RecipeRequest): readonly string[] {
+  const odd = names.find((name) => !/^[A-Z][A-Z0-9_]*$/.test(name));
+  if (odd !== undefined) throw new Error(`${odd} is no name for a secret`);
+  return names;
 }
 
 function assignments(env: Readonly<Record<string, string>>): string[] {
@@ -50,7 +75,7 @@ function assignments(env: Readonly<Record<string, string>>): string[] {
  * in a chroot cannot make user namespaces of its own.
  */
 export function namespacesArgv(request: RecipeRequest): string[] {
-  const inside = [...request.tools.env, "-i", ...assignments(request.env), ...launch(request)];
+  const inside = [...request.tools.env, ...assignments(request.env), ...launch(request)];
   const enter = request.asRoot
     ? ["chroot", request.stage, ...request.tools.setpriv, ...asUid(request.uid)]
     : [
@@ -112,7 +137,7 @@ export function bubblewrapArgv(request: RecipeRequest): string[] {
       "--cap-drop",
       "ALL",
     ],
-    ...["--uid", String(insideUid), "--gid", String(insideUid), "--hostname", "build", "--clearenv"],
+    ...["--uid", String(insideUid), "--gid", String(insideUid), "--hostname", "build"],
     ...Object.entries(stepEnvironment(request.env)).flatMap(([name, value]) => ["--setenv", name, value]),
     ...["--dev", "/dev", ...request.entries.flatMap((entry) => bubblewrapEntry(entry, source)), "--remount-ro", "/"],
     ...["--", ...launch(request)],

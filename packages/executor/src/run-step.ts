@@ -6,7 +6,7 @@ import { type ChildEnd, startChild } from "./child.ts";
 import { imageEntries, isFileInRoot } from "./image-root.ts";
 import { bytesText, defaultLimits, prlimitArgs, timeText } from "./limits.ts";
 import { homePath, rootEntries } from "./minimal-root.ts";
-import { bubblewrapArgv, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
+import { bubblewrapArgv, carriers, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
 import { enterScript } from "./scripts.ts";
 import type { Limits, StepRequest, StepResult } from "./types.ts";
 import { folderBytes, giveTo, makeStage, uidOf } from "./workspace.ts";
@@ -78,6 +78,7 @@ function argvOf(
     }),
     rlimits: prlimitArgs(limits, group.limitsMemory),
     env: { ...(home === undefined ? {} : { HOME: homePath }), ...request.env },
+    secretNames: Object.keys(request.secretEnv ?? {}),
     command: request.command,
     shareNetwork: request.shareNetwork === true,
     tools: stage.carried ?? machineTools,
@@ -132,10 +133,13 @@ async function supervise(
 
 function childPlace(request: StepRequest): { cwd: string; env: Record<string, string> } {
   const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  if (request.isolation.method !== "none") return { cwd: "/", env: { PATH: path } };
+  const secrets = request.secretEnv ?? {};
+  // All that a recipe starts with: it adds the step's own variables and takes nothing away.
+  if (request.isolation.method !== "none") return { cwd: "/", env: { PATH: path, ...carriers(secrets) } };
   const home = request.home === undefined ? {} : { HOME: request.home };
   const env = {
     ...stepEnvironment({ ...home, ...request.env }),
+    ...secrets,
     PATH: `${dirname(request.isolation.nodePath)}:${path}`,
   };
   return { cwd: request.workspace, env };

@@ -53,11 +53,19 @@ exec "$@"
 `;
 
 /**
- * First text inside: tells the platform on descriptor 3 that everything stands, then becomes the step with
- * one stream for what it prints. Without the word on 3, an exit is the recipe's failure and not the step's.
+ * First text inside: gives each secret its name (`launch <folder> <name>... -- command`; only numbers are pasted into the eval),
+ * tells the platform on descriptor 3 that everything stands, then becomes the step with one stream for what it prints. Without
+ * the word on 3, an exit is the recipe's failure and not the step's.
  */
 export const launchScript = `
 cd "$1"; shift
+n=0
+while [ "$1" != -- ]; do
+  eval "export \\"\\$1=\\$SLIPWAY_SECRET_$n\\""
+  unset "SLIPWAY_SECRET_$n"
+  n=$((n + 1)); shift
+done
+shift
 echo ready >&3
 exec 3>&-
 exec "$@" 2>&1 </dev/null

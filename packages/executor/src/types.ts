@@ -65,6 +65,8 @@ export type StepRequest = {
   readonly root?: string;
   /** Folder on the host that becomes the step's home, writable. Without it HOME is /tmp and ends with the step. */
   readonly home?: string;
+  /** Variables that no argument vector ever holds: other users of the machine can read those. Names as of the shell. */
+  readonly secretEnv?: Readonly<Record<string, string>>;
   /** Further files and folders, read-only inside. */
   readonly mounts?: readonly Mount[];
   readonly timeoutMs: number;

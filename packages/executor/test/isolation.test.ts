@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +34,12 @@ async function run(isolation: Isolation, script: string, options: Partial<StepRe
     ...options,
   });
   return { ...result, output };
+}
+
+/** The arguments of every process that this user can see. */
+async function commandLines(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
 }
 
 const node = (program: string): string => `exec node -e '${program}'`;
@@ -71,6 +77,34 @@ for (const method of methods) {
         const names = ran.output.split("\n").map((line) => line.split("=")[0]);
         expect(ran.output).toContain("GREETING=hello there\n");
         expect(names.filter((name) => /SLIPWAY|VITEST|NODE_|npm_|SUDO|LOGNAME/.test(name ?? ""))).toEqual([]);
+      });
+
+      test("a step has its secrets as they are, and no process of the machine shows one among its arguments", async () => {
+        const value = `it's "$HOME" \\n \`id\` = ${"x".repeat(40)}\nsecond line`;
+        const workspace = await mkdtemp(join(folder, "ws-"));
+        let shown: readonly string[] = ["nobody looked"];
+        let output = "";
+
+        const ran = await run(
+          isolation,
+          'printf "%s|%s|" "$ONE" "$TWO"; env > env.txt; until [ -e go ]; do sleep 0.02; done',
+          {
+            workspace,
+            env: { ONE_MORE: "plain" },
+            secretEnv: { ONE: value, TWO: "second" },
+            onOutput: async (chunk) => {
+              output += Buffer.from(chunk).toString("utf8");
+              if (!output.endsWith("|second|")) return;
+              shown = (await commandLines()).filter((line) => line.includes("x".repeat(40)));
+              await writeFile(join(workspace, "go"), "");
+            },
+          },
+        );
+
+        expect(ran).toMatchObject({ outcome: "succeeded", exitCode: 0 });
+        expect(output).toBe(`${value}|second|`);
+        expect(shown).toEqual([]);
+        expect(await readFile(join(workspace, "env.txt"), "utf8")).not.toMatch(/SLIPWAY_SECRET/);
       });
 
       test("homes, /etc/shadow, the data folder and other workspaces do not exist inside", async () => {

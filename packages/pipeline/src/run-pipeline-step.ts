@@ -77,6 +77,7 @@ async function runIn(
     ...(image === undefined ? {} : { root: image.root }),
     ...stepCommand(step, tools, isolation.method !== "none"),
     env: { ...imageEnv, ...step.env, ...run.env },
+    secretEnv: run.secretEnv ?? {},
     timeoutMs: step.timeout,
     onNetwork: run.note,
     onOutput: run.onOutput,

@@ -159,3 +159,30 @@ test("a wrong image, base or cache is told with its place", () => {
 test("one of a cache's folders cannot be inside another", () => {
   expect(errorsOf(full.replace("~/.npm", "node_modules/.bin"))).toEqual([expect.stringContaining("is inside another")]);
 });
+
+test("secrets are names, each once, not beside a variable of that name and not of Slipway's own steps", () => {
+  const text = `version: 1
+service: orders
+pipeline:
+  one: { run: x, secrets: [TOKEN, token] }
+  two: { run: x, secrets: [PATH] }
+  three: { run: x, secrets: [A, A] }
+image: { copy: [dist], command: [node, x] }
+`;
+  expect(errorsOf(text).map((error) => error.replace(/:.*/s, ""))).toHaveLength(3);
+  expect(errorsOf(text).join("\n")).toMatch(/4:41 .*upper-case.*\n.*5:\d+ .*reserved.*\n.*6:\d+ .*twice/s);
+
+  const clash = `version: 1
+service: orders
+pipeline:
+  one: { run: x, env: { TOKEN: x }, secrets: [TOKEN] }
+  scan: { uses: security-scan, secrets: [TOKEN] }
+image: { copy: [dist], command: [node, x] }
+environments: { prod: { env: { DB_URL: x }, secrets: [DB_URL] } }
+`;
+  expect(errorsOf(clash)).toEqual([
+    expect.stringMatching(/^slipway\.yaml:4:47 TOKEN stands under env too/),
+    expect.stringMatching(/^slipway\.yaml:5:\d+ security-scan is Slipway's own step/),
+    expect.stringMatching(/^slipway\.yaml:7:\d+ DB_URL stands under env too/),
+  ]);
+});

@@ -4,6 +4,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, p
 import type { z } from "zod";
 import { knownKeys } from "./known-keys.ts";
 import { planProblems } from "./plan.ts";
+import { secretProblems } from "./secret-problems.ts";
 import { onePerPlace, unresolvedAliases, yamlText } from "./yaml-text.ts";
 
 /** One thing that is wrong, where it is: line and column count from 1. */
@@ -111,9 +112,9 @@ function semanticProblems(file: SlipwayFile, service: ServiceName | undefined): 
       : [{ path: ["image", "copy", index], message: `"${path}" is not a path inside the repository` }],
   );
   const from = imageFromProblems(file);
-  if (service === undefined || file.service === service) return [...order, ...copies, ...from];
+  if (service === undefined || file.service === service) return [...order, ...copies, ...from, ...secretProblems(file)];
   const message = `the repository is registered for the service "${service}", the file says "${file.service}"`;
-  return [{ path: ["service"], message }, ...order, ...copies, ...from];
+  return [{ path: ["service"], message }, ...order, ...copies, ...from, ...secretProblems(file)];
 }
 
 function imageFromProblems({ image, pipeline }: SlipwayFile): Problem[] {

@@ -27,6 +27,8 @@ export type StepRun = {
   readonly home: string;
   /** What the platform tells the step of its build. */
   readonly env: Readonly<Record<string, string>>;
+  /** The values of the step's secrets, by name. */
+  readonly secretEnv?: Readonly<Record<string, string>>;
   /** Told in whole lines what is done for the step beside what it prints itself. */
   readonly note: (line: string) => void;
   readonly onOutput: StepRequest["onOutput"];

@@ -1,4 +1,4 @@
-import { RegionRejected } from "@slipway/cluster";
+import { RegionRejected, type Target } from "@slipway/cluster";
 import type { Epoch } from "@slipway/kernel";
 import { describe, expect, test } from "vitest";
 import { type ClusterStage, type ClusterWorld, grant, istio, manifest, mergePatch, v1, v2 } from "./cluster-stage.ts";
@@ -82,6 +82,86 @@ export function workloadContract(world: () => ClusterWorld, stage: ClusterStage)
 
       expect(found?.ready).toBe(0);
       expect(found?.reasons).toContain(`${v1}-x: ImagePullBackOff, no such manifest`);
+    });
+  });
+
+  describe("secrets of a version", () => {
+    const values = { DB_URL: "postgres://user:pass@db/orders", KEY: "line one\nline two é" };
+    const withSecrets = (target: Target, name = v1, secrets: Record<string, string> = { DB_URL: "r1", KEY: "r2" }) => ({
+      ...manifest(target, name),
+      secrets,
+    });
+    const secretPath = (target: Target, name: string) => `/api/v1/namespaces/${target.environment}/secrets/${name}`;
+
+    test("are an immutable Secret named after it, which its pods refer to", async () => {
+      const target = freshTarget();
+
+      await world().region.ensureWorkload(target, withSecrets(target), grant(7), async () => values);
+
+      expect(await world().api("GET", secretPath(target, v1))).toMatchObject({
+        type: "Opaque",
+        immutable: true,
+        metadata: {
+          labels: { "slipway.dev/service": "orders", "slipway.dev/version": v1 },
+          annotations: { "slipway.dev/epoch": "7", "slipway.dev/secret-revisions": "DB_URL=r1,KEY=r2" },
+        },
+        data: Object.fromEntries(Object.entries(values).map(([name, v]) => [name, Buffer.from(v).toString("base64")])),
+      });
+      const deployment = await world().api("GET", `/apis/apps/v1/namespaces/${target.environment}/deployments/${v1}`);
+      expect(JSON.stringify(deployment)).toContain(
+        JSON.stringify({ name: "DB_URL", valueFrom: { secretKeyRef: { name: v1, key: "DB_URL" } } }),
+      );
+      expect(JSON.stringify(deployment)).not.toContain("pass@db");
+      const change = { data: { DB_URL: "b3RoZXI=" } };
+      await expect(world().api("PATCH", secretPath(target, v1), change, mergePatch)).rejects.toThrow();
+    });
+
+    test("are asked for once: where the Secret stands, a newer grant takes it over as it is", async () => {
+      const target = freshTarget();
+      let asked = 0;
+      const ask = async () => {
+        asked += 1;
+        return values;
+      };
+      await world().region.ensureWorkload(target, withSecrets(target), grant(2), ask);
+
+      expect(await world().region.ensureWorkload(target, withSecrets(target), grant(3), ask)).toEqual({ kind: "done" });
+
+      expect(asked).toBe(1);
+      expect(await world().api("GET", secretPath(target, v1))).toMatchObject({
+        metadata: { annotations: { "slipway.dev/epoch": "3" } },
+      });
+      const older = await world().region.ensureWorkload(target, withSecrets(target), grant(2), ask);
+      expect(older.kind).toBe("stale");
+    });
+
+    test("are never others under the same name, and without their values nothing is made", async () => {
+      const target = freshTarget();
+      await world().region.ensureWorkload(target, withSecrets(target), grant(1), async () => values);
+
+      const other = withSecrets(target, v1, { DB_URL: "r9", KEY: "r2" });
+      await expect(world().region.ensureWorkload(target, other, grant(2), async () => values)).rejects.toThrow(
+        RegionRejected,
+      );
+      const failing = world().region.ensureWorkload(target, withSecrets(target, v2), grant(1), async () => {
+        throw new Error("no key");
+      });
+      await expect(failing).rejects.toThrow("no key");
+      expect(await world().region.readWorkload(target, v2)).toBeNull();
+    });
+
+    test("go with it when it is retired, and a version without secrets has no Secret", async () => {
+      const target = freshTarget();
+      await world().region.openFence(target, { ...grant(1), baseline: null });
+      await world().region.ensureWorkload(target, withSecrets(target), grant(1), async () => values);
+      await world().region.ensureWorkload(target, manifest(target, v2), grant(1));
+      const secrets = async () =>
+        (await world().api("GET", secretPath(target, "").slice(0, -1))) as { items: object[] };
+      expect((await secrets()).items).toHaveLength(1);
+
+      expect(await world().region.retire(target, v1, { epoch: 1 as Epoch })).toEqual({ kind: "done" });
+
+      expect((await secrets()).items).toEqual([]);
     });
   });
 

@@ -1,6 +1,7 @@
 export { type BusWorld, busContract, freshName, testEvent } from "./bus.contract.ts";
 export { clusterContract } from "./cluster.contract.ts";
 export type { ClusterWorld } from "./cluster-stage.ts";
+export { databaseText } from "./database-text.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { objectsContract } from "./objects.contract.ts";

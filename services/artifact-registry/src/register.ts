@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import { type BuiltProvenance, ProblemError, type Provenance, type registerArtifact } from "@slipway/contracts";
+import {
+  type BuiltProvenance,
+  ProblemError,
+  type Provenance,
+  type registerArtifact,
+  SlipwayFile,
+} from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import type { Digest, GitSha, Instant, ServiceName } from "@slipway/kernel";
 import { mediaTypes } from "@slipway/oci";
@@ -96,7 +102,8 @@ async function meetAgain(tx: Tx<Tables>, asked: Registration, by: string, now: I
   const same =
     known.service === asked.service &&
     known.gitSha === asked.git_sha &&
-    isDeepStrictEqual(known.spec, JSON.parse(JSON.stringify(asked.spec)));
+    // What was registered before slipway.yaml knew a key has that key's default.
+    isDeepStrictEqual(SlipwayFile.parse(known.spec), SlipwayFile.parse(asked.spec));
   if (!same) {
     throw new ProblemError(
       "artifact.conflict",

@@ -4,6 +4,7 @@ import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
 import type { Isolation, Registries, Toolchain } from "@slipway/executor";
 import type { ImageSource, RegistryClient } from "@slipway/oci";
 import type { StepCaches, Tools } from "@slipway/pipeline";
+import type { SecretStore } from "@slipway/secrets";
 import type { Db } from "@slipway/sql";
 import type { Bases } from "./bases.ts";
 import type { BuildServiceConfig } from "./config.ts";
@@ -23,6 +24,7 @@ export type BuildWorld = {
   readonly dataDir: string;
   readonly tools: Tools;
   readonly stepSlots: Slots;
+  readonly secrets: SecretStore;
   /** This service's own token and where it holds: repositories served by the platform itself ask for it. */
   readonly token: string;
   publicUrl(): string;

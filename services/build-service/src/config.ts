@@ -1,4 +1,5 @@
 import { DurationMs } from "@slipway/contracts";
+import { SecretKeys } from "@slipway/secrets";
 import { z } from "zod";
 
 /** What the build service reads from the environment. */
@@ -21,5 +22,6 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_CACHE_MIB: z.coerce.number().int().min(0).default(2_048),
   /** Workspaces that no build needs any more are removed when nothing changed in them for so long. */
   SLIPWAY_KEEP_WORKSPACES: DurationMs.default(3_600_000),
+  ...SecretKeys.shape,
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
-import type { PipelineStep } from "@slipway/contracts";
+import { type PipelineStep, ProblemError, type SlipwayFile } from "@slipway/contracts";
 import { inputsOf, type PipelineStepResult, runPipelineStep } from "@slipway/pipeline";
+import { buildScope } from "@slipway/secrets";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { secretsOf } from "./effects-checkout.ts";
 import { type BuildFolders, buildFolders } from "./folders.ts";
 import { appendLog, stepLog } from "./log-store.ts";
+import { maskerFor } from "./masking/masker.ts";
 import { parseRepositoryUrl } from "./repository-url.ts";
 import { repositoryOf } from "./store.ts";
 import { readSlipwayFile, workspaceLost } from "./workspaces.ts";
@@ -21,12 +23,13 @@ export async function runBuildStep(
 ): Promise<BuildOutcome> {
   if (state.phase !== "running") return { kind: "done" };
   const parsed = await readSlipwayFile(world, state);
-  const step = parsed?.kind === "file" ? parsed.file.pipeline[name] : undefined;
+  const file = parsed?.kind === "file" ? parsed.file : undefined;
+  const step = file?.pipeline[name];
   const folders = buildFolders(world.dataDir, state.buildId);
   const inputs = [folders.source, ...inputsOf(state.plan, name).map(folders.step)];
-  if (step === undefined || inputs.some((input) => !existsSync(input))) return workspaceLost();
+  if (file === undefined || step === undefined || inputs.some((input) => !existsSync(input))) return workspaceLost();
   return world.stepSlots.use(ctx.signal, async () => {
-    const result = await runLogged(world, state, { name, step, inputs, folders }, ctx);
+    const result = await runLogged(world, state, { name, step, inputs, folders, file }, ctx);
     // Not the step's own end: the process stops, or somebody else runs it now.
     if (ctx.signal.aborted) throw new Error(`step ${name} was interrupted`);
     const { outcome, exitCode, reason = null, image } = result;
@@ -44,51 +47,96 @@ type Run = {
   readonly step: PipelineStep;
   readonly inputs: readonly string[];
   readonly folders: BuildFolders;
+  readonly file: SlipwayFile;
 };
 
 async function runLogged(world: BuildWorld, state: Running, run: Run, ctx: BuildContext): Promise<PipelineStepResult> {
-  const { name, step, folders } = run;
+  const { name, step } = run;
+  const secrets = await secretsFor(world, state, run.file);
+  const masked = maskerFor(secrets);
+  const note = (text: string): Promise<void> => appendLog(world.db, state.buildId, `${name} | ${masked(text)}\n`);
   const again = ctx.attempt > 1 ? ` (attempt ${ctx.attempt}, from a clean workspace)` : "";
-  await appendLog(world.db, state.buildId, `${name} | $ ${step.run ?? `uses ${step.uses}`}${again}\n`);
-  const log = stepLog(world.db, state.buildId, `${name} | `, await secretsFor(world, state));
+  await note(`$ ${step.run ?? `uses ${step.uses}`}${again}`);
   const began = performance.now();
   let result: PipelineStepResult;
   try {
-    const { isolation, tools, images, caches } = world;
-    const notes: Promise<void>[] = [];
-    // Package managers take seconds to say where they look: only a step that may go there waits for them.
-    const registries = step.network === "none" ? { hosts: [], env: {} } : await world.registries();
-    const machine = { registries, toolchain: await world.toolchain(), isolation, tools, images, caches };
-    result = await runPipelineStep(machine, {
-      ...{ service: state.service, name, step, inputs: run.inputs },
-      identity: `${world.dataDir} ${state.buildId}`,
-      workspace: folders.step(name),
-      home: folders.home(name),
-      env: {
-        ...{ SLIPWAY_GIT_SHA: state.gitSha, SLIPWAY_STEP: name },
-        // What packers write as the time of their files: the same commit, the same bytes.
-        SOURCE_DATE_EPOCH: String(Math.floor(Date.parse(state.committedAt) / 1_000)),
-      },
-      note: (line) => void notes.push(appendLog(world.db, state.buildId, `${name} | ${line}\n`)),
-      onOutput: (chunk) => log.write(chunk),
-      signal: ctx.signal,
-    });
-    await log.end();
-    await Promise.all(notes);
+    const secretEnv = await secretEnvOf(world, state, step);
+    result =
+      "problem" in secretEnv
+        ? refused(secretEnv.problem)
+        : await runStep(world, state, run, ctx, { secrets, secretEnv, note });
   } catch (error) {
     if (ctx.signal.aborted || ctx.attempt < mostAttempts) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    result = { outcome: "failed", exitCode: null, reason, image: null };
+    result = refused(masked(error instanceof Error ? error.message : String(error)));
   }
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
   const why = result.reason === undefined ? "" : ` (${result.reason})`;
-  await appendLog(world.db, state.buildId, `${name} | ${result.outcome.replace("_", " ")} after ${seconds} s${why}\n`);
+  await note(`${result.outcome.replace("_", " ")} after ${seconds} s${why}`);
   return result;
 }
 
-async function secretsFor(world: BuildWorld, state: BuildState): Promise<string[]> {
+type Logged = {
+  /** What its output must not show. */
+  readonly secrets: readonly string[];
+  readonly secretEnv: Readonly<Record<string, string>>;
+  readonly note: (text: string) => Promise<void>;
+};
+
+async function runStep(
+  world: BuildWorld,
+  state: Running,
+  { name, step, inputs, folders }: Run,
+  ctx: BuildContext,
+  logged: Logged,
+): Promise<PipelineStepResult> {
+  const { isolation, tools, images, caches } = world;
+  // Package managers take seconds to say where they look: only a step that may go there waits for them.
+  const registries = step.network === "none" ? { hosts: [], env: {} } : await world.registries();
+  const machine = { registries, toolchain: await world.toolchain(), isolation, tools, images, caches };
+  const log = stepLog(world.db, state.buildId, `${name} | `, logged.secrets);
+  const notes: Promise<void>[] = [];
+  const result = await runPipelineStep(machine, {
+    ...{ service: state.service, name, step, inputs },
+    identity: `${world.dataDir} ${state.buildId}`,
+    workspace: folders.step(name),
+    home: folders.home(name),
+    env: {
+      ...{ SLIPWAY_GIT_SHA: state.gitSha, SLIPWAY_STEP: name },
+      // What packers write as the time of their files: the same commit, the same bytes.
+      SOURCE_DATE_EPOCH: String(Math.floor(Date.parse(state.committedAt) / 1_000)),
+    },
+    secretEnv: logged.secretEnv,
+    note: (line) => void notes.push(logged.note(line)),
+    onOutput: (chunk) => log.write(chunk),
+    signal: ctx.signal,
+  });
+  await log.end();
+  await Promise.all(notes);
+  return result;
+}
+
+function refused(reason: string): PipelineStepResult {
+  return { outcome: "failed", exitCode: null, reason, image: null };
+}
+
+/** The variables of this step, or why it cannot be given them: that no other attempt would mend. */
+async function secretEnvOf(world: BuildWorld, { service }: BuildState, { secrets: names }: PipelineStep) {
+  if (names.length === 0) return {};
+  const scope = { service, scope: buildScope };
+  try {
+    return await world.secrets.read(scope, await world.secrets.revisions(scope, names));
+  } catch (error) {
+    if (!(error instanceof ProblemError) || !error.code.startsWith("secret.")) throw error;
+    return { problem: error.remedy === undefined ? error.message : `${error.message} ${error.remedy}` };
+  }
+}
+
+/** What no step may print: a file may carry what another step was given. */
+async function secretsFor(world: BuildWorld, state: BuildState, file: SlipwayFile): Promise<string[]> {
+  const names = [...new Set(Object.values(file.pipeline).flatMap((step) => step.secrets))];
+  const given = await world.secrets.everyValue({ service: state.service, scope: buildScope }, names);
   const row = await repositoryOf(world.db, state.service);
   const repository = row === undefined ? undefined : parseRepositoryUrl(row.url, true);
-  if (row === undefined || repository === undefined || "problem" in repository) return [world.token];
-  return secretsOf(world, row, repository);
+  if (row === undefined || repository === undefined || "problem" in repository) return [world.token, ...given];
+  return [...secretsOf(world, row, repository), ...given];
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { logLines, maskerFor } from "./log-lines.ts";
+import { logLines } from "./log-lines.ts";
+import { maskerFor } from "./masking/masker.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 

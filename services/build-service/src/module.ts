@@ -6,12 +6,14 @@ import { type Isolation, probeIsolation } from "@slipway/executor";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { type RegistryAccess, RegistryClient } from "@slipway/oci";
 import { installTools } from "@slipway/pipeline";
+import { openSecrets } from "@slipway/secrets";
 import { listen } from "@slipway/sql";
 import type { BuildWorld } from "./build-world.ts";
 import { BuildServiceConfig } from "./config.ts";
 import { buildMachine } from "./effects.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
+import { secretRoutes } from "./http-secrets.ts";
 import { webhookRoutes } from "./http-webhook.ts";
 import { removeLeftWorkspaces } from "./left-workspaces.ts";
 import { logHub } from "./log-hub.ts";
@@ -19,6 +21,9 @@ import { logChannel } from "./log-store.ts";
 import { machineParts } from "./machine-parts.ts";
 import { slots } from "./slots.ts";
 import type { BuildTables } from "./tables.ts";
+
+/** Longer than a build takes: what an earlier step was given is masked to the end of the build. */
+const keepReplacedMs = 2 * 3_600_000;
 
 type Context = ServiceContext<BuildServiceConfig, BuildTables>;
 
@@ -43,6 +48,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       into: join(dataDir, "tools"),
     }),
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
+    secrets: await openSecrets({ ...context, owner: "build", keys: config, keepMs: keepReplacedMs }),
     publicUrl: () => context.urls.public,
     ...machineParts(dataDir, config, registry.access),
   };
@@ -61,6 +67,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       const ports = { db, durable, machine, hub, config };
       apiRoutes(app, ports);
       logRoutes(app, ports);
+      secretRoutes(app, world.secrets);
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,

@@ -8,7 +8,7 @@ import { renderWorkload } from "./domain/manifest.ts";
 import { firstCommands } from "./domain/phases/opening.ts";
 import { canaryPlan, wholePlan } from "./domain/plan.ts";
 import { refuseWhileObserving } from "./observing.ts";
-import { resolveArtifact } from "./resolve.ts";
+import { presentSecrets, resolveArtifact } from "./resolve.ts";
 import type { Service } from "./service.ts";
 import { byRequestKey, insertDeployment, isBanned, listDeployments, nextDeploymentId } from "./store.ts";
 
@@ -29,8 +29,9 @@ export async function planDeployment(service: Service, { request, principal, now
   }
   const regions = regionsOf(service, request.regions);
   await refuseWhileObserving(service.behind, { service: request.service, environment: environment.name }, regions);
-  const artifact = await resolveArtifact(service.client, request, environment);
-  const { version, workload } = renderWorkload(artifact, environment.name);
+  const artifact = await resolveArtifact(service, request, environment);
+  const secrets = await presentSecrets(service.secrets, artifact, environment);
+  const { version, workload } = renderWorkload(artifact, environment.name, secrets);
   await refuseBanned(service, environment, version, principal);
   const baselines = await readBaselines(service, request, environment, regions);
   const initial = isInitial(baselines, regions);

@@ -1,12 +1,14 @@
 import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
+import { openSecrets, SecretKeys } from "@slipway/secrets";
 import { z } from "zod";
 import { auditOnce } from "./audit-once.ts";
 import { behindRegions } from "./behind.ts";
 import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
 import { routes } from "./http.ts";
+import { secretRoutes } from "./http-secrets.ts";
 import { logRoutes } from "./logs/http.ts";
 import { neighbours } from "./neighbours.ts";
 import { TrafficObserver } from "./observer.ts";
@@ -23,7 +25,11 @@ const Config = z.object({
   SLIPWAY_SETTLE_MS: z.coerce.number().int().min(0).max(600_000).default(2_000),
   /** Between two readings of all regions for what was changed by hand. */
   SLIPWAY_DRIFT_MS: z.coerce.number().int().min(100).max(600_000).default(5_000),
+  ...SecretKeys.shape,
 });
+/** As long as images are kept: whoever returns to a version finds the values that it ran with. */
+const keepReplacedMs = 90 * 86_400_000;
+
 type Config = z.infer<typeof Config>;
 
 /** Deployments: plans, locks, weights, gates, and the way back. */
@@ -38,8 +44,11 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const { db, dbUrl, bus, locks, clock, log, client, environments } = context;
   const regions = openRegions(context.regions, log);
   const behind = behindRegions({ db, locks });
+  const keys = context.config;
+  const secrets = await openSecrets({ ...context, owner: "deployment", keys, keepMs: keepReplacedMs });
   const ports: Ports = {
     regions,
+    secrets,
     locks,
     bus,
     client,
@@ -61,6 +70,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     regions,
     locks,
     client,
+    secrets,
     clock,
     behind,
     environments,
@@ -73,6 +83,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   return {
     routes: (app) => {
       routes(app, service);
+      secretRoutes(app, service);
       eventRoutes(app, service);
       pushRoutes(app, service, pushes);
       logRoutes(app, service);

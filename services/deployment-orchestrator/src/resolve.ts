@@ -9,18 +9,37 @@ import {
 } from "@slipway/contracts";
 import type { EnvironmentEntry } from "@slipway/host";
 import type { Digest, ServiceName } from "@slipway/kernel";
-import { renderWorkload } from "./domain/manifest.ts";
+import type { SecretStore } from "@slipway/secrets";
+import { renderWorkload, secretNames } from "./domain/manifest.ts";
+
+/** Where artifacts and the secrets of their pods are known. */
+type Sources = { readonly client: Client; readonly secrets: SecretStore };
+
+/**
+ * The present revisions of what an artifact's pods are given in an environment. Each is decrypted once, so that what cannot be is known
+ * before anything moves. Throws secret.missing, secret.key_missing or secret.unreadable.
+ */
+export async function presentSecrets(
+  secrets: SecretStore,
+  artifact: ArtifactView,
+  environment: EnvironmentEntry,
+): Promise<Readonly<Record<string, string>>> {
+  const scope = { service: artifact.service, scope: environment.name };
+  const revisions = await secrets.revisions(scope, secretNames(artifact, environment.name));
+  await secrets.read(scope, revisions);
+  return revisions;
+}
 
 /**
  * Finds the one artifact that a request's version names: a digest, a commit of 7 to 40 digits, or `<sha7>-<hash5>`.
  * Throws version.not_found, version.ambiguous, artifact.not_promoted, artifact.unisolated or artifact.marked_bad.
  */
 export async function resolveArtifact(
-  client: Client,
+  from: Sources,
   request: DeploymentRequest,
   environment: EnvironmentEntry,
 ): Promise<ArtifactView> {
-  const artifact = await findArtifact(client, request.service, request.version, environment);
+  const artifact = await findArtifact(from, request.service, request.version, environment);
   const here = artifact.environments.some((entry) => entry.environment === environment.name);
   if (!here) {
     throw new ProblemError(
@@ -44,15 +63,15 @@ export async function resolveArtifact(
 }
 
 async function findArtifact(
-  client: Client,
+  from: Sources,
   service: ServiceName,
   version: string,
   environment: EnvironmentEntry,
 ): Promise<ArtifactView> {
-  const found = await candidates(client, service, version, environment);
+  const found = await candidates(from, service, version, environment);
   const [first, second] = found;
   if (first === undefined) {
-    throw await nothingFound(client, service, version);
+    throw await nothingFound(from.client, service, version);
   }
   if (second !== undefined) {
     const named = found.map((artifact) => artifact.digest).join(", ");
@@ -81,7 +100,7 @@ async function nothingFound(client: Client, service: ServiceName, version: strin
 }
 
 async function candidates(
-  client: Client,
+  { client, secrets }: Sources,
   service: ServiceName,
   version: string,
   environment: EnvironmentEntry,
@@ -98,5 +117,14 @@ async function candidates(
   const [sha, hash] = version.split("-");
   const { artifacts } = await client.call(listArtifacts, { query: { service, git_sha: sha, page_size: 50 } });
   if (hash === undefined) return artifacts;
-  return artifacts.filter((artifact) => renderWorkload(artifact, environment.name).version.endsWith(`-${sha}-${hash}`));
+  const named = await Promise.all(
+    artifacts.map(async (artifact) => {
+      const revisions = await presentSecrets(secrets, artifact, environment).catch(() => undefined);
+      if (revisions === undefined) return [];
+      return renderWorkload(artifact, environment.name, revisions).version.endsWith(`-${sha}-${hash}`)
+        ? [artifact]
+        : [];
+    }),
+  );
+  return named.flat();
 }

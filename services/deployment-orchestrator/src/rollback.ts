@@ -11,7 +11,7 @@ import { listDeployments } from "./store.ts";
 
 /**
  * The way back from a verified version: a deployment of its own that goes to the version verified before it, takes the lock by preemption
- * and needs no gate. Throws deployment.no_rollback_target when no such version is known.
+ * and needs no gate. Throws deployment.no_rollback_target when no such version is known, secret.missing when a value that it ran with is gone.
  */
 export async function rollBackVerified(
   service: Service,
@@ -42,6 +42,9 @@ async function acceptWayBack(
       },
     );
   }
+  // Said now rather than by pods that never start: the values that it ran with may have been removed.
+  const { service: name, environment, workload } = target.plan;
+  await service.secrets.read({ service: name, scope: environment }, workload.secrets ?? {});
   const baselines = Object.fromEntries(state.plan.regions.map((region) => [region, state.plan.version]));
   const { id: _former, ...former } = target.plan;
   const draft: Omit<Plan, "id"> = {

@@ -4,6 +4,7 @@ import type { Durable, DurableMachine } from "@slipway/durable";
 import type { EnvironmentEntry, RegionEntry } from "@slipway/host";
 import type { Clock } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
+import type { SecretStore } from "@slipway/secrets";
 import type { Db } from "@slipway/sql";
 import type { Behind } from "./behind.ts";
 import type { Command } from "./domain/command.ts";
@@ -19,6 +20,7 @@ export type Service = {
   readonly regions: Regions<RegionEntry>;
   readonly locks: Locks;
   readonly client: Client;
+  readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly behind: Behind;
   readonly environments: readonly EnvironmentEntry[];

@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SlipwayFile } from "@slipway/contracts";
+import type { PipelineStep, SlipwayFile } from "@slipway/contracts";
 import { findRegistries, findToolchain, probeIsolation, type StepResult } from "@slipway/executor";
 import { type ImageSource, openImageSource } from "@slipway/oci";
 import {
@@ -106,6 +106,8 @@ async function runOne(options: RunOptions, place: Place, one: OneStep): Promise<
   const step = options.file.pipeline[name];
   if (step === undefined) throw new Error(`there is no step ${name}`);
   options.print(`${name} | $ ${step.run?.trimEnd() ?? `uses ${step.uses}`}`);
+  const secretEnv = secretsOfCaller(step);
+  if (typeof secretEnv === "string") return { outcome: "failed", exitCode: null, reason: secretEnv };
   const lines = prefixedLines(name, options.print);
   const result = await runPipelineStep(place.machine, {
     ...{ ...one, step, service: options.file.service },
@@ -113,6 +115,7 @@ async function runOne(options: RunOptions, place: Place, one: OneStep): Promise<
     home: join(place.folder, "homes", name),
     env: { SLIPWAY_GIT_SHA: "0".repeat(40), SLIPWAY_STEP: name, SOURCE_DATE_EPOCH: earliestZipTime },
     note: (line) => options.print(`${name} | ${line}`),
+    secretEnv,
     onOutput: lines.write,
     signal: options.signal,
   });
@@ -122,3 +125,10 @@ async function runOne(options: RunOptions, place: Place, one: OneStep): Promise<
 
 /** A working tree has no commit's time; 1980 is the first that every archive can tell. */
 const earliestZipTime = "315532800";
+
+/** The platform gives no value out, so here a step's secrets are the caller's own variables; or what is missing. */
+function secretsOfCaller({ secrets }: PipelineStep): Readonly<Record<string, string>> | string {
+  const missing = secrets.filter((name) => process.env[name] === undefined);
+  if (missing.length > 0) return `the step's secrets are taken from your environment here: set ${missing.join(", ")}`;
+  return Object.fromEntries(secrets.map((name) => [name, process.env[name] ?? ""]));
+}

@@ -111,7 +111,7 @@ export class Supervisor {
     const child = spawn(process.execPath, [...thrifty.flags, entry, "role", spec.role, JSON.stringify(spec.config)], {
       detached: true,
       stdio: ["ignore", output, output],
-      env: { ...process.env, ...thrifty.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
+      env: { ...withoutKeys(process.env), ...thrifty.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
     });
     closeSync(output);
     child.unref();
@@ -158,6 +158,11 @@ function notReady(name: string, logFile: string): Error {
   const words = lastWords(logFile);
   if (words.includes("EADDRINUSE")) return new ProblemError("port.taken", `A port of ${name} was taken meanwhile.`);
   return new Error(`${name} did not become ready${words === "" ? "" : `: ${words}`} (see ${logFile})`);
+}
+
+/** Regions, meshes and the rollback-controller read no secrets, so they are not told the keys. */
+function withoutKeys({ SLIPWAY_SECRETS_KEY: _key, SLIPWAY_SECRETS_OLD_KEYS: _old, ...rest }: NodeJS.ProcessEnv) {
+  return rest;
 }
 
 /** SIGTERM, its grace, then SIGKILL. Resolves when it is gone. */

@@ -83,6 +83,9 @@ export class MemoryApi {
   #update(path: string, found: Kube, wanted: Kube): Kube {
     const { uid, resourceVersion } = found.metadata;
     if (JSON.stringify(wanted) === JSON.stringify(found)) return found;
+    if (found.immutable === true && JSON.stringify(wanted.data) !== JSON.stringify(found.data)) {
+      throw new ApiStatus(422, "Invalid", "data: Forbidden: field is immutable when `immutable` is set");
+    }
     if (wanted.metadata.resourceVersion !== resourceVersion)
       throw new ApiStatus(409, "Conflict", "object was modified");
     return this.#store("MODIFIED", path, {
@@ -162,7 +165,15 @@ export class MemoryApi {
   }
 }
 
-const kinds = new Set(["namespaces", "services", "pods", "deployments", "virtualservices", "destinationrules"]);
+const kinds = new Set([
+  "namespaces",
+  "services",
+  "secrets",
+  "pods",
+  "deployments",
+  "virtualservices",
+  "destinationrules",
+]);
 
 function isCollection(path: string): boolean {
   return kinds.has(path.split("/").at(-1) ?? "");

@@ -12,3 +12,8 @@ export function restartDelayMs(failures: number): number {
 export function pullDelayMs(failures: number): number {
   return Math.min(30_000, 500 * 2 ** Math.max(0, failures - 1));
 }
+
+/** Wait before the pod's Secrets are looked for again. */
+export function secretDelayMs(failures: number): number {
+  return Math.min(5_000, 250 * 2 ** Math.max(0, failures - 1));
+}

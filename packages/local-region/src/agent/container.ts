@@ -29,6 +29,8 @@ export type RunningContainer = {
 export type StartRequest = {
   readonly dir: string;
   readonly pod: PodSpec;
+  /** Values of the pod's secret variables: for its environment, and never for an argument or a file. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly image: UnpackedImage;
   readonly port: number;
   readonly groups: readonly string[];
@@ -171,13 +173,13 @@ function commandOf(pod: PodSpec, image: UnpackedImage): readonly string[] {
   return command;
 }
 
-function environment({ pod, image, port }: StartRequest): Record<string, string> {
+function environment({ pod, secrets, image, port }: StartRequest): Record<string, string> {
   const place = { HOSTNAME: pod.name, PORT: String(port), HOST: "127.0.0.1" };
   // Whoever may push a commit decides on these, and the tools that make a pod's namespaces would act on them as root.
   const forbidden = Object.keys(image.env).find((name) => !isSafeVariable(name));
   if (forbidden !== undefined)
     throw new Error(`the image sets ${forbidden.slice(0, 80)}, which cannot be set in a local region`);
-  return { PATH: defaultPath, HOME: "/tmp", ...image.env, ...pod.env, ...place };
+  return { PATH: defaultPath, HOME: "/tmp", ...image.env, ...pod.env, ...secrets, ...place };
 }
 
 /** The image's top level, each entry bound read-only; what a pod has of its own is left out. */

@@ -40,8 +40,8 @@ describe("a pod object", () => {
     expect(readPod(pod({}, two)).unsupported).toMatch(/one container/);
     expect(readPod(pod({ volumeMounts: [{ name: "v", mountPath: "/v" }] })).unsupported).toMatch(/no volumes/);
     expect(readPod(pod({ readinessProbe: { exec: { command: ["true"] } } })).unsupported).toMatch(/probes by/);
-    expect(readPod(pod({ env: [{ name: "X", valueFrom: { secretKeyRef: {} } }] })).unsupported).toMatch(
-      /valueFrom \(X\)/,
+    expect(readPod(pod({ env: [{ name: "X", valueFrom: { fieldRef: {} } }] })).unsupported).toMatch(
+      /valueFrom but secretKeyRef \(X\)/,
     );
     expect(readPod(pod({ env: [{ name: "LD_PRELOAD", value: "/x.so" }] })).unsupported).toMatch(/LD_PRELOAD/);
   });

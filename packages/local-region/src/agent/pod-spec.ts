@@ -15,6 +15,10 @@ const probe = z.looseObject({
   successThreshold: z.number().int().positive().nullish(),
 });
 
+const SecretKeyRef = z.looseObject({
+  secretKeyRef: z.looseObject({ name: z.string().min(1), key: z.string().min(1), optional: z.boolean().nullish() }),
+});
+
 const Container = z.looseObject({
   name: z.string(),
   image: z.string(),
@@ -57,6 +61,14 @@ export type Probe = {
   readonly successThreshold: number;
 };
 
+export type SecretVariable = {
+  readonly variable: string;
+  readonly secret: string;
+  readonly key: string;
+  /** The variable stays unset where there is none. */
+  readonly optional: boolean;
+};
+
 /** The part of a pod object that the agent acts on. */
 export type PodSpec = {
   readonly namespace: string;
@@ -69,6 +81,8 @@ export type PodSpec = {
   readonly args: readonly string[] | null;
   readonly workingDir: string | null;
   readonly env: Readonly<Record<string, string>>;
+  /** Variables whose values stand in Secrets of the pod's namespace. */
+  readonly secretEnv: readonly SecretVariable[];
   readonly memoryBytes: number | null;
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly graceMs: number;
@@ -96,7 +110,10 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
     command: container.command ?? null,
     args: container.args ?? null,
     workingDir: container.workingDir ?? null,
-    env: Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value ?? ""])),
+    env: Object.fromEntries(
+      (container.env ?? []).flatMap(({ name, value, valueFrom }) => (valueFrom == null ? [[name, value ?? ""]] : [])),
+    ),
+    secretEnv: (container.env ?? []).flatMap(({ name, valueFrom }) => secretVariable(name, valueFrom)),
     memoryBytes: readQuantity(container.resources?.limits?.memory),
     restartPolicy: spec.restartPolicy,
     graceMs: graceSeconds * 1_000,
@@ -105,6 +122,13 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
     liveness: liveness ?? null,
     unsupported: unsupportedPart(spec.containers, readiness, liveness),
   };
+}
+
+function secretVariable(variable: string, valueFrom: unknown): SecretVariable[] {
+  const parsed = SecretKeyRef.safeParse(valueFrom);
+  if (!parsed.success) return [];
+  const { name: secret, key, optional } = parsed.data.secretKeyRef;
+  return [{ variable, secret, key, optional: optional ?? false }];
 }
 
 function unsupportedPart(
@@ -116,8 +140,10 @@ function unsupportedPart(
   if (containers.length > 1) return "a local region runs one container per pod";
   if ((container?.volumeMounts ?? []).length > 0) return "a local region has no volumes";
   if (readiness === undefined || liveness === undefined) return "a local region probes by httpGet or tcpSocket only";
-  const dynamic = container?.env?.find((entry) => entry.valueFrom !== undefined && entry.valueFrom !== null);
-  if (dynamic !== undefined) return `a local region knows no valueFrom (${dynamic.name})`;
+  const dynamic = container?.env?.find(
+    ({ name, valueFrom }) => valueFrom != null && secretVariable(name, valueFrom).length === 0,
+  );
+  if (dynamic !== undefined) return `a local region knows no valueFrom but secretKeyRef (${dynamic.name})`;
   const forbidden = container?.env?.find(({ name }) => !isSafeVariable(name));
   return forbidden === undefined ? null : `the variable ${forbidden.name.slice(0, 80)} cannot be set in a local region`;
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Instant } from "@slipway/kernel";
-import { healthyAfterMs, pullDelayMs, restartDelayMs } from "./back-off.ts";
+import { healthyAfterMs, pullDelayMs, restartDelayMs, secretDelayMs } from "./back-off.ts";
 import { adoptContainer, type Exit, type RunningContainer, startContainer } from "./container.ts";
 import { type AgentContext, type Ending, firstRuntime, firstState, type LivePod, note, save } from "./live-pod.ts";
 import { lastWords } from "./logs.ts";
@@ -12,6 +12,7 @@ import { type PodStatus, type Terminated, wasReady } from "./pod-status.ts";
 import { freePort } from "./ports.ts";
 import { runProbe } from "./probe.ts";
 import { createReporter } from "./reporter.ts";
+import { readSecretEnv, type SecretEnv } from "./secret-env.ts";
 import type { PodState } from "./state-files.ts";
 
 export type PodWorker = {
@@ -105,8 +106,10 @@ async function nextContainer(live: LivePod): Promise<Held | undefined> {
   }
   const image = await pull(live);
   if (image === undefined || ending.aborted) return undefined;
+  const secrets = await secretsOf(live);
+  if (secrets === undefined) return undefined;
   try {
-    return await start(live, image);
+    return await start(live, image, secrets);
   } catch (error) {
     await recordExit(live, { code: null, lost: false }, false, messageOf(error));
     return undefined;
@@ -131,7 +134,22 @@ async function pull(live: LivePod): Promise<Image | undefined> {
   return undefined;
 }
 
-async function start(live: LivePod, image: Image): Promise<Held> {
+/** Waits for the Secrets that the pod names, as a kubelet does: for ever, with the reason shown. Undefined when it has to end. */
+async function secretsOf(live: LivePod): Promise<Readonly<Record<string, string>> | undefined> {
+  const { context, pod, ending } = live;
+  for (let failures = 1; !ending.aborted; failures += 1) {
+    const read = await readSecretEnv(context.client, pod).catch((error: unknown): SecretEnv => {
+      return { kind: "missing", why: `failed to read its secrets: ${messageOf(error)}` };
+    });
+    if (read.kind === "values") return read.env;
+    waiting(live, "CreateContainerConfigError", read.why);
+    if (failures === 1) context.log.warn({ pod: pod.name, why: read.why }, "pod waits for a secret");
+    await pauseOrEnd(secretDelayMs(failures), ending);
+  }
+  return undefined;
+}
+
+async function start(live: LivePod, image: Image, secrets: Readonly<Record<string, string>>): Promise<Held> {
   const { context, pod, state } = live;
   if (state.port !== null) context.ports.delete(state.port);
   const port = await freePort(context.random, context.ports);
@@ -151,6 +169,7 @@ async function start(live: LivePod, image: Image): Promise<Held> {
   const running = await startContainer({
     dir: context.dir,
     pod,
+    secrets,
     image,
     port,
     groups: group === undefined ? [] : [group.procsFile],

@@ -31,6 +31,7 @@ const count =
     Number(fieldAt(object, ...path) ?? 0);
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const joined = (values: readonly unknown[]): string => (values.length === 0 ? none : values.join(","));
+const entries: Cell = ({ data }) => (isRecord(data) ? Object.keys(data).length : 0);
 const containers = (object: Stored): readonly unknown[] => {
   const template = fieldAt(object, "spec", "template", "spec", "containers");
   return list(template ?? fieldAt(object, "spec", "containers"));
@@ -83,7 +84,8 @@ const byResource: Readonly<Record<string, readonly Column[]>> = {
     column("Message", at("message")),
     wide("Count", at("count")),
   ],
-  "/configmaps": [number("Data", ({ data }) => (isRecord(data) ? Object.keys(data).length : 0)), age],
+  "/configmaps": [number("Data", entries), age],
+  "/secrets": [column("Type", at("type")), number("Data", entries), age],
   "apps/deployments": [
     column(
       "Ready",

@@ -15,6 +15,7 @@ export function withDefaults(resource: Resource, object: Fields): Fields {
 const fillers: Readonly<Record<string, (object: Fields) => Fields>> = {
   "/namespaces": (object) => ({ ...object, spec: { finalizers: ["kubernetes"], ...fields(object.spec) } }),
   "/pods": (object) => ({ ...object, spec: podSpec(fields(object.spec)) }),
+  "/secrets": secret,
   "/services": (object) => ({ ...object, spec: serviceSpec(fields(object.spec)) }),
   "apps/deployments": (object) => ({ ...object, spec: deploymentSpec(fields(object.spec)) }),
   "apps/replicasets": (object) => ({ ...object, spec: workloadSpec(fields(object.spec)) }),
@@ -65,6 +66,13 @@ function container(given: Fields): Fields {
 function probe(given: Fields): Fields {
   const httpGet = isRecord(given.httpGet) ? { httpGet: { path: "/", scheme: "HTTP", ...given.httpGet } } : {};
   return { failureThreshold: 3, periodSeconds: 10, successThreshold: 1, timeoutSeconds: 1, ...given, ...httpGet };
+}
+
+/** Texts of `stringData` become data, and are never shown as they are. */
+function secret({ stringData, ...object }: Fields): Fields {
+  if (!isRecord(stringData)) return { type: "Opaque", ...object };
+  const texts = Object.entries(stringData).map(([name, text]) => [name, Buffer.from(String(text)).toString("base64")]);
+  return { type: "Opaque", ...object, data: { ...fields(object.data), ...Object.fromEntries(texts) } };
 }
 
 /** Services have no address of their own here: the mesh finds pods by the Service's name and selector. */

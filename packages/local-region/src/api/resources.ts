@@ -50,6 +50,7 @@ export const services = resource("", "v1", "services", "Service", {
 export const endpoints = resource("", "v1", "endpoints", "Endpoints", { shortNames: ["ep"] });
 export const events = resource("", "v1", "events", "Event", { shortNames: ["ev"] });
 export const configmaps = resource("", "v1", "configmaps", "ConfigMap", { shortNames: ["cm"] });
+export const secrets = resource("", "v1", "secrets", "Secret");
 export const deployments = resource("apps", "v1", "deployments", "Deployment", {
   shortNames: ["deploy"],
   categories: ["all"],
@@ -74,7 +75,7 @@ const leases = resource("coordination.k8s.io", "v1", "leases", "Lease");
 
 /** In the order in which discovery lists them. */
 export const allResources: readonly Resource[] = [
-  ...[namespaces, nodes, pods, services, endpoints, events, configmaps],
+  ...[namespaces, nodes, pods, services, endpoints, events, configmaps, secrets],
   ...[deployments, replicasets, virtualservices, destinationrules, leases],
 ];
 

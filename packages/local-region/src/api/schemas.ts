@@ -114,10 +114,23 @@ const VirtualServiceSpec = z.looseObject({
     .optional(),
 });
 
+/** Messages of zod name no value, and what is told of a wrong Secret must not either. */
+const Secret = z.looseObject({
+  type: z.string().optional(),
+  immutable: z.boolean().optional(),
+  data: z
+    .record(
+      z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/),
+      z.string().regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, "must be base64"),
+    )
+    .optional(),
+});
+
 const schemas: Readonly<Record<string, z.ZodType>> = {
   "/pods": z.looseObject({ spec: PodSpec }),
   "/services": z.looseObject({ spec: ServiceSpec }),
   "/configmaps": z.looseObject({ data: labels.optional() }),
+  "/secrets": Secret,
   "/events": z.looseObject({ involvedObject: z.looseObject({}) }),
   "apps/deployments": z.looseObject({ spec: DeploymentSpec }),
   "apps/replicasets": z.looseObject({ spec: WorkloadSpec }),

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Cause, invalid } from "./api-error.ts";
 import { labelCauses, nameCauses } from "./names.ts";
-import { deployments, idOf, type Resource, replicasets } from "./resources.ts";
+import { configmaps, deployments, idOf, type Resource, replicasets, secrets } from "./resources.ts";
 import { shapeCauses } from "./schemas.ts";
 import { matchesSelector } from "./selectors.ts";
 import { fieldAt, isRecord, type Stored } from "./stored.ts";
@@ -35,11 +35,21 @@ function changeCauses(resource: Resource, before: Stored, after: Stored): Cause[
     const message = `Invalid value: ${JSON.stringify(next)}: field is immutable`;
     return [{ reason: "FieldValueInvalid", message, field: "spec.selector" }];
   }
+  if (resource === secrets || resource === configmaps) return immutableCauses(before, after);
   if (idOf(resource) !== "/pods") return [];
   if (isDeepStrictEqual(fixedPart(before), fixedPart(after))) return [];
   const message =
     "Forbidden: pod updates may not change fields other than `spec.containers[*].image`, `spec.activeDeadlineSeconds` and `spec.terminationGracePeriodSeconds`";
   return [{ reason: "FieldValueForbidden", message, field: "spec" }];
+}
+
+/** What was made immutable stays so, with all that it holds. */
+function immutableCauses(before: Stored, after: Stored): Cause[] {
+  if (before.immutable !== true) return [];
+  const message = "Forbidden: field is immutable when `immutable` is set";
+  return ["immutable", "data", "binaryData", "type"].flatMap((field) =>
+    isDeepStrictEqual(before[field], after[field]) ? [] : [{ reason: "FieldValueForbidden", message, field }],
+  );
 }
 
 function fixedPart(pod: Stored): object {

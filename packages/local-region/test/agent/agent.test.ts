@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFile, mkdir, mkdtemp, readlink, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "@slipway/testkit";
@@ -184,6 +184,39 @@ describe("a pod of the local region", () => {
       PATH: "/usr/bin",
     });
     expect(urlOf("orders-1")).toBe(`http://127.0.0.1:${env.PORT}`);
+  });
+
+  it("waits for a Secret that it names, with the reason shown, and then has it in its environment alone", async () => {
+    const ref = (name: string, key: string, optional = false) => ({
+      name: key,
+      valueFrom: { secretKeyRef: { name, key, optional } },
+    });
+    const value = 'it\'s a "secret"\nof two lines é';
+    pod("orders-1", { env: [ref("orders", "DB_URL"), ref("orders", "MAYBE", true)] });
+    await agent();
+    const reason = () => containerOf("orders-1")?.state.waiting;
+    await until(() => reason()?.message === 'secret "orders" not found', { what: "the Secret is missed" });
+    expect(reason()?.reason).toBe("CreateContainerConfigError");
+    kube.put("secrets", { metadata: { name: "orders", namespace: "staging" }, data: { DB_URL: "b3RoZXI=" } });
+    kube.put("secrets", { metadata: { name: "orders", namespace: "prod" }, data: {} });
+    const missed = "couldn't find key DB_URL in Secret prod/orders";
+    await until(() => reason()?.message === missed, { what: "the key is missed" });
+
+    const data = { DB_URL: Buffer.from(value).toString("base64") };
+    kube.put("secrets", { metadata: { name: "orders", namespace: "prod" }, data });
+    await ready("orders-1");
+
+    const { env } = (await (await fetch(`${urlOf("orders-1")}/look`)).json()) as { env: Record<string, string> };
+    expect(env.DB_URL).toBe(value);
+    expect(env).not.toHaveProperty("MAYBE");
+    const state = await stateOf("orders-1");
+    const told = JSON.stringify([kube.get("pods", "prod", "orders-1"), state]);
+    for (const form of ["of two lines", data.DB_URL]) expect(told).not.toContain(form);
+    const { process: processes } = state ?? expect.fail("no state");
+    if (typeof processes === "string" || processes === null) throw new Error("no process");
+    for (const { pid } of [processes.outer, processes.inner]) {
+      expect(await readFile(`/proc/${pid}/cmdline`, "utf8")).not.toContain("of two lines");
+    }
   });
 
   it("is started again when it exits, and says how often and why", async () => {

@@ -10,6 +10,7 @@ type Change = { version: number; collection: string; type: string; object: StubO
 
 const collections: Record<string, string> = {
   pods: "/api/v1/pods",
+  secrets: "/api/v1/secrets",
   services: "/api/v1/services",
   virtualservices: "/apis/networking.istio.io/v1/virtualservices",
 };
@@ -105,6 +106,8 @@ export class KubeStub {
       void answer.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     if (request.headers.authorization !== "Bearer secret") return send(401, { message: "who are you" });
     if (Object.values(collections).includes(url.pathname)) return this.#collection(url, answer, send);
+    const secret = this.#secret(url.pathname);
+    if (secret !== undefined) return send(secret === null ? 404 : 200, secret ?? { message: "no such secret" });
     const [, namespace = "", name = ""] = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)/.exec(url.pathname) ?? [];
     const pod = this.get("pods", namespace, name);
     const body = JSON.parse((await text(request)) || "{}") as Json;
@@ -114,6 +117,12 @@ export class KubeStub {
     if (request.method === "DELETE") this.remove("pods", namespace, name);
     else this.put("pods", merge(pod, body) as StubObject);
     send(200, {});
+  }
+
+  /** Undefined for another path, null for one that is not there. */
+  #secret(path: string): StubObject | null | undefined {
+    const [, namespace, name] = /^\/api\/v1\/namespaces\/([^/]+)\/secrets\/([^/]+)$/.exec(path) ?? [];
+    return namespace === undefined || name === undefined ? undefined : (this.get("secrets", namespace, name) ?? null);
   }
 
   #collection(url: URL, answer: ServerResponse, send: (status: number, body: Json) => void): void {

@@ -85,6 +85,8 @@ export type Workload = {
   readonly image: string;
   readonly replicas: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Revisions of the secrets that the pods are given, by name; never a value. Absent where there are none. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly ready: { readonly path: string; readonly timeoutMs: number };
   readonly resources: { readonly cpu: string; readonly memory: string };
   readonly graceMs: number;

@@ -5,10 +5,19 @@ import type { Workload } from "./deployment.ts";
 
 const base32 = "abcdefghijklmnopqrstuvwxyz234567";
 
-/** What an artifact becomes in an environment: its workload and the name that is bound to digest and configuration. */
+/** Names of the secrets that an artifact's pods have in an environment. */
+export function secretNames({ spec }: ArtifactView, environment: EnvironmentName): readonly string[] {
+  return spec.environments[environment]?.secrets ?? [];
+}
+
+/**
+ * What an artifact becomes in an environment: its workload and the name that is bound to digest and configuration, of which the revisions
+ * of its secrets are a part: with another value it is another version.
+ */
 export function renderWorkload(
   artifact: ArtifactView,
   environment: EnvironmentName,
+  secrets: Readonly<Record<string, string>> = {},
 ): { version: VersionName; workload: Workload } {
   const { spec } = artifact;
   const own = spec.environments[environment];
@@ -16,6 +25,7 @@ export function renderWorkload(
     image: artifact.image,
     replicas: own?.replicas ?? spec.workload.replicas,
     env: own?.env ?? {},
+    ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
     ready: { path: spec.workload.ready.path, timeoutMs: spec.workload.ready.timeout },
     resources: spec.workload.resources,
     graceMs: spec.workload.grace,

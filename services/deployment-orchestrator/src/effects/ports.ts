@@ -5,6 +5,7 @@ import type { AuditEntry, CommandContext, Outcome } from "@slipway/durable";
 import type { Clock, VersionName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
 import type { MetricsSource } from "@slipway/metrics";
+import type { SecretStore } from "@slipway/secrets";
 import type { Behind } from "../behind.ts";
 import type { Deployment } from "../domain/deployment.ts";
 import type { Input } from "../domain/input.ts";
@@ -15,6 +16,7 @@ export type Ports = {
   readonly locks: Locks;
   readonly bus: Bus;
   readonly client: Client;
+  readonly secrets: Pick<SecretStore, "read">;
   readonly clock: Clock;
   /** The counters of a region's mesh, by which a drain knows that a version has no requests any more. */
   metrics(region: string): MetricsSource;

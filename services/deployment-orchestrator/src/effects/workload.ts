@@ -1,7 +1,10 @@
-import type { RegionCluster, WorkloadManifest } from "@slipway/cluster";
+import type { FencedWrite, RegionCluster, WorkloadManifest } from "@slipway/cluster";
+import { ProblemError } from "@slipway/contracts";
+import type { Outcome } from "@slipway/durable";
 import type { VersionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
+import type { Input } from "../domain/input.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
@@ -18,17 +21,18 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   const { plan } = state;
   const { region, epoch, step, replicas } = command;
   const cluster = await ports.regions.cluster(region);
+  const failed = (reason: string): Outcome<Input> => {
+    return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, reason, now }) };
+  };
   if (step === 0) await retireOthers(cluster, plan, command, await ports.wayBack(state));
-  const writes = [
-    await cluster.ensureWorkload(plan, manifestOf(plan, replicas), { epoch, deployment: plan.id }),
-    await cluster.scaleWorkload(plan, plan.version, replicas, { epoch }),
-  ];
+  const ensured = await ensureWorkload(ports, cluster, plan, command);
+  if ("reason" in ensured) return failed(ensured.reason);
+  const writes = [ensured, await cluster.scaleWorkload(plan, plan.version, replicas, { epoch })];
   const refused = writes.find((write) => write.kind === "refused");
   if (refused !== undefined) return { kind: "retry", afterMs: 1_000, reason: refused.detail };
   const stale = writes.find((write) => write.kind === "stale");
   if (stale !== undefined) {
-    const reason = `a newer grant (epoch ${stale.epoch}) holds its workload`;
-    return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, reason, now }) };
+    return failed(`a newer grant (epoch ${stale.epoch}) holds its workload`);
   }
   const failure = await untilReady(ports, cluster, { plan, replicas, signal: ctx.signal });
   if (failure === undefined)
@@ -41,8 +45,25 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   };
 }
 
+/** Values are decrypted here, when a region has to be told them, and nowhere else. What cannot be decrypted fails, with the reason. */
+async function ensureWorkload(
+  ports: Ports,
+  cluster: RegionCluster,
+  plan: Plan,
+  { replicas, epoch }: Of<"PrepareWorkload">,
+): Promise<FencedWrite | { readonly reason: string }> {
+  const { service, environment: scope, workload } = plan;
+  const values = () => ports.secrets.read({ service, scope }, workload.secrets ?? {});
+  try {
+    return await cluster.ensureWorkload(plan, manifestOf(plan, replicas), { epoch, deployment: plan.id }, values);
+  } catch (error) {
+    if (error instanceof ProblemError && error.code.startsWith("secret.")) return { reason: error.message };
+    throw error;
+  }
+}
+
 function manifestOf(plan: Plan, replicas: number): WorkloadManifest {
-  const { image, env, ready, resources, graceMs } = plan.workload;
+  const { image, env, secrets = {}, ready, resources, graceMs } = plan.workload;
   const { version: name, service, environment } = plan;
   const annotations = { "slipway.dev/git-sha": plan.gitSha, "slipway.dev/digest": plan.digest };
   return {
@@ -52,6 +73,7 @@ function manifestOf(plan: Plan, replicas: number): WorkloadManifest {
     image,
     replicas,
     env: { ...env, SLIPWAY_VERSION: name },
+    secrets,
     ready,
     resources,
     graceMs,

@@ -90,6 +90,7 @@ export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
   const ports: Ports = {
     ...{ regions, locks, bus, client: watch.client, clock: systemClock, behind, audit: auditOnce(db) },
     metrics: (region) => mesh(region).source,
+    secrets: { read: async () => ({}) },
     send: async (id, input) => void (await send(id, input)),
     ...neighbours(db),
   };
