@@ -170,7 +170,7 @@ pipeline:
 image: { copy: [dist], command: [node, x] }
 `;
   expect(errorsOf(text).map((error) => error.replace(/:.*/s, ""))).toHaveLength(3);
-  expect(errorsOf(text).join("\n")).toMatch(/4:41 .*upper-case.*\n.*5:\d+ .*reserved.*\n.*6:\d+ .*twice/s);
+  expect(errorsOf(text).join("\n")).toMatch(/4:\d+ .*upper-case.*\n.*5:\d+ .*reserved.*\n.*6:\d+ .*twice/s);
 
   const clash = `version: 1
 service: orders
