@@ -1,11 +1,15 @@
 import { type Bus, postgresBus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
 import { type ArtifactView, buildTopic, ProblemError, SlipwayFile } from "@slipway/contracts";
-import { createDurable, type Durable } from "@slipway/durable";
+import { createDurable, type Durable, defineMachine } from "@slipway/durable";
 import { systemClock } from "@slipway/kernel";
 import { silentLogger } from "@slipway/sql";
 import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Command } from "../src/domain/command.ts";
+import { deploymentMachine } from "../src/domain/decide.ts";
+import type { Deployment } from "../src/domain/deployment.ts";
+import type { Input } from "../src/domain/input.ts";
 import type { Push } from "../src/domain/push.ts";
 import { type PushMachine, pushDurable } from "../src/push/deploy-push.ts";
 import { pushSubscription } from "../src/push/subscription.ts";
@@ -19,6 +23,13 @@ const other = "other" as SlipwayFile["service"];
 const spec = SlipwayFile.parse({
   ...{ version: 1, service: "shop", pipeline: {} },
   image: { copy: ["."], command: ["node", "server.js"] },
+});
+
+/** Deployments are accepted here and stay as they are. */
+const parked = defineMachine<Deployment, Input, Command>({
+  machine: deploymentMachine,
+  lane: () => "parked",
+  perform: async () => ({ kind: "retry", afterMs: 60_000, reason: "not carried out in this test" }),
 });
 
 let database: TestDatabase;
@@ -54,8 +65,12 @@ beforeEach(async () => {
   machine = pushDurable(() => service);
   await startWorker();
   service = {
-    ...{ db, client: registry, clock: systemClock, settleMs: 0, machine: "deployment" },
-    durable: { create: ((...args: Parameters<Durable["create"]>) => durable.create(...args)) as Durable["create"] },
+    ...{ db, client: registry, clock: systemClock, settleMs: 0, machine: parked },
+    durable: {
+      create: ((...args: Parameters<Durable["create"]>) => durable.create(...args)) as Durable["create"],
+      send: ((...args: Parameters<Durable["send"]>) => durable.send(...args)) as Durable["send"],
+      read: ((...args: Parameters<Durable["read"]>) => durable.read(...args)) as Durable["read"],
+    },
     regions: { names: regionsOf("a"), cluster: async () => region.client },
     environments: [{ name: "dev", production: false, minimumBakeMs: 0 }],
   } as unknown as Service;
@@ -70,7 +85,7 @@ afterEach(async () => {
 
 async function startWorker(): Promise<void> {
   const db = database.db<Tables>("deployment");
-  durable = createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
+  durable = createDurable({ db, url: database.url("deployment"), machines: [machine, parked], log: silentLogger });
   await durable.start();
 }
 
