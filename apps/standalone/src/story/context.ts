@@ -1,3 +1,4 @@
+import { ProblemError } from "@slipway/contracts";
 import type { GitSha } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { Options } from "../options.ts";
@@ -43,6 +44,16 @@ export class StoryFailed extends Error {
   }
 }
 
+/** Undefined where the API does not answer now: a database that is being started again is not the end of the story. */
+export async function unlessAway<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ProblemError && error.code === "unavailable") return undefined;
+    throw error;
+  }
+}
+
 /** Looks again until it finds something, the deadline passes, or somebody stops the platform. */
 export async function waitFor<T>(
   work: Pick<Work, "signal">,
@@ -53,7 +64,7 @@ export async function waitFor<T>(
   const deadline = performance.now() + withinMs;
   for (;;) {
     work.signal.throwIfAborted();
-    const found = await look();
+    const found = await unlessAway(look());
     if (found !== undefined) return found;
     if (performance.now() > deadline)
       throw new StoryFailed(`${what} did not happen within ${Math.round(withinMs / 1_000)} s`);

@@ -8,12 +8,15 @@ import {
 } from "@slipway/contracts";
 import type { DeploymentId, Digest } from "@slipway/kernel";
 import { instant } from "@slipway/kernel";
-import { type OnItsWay, StoryFailed, serviceName, type Work } from "./context.ts";
+import { type OnItsWay, StoryFailed, serviceName, unlessAway, type Work } from "./context.ts";
 import { readLoad, servedWeight } from "./traffic.ts";
 
 const deployWithinMs = 240_000;
 const lookEveryMs = 150;
 const ended: readonly DeploymentStatus[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
+
+/** What was told already. */
+type Seen = { gates: number; line: string };
 
 /** Asks for the deployment of a change (once, by its idempotency key) and follows it to its end. */
 export async function deploy(work: Work, change: OnItsWay, digest: Digest): Promise<DeploymentView> {
@@ -50,31 +53,39 @@ async function ask({ stack }: Work, { initial, key }: OnItsWay, digest: Digest):
 }
 
 async function follow(work: Work, change: OnItsWay, id: DeploymentId): Promise<DeploymentView> {
-  const { stack, tell, signal } = work;
-  const client = stack.as("viewer");
+  const { signal } = work;
   const deadline = performance.now() + deployWithinMs;
-  const seen = { gates: 0, line: "" };
+  const seen: Seen = { gates: 0, line: "" };
   for (;;) {
     signal.throwIfAborted();
-    const view = await client.call(getDeployment, { params: { id } });
-    await noteWeights(work, change, view.version);
-    tellGates(work, view, seen);
-    const status = await client.call(getDeploymentStatus, { params: { id } });
-    const line = `${view.status}${view.step === null ? "" : ` at ${status.weight_percent}%`}`;
-    if (line !== seen.line) tell.line(`  ${line}${view.waiting === null ? "" : `, waiting for ${view.waiting.for}`}`);
-    else if (status.sentence !== null) tell.passing(`  ${line}: ${status.sentence}`);
-    seen.line = line;
-    if (ended.includes(view.status)) {
+    const view = await unlessAway(lookOnce(work, change, id, seen));
+    if (view !== undefined && ended.includes(view.status)) {
       change.save();
       return view;
     }
-    if (performance.now() > deadline)
-      throw new StoryFailed(`${id} did not end: ${view.status}, waiting for ${view.waiting?.for ?? "nothing"}`);
+    if (performance.now() > deadline) {
+      const why = view === undefined ? "the API does not answer" : `${view.status}, waiting for ${view.waiting?.for ?? "nothing"}`;
+      throw new StoryFailed(`${id} did not end: ${why}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }
 }
 
-function tellGates(work: Work, view: DeploymentView, seen: { gates: number }): void {
+async function lookOnce(work: Work, change: OnItsWay, id: DeploymentId, seen: Seen): Promise<DeploymentView> {
+  const { stack, tell } = work;
+  const client = stack.as("viewer");
+  const view = await client.call(getDeployment, { params: { id } });
+  await noteWeights(work, change, view.version);
+  tellGates(work, view, seen);
+  const status = await client.call(getDeploymentStatus, { params: { id } });
+  const line = `${view.status}${view.step === null ? "" : ` at ${status.weight_percent}%`}`;
+  if (line !== seen.line) tell.line(`  ${line}${view.waiting === null ? "" : `, waiting for ${view.waiting.for}`}`);
+  else if (status.sentence !== null) tell.passing(`  ${line}: ${status.sentence}`);
+  seen.line = line;
+  return view;
+}
+
+function tellGates(work: Work, view: DeploymentView, seen: Seen): void {
   for (const gate of view.gates.slice(seen.gates)) {
     const { canary_requests, canary_errors, baseline_requests, baseline_errors } = gate.counts;
     work.tell.line(

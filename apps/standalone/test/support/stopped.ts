@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { identify } from "../../src/processes/identity.ts";
 import { pidOf, postgresPid } from "./processes.ts";
 
 /** Processes that hang: they live, hold their sockets and locks, and answer nobody. */
@@ -23,10 +24,10 @@ export function hangPostgres(dataDir: string): Hanging {
 }
 
 function stop(pids: readonly number[]): Hanging {
-  for (const pid of pids) process.kill(pid, "SIGSTOP");
+  for (const pid of pids) if (identify(pid) !== undefined) process.kill(pid, "SIGSTOP");
   return {
     goOn() {
-      for (const pid of pids) process.kill(pid, "SIGCONT");
+      for (const pid of pids) if (identify(pid) !== undefined) process.kill(pid, "SIGCONT");
     },
   };
 }
