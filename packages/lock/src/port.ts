@@ -46,6 +46,8 @@ export interface Locks {
   acquire(request: AcquireRequest): Promise<Acquired>;
   /** Gives back what the holder holds and takes it out of every queue. Repeats harmlessly. */
   release(holder: string): Promise<void>;
+  /** The epoch of every target of a region that was ever granted, in one reading. */
+  epochsIn(region: RegionName): Promise<readonly { readonly target: Target; readonly epoch: Epoch }[]>;
   holders(targets: readonly Target[]): Promise<readonly TargetHolder[]>;
   /**
    * From now on every grant of this target has a higher epoch than this one. For a database that was restored to an older state, where the

@@ -40,6 +40,12 @@ export function postgresLocks<T>({ db, log }: { readonly db: Db<T>; readonly log
       });
     },
 
+    async epochsIn(region) {
+      const { rows } = await sql<Omit<Target, "region"> & { epoch: Epoch }>`
+        select service, environment, epoch from target where region = ${region}`.execute(db);
+      return rows.map(({ epoch, ...target }) => ({ target: { ...target, region }, epoch }));
+    },
+
     async holders(targets) {
       return Promise.all(targets.map((target) => readHolder(db, target)));
     },

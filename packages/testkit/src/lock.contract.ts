@@ -54,6 +54,7 @@ function sequences(world: () => LockWorld): void {
     await locks.skipTo(unknown, 4);
 
     expect(epochsOf(await locks.acquire({ holder: "L-after", targets: of("AB") }))).toEqual({ a: 8, b: 5 });
+    expect(await locks.epochsIn("a" as RegionName)).toContainEqual({ target: known, epoch: 8 });
   });
 
   test("all targets are granted together, each with an epoch of its own, and asking again changes nothing", async () => {

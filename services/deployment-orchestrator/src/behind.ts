@@ -1,7 +1,7 @@
 import { type FenceSeen, formatFence } from "@slipway/cluster";
 import type { Instant, RegionName } from "@slipway/kernel";
 import type { Locks, Target } from "@slipway/lock";
-import type { Db } from "@slipway/sql";
+import type { Db, Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import type { Tables } from "./store.ts";
 
@@ -22,27 +22,19 @@ export function behindRegions({ db, locks }: { readonly db: Db<Tables>; readonly
   return {
     /** `seen` must have been read before this call. `whole`: these are all fences of the region, so that what is not among them is over. */
     async note(region: RegionName, seen: readonly FenceSeen[], whole: boolean): Promise<void> {
-      const targets = seen.map(({ target }) => ({ ...target, region }));
-      const holders = await locks.holders(targets);
-      const ahead = seen.flatMap(({ fence, weights }, i) => {
-        const here = holders[i];
-        return here !== undefined && fence.epoch > here.epoch ? [{ here, fence, weights }] : [];
+      const known = await locks.epochsIn(region);
+      const epochs = new Map(known.map(({ target: t, epoch }) => [`${t.environment}/${t.service}`, epoch as number]));
+      const ahead = seen.flatMap(({ target, fence, weights }): Ahead[] => {
+        const epoch = epochs.get(`${target.environment}/${target.service}`) ?? 0;
+        return fence.epoch > epoch ? [{ here: { target: { ...target, region }, epoch }, fence, weights }] : [];
       });
+      const names = ahead.map(({ here }) => `${here.target.service}/${here.target.environment}`);
       await db.transaction().execute(async (tx) => {
-        if (whole)
-          await sql`delete from observed where region = ${region}
-          and not (service || '/' || environment = any(${ahead.map(({ here: { target: t } }) => `${t.service}/${t.environment}`)}::text[]))`.execute(
-            tx,
-          );
-        for (const { here, fence, weights } of ahead) {
-          const { service, environment } = here.target;
-          await sql`insert into observed (service, environment, region, fence, epoch_there, epoch_here, weights)
-            values (${service}, ${environment}, ${region}, ${formatFence(fence)}, ${fence.epoch}, ${here.epoch}, ${JSON.stringify(weights)})
-            on conflict (service, environment, region) do update set fence = excluded.fence,
-              epoch_there = excluded.epoch_there, epoch_here = excluded.epoch_here, weights = excluded.weights`.execute(
-            tx,
-          );
+        if (whole) {
+          await sql`delete from observed
+            where region = ${region} and not (service || '/' || environment = any(${names}::text[]))`.execute(tx);
         }
+        for (const found of ahead) await observe(tx, found);
       });
     },
 
@@ -63,6 +55,22 @@ export function behindRegions({ db, locks }: { readonly db: Db<Tables>; readonly
         );
     },
   };
+}
+
+type Ahead = {
+  readonly here: { readonly target: Target; readonly epoch: number };
+  readonly fence: FenceSeen["fence"];
+  readonly weights: FenceSeen["weights"];
+};
+
+async function observe(tx: Tx<Tables>, { here, fence, weights }: Ahead): Promise<void> {
+  const { service, environment, region } = here.target;
+  await sql`
+    insert into observed (service, environment, region, fence, epoch_there, epoch_here, weights)
+    values (${service}, ${environment}, ${region}, ${formatFence(fence)}, ${fence.epoch}, ${here.epoch},
+      ${JSON.stringify(weights)})
+    on conflict (service, environment, region) do update set fence = excluded.fence,
+      epoch_there = excluded.epoch_there, epoch_here = excluded.epoch_here, weights = excluded.weights`.execute(tx);
 }
 
 export type Behind = ReturnType<typeof behindRegions>;

@@ -85,12 +85,13 @@ export async function activeDeployments(db: Db<Tables>): Promise<readonly Deploy
   return rows.map((row) => row.state);
 }
 
-/** The newest deployment of each service in each environment, where it ended within the last day. */
+/** The newest deployment of each service in each environment, where it ended within the last day; of the newest 500 of all. */
 export async function lastEnded(db: Db<Tables>): Promise<readonly Deployment[]> {
   const { rows } = await sql<{ state: Deployment }>`
     select state from (
       select distinct on (d.service, d.environment) m.state, m.phase, m.updated_at
-      from deployment d join machine m on m.kind = 'deployment' and m.id = d.id
+      from (select * from deployment order by number desc limit 500) d
+        join machine m on m.kind = 'deployment' and m.id = d.id
       order by d.service, d.environment, d.number desc) as newest
     where phase in ('rolled_back', 'failed', 'cancelled', 'superseded', 'verified')
       and updated_at > clock_timestamp() - interval '1 day'`.execute(db);

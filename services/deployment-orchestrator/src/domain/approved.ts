@@ -46,9 +46,11 @@ function rangeOf(state: Deployment, region: string): Pick<Approved, "least" | "m
     case "preparing":
     case "awaiting_approval":
     case "baking":
-      return exactly;
+      // A way back leads to what was verified here: where that has requests already, they stay.
+      return state.plan.rollsBack === null ? exactly : { ...exactly, most: 100, limit: 100 };
     case "raising":
     case "held": {
+      if (state.plan.rollsBack !== null) return { ...exactly, most: 100, limit: 100 };
       const limit = Math.max(given, state.plan.steps[state.step]?.weightPercent ?? 0);
       const writing = state.phase === "raising" && state.stage === "weighting";
       return { least: given, most: writing ? limit : given, limit };

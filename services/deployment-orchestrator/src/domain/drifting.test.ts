@@ -117,6 +117,11 @@ describe("a weight that somebody raised", () => {
   });
 });
 
+test("a way back whose version has requests already, by the gate that was shut for it, leaves them there", () => {
+  const world = given("preparing", { rollsBack: "D-6" as never, strategy: "rollback" });
+  expect(driftOf(world.state, "a", shown(world, { weights: shares(100) }))).toBeNull();
+});
+
 describe("a weight that somebody lowered", () => {
   test("is a halt: held, said by whom, and raised again only after a person resumes it, over exactly that lowering", () => {
     const world = given("baking");

@@ -100,9 +100,9 @@ export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
   const shared = { db, locks, machine, regions, behind, client: watch.client, clock: systemClock };
   const service = { ...shared, ...delegating(() => durable) } as unknown as Service;
   let observer: TrafficObserver;
-  const behindAtStart = () => new TrafficObserver({ service, ports, log: silentLogger, everyMs: 50 }).compareAtStart();
+  const behindAtStart = () => new TrafficObserver({ service, ports, log: silentLogger, everyMs: 500 }).compareAtStart();
   const observe = () => {
-    observer = new TrafficObserver({ service, ports, log: silentLogger, everyMs: 50 });
+    observer = new TrafficObserver({ service, ports, log: silentLogger, everyMs: 500 });
     observer.start();
   };
   await behindAtStart();
