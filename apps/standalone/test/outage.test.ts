@@ -47,10 +47,12 @@ const served = ({ version }: Turnable) => servedNow(platform.endpoints().regions
 async function canary(release: string): Promise<Turnable> {
   const shipped = await shipTurnable(platform, release);
   const everywhere = async () => Object.values(await served(shipped)).every((weight) => weight === 5);
-  await until(everywhere, { timeoutMs: 180_000, what: `5% of ${shipped.id} everywhere` }).catch(async (error: unknown) => {
-    const { phase, waiting, regions: progress } = await viewOf(shipped);
-    throw new Error(JSON.stringify({ phase, waiting, progress, served: await served(shipped) }), { cause: error });
-  });
+  await until(everywhere, { timeoutMs: 180_000, what: `5% of ${shipped.id} everywhere` }).catch(
+    async (error: unknown) => {
+      const { phase, waiting, regions: progress } = await viewOf(shipped);
+      throw new Error(JSON.stringify({ phase, waiting, progress, served: await served(shipped) }), { cause: error });
+    },
+  );
   await until(async () => (await viewOf(shipped)).phase === "baking", { timeoutMs: 180_000, what: "the bake" });
   return shipped;
 }

@@ -64,7 +64,10 @@ async function follow(work: Work, change: OnItsWay, id: DeploymentId): Promise<D
       return view;
     }
     if (performance.now() > deadline) {
-      const why = view === undefined ? "the API does not answer" : `${view.status}, waiting for ${view.waiting?.for ?? "nothing"}`;
+      const why =
+        view === undefined
+          ? "the API does not answer"
+          : `${view.status}, waiting for ${view.waiting?.for ?? "nothing"}`;
       throw new StoryFailed(`${id} did not end: ${why}`);
     }
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
