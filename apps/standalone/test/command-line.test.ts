@@ -190,7 +190,7 @@ describe("names that nobody knows", () => {
     const ran = await slipway("--json", "deploy", "shpo", "abcdef0");
 
     expect(JSON.parse(ran.out)).toMatchObject({
-      ...{ code: "version.not_found", status: 404, exit_code: 1 },
+      ...{ code: "service.not_found", status: 404, exit_code: 1 },
       remedy: expect.stringContaining('Did you mean "shop"?'),
     });
     expect(ran.err).toBe("");
