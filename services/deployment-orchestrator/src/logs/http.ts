@@ -2,6 +2,7 @@ import {
   anyRole,
   ProblemError,
   ServiceLogQuery as Query,
+  type RawOperation,
   type ServiceLogQuery,
   ServiceNameSchema,
   serviceLogPath,
@@ -16,12 +17,39 @@ import { followRegion, type LogRequest, type LogSink, readRegion } from "./read-
 /** Reading without following has an end, whatever the regions do. */
 const readMs = 30_000;
 
+const query = (name: string, description: string) => ({ name, in: "query", description }) as const;
+
+const logs: RawOperation = {
+  id: "readServiceLogs",
+  method: "GET",
+  path: serviceLogPath(":name"),
+  summary: "What a service's pods print, as text or, asked for events, as they print it",
+  auth: "token",
+  roles: anyRole,
+  parameters: [
+    query("environment", "Default: prod"),
+    query("region", "Default: all of them"),
+    query("version", "Default: what is live there, and what is being deployed"),
+    query("tail", "Lines of each pod to begin with; 100 at first, 2000 at most"),
+    query("follow", "true: goes on with what comes, of pods that come too"),
+    { name: "Last-Event-ID", in: "header", description: "Goes on with what comes from now on." },
+  ],
+  answers: {
+    200: {
+      description: "Lines with region and pod, or the events `line`, `note` and `end`",
+      type: "text/event-stream",
+    },
+  },
+  errors: "problem",
+};
+
 /**
  * GET /api/v1/services/:name/logs: what the service's pods print, of one environment and all its regions or one. Read from the regions'
  * Kubernetes API and kept nowhere.
  */
 export function logRoutes(app: ServiceApp, service: Service): void {
-  app.raw.get(serviceLogPath(":name"), async (request, reply) => {
+  app.describe(logs);
+  app.raw.get(logs.path, async (request, reply) => {
     await app.authorize(request, anyRole);
     const name = ServiceNameSchema.safeParse((request.params as { name: string }).name);
     const query = Query.safeParse(request.query);
