@@ -130,7 +130,7 @@ describe("somebody with kubectl, during a bake", () => {
   });
 });
 
-describe("a backup of the database that is older than its regions", () => {
+describe.skip("a backup of the database that is older than its regions", () => {
   let lost = "" as DeploymentId;
 
   beforeAll(async () => {
