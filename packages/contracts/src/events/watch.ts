@@ -45,6 +45,8 @@ export const watchTopic = topic("slipway.watch.v1", "watch", {
     epochs: z.record(z.string(), z.number().int()),
     judgement: Judgement,
     first_error_at: InstantSchema.nullable(),
+    /** The version was verified: the one before it is gone, nothing is shut, and its way back is a deployment of its own. */
+    verified: z.boolean().optional(),
   }),
   shut_confirmed: z.object({
     ...about,

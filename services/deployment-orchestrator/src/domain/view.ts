@@ -83,7 +83,7 @@ export function waitingOf(state: Deployment): Waiting | null {
       return {
         for: `the base Service in ${missing(state, state.followed)}`,
         since: state.since,
-        unblockedBy: "it settles",
+        unblockedBy: isChanged(state) ? "somebody undoes what was changed by hand, or rolls it back" : "it settles",
       };
     case "watching":
       return state.replacedBy === null ? waitingToVerify(state) : null;
@@ -122,6 +122,10 @@ function waitingToBake(state: In<"baking">): Waiting {
 function waitingToVerify(state: In<"watching">): Waiting {
   const verifiedAt = addMs(state.since, state.plan.verifyAfterMs);
   return { for: "verification", since: state.since, unblockedBy: `no FAIL until ${verifiedAt}` };
+}
+
+function isChanged(state: Deployment): boolean {
+  return Object.values(state.regions).some(({ drift }) => drift != null && drift.kind !== "raised");
 }
 
 function missing(state: Deployment, done: readonly string[]): string {

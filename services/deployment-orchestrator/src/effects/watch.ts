@@ -12,7 +12,7 @@ export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Conte
   const { plan } = await currentState(ctx);
   const { step, weightPercent, mode, epochs } = command;
   const { service, environment, version, baselines } = plan;
-  const watch = await ports.client.call(putWatch, {
+  const asked = ports.client.call(putWatch, {
     params: { id: plan.id },
     body: {
       service,
@@ -26,11 +26,20 @@ export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Conte
       ...(command.until === undefined ? {} : { until: command.until }),
     },
   });
+  // A verified version that was replaced already is watched no longer, and need not be.
+  const watch = await (mode === "verified" ? asked.catch(over) : asked);
+  if (watch === undefined) return { kind: "done" };
   const { judgement } = watch;
   if (watch.state === "failed" && judgement !== null) {
     return { kind: "fact", fact: (now) => ({ type: "WatchFailed", judgement, epochs: watch.epochs, now }) };
   }
   return { kind: "fact", fact: (now) => ({ type: "WatchArmed", step, now }) };
+}
+
+function over(error: unknown): undefined {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  if (code === "watch.ended" || code === "watch.stale_epoch") return undefined;
+  throw error;
 }
 
 /** Looks at the watch itself: a judgement whose event was late is taken from here, and silence is noticed. */

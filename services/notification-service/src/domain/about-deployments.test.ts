@@ -62,6 +62,16 @@ describe("a bad deployment", () => {
     expect(notice?.byHand?.lines[1]).toContain(`"host":"orders-2222222-bbbbb"},"weight":100`);
   });
 
+  test("that was verified already pages too, and offers no line that would lead to pods that are gone", () => {
+    const notice = watch("failed", { epochs: { "us-east-1": 3 }, judgement, first_error_at: null, verified: true });
+
+    expect(notice).toMatchObject({
+      title: "Bad deployment caught after it was verified: orders in prod (D-7)",
+      text: expect.stringContaining("is deployed again"),
+    });
+    expect(notice?.byHand).toBeUndefined();
+  });
+
   test("is told again when it is taken back, with what the judge had counted", () => {
     const known = { baselines: {}, judgement };
     const notice = deployment("rolled_back", { reason: "too many errors" }, { ...world, known });

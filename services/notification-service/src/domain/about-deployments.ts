@@ -96,19 +96,27 @@ export function aboutWatch(event: WatchEvent, world: World): Notice | undefined 
     };
   }
   if (event.type !== "watch.failed") return undefined;
-  const { deployment_id, service, environment, version, judgement, epochs, first_error_at } = event.data;
+  const { deployment_id, service, environment, version, judgement, epochs, first_error_at, verified } = event.data;
+  const caught = verified === true ? "after it was verified" : `at ${judgement.weight_percent}%`;
   const regions = Object.keys(epochs);
   return {
     severity: "problem",
     about: deployment_id,
-    title: `Bad deployment caught at ${judgement.weight_percent}%: ${service} in ${environment} (${deployment_id})`,
-    text: `${sentence(judgement.sentence)} Traffic is being taken back in ${listing(regions)} without waiting for anybody.`,
+    title: `Bad deployment caught ${caught}: ${service} in ${environment} (${deployment_id})`,
+    text: `${sentence(judgement.sentence)} ${
+      verified === true
+        ? "The version verified before it is deployed again, where there is one and nothing newer is under way."
+        : `Traffic is being taken back in ${listing(regions)} without waiting for anybody.`
+    }`,
     facts: [
       { name: "Version", value: version },
       ...factsOfJudgement(judgement),
       ...(first_error_at === null ? [] : [{ name: "First error", value: first_error_at }]),
     ],
-    byHand: byHand({ service, environment, version, regions: regions as About["regions"] }, world),
+    // The pods of the version before a verified one are gone: nobody may give them weight by hand.
+    ...(verified === true
+      ? {}
+      : { byHand: byHand({ service, environment, version, regions: regions as About["regions"] }, world) }),
   };
 }
 

@@ -136,7 +136,11 @@ function onFailed(
   const next: Watch = { ...state, phase: "failed", judgement, shut: {} };
   const failed = publish({
     type: "watch.failed",
-    data: { ...about(state), epochs: state.spec.epochs, judgement, first_error_at: firstErrorAt },
+    data: {
+      ...about(state),
+      ...{ epochs: state.spec.epochs, judgement, first_error_at: firstErrorAt },
+      ...(state.spec.mode === "verified" ? { verified: true } : {}),
+    },
   });
   return step(next, [...shutCommands(state.spec), failed]);
 }
