@@ -87,6 +87,8 @@ function summarize(results) {
     console.log(
       `${name.padEnd(32)}${[passed, failed, skipped, seconds].map((cell) => String(cell).padStart(8)).join("")}`,
     );
+  const names = results.flatMap(({ names = [] }) => names);
+  if (names.length > 0) console.log(`\nfailed:\n${names.map((name) => `  ${name}`).join("\n")}`);
   const skipped = sum("skipped");
   console.log(`\n${sum("passed")} passed, ${sum("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   return sum("failed") === 0 && sum("passed") > 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { programOf, root, runNode } from "./processes.mjs";
 
 const testsTimeoutMs = 40 * 60_000;
@@ -65,9 +65,22 @@ export function countReport(report, code) {
     passed: report.numPassedTests,
     failed: failed + unexplained,
     skipped: report.numPendingTests + (report.numTodoTests ?? 0),
+    names: failedNames(report),
     output: [
       ...broken.map(({ name, message }) => `${name} could not be run: ${message}`),
       ...(unexplained > 0 ? [`the tests ended with ${code} although none failed`] : []),
     ].join("\n"),
   };
+}
+
+/** Each failed test by its file and name with the first line of why: what a log that lost its middle must still say at its end. */
+function failedNames(report) {
+  return report.testResults.flatMap(({ name: file, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === "failed")
+      .map(({ fullName, failureMessages }) => {
+        const [why = ""] = (failureMessages?.[0] ?? "").split("\n");
+        return `${relative(root, file)} > ${fullName}: ${why.slice(0, 300)}`;
+      }),
+  );
 }

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { countReport } from "../check/tests.mjs";
 import {
@@ -59,4 +60,12 @@ test("a run of tests counts what failed, what could not be run, and a bad end th
   expect(countReport({ ...report, testResults: [broken] }, 1)).toMatchObject({ passed: 3, failed: 1 });
   expect(countReport(report, 1)).toMatchObject({ failed: 1 });
   expect(countReport(undefined, "SIGKILL")).toMatchObject({ passed: 0, failed: 1 });
+});
+
+test("a failed test is named with its file and the first line of why", () => {
+  const failed = { status: "failed", fullName: "adds up", failureMessages: ["expected 2 to be 1\n at x.ts:1"] };
+  const file = { status: "failed", assertionResults: [failed], name: resolve("packages/a/test/a.test.ts") };
+  const report = { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, testResults: [file] };
+
+  expect(countReport(report, 1).names).toEqual(["packages/a/test/a.test.ts > adds up: expected 2 to be 1"]);
 });

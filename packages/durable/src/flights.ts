@@ -11,6 +11,10 @@ export type Flights = {
   readonly slotsTaken: number;
   /** Lets the claim fly until `fly` is settled, and then calls `landed`. */
   launch(claim: Claim, leasedUntilMs: number, fly: (flight: Flight) => Promise<void>, landed: () => void): void;
+  /** Remembers a round of claiming while it lasts, and answers what it answers. */
+  during<T>(round: Promise<T>): Promise<T>;
+  /** Resolves when the round of claiming that may be under way has launched what it claimed. */
+  launched(): Promise<void>;
   /** Renews all leases once, and aborts what lost its lease or its point. */
   keep(db: DurableDb): Promise<void>;
   abortAll(reason: string): void;
@@ -20,6 +24,7 @@ export type Flights = {
 
 export function createFlights(holder: string, log: Logger): Flights {
   const flights = new Map<number, Flight>();
+  let round: Promise<unknown> = Promise.resolve();
 
   async function renew(db: DurableDb): Promise<void> {
     const askedAt = performance.now();
@@ -54,6 +59,13 @@ export function createFlights(holder: string, log: Logger): Flights {
         flights.delete(seq);
         landed();
       });
+    },
+    async during(claiming) {
+      round = claiming;
+      return await claiming;
+    },
+    async launched() {
+      await round.catch(() => {});
     },
     async keep(db) {
       if (flights.size > 0)

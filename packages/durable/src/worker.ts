@@ -76,7 +76,7 @@ export function createWorker(options: WorkerOptions): Worker {
   async function claimLoop(own: DurableDb): Promise<void> {
     while (!end.signal.aborted) {
       bell.mute();
-      const pauseMs = await claimRound(options, own, flights, bell.ring).catch((error: unknown) => {
+      const pauseMs = await flights.during(claimRound(options, own, flights, bell.ring)).catch((error: unknown) => {
         log.warn({ err: error }, "claiming commands failed, will be tried again");
         return 250;
       });
@@ -124,7 +124,7 @@ async function claimRound(options: WorkerOptions, own: DurableDb, flights: Fligh
     const askedAt = performance.now();
     const claims = await claimCommands(own, holder, kinds, { limit, urgentOnly });
     for (const claim of claims)
-      flights.launch(claim, askedAt + leaseMs, async (flight) => await fly(options, flight), ring);
+      flights.launch(claim, askedAt + leaseMs, async (flight) => await fly(options, flights, flight), ring);
     return claims.length;
   };
   const hurried = [...machines].filter(([, { urgent }]) => urgent !== undefined).map(([kind]) => kind);
@@ -138,14 +138,14 @@ async function claimRound(options: WorkerOptions, own: DurableDb, flights: Fligh
   return Math.min(longestSleepMs, Math.max(shortestMs, Math.ceil(dueMs)));
 }
 
-async function fly(options: WorkerOptions, flight: Flight): Promise<void> {
+async function fly(options: WorkerOptions, flights: Flights, flight: Flight): Promise<void> {
   const { machines, queue, log, db, random } = options;
   const { claim, controller } = flight;
   const { kind, id } = claim.lease;
-  if (claim.void) return await record(queue, log, flight, { kind: "void" });
+  if (claim.void) return await record(queue, log, flights, flight, { kind: "void" });
   const definition = machines.get(kind);
   if (definition === undefined) throw new Error(`no machine is named ${kind}`);
   const current = async () => await readRow(db, kind, id);
   const outcome = await perform({ definition, claim, controller, log, random, current });
-  await record(queue, log, flight, outcome);
+  await record(queue, log, flights, flight, outcome);
 }

@@ -174,7 +174,7 @@ describe("a version found bad after it was verified", () => {
     });
     orchestrator.watch.failAt.set(bad, 100);
 
-    const back = await orchestrator.reaches("D-3", "watching");
+    const back = await orchestrator.reaches("D-3", "watching", "verified");
 
     expect(back.plan).toMatchObject({ rollsBack: bad, version: first, requestedBy: "rollback-controller" });
     everywhere({ [first]: 100 });
