@@ -1,11 +1,13 @@
 import { type Bus, postgresBus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
-import { type ArtifactView, buildTopic, ProblemError, SlipwayFile } from "@slipway/contracts";
+import { type ArtifactView, buildTopic, listArtifacts, ProblemError, SlipwayFile } from "@slipway/contracts";
 import { createDurable, type Durable, defineMachine } from "@slipway/durable";
-import { systemClock } from "@slipway/kernel";
+import { type EnvironmentName, systemClock } from "@slipway/kernel";
+import { postgresLocks } from "@slipway/lock";
 import { silentLogger } from "@slipway/sql";
 import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { behindRegions } from "../src/behind.ts";
 import type { Command } from "../src/domain/command.ts";
 import { deploymentMachine } from "../src/domain/decide.ts";
 import type { Deployment } from "../src/domain/deployment.ts";
@@ -17,6 +19,7 @@ import type { Service } from "../src/service.ts";
 import { listDeployments, type Tables, upsertService } from "../src/store.ts";
 import { regionsOf } from "./support/sample.ts";
 import { ScriptedCluster } from "./support/scripted-cluster.ts";
+import { testSecrets } from "./support/secrets.ts";
 
 const digestOf = (build: number) => `sha256:${String(build).padStart(64, "0")}` as ArtifactView["digest"];
 const other = "other" as SlipwayFile["service"];
@@ -50,7 +53,8 @@ const artifactOf = (digest: string): ArtifactView =>
 
 /** The artifact-registry as far as it is asked. */
 const registry = {
-  call: async (_endpoint: unknown, { params }: { params: { digest: string } }) => {
+  call: async (endpoint: object, { params }: { params: { digest: string } }) => {
+    if (endpoint === listArtifacts) return { artifacts: [artifactOf(digestOf(99))] };
     if (unknown.includes(params.digest)) throw new ProblemError("artifact.not_found", "no such artifact");
     return artifactOf(params.digest);
   },
@@ -64,16 +68,19 @@ beforeEach(async () => {
   unknown = [];
   machine = pushDurable(() => service);
   await startWorker();
+  const locks = postgresLocks({ db, log: silentLogger });
   service = {
+    secrets: await testSecrets(db),
+    ...{ locks, behind: behindRegions({ db, locks }) },
     ...{ db, client: registry, clock: systemClock, settleMs: 0, machine: parked },
     durable: {
       create: ((...args: Parameters<Durable["create"]>) => durable.create(...args)) as Durable["create"],
       send: ((...args: Parameters<Durable["send"]>) => durable.send(...args)) as Durable["send"],
       read: ((...args: Parameters<Durable["read"]>) => durable.read(...args)) as Durable["read"],
-    },
-    regions: { names: regionsOf("a"), cluster: async () => region.client },
-    environments: [{ name: "dev", production: false, minimumBakeMs: 0 }],
-  } as unknown as Service;
+    } as Durable,
+    regions: { names: regionsOf("a"), cluster: async () => region.client } as unknown as Service["regions"],
+    environments: [{ name: "dev" as EnvironmentName, production: false, minimumBakeMs: 0 }],
+  };
   await upsertService(db, spec.service, { owner: "ada", deploysTo: "dev" });
   await bus.subscribe(pushSubscription(service, machine));
 });

@@ -24,6 +24,7 @@ import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
 import { ScriptedCluster } from "./scripted-cluster.ts";
 import { ScriptedMesh } from "./scripted-mesh.ts";
 import { ScriptedWatch } from "./scripted-watch.ts";
+import { testSecrets } from "./secrets.ts";
 
 type Machine = DurableMachine<Deployment, Input, Command>;
 
@@ -86,19 +87,22 @@ export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
     cluster: async (name: string) => cluster(name).client,
   } as unknown as Regions<RegionEntry>;
   const send = async (id: string, input: (now: Input["now"]) => Input) => durable.send(machine, id, input);
+  const secrets = await testSecrets(db);
   const behind = behindRegions({ db, locks });
   const ports: Ports = {
     ...{ regions, locks, bus, client: watch.client, clock: systemClock, behind, audit: auditOnce(db) },
     metrics: (region) => mesh(region).source,
-    secrets: { read: async () => ({}) },
+    secrets,
     send: async (id, input) => void (await send(id, input)),
     ...neighbours(db),
   };
   const { machine, crash } = crashing(deploymentDurable(ports));
   const create = () => createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
   let durable: Durable = create();
-  const shared = { db, locks, machine, regions, behind, client: watch.client, clock: systemClock };
-  const service = { ...shared, ...delegating(() => durable) } as unknown as Service;
+  const service: Service = {
+    ...{ db, secrets, locks, machine, regions, behind, client: watch.client, clock: systemClock },
+    ...{ durable: delegating(() => durable), environments: [], settleMs: fast.settleMs },
+  };
   let observer: TrafficObserver;
   const behindAtStart = () => new TrafficObserver({ service, ports, log: silentLogger, everyMs: 500 }).compareAtStart();
   const observe = () => {
@@ -164,16 +168,14 @@ export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
   };
 }
 
-/** What the subscription uses of durable, at whichever worker is there. */
-function delegating(present: () => Durable): { durable: Pick<Durable, "create" | "send" | "read" | "pending"> } {
+/** What routes and subscriptions use of durable, at whichever worker is there. */
+function delegating(present: () => Durable): Durable {
   return {
-    durable: {
-      create: ((...args: Parameters<Durable["create"]>) => present().create(...args)) as Durable["create"],
-      send: ((...args: Parameters<Durable["send"]>) => present().send(...args)) as Durable["send"],
-      pending: ((...args: Parameters<Durable["pending"]>) => present().pending(...args)) as Durable["pending"],
-      read: ((...args: Parameters<Durable["read"]>) => present().read(...args)) as Durable["read"],
-    },
-  };
+    create: ((...args: Parameters<Durable["create"]>) => present().create(...args)) as Durable["create"],
+    send: ((...args: Parameters<Durable["send"]>) => present().send(...args)) as Durable["send"],
+    pending: ((...args: Parameters<Durable["pending"]>) => present().pending(...args)) as Durable["pending"],
+    read: ((...args: Parameters<Durable["read"]>) => present().read(...args)) as Durable["read"],
+  } as Durable;
 }
 
 /** The same machine, whose outcomes get lost now and then after the effect was carried out. */
