@@ -1,8 +1,9 @@
 import { ApiStatus } from "./errors.ts";
 import { type Effects, readAs } from "./objects.ts";
 import * as paths from "./paths.ts";
+import { isReady, type Pod, PodList } from "./pod.ts";
 import type { Target } from "./port.ts";
-import { isReady, type Pod, PodList, versionLabel } from "./workload.ts";
+import { versionLabel } from "./workload.ts";
 
 const answersWithinMs = 5_000;
 const longestLine = 500;

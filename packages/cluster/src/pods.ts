@@ -2,8 +2,9 @@ import type { VersionName } from "@slipway/kernel";
 import { ApiStatus, RegionRejected } from "./errors.ts";
 import type { Effects } from "./objects.ts";
 import * as paths from "./paths.ts";
+import { isReady } from "./pod.ts";
 import type { PodSummary, Target } from "./port.ts";
-import { isReady, serviceLabel, versionLabel } from "./workload.ts";
+import { serviceLabel, versionLabel } from "./workload.ts";
 import { listPods } from "./workloads.ts";
 
 export async function podSummaries({ connection }: Effects, target: Target): Promise<readonly PodSummary[]> {

@@ -14,6 +14,7 @@ import {
 } from "./objects.ts";
 import { decideOpen, newVirtualService } from "./opening.ts";
 import * as paths from "./paths.ts";
+import { isReady, PodList } from "./pod.ts";
 import type {
   FenceSeen,
   OpenFenceRequest,
@@ -26,7 +27,7 @@ import type {
 } from "./port.ts";
 import { checkRaise, decideRaise, tookHold } from "./raising.ts";
 import { fenceOf, VirtualService, viewOf, weightsOf } from "./virtual-service.ts";
-import { baseService, isReady, liveVersionOf, PodList } from "./workload.ts";
+import { baseService, liveVersionOf } from "./workload.ts";
 
 /** Effects on the traffic objects that may raise exposure, or open the way to it. Lowering has a file of its own. */
 export async function readTraffic(effects: Effects, target: Target): Promise<TrafficView> {

@@ -1,16 +1,8 @@
 import type { Epoch } from "@slipway/kernel";
 import { expect, test } from "vitest";
+import { isReady, Pod, reasonOf } from "./pod.ts";
 import type { WorkloadManifest } from "./port.ts";
-import {
-  baseService,
-  isReady,
-  liveVersionOf,
-  Pod,
-  reasonOf,
-  ServiceObject,
-  secretObject,
-  workloadObjects,
-} from "./workload.ts";
+import { baseService, liveVersionOf, ServiceObject, secretObject, workloadObjects } from "./workload.ts";
 
 const manifest = {
   name: "orders-1111111-aaaaa",

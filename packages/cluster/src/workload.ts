@@ -117,6 +117,8 @@ function container(manifest: WorkloadManifest): object {
     },
     resources: { requests: { cpu, memory }, limits: { memory } },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+    // The last lines of its log stand in its status when it ends with an error.
+    terminationMessagePolicy: "FallbackToLogsOnError",
   };
 }
 
@@ -201,64 +203,4 @@ export function epochOf(object: Fenced): number {
 export function liveVersionOf(service: z.infer<typeof ServiceObject> | null): VersionName | null {
   const version = service?.spec.selector?.[versionLabel];
   return version === undefined || version === noVersion ? null : (version as VersionName);
-}
-
-export const Pod = z.looseObject({
-  metadata: z.looseObject({
-    name: z.string(),
-    labels: z.record(z.string(), z.string()).optional(),
-    deletionTimestamp: z.string().optional(),
-  }),
-  status: z
-    .looseObject({
-      phase: z.string().optional(),
-      reason: z.string().optional(),
-      message: z.string().optional(),
-      conditions: z
-        .array(z.looseObject({ type: z.string(), status: z.string(), message: z.string().optional() }))
-        .optional(),
-      containerStatuses: z
-        .array(
-          z.looseObject({
-            restartCount: z.number().optional(),
-            state: z
-              .looseObject({
-                running: z.looseObject({}).optional(),
-                waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
-                terminated: z
-                  .looseObject({ reason: z.string().optional(), exitCode: z.number().optional() })
-                  .optional(),
-              })
-              .optional(),
-          }),
-        )
-        .optional(),
-    })
-    .optional(),
-});
-export type Pod = z.infer<typeof Pod>;
-export const PodList = z.looseObject({ items: z.array(Pod) });
-
-export function isReady(pod: Pod): boolean {
-  const ready = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
-  return ready === true && pod.metadata.deletionTimestamp === undefined;
-}
-
-/** True once its process was started, whatever became of it. */
-export function hasBegun(pod: Pod): boolean {
-  const [status] = pod.status?.containerStatuses ?? [];
-  const { running, terminated } = status?.state ?? {};
-  return running !== undefined || terminated !== undefined || (status?.restartCount ?? 0) > 0;
-}
-
-/** Why a pod is not ready, in the region's own words. */
-export function reasonOf(pod: Pod): string {
-  const state = pod.status?.containerStatuses?.[0]?.state;
-  const condition = pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status !== "True");
-  const exit = state?.terminated?.exitCode;
-  const words = [
-    state?.waiting?.reason ?? state?.terminated?.reason ?? pod.status?.reason ?? pod.status?.phase ?? "Pending",
-    state?.waiting?.message ?? (exit === undefined ? undefined : `exit code ${exit}`) ?? condition?.message,
-  ];
-  return `${pod.metadata.name}: ${words.filter((word) => word !== undefined && word !== "").join(", ")}`;
 }

@@ -13,17 +13,13 @@ import {
   updateObject,
 } from "./objects.ts";
 import * as paths from "./paths.ts";
+import { hasBegun, isReady, type Pod, PodList, reasonOf } from "./pod.ts";
 import type { FencedWrite, SecretValues, Target, WorkloadManifest, WorkloadStatus, WorkloadSummary } from "./port.ts";
 import { fenceOf, pausedOf, type VirtualService, weightsOf } from "./virtual-service.ts";
 import {
   DeploymentObject,
   epochOf,
   Fenced,
-  hasBegun,
-  isReady,
-  type Pod,
-  PodList,
-  reasonOf,
   revisionsAnnotation,
   revisionsOf,
   secretObject,

@@ -11,6 +11,7 @@ import { OciError } from "./errors.ts";
 import { type Budget, extractLayer } from "./extract.ts";
 import { linkTree } from "./link-tree.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
+import { requirePlatform, thisPlatform } from "./platform.ts";
 import { fetchImage } from "./read-image.ts";
 import type { Descriptor, ImageConfig, UnpackedImage, UnpackLimits } from "./types.ts";
 
@@ -67,6 +68,8 @@ async function readUnpacked(digest: Digest, home: string): Promise<UnpackedImage
 async function unpack(request: UnpackRequest, home: string): Promise<void> {
   const limits = { ...defaultLimits, ...request.limits };
   const { manifest, config } = await fetchImage(request);
+  // Said before a gigabyte is pulled; the kernel would only say "exec format error".
+  requirePlatform(config, thisPlatform, `${request.repository}@${request.digest}`);
   if (manifest.layers.length > limits.layers)
     throw new OciError("too_large", `the image has over ${limits.layers} layers`);
   const temporary = join(request.into, `.making-${randomUUID()}`);

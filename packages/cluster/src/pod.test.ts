@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { Pod, reasonOf } from "./pod.ts";
+
+const reason = (status: object) => reasonOf(Pod.parse({ metadata: { name: "orders-1" }, status }));
+const unready = (message: string) => [{ type: "Ready", status: "False", message }];
+
+test("a pod that crashes in a loop is quoted: its state, and how it ended", () => {
+  const terminated = { reason: "Error", exitCode: 1 };
+  const waiting = { reason: "CrashLoopBackOff", message: "back-off 10s restarting failed container=app" };
+
+  expect(reason({ phase: "Running", containerStatuses: [{ state: { waiting }, lastState: { terminated } }] })).toBe(
+    "orders-1: CrashLoopBackOff, back-off 10s restarting failed container=app, exit code 1",
+  );
+});
+
+test("one that ends by itself is told that a service keeps running", () => {
+  const waiting = { reason: "CrashLoopBackOff" };
+  const lastState = { terminated: { reason: "Completed", exitCode: 0 } };
+
+  expect(reason({ containerStatuses: [{ state: { waiting }, lastState }] })).toBe(
+    "orders-1: CrashLoopBackOff, exit code 0: it ended by itself, and a service keeps running",
+  );
+});
+
+test("one that listens on another port is told which it was asked to", () => {
+  const conditions = unready("Get http://127.0.0.1:40001/healthz: connect ECONNREFUSED 127.0.0.1:40001");
+
+  expect(reason({ phase: "Running", conditions, containerStatuses: [{ state: { running: {} } }] })).toMatch(
+    /^orders-1: Running, Get http.*ECONNREFUSED.*, nothing listens there: a service listens on \$PORT$/,
+  );
+});
+
+test("one that answers its probe with an error says with which", () => {
+  const conditions = unready("HTTP probe failed with statuscode: 503");
+
+  expect(reason({ phase: "Running", conditions })).toBe("orders-1: Running, HTTP probe failed with statuscode: 503");
+});
+
+test("one whose image cannot be pulled or started says so", () => {
+  const waiting = { reason: "ErrImagePull", message: "the image is for linux/arm64, this machine is linux/amd64" };
+
+  expect(reason({ phase: "Pending", containerStatuses: [{ state: { waiting } }] })).toBe(
+    "orders-1: ErrImagePull, the image is for linux/arm64, this machine is linux/amd64",
+  );
+});

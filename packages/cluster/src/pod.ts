@@ -1,0 +1,74 @@
+import { z } from "zod";
+
+const Ended = z.looseObject({
+  reason: z.string().optional(),
+  exitCode: z.number().optional(),
+});
+const ContainerState = z.looseObject({
+  running: z.looseObject({}).optional(),
+  waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
+  terminated: Ended.optional(),
+});
+
+export const Pod = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    labels: z.record(z.string(), z.string()).optional(),
+    deletionTimestamp: z.string().optional(),
+  }),
+  status: z
+    .looseObject({
+      phase: z.string().optional(),
+      reason: z.string().optional(),
+      message: z.string().optional(),
+      conditions: z
+        .array(z.looseObject({ type: z.string(), status: z.string(), message: z.string().optional() }))
+        .optional(),
+      containerStatuses: z
+        .array(
+          z.looseObject({
+            restartCount: z.number().optional(),
+            state: ContainerState.optional(),
+            lastState: ContainerState.optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+});
+export type Pod = z.infer<typeof Pod>;
+export const PodList = z.looseObject({ items: z.array(Pod) });
+
+export function isReady(pod: Pod): boolean {
+  const ready = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+  return ready === true && pod.metadata.deletionTimestamp === undefined;
+}
+
+/** True once its process was started, whatever became of it. */
+export function hasBegun(pod: Pod): boolean {
+  const [status] = pod.status?.containerStatuses ?? [];
+  const { running, terminated } = status?.state ?? {};
+  return running !== undefined || terminated !== undefined || (status?.restartCount ?? 0) > 0;
+}
+
+/** Why a pod is not ready, in the region's own words, with how its container ended. What it printed last is told by its log. */
+export function reasonOf(pod: Pod): string {
+  const container = pod.status?.containerStatuses?.[0];
+  const state = container?.state;
+  const condition = pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status !== "True");
+  const ended = state?.terminated ?? container?.lastState?.terminated;
+  const words = [
+    state?.waiting?.reason ?? state?.terminated?.reason ?? pod.status?.reason ?? pod.status?.phase ?? "Pending",
+    state?.waiting?.message ?? (state?.terminated === undefined ? condition?.message : undefined),
+    ended === undefined ? undefined : endText(ended),
+    unheard.test(condition?.message ?? "") ? "nothing listens there: a service listens on $PORT" : undefined,
+  ];
+  return `${pod.metadata.name}: ${words.filter((word) => word !== undefined && word !== "").join(", ")}`;
+}
+
+const unheard = /ECONNREFUSED|connection refused/i;
+
+function endText({ exitCode, reason }: z.infer<typeof Ended>): string {
+  if (exitCode === 0) return "exit code 0: it ended by itself, and a service keeps running";
+  return exitCode === undefined ? (reason ?? "ended") : `exit code ${exitCode}`;
+}

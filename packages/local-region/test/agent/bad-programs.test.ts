@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "@slipway/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { type Agent, startAgent } from "../../src/index.ts";
+import { KubeStub } from "../support/kube-stub.ts";
+import { placeNodeImage, testImage } from "../support/node-image.ts";
+import { quiet } from "../support/quiet.ts";
+
+const programs = {
+  "crash.mjs": 'console.log("starting"); throw new TypeError("orders is not iterable");',
+  "ends.mjs": 'console.log("nothing to do");',
+  "deaf.mjs": 'import { createServer } from "node:http"; createServer().listen(0, process.env.HOST);',
+  "ill.mjs": `import { createServer } from "node:http";
+    createServer((_, answer) => answer.writeHead(503).end()).listen(Number(process.env.PORT), process.env.HOST);`,
+};
+
+let base = "";
+let kube: KubeStub;
+let agent: Agent;
+
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), "slipway-programs-"));
+  await placeNodeImage(join(base, "images"), programs);
+});
+afterAll(() => rm(base, { recursive: true, force: true }));
+beforeEach(async () => {
+  const dir = await mkdtemp(join(base, "agent-"));
+  kube = new KubeStub();
+  await kube.start();
+  const kubeconfig = await kube.kubeconfig(join(dir, "kubeconfig"));
+  agent = await startAgent({
+    region: "test",
+    node: "n1",
+    kubeconfig,
+    dir,
+    imagesDir: join(base, "images"),
+    log: quiet,
+  });
+});
+afterEach(async () => {
+  await agent?.stop({ leavePods: false });
+  await kube.die();
+});
+
+type State = { reason?: string; message?: string; exitCode?: number };
+type Container = { state: Record<string, State>; lastState: Record<string, State>; restartCount: number };
+type Status = {
+  conditions: { type: string; status: string; message?: string }[];
+  containerStatuses: Container[];
+};
+
+function run(command: readonly string[]): { status(): Status | undefined; container(): Container | undefined } {
+  const readinessProbe = { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1 };
+  kube.put("pods", {
+    metadata: { name: "bad", namespace: "prod" },
+    spec: {
+      nodeName: "n1",
+      terminationGracePeriodSeconds: 1,
+      containers: [{ name: "app", image: testImage, command, readinessProbe }],
+    },
+  });
+  const status = () => kube.get("pods", "prod", "bad")?.status as Status | undefined;
+  return { status, container: () => status()?.containerStatuses[0] };
+}
+
+it("a program that throws is started again and again, and its status holds its exit code and last words", async () => {
+  const pod = run(["node", "/app/crash.mjs"]);
+
+  await until(() => pod.container()?.state.waiting?.reason === "CrashLoopBackOff", {
+    what: "the back-off",
+    timeoutMs: 30_000,
+  });
+  expect(pod.container()?.lastState.terminated).toMatchObject({
+    ...{ reason: "Error", exitCode: 1 },
+    message: expect.stringContaining("TypeError: orders is not iterable"),
+  });
+});
+
+it("a program that ends by itself is no service: it backs off, with exit code 0", async () => {
+  const pod = run(["node", "/app/ends.mjs"]);
+
+  await until(() => pod.container()?.state.waiting?.reason === "CrashLoopBackOff", {
+    what: "the back-off",
+    timeoutMs: 30_000,
+  });
+  expect(pod.container()?.lastState.terminated).toMatchObject({ reason: "Completed", exitCode: 0 });
+});
+
+it("a command that the image does not have says which, and never becomes ready", async () => {
+  const pod = run(["/usr/bin/absent", "--now"]);
+
+  await until(() => (pod.container()?.lastState.terminated?.message ?? "").includes("absent"), {
+    what: "the missing command",
+    timeoutMs: 30_000,
+  });
+  expect(pod.container()?.lastState.terminated?.exitCode).not.toBe(0);
+});
+
+it.each([
+  ["listens on another port", "deaf.mjs", /ECONNREFUSED/],
+  ["answers its probe with an error", "ill.mjs", /503/],
+])("a program that %s stays unready, and the condition says why", async (_what, file, why) => {
+  const pod = run(["node", `/app/${file}`]);
+  const message = () => pod.status()?.conditions.find(({ type }) => type === "Ready")?.message ?? "";
+
+  await until(() => why.test(message()), { what: `${why} in the condition`, timeoutMs: 30_000 });
+  expect(pod.status()?.conditions.find(({ type }) => type === "Ready")?.status).toBe("False");
+  expect(pod.container()?.restartCount).toBe(0);
+});
