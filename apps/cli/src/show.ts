@@ -9,7 +9,8 @@ export function showDeployment(view: DeploymentView, status: DeploymentStatusVie
     `  errors   canary ${percent(status.canary_error_rate)}   baseline ${percent(status.baseline_error_rate)}`,
   ];
   if (status.sentence !== null) lines.push(`  verdict  ${status.verdict}: ${status.sentence}`);
-  if (status.requests_needed !== null && status.requests_needed > 0) {
+  const said = /\bmore canary requests\b/.test(status.sentence ?? "");
+  if (status.requests_needed !== null && status.requests_needed > 0 && !said) {
     lines.push(`  needed   about ${status.requests_needed} more canary requests`);
   }
   if (view.waiting !== null) {

@@ -109,3 +109,17 @@ test("a region in trouble is named with its reason, and once more when it is ove
     ["  here: answers again"],
   ]);
 });
+
+test("what a sentence says itself is not said a second time, nor what a gate has said", () => {
+  const sentence = "0 of 59 canary requests failed: a verdict needs 400 more canary requests.";
+  const passed = "0 of 476 canary requests failed beside 0 of 9960 on the baseline.";
+  const gate = { step: 0, weight_percent: 5, verdict: "PASS", counts: {}, sentence: passed, at: "" };
+  const gates = [gate] as unknown as DeploymentView["gates"];
+
+  expect(
+    play(
+      at({}, { verdict: "NONE", sentence, requests_needed: 400 }),
+      at({ gates }, { verdict: "PASS", sentence: passed, requests_needed: 0 }),
+    ),
+  ).toEqual([["CANARY_MONITORING at 5%", `  evidence: NONE: ${sentence}`], [`gate at 5%: PASS: ${passed}`]]);
+});

@@ -42,7 +42,10 @@ export function watchLines(
     ...regionLines(told, next),
   ];
   const evidence = evidenceOf(now.status);
-  const speak = evidence !== "" && (next.verdict !== told.verdict || halved(told.needed, next.needed) || changed);
+  // A gate that has just been told, or the last one, said the same already.
+  const known = now.view.gates.some((gate) => gate.sentence === now.status.sentence);
+  const speak =
+    evidence !== "" && !known && (next.verdict !== told.verdict || halved(told.needed, next.needed) || changed);
   return {
     lines: speak ? [...lines, `  ${evidence}`] : lines,
     live: evidence,
@@ -81,7 +84,9 @@ function regionLines(told: Told, next: Told): string[] {
 function evidenceOf(status: DeploymentStatusView): string {
   if (status.verdict === null || !underJudgement.has(status.status)) return "";
   const { requests_needed: needed, sentence, verdict } = status;
-  const missing = needed === null || needed <= 0 ? "" : `; about ${needed} more canary requests needed`;
+  // The sentence of a NONE mostly says itself how many are missing.
+  const said = /\bmore canary requests\b/.test(sentence ?? "");
+  const missing = needed === null || needed <= 0 || said ? "" : `; about ${needed} more canary requests needed`;
   return `evidence: ${sentence === null ? verdict : `${verdict}: ${sentence}`}${missing}`;
 }
 

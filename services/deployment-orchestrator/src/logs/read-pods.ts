@@ -93,6 +93,8 @@ async function say({ region }: LogRequest, sink: LogSink, pod: string | null, no
   await sink.note({ region, pod, note });
 }
 
+/** Beside each note stands its region already. */
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/^region [a-z0-9-]+: /, "");
 }
