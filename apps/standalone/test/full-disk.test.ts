@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   appendFileSync,
   existsSync,
@@ -82,11 +82,16 @@ describe.skipIf(tiny === undefined)("a disk that fills while the platform runs (
     await platform.printed(/Ctrl-C stops everything/, 180_000);
     before = pids();
     fill(disk);
+    expect(statfsSync(disk).bavail).toBe(0);
   });
 
   test("ends no process, and every call is answered: done, or a problem that names the disk or the database", async () => {
     const answers = [];
-    for (let n = 0; n < 40; n += 1) answers.push(await putService(`service-${n}`, "x".repeat(90)));
+    for (let n = 0; n < 40; n += 1) {
+      answers.push(await putService(`service-${n}`, "x".repeat(90)));
+      // What the database gave back meanwhile is taken as well.
+      fill(disk);
+    }
 
     for (const { status, text } of answers) {
       if (status === 200) continue;
@@ -98,7 +103,21 @@ describe.skipIf(tiny === undefined)("a disk that fills while the platform runs (
       });
     }
     expect(pids()).toEqual(before);
-    expect(statfsSync(disk).bavail).toBe(0);
+  });
+
+  test("a layer that has no room is refused and leaves nothing, and the platform runs on", async () => {
+    const bytes = randomBytes(3_000_000);
+
+    const refused = await pushBlob(bytes);
+
+    expect([refused.status, refused.text]).toEqual([expect.toSatisfy((status) => status >= 500), refused.text]);
+    expect(refused.text).toMatch(/disk|room|again|unavailable/i);
+    expect(await hasBlob(bytes)).toBe(false);
+    expect(pids()).toEqual(before);
+    rmSync(join(disk, "filler"));
+    expect(await pushBlob(bytes)).toMatchObject({ status: 201 });
+    expect(await hasBlob(bytes)).toBe(true);
+    fill(disk);
   });
 
   test("works again once there is room, with what was answered before, and then stops", async () => {
@@ -122,6 +141,21 @@ describe.skipIf(tiny === undefined)("a disk that fills while the platform runs (
       .sort((a, b) => a - b);
   }
 
+  function registry(path: string, init: RequestInit): Promise<Response> {
+    const headers = { authorization: `Bearer ${platform.token("build-service")}`, ...init.headers };
+    return fetch(`${platform.endpoints().platform?.url}/v2/orders${path}`, { ...init, headers });
+  }
+
+  async function pushBlob(body: Buffer<ArrayBuffer>): Promise<{ status: number; text: string }> {
+    const headers = { "content-type": "application/octet-stream" };
+    const answer = await registry(`/blobs/uploads/?digest=${digestOf(body)}`, { method: "POST", headers, body });
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  async function hasBlob(body: Buffer): Promise<boolean> {
+    return (await registry(`/blobs/${digestOf(body)}`, { method: "HEAD" })).status === 200;
+  }
+
   async function putService(name: string, owner: string): Promise<{ status: number; text: string }> {
     const answer = await fetch(`${platform.endpoints().platform?.url}/api/v1/services/${name}`, {
       method: "PUT",
@@ -132,6 +166,10 @@ describe.skipIf(tiny === undefined)("a disk that fills while the platform runs (
     return { status: answer.status, text: await answer.text() };
   }
 });
+
+function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
 
 /** To the last byte. */
 function fill(disk: string): void {

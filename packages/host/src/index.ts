@@ -12,5 +12,6 @@ export type {
   ServiceModule,
   Subscription,
 } from "./module.ts";
+export { asProblem } from "./problems.ts";
 export { parseRegions, type RegionEntry } from "./regions.ts";
 export { type RunHostOptions, type RunningHost, runHost } from "./run-host.ts";

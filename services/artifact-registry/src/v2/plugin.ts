@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { anyRole, ProblemError, type Role } from "@slipway/contracts";
-import type { ServiceApp } from "@slipway/host";
+import { asProblem, type ServiceApp } from "@slipway/host";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { paced } from "./bytes.ts";
 import { dispatch, isRead } from "./dispatch.ts";
@@ -19,6 +19,8 @@ export function serveV2(app: ServiceApp, registry: Registry): void {
     v2.removeAllContentTypeParsers();
     v2.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
     v2.setErrorHandler((error, _request, reply) => sendProblem(registry, reply, error));
+    // What an answer did not want of the body is read away: unread, it would hold up the next request of the connection.
+    v2.addHook("onSend", async (request) => void request.raw.resume());
     const handle = async (request: FastifyRequest, reply: FastifyReply) => {
       reply.header("docker-distribution-api-version", "registry/2.0");
       const principal = await app.authorize(request, isRead(request.method) ? anyRole : pushers, {
@@ -81,12 +83,10 @@ function sendProblem(registry: Registry, reply: FastifyReply, error: unknown): F
   return reply.code(problem.status).headers(problem.headers).type("application/json").send(ociBody(problem));
 }
 
-/** What the server itself could not read, e.g. a content type that is none; anything else is ours. */
+/** What the server itself could not read, e.g. a content type that is none; anything else is as the platform's other calls answer it. */
 function unread(error: unknown): OciProblem {
   const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
-  if (status < 400 || status >= 500) {
-    return new OciProblem("UNKNOWN", "something went wrong on our side", { cause: error });
-  }
+  if (status < 400 || status >= 500) return asOci(asProblem(error));
   return new OciProblem("UNSUPPORTED", `the request cannot be read: ${(error as Error).message}`, {
     status,
     cause: error,
@@ -99,5 +99,6 @@ function asOci(error: unknown): OciProblem {
   if (error.status === 401) return new OciProblem("UNAUTHORIZED", error.message);
   if (error.status === 403) return new OciProblem("DENIED", error.message);
   const code = error.status === 503 ? "UNAVAILABLE" : "UNKNOWN";
-  return new OciProblem(code, error.message, { status: error.status, cause: error });
+  const message = error.remedy === undefined ? error.message : `${error.message} ${error.remedy}`;
+  return new OciProblem(code, message, { status: error.status, cause: error.cause ?? error });
 }
