@@ -117,9 +117,9 @@ describe("a platform that ends", () => {
       env: { ...cleanEnvironment(), SLIPWAY_HOME: home },
       stdio: "ignore",
     });
-    await until(() => existsSync(join(dataDir, "pids", "platform.json")), { timeoutMs: 20_000, what: "the platform" });
+    await until(() => existsSync(join(dataDir, "pids", "platform.json")), { timeoutMs: 120_000, what: "the platform" });
     parent.kill("SIGKILL");
-    await until(() => processesOf(dataDir).length === 0, { timeoutMs: 20_000, what: "nothing left" });
+    await until(() => processesOf(dataDir).length === 0, { timeoutMs: 120_000, what: "nothing left" });
     expect(existsSync(join(dataDir, "pids", "platform.json"))).toBe(false);
   });
 });

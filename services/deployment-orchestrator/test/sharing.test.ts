@@ -64,6 +64,22 @@ describe("deployments of one service that share some of their regions", () => {
     await orchestrator.reaches(behind, "watching");
   });
 
+  test("a version that came to 100% while another deployment of it waited is not tried against itself, and its pods stay", async () => {
+    const first = await deploy("ab");
+    const again = await deploy("ab", { version: versionOf(1) });
+
+    await orchestrator.reaches(first, "watching");
+    const ended = await orchestrator.reaches(again, "superseded");
+
+    expect(ended).toMatchObject({ reason: expect.stringContaining("came to 100%") });
+    for (const name of ["a", "b"]) {
+      expect(orchestrator.cluster(name).live).toBe(versionOf(1));
+      expect(orchestrator.cluster(name).weights).toMatchObject({ [versionOf(1)]: 100 });
+      expect(orchestrator.cluster(name).workloads.has(versionOf(1))).toBe(true);
+    }
+    await orchestrator.lockIsFree();
+  });
+
   test("the way back of what serves takes its regions at once from whoever has one of them, and who waits goes on waiting", async () => {
     const live = await deploy("ab");
     await orchestrator.reaches(live, "watching");

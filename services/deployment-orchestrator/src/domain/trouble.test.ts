@@ -239,6 +239,27 @@ describe("what serves when its turn comes", () => {
     expect(world.state.plan.baselines).toEqual({ a: newer, b: newer });
   });
 
+  test.each([false, true])(
+    "ends what would try a version against itself, and takes no pods away (first deployment: %s)",
+    (initial) => {
+      const world = given("opening", { initial });
+
+      const first = opened(world, "a", world.state.plan.version);
+
+      expect(first.supersedes).toBe(true);
+      expect(types(first.commands)).toEqual(["ReleaseLock", "deployment.superseded"]);
+      expect(world.state).toMatchObject({ phase: "superseded", reason: expect.stringContaining("came to 100% in a") });
+    },
+  );
+
+  test("does not end a way back whose version serves in one of its regions: the others need it", () => {
+    const world = given("opening", { rollsBack: "D-6" as never });
+    opened(world, "a", world.state.plan.version);
+    const last = opened(world, "b", oldVersion);
+
+    expect(types(last.commands)).toContain("PrepareWorkload");
+  });
+
   test("ends what was accepted as a first deployment: it would have had no canary", () => {
     const world = given("opening", { initial: true });
 

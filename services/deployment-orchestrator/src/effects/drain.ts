@@ -11,7 +11,8 @@ const quietMs = 2_000;
 
 /** Waits until the mesh has sent the version nothing for two seconds, then removes its workload. */
 export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context): Result {
-  const { plan } = await currentState(ctx);
+  const state = await currentState(ctx);
+  const { plan } = state;
   const { region, epoch, version } = command;
   if (version !== plan.version) {
     const watch = await ports.client.call(getWatch, { params: { id: plan.id } }).catch(absent);
@@ -20,9 +21,13 @@ export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context)
     if (watch?.state === "watching" && watch.mode !== "verified")
       return { kind: "retry", afterMs: 500, reason: "the watch may still go back to it" };
   }
+  const cluster = await ports.regions.cluster(region);
+  // It never came to 100% by this deployment: somebody else brought the same version there, and its pods are theirs.
+  const untried = state.phase === "restoring" && state.relock === "not_needed";
+  if (untried && (await cluster.readTraffic(plan)).liveVersion === version)
+    return { kind: "fact", fact: (now) => ({ type: "Retired", region, epoch, now }) };
   const busy = await stillBusy(ports, command, { plan, signal: ctx.signal });
   if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
-  const cluster = await ports.regions.cluster(region);
   const done = await cluster.retire(plan, version, { epoch });
   // What a newer grant holds is its to retire; what is gone already is retired.
   if (done.kind === "refused" && done.why !== "absent") return { kind: "retry", afterMs: 1_000, reason: done.detail };

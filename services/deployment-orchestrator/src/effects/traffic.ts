@@ -1,9 +1,11 @@
 import type { Fence } from "@slipway/cluster";
 import { getWatch, type WatchView } from "@slipway/contracts";
+import type { Outcome } from "@slipway/durable";
 import type { RegionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Deployment, In, Plan } from "../domain/deployment.ts";
 import { isProven } from "../domain/exposure.ts";
+import type { Input } from "../domain/input.ts";
 import { isHarm } from "../domain/phases/failing.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
@@ -20,11 +22,16 @@ export async function openFence(ports: Ports, command: Of<"OpenFence">, ctx: Con
   const { region, epoch } = command;
   const cluster = await ports.regions.cluster(region);
   const { liveVersion } = await cluster.readTraffic(plan);
+  const opened = (baseline: typeof liveVersion): Outcome<Input> => {
+    return { kind: "fact", fact: (now) => ({ type: "FenceOpened", region, epoch, baseline, now }) };
+  };
+  // Nothing is opened for a version that serves already: it would be compared with itself. Only a way back may find that in one of its regions.
+  if (liveVersion === plan.version && plan.rollsBack === null) return opened(liveVersion);
   const baseline = liveVersion === plan.version ? null : liveVersion;
   const answer = await cluster.openFence(plan, { epoch, deployment: plan.id, baseline });
   switch (answer.kind) {
     case "opened":
-      return { kind: "fact", fact: (now) => ({ type: "FenceOpened", region, epoch, baseline, now }) };
+      return opened(baseline);
     case "stale":
       if (await isBehind(ports, plan, region, answer.fence)) return restored;
       return { kind: "fact", fact: (now) => ({ type: "FenceStale", region, epoch, found: answer.fence.holder, now }) };

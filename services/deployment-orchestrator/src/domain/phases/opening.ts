@@ -1,4 +1,4 @@
-import { addMs, type Instant, type Step, step } from "@slipway/kernel";
+import { addMs, type Instant, type RegionName, type Step, step } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { Command } from "../command.ts";
 import { common, type Deployment, type Granted, type In, setRegion, setRegions } from "../deployment.ts";
@@ -112,11 +112,19 @@ function onOpened(state: In<"opening">, { region, baseline, now }: Extract<Input
     opened: [...state.opened, region],
     regions: setRegion(state.regions, region, { state: "preparing" }),
   };
+  if (baseline === state.plan.version && state.plan.rollsBack === null) return endNeedless(next, region, now);
   if (state.plan.initial && baseline !== null) {
     const reason = `${baseline} came to ${region} first: what is no first deployment needs its canary; deploy it again`;
     return restore(next, { reason, by: "slipway", outcome: "failed", afterFull: false, now });
   }
   return next.opened.length < next.plan.regions.length ? step(next) : prepare(next, now);
+}
+
+/** Somebody ahead in the queue brought the same version to 100%: it cannot be tried against itself, and its pods are not ours to take away. */
+function endNeedless(state: In<"opening">, region: RegionName, now: Instant): Step<Deployment, Command> {
+  const { version } = state.plan;
+  const reason = `${version} came to 100% in ${region} meanwhile: there is nothing to try there; deploy it to other regions by their names`;
+  return endUntouched(state, "superseded", reason, now);
 }
 
 function prepare(state: In<"opening">, now: In<"preparing">["since"]): Step<Deployment, Command> {
