@@ -41,10 +41,14 @@ export function Waiting({ view }: { readonly view: PageView }) {
   );
 }
 
-function waitsOf({ focus, build }: PageView): readonly Wait[] {
+/** The deployment in front, what it waits for itself, then what is built. */
+function waitsOf({ focus, recent, build }: PageView): readonly Wait[] {
   const waits: Wait[] = [];
   const own = focus?.deployment.waiting;
   if (focus !== null && own != null) waits.push({ who: focus.deployment.deployment_id, ...own });
+  for (const { deployment_id, waiting } of recent)
+    if (waiting !== null && deployment_id !== focus?.deployment.deployment_id)
+      waits.push({ who: deployment_id, ...waiting });
   if (build?.view.waiting != null) waits.push({ who: build.view.build_id, ...build.view.waiting });
   return waits;
 }

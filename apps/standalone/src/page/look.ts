@@ -150,5 +150,9 @@ function isProven(shown: DeploymentView): boolean {
 
 function recentOf(own: DeploymentView, outcome: string | null): PageDeployment {
   const { deployment_id, service, environment, version, git_sha, status, reason, rolls_back, created_at } = own;
-  return { deployment_id, service, environment, version, git_sha, status, reason, outcome, rolls_back, at: created_at };
+  const waiting = over.includes(status) ? null : own.waiting;
+  return {
+    ...{ deployment_id, service, environment, version, git_sha, status, reason, outcome, rolls_back, waiting },
+    at: created_at,
+  };
 }

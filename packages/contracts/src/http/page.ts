@@ -77,5 +77,6 @@ export type PageDeployment = {
   /** How it was caught and what it cost, where that was counted. */
   readonly outcome: string | null;
   readonly rolls_back: string | null;
+  readonly waiting: DeploymentView["waiting"];
   readonly at: string;
 };
