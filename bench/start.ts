@@ -51,14 +51,16 @@ export const start: Benchmark = {
 async function lookAtIdle(platform: Platform, say: (line: string) => void) {
   await pause(settleSeconds * 1_000);
   const pids = platformProcesses(platform.pid, platform.dataDir);
-  const before = cpuSeconds(pids);
+  const before = new Map([...pids].map((pid) => [pid, cpuSeconds(new Set([pid]))]));
   const began = performance.now();
   await pause(idleSeconds * 1_000);
   const seconds = (performance.now() - began) / 1_000;
-  const cpu = ((cpuSeconds(pids) - before) / seconds) * 100;
-  for (const pid of pids)
+  const percentOf = (pid: number) => ((cpuSeconds(new Set([pid])) - (before.get(pid) ?? 0)) / seconds) * 100;
+  const each = new Map([...pids].map((pid) => [pid, Math.max(0, percentOf(pid))]));
+  const cpu = [...each.values()].reduce((sum, percent) => sum + percent, 0);
+  for (const [pid, percent] of each)
     say(
-      `${String(Math.round(pssKib(pid) / 1_024)).padStart(5)} MiB ${commandLine(pid)
+      `${String(Math.round(pssKib(pid) / 1_024)).padStart(5)} MiB ${percent.toFixed(1).padStart(5)}% ${commandLine(pid)
         .replace(/^\S*\/node /, "node ")
         .slice(0, 110)}`,
     );

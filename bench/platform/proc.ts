@@ -41,7 +41,7 @@ export function pssKib(pid: number): number {
   return Number(/^Pss:\s+(\d+) kB/m.exec(readOf(pid, "smaps_rollup") ?? "")?.[1] ?? 0);
 }
 
-/** Seconds of a core that these and the children they have waited for have used. */
+/** Seconds of a core that these have used. What a child used counts while it lives: at its end its parent would show all of it at once. */
 export function cpuSeconds(pids: ReadonlySet<number>): number {
   let seconds = 0;
   for (const pid of pids) seconds += statOf(pid)?.seconds ?? 0;
@@ -62,7 +62,7 @@ function statOf(pid: number): Stat | undefined {
   const stat = readOf(pid, "stat");
   if (stat === undefined) return undefined;
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
+  const ticks = [11, 12].reduce((sum, at) => sum + Number(fields[at]), 0);
   return { ppid: Number(fields[1]), seconds: ticks / ticksPerSecond };
 }
 

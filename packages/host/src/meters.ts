@@ -6,7 +6,8 @@ export type Meters = { readonly registry: Registry };
 /** Our own metrics: the process's, and each request by method, route pattern (never the path itself) and status. */
 export function createMeters(openStreams: () => number): Meters {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: "slipway_" });
+  // Every 10 ms, which is the default, would wake an idle process a hundred times a second to see that it sleeps.
+  collectDefaultMetrics({ register: registry, prefix: "slipway_", eventLoopMonitoringPrecision: 200 });
   new Gauge({
     name: "slipway_http_event_streams",
     help: "Open event streams",

@@ -28,7 +28,7 @@ export function openDb<T>({ url, schema, max = 3, applicationName, log }: OpenDb
     connectionString: url,
     max,
     connectionTimeoutMillis: 5_000,
-    idleTimeoutMillis: 30_000,
+    idleTimeoutMillis: 10_000,
     keepAlive: true,
     application_name: applicationName ?? `slipway-${schema}`,
     options: sessionOptions(schema),
