@@ -43,7 +43,9 @@ export function toolchainOf(python: string | undefined, go: string | undefined):
   const folders = places.flatMap((place) => (place === undefined ? [] : `${place.at}/bin`));
   const moved = mounts.find(({ to }) => to === pythonInside);
   const env: Record<string, string> = moved === undefined ? {} : { LD_LIBRARY_PATH: `${pythonInside}/lib` };
-  return { mounts, env, path: [...new Set([...folders, ...pathInside.split(":")])].join(":"), python, go };
+  // The platform's own Node before all: where Python is the system's, so is an older Node.
+  const [own = "", ...others] = pathInside.split(":");
+  return { mounts, env, path: [...new Set([own, ...folders, ...others])].join(":"), python, go };
 }
 
 function placed(prefix: string | undefined, to: string): { at: string; mount: Mount[] } | undefined {
