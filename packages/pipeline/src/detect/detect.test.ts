@@ -302,6 +302,20 @@ test("an empty repository, and one whose service lies deeper, say what would mak
   expect(problemOf({ "api/package.json": start("node a.js") })).toContain("git subtree push --prefix api slipway main");
 });
 
+test.each(["__proto__", "constructor", "toString"])(
+  "a start command that is called %s is a program like any other",
+  (word) => {
+    const python = detectFile(repository({ "app.py": "app = Flask(__name__)", Procfile: `web: ${word}` }), shop);
+    const packageJson = JSON.stringify({ scripts: { start: `npm run ${word}` } });
+    const node = detectFile(repository({ "package.json": packageJson, "index.js": "" }), shop);
+
+    for (const { text } of [python, node].flatMap((found) => ("text" in found ? [found] : []))) {
+      expect(parseSlipwayYaml(text)).toMatchObject({ kind: "file" });
+      expect(text).not.toContain("[object");
+    }
+  },
+);
+
 test("whatever the files hold, detection answers, and what it writes is a valid slipway.yaml", () => {
   const line = fc.oneof(
     fc.string(),

@@ -73,15 +73,15 @@ function ofPackage(own: PackageJson, [program = "", ...words]: readonly string[]
 }
 
 /** Packages whose programs have other names than they. */
-const otherNames: Readonly<Record<string, string>> = {
-  nest: "@nestjs/cli",
-  remix: "@remix-run/dev",
-  "remix-serve": "@remix-run/serve",
-  "react-router-serve": "@react-router/serve",
-};
+const otherNames = new Map([
+  ["nest", "@nestjs/cli"],
+  ["remix", "@remix-run/dev"],
+  ["remix-serve", "@remix-run/serve"],
+  ["react-router-serve", "@react-router/serve"],
+]);
 
 function packageOf(own: PackageJson, program: string): string | undefined {
-  const name = otherNames[program] ?? program;
+  const name = otherNames.get(program) ?? program;
   return name in own.dependencies || name in own.devDependencies ? name : undefined;
 }
 

@@ -1,13 +1,17 @@
 import { z } from "zod";
 import { type Undetected, undetected } from "./found.ts";
 
-const Words = z.record(z.string(), z.string());
+/** Without a prototype: a start command may name a script or a package `constructor`, and mean nothing that stands here. */
+const Words = z
+  .record(z.string(), z.string())
+  .default({})
+  .transform((words): Record<string, string> => Object.assign(Object.create(null), words));
 
 const PackageJson = z.looseObject({
   main: z.string().optional(),
-  scripts: Words.default({}),
-  dependencies: Words.default({}),
-  devDependencies: Words.default({}),
+  scripts: Words,
+  dependencies: Words,
+  devDependencies: Words,
   engines: z.looseObject({ node: z.string().optional() }).optional(),
   packageManager: z.string().optional(),
   workspaces: z.union([z.array(z.string()), z.looseObject({ packages: z.array(z.string()).optional() })]).optional(),

@@ -10,17 +10,19 @@ const filler =
 const fillIn = (words: readonly string[]): readonly string[] => ["python3", "-c", filler, ...words];
 
 /** Programs that are modules: pip's own scripts begin with the path of the Python that built them. */
-const modules: Readonly<Record<string, string>> = {
-  ...{ gunicorn: "gunicorn", uvicorn: "uvicorn", hypercorn: "hypercorn", daphne: "daphne", flask: "flask" },
-  ...{ "waitress-serve": "waitress", fastapi: "fastapi", granian: "granian", streamlit: "streamlit", celery: "celery" },
-};
+const modules = new Map([
+  ...["gunicorn", "uvicorn", "hypercorn", "daphne", "flask", "fastapi", "granian", "streamlit", "celery"].map(
+    (name) => [name, name] as const,
+  ),
+  ["waitress-serve", "waitress"],
+]);
 
 const callers: Callers = {
   base: "python3",
   fillIn,
   call: ([program = "", ...words]) => {
     if (/^python3?(\.\d+)?$/.test(program)) return ["python3", ...words];
-    const module = modules[program.replace(/^.*\//, "")];
+    const module = modules.get(program.replace(/^.*\//, ""));
     if (module === undefined) return undefined;
     return ["python3", "-m", module, ...words];
   },

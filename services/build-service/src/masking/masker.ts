@@ -1,6 +1,6 @@
 import { shortestMasked } from "@slipway/contracts";
 import { block, type Form, type Forms, formsOf, fragment } from "./forms.ts";
-import { placeOf, type View, viewsOf } from "./views.ts";
+import { placeOf, plainAlphabet, type View, viewsOf } from "./views.ts";
 
 /** Part of a line, from `from` up to `to`. */
 export type Range = { readonly from: number; readonly to: number };
@@ -49,14 +49,15 @@ export function createMasker(forms: Forms): Masker {
   const findIn = (text: string, onOpen: (open: Open) => void): Range[] => {
     const ranges: Range[] = [];
     for (const view of viewsOf(text)) {
-      const plain = view.text === text;
+      // Character by character as printed, perhaps in the other alphabet: what it ends within may go on in the next line.
+      const asPrinted = view.starts === undefined;
       if (pattern !== undefined) {
         for (const match of view.text.matchAll(pattern)) {
           ranges.push(placeOf(view, match.index, match.index + match[0].length));
         }
       }
-      longMatches(forms, marks, view, ranges, plain ? onOpen : () => undefined);
-      if (plain) ranges.push(...endingMatch(forms, text, onOpen));
+      longMatches(forms, marks, view, ranges, asPrinted ? onOpen : () => undefined);
+      if (asPrinted) ranges.push(...endingMatch(forms, view.text, onOpen));
     }
     return ranges;
   };
@@ -64,9 +65,8 @@ export function createMasker(forms: Forms): Masker {
   const next = (text: string, goesOn: boolean): Range[] => {
     const opened: Open[] = [];
     const ranges = findIn(text, (found) => opened.push(found));
-    for (const before of open) {
-      const going = goOn(before, text);
-      if (going === undefined) continue;
+    const printed = [...new Set([text, plainAlphabet(text)])];
+    for (const going of open.flatMap((before) => printed.flatMap((line) => goOn(before, line) ?? []))) {
       ranges.push({ from: 0, to: going.length });
       if (going.open !== undefined) opened.push(going.open);
     }

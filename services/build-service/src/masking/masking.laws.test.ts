@@ -95,6 +95,15 @@ describe("whatever stands around it and however the output is split, a log does 
     );
   });
 
+  test("a short value in the URL alphabet of base64 whose line breaks within it", () => {
+    const value = "A?AAAAAA";
+    const text = Buffer.from(`aaaaaaaaaa${value}`).toString("base64url");
+    const log = printed(`${text.slice(0, 20)}\n${text.slice(20)}\n`, [], [value]);
+
+    const shown = Buffer.from(log.replaceAll("***", "").replaceAll("\n", ""), "base64").toString("latin1");
+    expect(shown).not.toContain(value);
+  });
+
   test("any sixteen characters in a row of a value", () => {
     const long = fc.string({
       unit: fc.constantFrom(..."ABCDEFGHJKLMNPQRSTUVWXYZ23456789"),

@@ -5,7 +5,7 @@ export type View = { readonly text: string; readonly starts: readonly number[] |
 export function viewsOf(line: string): View[] {
   const plain: View = { text: line, starts: undefined };
   const views = [plain];
-  if (/[-_]/.test(line)) views.push({ text: line.replaceAll("-", "+").replaceAll("_", "/"), starts: undefined });
+  if (/[-_]/.test(line)) views.push({ text: plainAlphabet(line), starts: undefined });
   if (/%[0-9a-f]{2}/i.test(line)) {
     views.push(rewrite(plain, percentRuns, decodePercent));
   }
@@ -20,6 +20,11 @@ export function viewsOf(line: string): View[] {
     if (once.text.includes("\\")) views.push(rewrite(once, escapes, decodeEscape));
   }
   return views;
+}
+
+/** The URL alphabet of base64 as the plain one: as many characters, each in its place. */
+export function plainAlphabet(line: string): string {
+  return line.replaceAll("-", "+").replaceAll("_", "/");
 }
 
 /** Where in the line the characters of a view from `from` to `to` stand. */
