@@ -94,6 +94,8 @@ module.exports = {
     },
     libraryOnlyIn("@kubernetes/client-node", ["packages/cluster"]),
     libraryOnlyIn("fastify", ["packages/host"]),
+    libraryOnlyIn("@aws-sdk/client-s3", ["packages/objects"]),
+    libraryOnlyIn("ioredis", ["packages/lock"]),
     libraryOnlyIn("pg", ["packages/sql"]),
     libraryOnlyIn("prom-client", ["packages/host", "packages/local-region"]),
   ],

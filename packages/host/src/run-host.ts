@@ -1,6 +1,7 @@
 import type { Logger } from "@slipway/sql";
 import closeWithGrace from "close-with-grace";
 import { pino } from "pino";
+import { tellOfRedis } from "./adapters.ts";
 import { addresses, baseUrl } from "./addresses.ts";
 import type { ServiceApp } from "./app.ts";
 import { type Assembled, assemble } from "./assemble.ts";
@@ -91,6 +92,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     if (prepared.isReady()) await host.subscribe();
     else void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
+    void tellOfRedis(config.lockUrl, log);
     if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     return { url, port, tokens, routes: host.routes, stop };
   } catch (error) {

@@ -2,9 +2,9 @@
 export const schemes = {
   SLIPWAY_DATABASE_URL: ["embedded:", "postgres:", "postgresql:"],
   SLIPWAY_BUS_URL: ["postgres:"],
-  SLIPWAY_LOCK_URL: ["postgres:"],
-  SLIPWAY_OBJECTS_URL: ["file:"],
-  metrics_url: ["scrape:"],
+  SLIPWAY_LOCK_URL: ["postgres:", "redis:", "rediss:"],
+  SLIPWAY_OBJECTS_URL: ["file:", "s3:"],
+  metrics_url: ["scrape:", "prometheus:"],
 } as const;
 
 /** Undefined when the scheme is one of those known, else the refusal as a sentence. */

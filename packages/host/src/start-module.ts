@@ -32,6 +32,7 @@ export type StartedModule = {
   readonly log: Logger;
   readonly clock: Clock;
   readonly idempotency: Idempotency;
+  closeLocks(): Promise<void>;
   readonly running: RunningService;
 };
 
@@ -48,6 +49,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     token,
     traceparent,
   });
+  const opened = openLocks(config.lockUrl, db, log);
   const own = { db, bus, client, log, clock: systemClock };
   const context: ServiceContext = {
     ...own,
@@ -55,7 +57,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     dbUrl,
     database: world.databaseState,
     objects: openObjects(config.objectsUrl, config.dataDir),
-    locks: openLocks(db, log),
+    locks: opened.locks,
     metrics: metricsOf(world.regions),
     token,
     urls: addresses,
@@ -67,9 +69,9 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
   try {
     const running = await module.start(context);
     log.info({ schema: module.schema }, "service started");
-    return { ...own, name: module.name, idempotency: idempotencyIn(db), running };
+    return { ...own, closeLocks: opened.close, name: module.name, idempotency: idempotencyIn(db), running };
   } catch (error) {
-    await Promise.allSettled([bus.close(), client.close(), db.destroy()]);
+    await Promise.allSettled([bus.close(), client.close(), opened.close(), db.destroy()]);
     throw new Error(`${module.name} did not start: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
