@@ -4,7 +4,7 @@ const resolve = { conditions: ["@slipway/source"] };
 // Tests resolve through `ssr`, global setup through vitest's own environment.
 const source = { resolve, ssr: { resolve }, environments: { __vitest__: { resolve } } };
 
-/** unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform. */
+/** unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform. real: against real servers. */
 export default defineConfig({
   test: {
     projects: [
@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["{packages,services,apps}/*/test/**/*.test.ts"],
-          exclude: ["apps/standalone/test/**"],
+          exclude: ["apps/standalone/test/**", "**/*.real.test.ts"],
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
@@ -47,6 +47,20 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           globalSetup: ["apps/standalone/test/support/global-setup.ts"],
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "real",
+          include: ["**/*.real.test.ts"],
+          environment: "node",
+          setupFiles: ["packages/testkit/src/seed.ts"],
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 600_000,
+          hookTimeout: 1_200_000,
+          globalSetup: ["packages/testkit/src/global-setup.ts"],
         },
       },
     ],

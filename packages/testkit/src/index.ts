@@ -5,6 +5,7 @@ export { databaseText } from "./database-text.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
+export { type RealKafka, type RealKafkaOptions, startKafka } from "./real/kafka.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export { makeSmallRoot } from "./small-root.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
