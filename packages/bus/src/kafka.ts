@@ -1,7 +1,7 @@
 import type { Logger } from "@slipway/sql";
 import type { Kafka } from "kafkajs";
 import { parseKafkaUrl } from "./kafka/address.ts";
-import { openQuestions } from "./kafka/admin.ts";
+import { openQuestions, within } from "./kafka/admin.ts";
 import { openKafka } from "./kafka/client.ts";
 import { openProducers } from "./kafka/producers.ts";
 import { openPublisher } from "./kafka/publisher.ts";
@@ -20,6 +20,8 @@ export type KafkaBusOptions = {
 };
 
 const dayMs = 86_400_000;
+/** Whoever asks whether all is well does not wait for attempts to connect. */
+const readyMs = 1_500;
 
 /** A bus on Kafka. Connects at first use. Throws Error when the URL cannot be read. */
 export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOptions): Bus {
@@ -58,12 +60,11 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
     async ready() {
       const troubled = [...subscriptions].map((one) => one.trouble()).find((reason) => reason !== undefined);
       if (troubled !== undefined) return troubled;
-      return await questions
-        .ask((admin) => admin.describeCluster())
-        .then(
-          () => undefined,
-          (error: unknown) => busUnavailable(error, address).message,
-        );
+      const answer = questions.ask((admin) => admin.describeCluster());
+      return await within(answer, readyMs).then(
+        () => undefined,
+        (error: unknown) => busUnavailable(error, address).message,
+      );
     },
 
     async close() {

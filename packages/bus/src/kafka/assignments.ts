@@ -55,46 +55,13 @@ export function assignments(world: AssignmentWorld): Assignments {
     // A partition that stays is begun anew like all, once the handler that runs has ended and what it did is known.
     const opening =
       before === undefined
-        ? resumeAt(at, fresh)
+        ? resumeAt(world, at, fresh, over.signal)
         : before.work
             .end()
-            .then(() => commitAll([before]))
-            .then(() => resumeAt(at, world.committed));
+            .then(() => commitAll(world, [before]))
+            .then(() => resumeAt(world, at, world.committed, over.signal));
     world.steer(at, true);
     return { ...at, work: workOnPartition(context, opening, before?.work), committed: "" };
-  }
-
-  async function resumeAt(at: TopicPartition, ask: (topic: string) => Promise<Committed>): Promise<Resumed> {
-    for (let question = ask; ; question = world.committed) {
-      try {
-        const known = (await question(at.topic)).get(at.partition);
-        return resume(Math.max(0, known?.offset ?? 0), known?.note ?? null);
-      } catch (error) {
-        // Without an answer the worst is that something is handled again: no reason to ask for longer than the partition is here.
-        if (over.signal.aborted) return resume(0, null);
-        log.debug({ err: error, group, ...at }, "what was committed is not known yet; asking again");
-        await new Promise((resolve) => setTimeout(resolve, askAgainMs));
-      }
-    }
-  }
-
-  async function commitAll(which: readonly Entry[]): Promise<void> {
-    const commits = which.flatMap((entry) => {
-      const commit = entry.work.commit();
-      if (commit === undefined) return [];
-      const text = `${commit.offset} ${commit.note}`;
-      return text === entry.committed ? [] : [{ entry, text, ...commit }];
-    });
-    if (commits.length === 0) return;
-    try {
-      await world.commit(
-        commits.map(({ entry: { topic, partition }, offset, note }) => ({ topic, partition, offset, note })),
-      );
-      for (const { entry, text } of commits) entry.committed = text;
-    } catch (error) {
-      // Comes again with the next one. If the group is being divided anew, what is not committed is done again by somebody.
-      log.debug({ err: error, group }, "progress could not be committed");
-    }
   }
 
   return {
@@ -116,7 +83,7 @@ export function assignments(world: AssignmentWorld): Assignments {
     },
     take: (from, events) => entries.get(keyOf(from))?.work.take(events),
     commit() {
-      committing = committing.then(() => commitAll([...entries.values()]));
+      committing = committing.then(() => commitAll(world, [...entries.values()]));
       return committing;
     },
     async end(graceMs, deadlineMs) {
@@ -132,3 +99,41 @@ export function assignments(world: AssignmentWorld): Assignments {
 }
 
 const keyOf = ({ topic, partition }: TopicPartition): string => `${partition} ${topic}`;
+
+async function resumeAt(
+  world: AssignmentWorld,
+  at: TopicPartition,
+  ask: (topic: string) => Promise<Committed>,
+  over: AbortSignal,
+): Promise<Resumed> {
+  for (let question = ask; ; question = world.committed) {
+    try {
+      const known = (await question(at.topic)).get(at.partition);
+      return resume(Math.max(0, known?.offset ?? 0), known?.note ?? null);
+    } catch (error) {
+      // Without an answer the worst is that something is handled again: no reason to ask for longer than the partition is here.
+      if (over.aborted) return resume(0, null);
+      world.log.debug({ err: error, group: world.group, ...at }, "what was committed is not known yet; asking again");
+      await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+    }
+  }
+}
+
+async function commitAll(world: AssignmentWorld, which: readonly Entry[]): Promise<void> {
+  const commits = which.flatMap((entry) => {
+    const commit = entry.work.commit();
+    if (commit === undefined) return [];
+    const text = `${commit.offset} ${commit.note}`;
+    return text === entry.committed ? [] : [{ entry, text, ...commit }];
+  });
+  if (commits.length === 0) return;
+  try {
+    await world.commit(
+      commits.map(({ entry: { topic, partition }, offset, note }) => ({ topic, partition, offset, note })),
+    );
+    for (const { entry, text } of commits) entry.committed = text;
+  } catch (error) {
+    // Comes again with the next one. If the group is being divided anew, what is not committed is done again by somebody.
+    world.log.debug({ err: error, group: world.group }, "progress could not be committed");
+  }
+}

@@ -1,12 +1,10 @@
 import type { Logger } from "@slipway/sql";
 import { newBell } from "../bell.ts";
 import type { Handler } from "../port.ts";
-import { runHandler } from "../run-handler.ts";
-import { type Commit, commitOf, type Resumed } from "./progress.ts";
-import { type Fetched, type Waiting, waitingSubjects } from "./subjects.ts";
+import { inOrder } from "./in-order.ts";
+import type { Commit, Resumed } from "./progress.ts";
+import type { Fetched } from "./subjects.ts";
 
-/** With so many events that wait for a subject's next attempt, the whole partition waits: they are kept in memory. */
-const mostWaiting = 10_000;
 /** Fetching pauses above the one and goes on below the other. */
 const queueIsLong = 1_000;
 const queueIsShort = 200;
@@ -43,72 +41,30 @@ export function workOnPartition(
   opening: Promise<Resumed>,
   before: PartitionWork | undefined,
 ): PartitionWork {
-  const { log, about } = context;
   const bell = newBell();
-  const waiting = waitingSubjects();
   const queue: Fetched[] = [];
   const lost = new AbortController();
   const ended = Promise.withResolvers<undefined>();
   let previous = before;
   let isFull = false;
-  let position: number | undefined;
-
-  /** Undefined: done. */
-  async function handle(event: Fetched): Promise<unknown> {
-    const signals = [lost.signal, context.hurry, context.lease()];
-    return await runHandler(context.handler, () => JSON.parse(event.value), signals);
-  }
-
-  function failed(event: Fetched, failure: unknown): void {
-    const afterMs = waiting.failed(event.subject, performance.now());
-    log.warn(
-      { err: failure, ...about, subject: event.subject, offset: event.offset, afterMs },
-      "an event could not be handled; its subject waits",
-    );
-  }
-
-  async function takeNext(event: Fetched, resumed: Resumed): Promise<void> {
-    if (!resumed.isDone(event.offset)) {
-      if (waiting.has(event.subject)) {
-        waiting.add(event);
-      } else {
-        const failure = await handle(event);
-        if (failure !== undefined) {
-          waiting.add(event);
-          failed(event, failure);
-        }
-      }
-    }
-    position = event.offset + 1;
-  }
-
-  /** Goes on with a subject until it has caught up, or fails again. */
-  async function catchUp(subject: Waiting): Promise<void> {
-    for (let event = subject.events[0]; event !== undefined && !idle(); event = subject.events[0]) {
-      const failure = await handle(event);
-      if (failure !== undefined) return failed(event, failure);
-      waiting.done(event.subject);
-    }
-  }
-
   let ending = false;
   const idle = (): boolean => ending || lost.signal.aborted || context.lease().aborted;
+  const events = inOrder(context, lost.signal, idle);
 
   function step(resumed: Resumed): (() => Promise<void>) | undefined {
     if (idle()) return undefined;
-    const due = waiting.due(performance.now());
-    if (due !== undefined) return () => catchUp(due);
-    if (waiting.size >= mostWaiting || queue.length === 0) return undefined;
+    const due = events.due();
+    if (due !== undefined || events.full || queue.length === 0) return due;
     return async () => {
       const event = queue.shift();
-      if (event !== undefined) await takeNext(event, resumed);
+      if (event !== undefined) await events.take(event, resumed.isDone(event.offset));
       if (isFull && queue.length < queueIsShort) setFull(false);
     };
   }
 
   function setFull(full: boolean): void {
     isFull = full;
-    context.full(full);
+    if (!lost.signal.aborted) context.full(full);
   }
 
   async function run(): Promise<void> {
@@ -118,7 +74,7 @@ export function workOnPartition(
     while (resumed !== undefined && !ending && !lost.signal.aborted) {
       const next = step(resumed);
       if (next === undefined) {
-        await bell.wait(Math.min(longestWaitMs, waiting.nextInMs(performance.now())));
+        await bell.wait(Math.min(longestWaitMs, events.nextInMs()));
       } else {
         // What waited for its turn may have been taken away meanwhile.
         await context.turn(async () => {
@@ -128,12 +84,12 @@ export function workOnPartition(
     }
   }
   const running = run().catch((error: unknown) =>
-    log.error({ err: error, ...about }, "a partition was left half done"),
+    context.log.error({ err: error, ...context.about }, "a partition was left half done"),
   );
 
   return {
-    take(events) {
-      queue.push(...events);
+    take(fetched) {
+      queue.push(...fetched);
       if (!isFull && queue.length > queueIsLong) setFull(true);
       bell.ring();
     },
@@ -150,9 +106,6 @@ export function workOnPartition(
       bell.ring();
       return running;
     },
-    commit() {
-      if (position === undefined || lost.signal.aborted) return undefined;
-      return commitOf(position, waiting.offsets());
-    },
+    commit: () => (lost.signal.aborted ? undefined : events.commit()),
   };
 }

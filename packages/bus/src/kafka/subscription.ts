@@ -52,9 +52,7 @@ export async function subscribeKafka(world: SubscriptionWorld, options: Subscrib
     commit: async (commits) => await member?.commit(commits),
   });
 
-  function lapse(reason: string): void {
-    if (!lease.signal.aborted) lease.abort(new Error(reason));
-  }
+  const lapse = (reason: string): void => lease.abort(new Error(reason));
 
   async function join(): Promise<void> {
     for (const topic of topics) await world.topics.ensure(topic);
