@@ -40,6 +40,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["apps/standalone/test/**/*.test.ts"],
+          exclude: ["**/*.real.test.ts"],
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
