@@ -45,7 +45,9 @@ export const kafka: Benchmark = {
       const began = performance.now();
       const sent = await run(seconds);
       say(`${sent} events published`);
-      await until(() => consumer.taken.length >= warm + sent, { what: "all events", timeoutMs: 30_000 }).catch(() => {});
+      await until(() => consumer.taken.length >= warm + sent, { what: "all events", timeoutMs: 30_000 }).catch(
+        () => {},
+      );
       const tookSeconds = (performance.now() - began) / 1_000;
       const arrived = new Set(consumer.taken.map(([id]) => id)).size;
       const latencies = consumer.taken.slice(warm).map(([, ms]) => ms);

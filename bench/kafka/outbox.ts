@@ -25,7 +25,9 @@ export async function fill(db: OutboxDb, perSecond: number, seconds: number, sub
     if (due > 0) {
       const own = Array.from({ length: due }, (_, n) => `S-${(count + n) % subjects}`);
       const at = performance.timeOrigin + performance.now();
-      await sql`insert into outbox (subject, at) select subject, ${at} from unnest(${own}::text[]) as subject`.execute(db);
+      await sql`insert into outbox (subject, at) select subject, ${at} from unnest(${own}::text[]) as subject`.execute(
+        db,
+      );
       count += due;
     }
     await pause(everyMs);

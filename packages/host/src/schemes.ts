@@ -13,7 +13,8 @@ export const schemes = {
 export function refuseScheme(kind: keyof typeof schemes, url: string): string | undefined {
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase();
   const known: readonly string[] = schemes[kind];
-  if (scheme !== undefined && known.includes(scheme)) return scheme.startsWith("kafka") ? kafkaUrlProblem(url) : undefined;
+  if (scheme !== undefined && known.includes(scheme))
+    return scheme.startsWith("kafka") ? kafkaUrlProblem(url) : undefined;
   const what = scheme === undefined ? "there is no scheme" : `${scheme} is not available`;
   return `${what}; there is: ${known.join(", ")}`;
 }

@@ -2,6 +2,7 @@ import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { retry } from "./client.ts";
 import type { Commit } from "./progress.ts";
 import type { Fetched } from "./subjects.ts";
+import { isSettling } from "./trouble.ts";
 
 /** The least that brokers take by default is 6 s. */
 export const sessionMs = 10_000;
@@ -25,13 +26,23 @@ export type Member = {
   leave(): Promise<void>;
 };
 
+const settlesWithinMs = 10_000;
+const askAgainMs = 200;
+
 /** Resolves when the group has given the member its partitions. */
-export async function joinGroup(
-  kafka: Kafka,
-  group: string,
-  topics: readonly string[],
-  events: MemberEvents,
-): Promise<Member> {
+export async function joinGroup(...how: Parameters<typeof joinOnce>): Promise<Member> {
+  const deadline = performance.now() + settlesWithinMs;
+  for (;;) {
+    try {
+      return await joinOnce(...how);
+    } catch (error) {
+      if (!isSettling(error) || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+    }
+  }
+}
+
+async function joinOnce(kafka: Kafka, group: string, topics: readonly string[], events: MemberEvents): Promise<Member> {
   const consumer = kafka.consumer({
     groupId: group,
     sessionTimeout: sessionMs,

@@ -10,6 +10,11 @@ export function busUnavailable(error: unknown, address: KafkaAddress, topic?: st
   return new BusUnavailable(sentence({ names, types, message, topic, at: address.shown }), { cause: error });
 }
 
+/** Brokers that have just started answer so for a second or two: the same question is worth asking again. */
+export function isSettling(error: unknown): boolean {
+  return /LOAD_IN_PROGRESS|COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|REBALANCE_IN_PROGRESS/.test(causesOf(error).types);
+}
+
 type Trouble = {
   readonly names: string;
   readonly types: string;

@@ -48,7 +48,11 @@ export function outbox(bus: Bus, topic: string, { lanes, perLane }: { lanes: num
 /** Every id of a topic from its beginning on. */
 export async function allIds(bus: Bus, topic: string): Promise<readonly string[]> {
   const ids: string[] = [];
-  for (let page = await bus.read(topic, 0, 1_000); page.events.length > 0; page = await bus.read(topic, page.next, 1_000))
+  for (
+    let page = await bus.read(topic, 0, 1_000);
+    page.events.length > 0;
+    page = await bus.read(topic, page.next, 1_000)
+  )
     ids.push(...page.events.map(({ id }) => id));
   return ids;
 }
