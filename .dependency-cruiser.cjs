@@ -94,6 +94,7 @@ module.exports = {
     },
     libraryOnlyIn("@kubernetes/client-node", ["packages/cluster"]),
     libraryOnlyIn("fastify", ["packages/host"]),
+    libraryOnlyIn("kafkajs", ["packages/bus"]),
     libraryOnlyIn("pg", ["packages/sql"]),
     libraryOnlyIn("prom-client", ["packages/host", "packages/local-region"]),
   ],

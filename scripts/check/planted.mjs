@@ -49,6 +49,7 @@ export const plantedFiles = [
   planted("regions-are-reached-by-their-api", "packages/cluster/src/near.ts", "@slipway/local-region"),
   planted("kubernetes-client-node-has-its-place", "services/alpha/src/kube.ts", "@kubernetes/client-node"),
   planted("fastify-has-its-place", "services/alpha/src/web.ts", "fastify"),
+  planted("kafkajs-has-its-place", "services/alpha/src/stream.ts", "kafkajs"),
   planted("pg-has-its-place", "services/alpha/src/rows.ts", "pg"),
   planted("prom-client-has-its-place", "services/alpha/src/meters.ts", "prom-client"),
 ];

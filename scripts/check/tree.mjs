@@ -20,7 +20,7 @@ const texts = new Set([
   "",
 ]);
 const lockFiles = /(^|\/)(pnpm-lock\.yaml|package-lock\.json)$/;
-const adapters = /\b(postgresBus|postgresLocks|fileObjects|scrapeMetrics)\b/;
+const adapters = /\b(postgresBus|kafkaBus|postgresLocks|fileObjects|scrapeMetrics)\b/;
 const adapterHomes = /^(apps|bench|packages\/(host|testkit|bus|lock|objects|metrics))\/|\.test\.ts$|\/test\//;
 
 /** Checks that read the texts of the tree. */

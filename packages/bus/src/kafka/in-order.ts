@@ -1,7 +1,7 @@
 import { runHandler } from "../run-handler.ts";
-import type { WorkContext } from "./partition-work.ts";
 import { type Commit, commitOf } from "./progress.ts";
 import { type Fetched, type Waiting, waitingSubjects } from "./subjects.ts";
+import type { WorkContext } from "./work-context.ts";
 
 /** With so many events that wait for a subject's next attempt, the whole partition waits: they are kept in memory. */
 const mostWaiting = 10_000;

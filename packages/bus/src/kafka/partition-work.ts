@@ -1,28 +1,13 @@
-import type { Logger } from "@slipway/sql";
 import { newBell } from "../bell.ts";
-import type { Handler } from "../port.ts";
 import { inOrder } from "./in-order.ts";
 import type { Commit, Resumed } from "./progress.ts";
 import type { Fetched } from "./subjects.ts";
+import type { WorkContext } from "./work-context.ts";
 
 /** Fetching pauses above the one and goes on below the other. */
 const queueIsLong = 1_000;
 const queueIsShort = 200;
 const longestWaitMs = 1_000;
-
-export type WorkContext = {
-  readonly handler: Handler;
-  readonly log: Logger;
-  readonly about: { readonly group: string; readonly topic: string; readonly partition: number };
-  /** Fires when running handlers have been given enough time to end. */
-  readonly hurry: AbortSignal;
-  /** Of the membership in the group as it is now: fired while the group may have given the partition to another. */
-  lease(): AbortSignal;
-  /** Runs work when there is room for it in this process. */
-  turn(work: () => Promise<void>): Promise<void>;
-  /** True: fetch nothing more for now. */
-  full(isFull: boolean): void;
-};
 
 /** The work on one partition from its assignment to this member until it is taken away. */
 export type PartitionWork = {
