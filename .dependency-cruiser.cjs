@@ -96,6 +96,7 @@ module.exports = {
     libraryOnlyIn("fastify", ["packages/host"]),
     libraryOnlyIn("@aws-sdk/client-s3", ["packages/objects"]),
     libraryOnlyIn("ioredis", ["packages/lock"]),
+    libraryOnlyIn("kafkajs", ["packages/bus"]),
     libraryOnlyIn("pg", ["packages/sql"]),
     libraryOnlyIn("prom-client", ["packages/host", "packages/local-region"]),
   ],

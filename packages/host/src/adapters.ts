@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Bus, postgresBus } from "@slipway/bus";
+import { type Bus, kafkaBus, postgresBus } from "@slipway/bus";
 import { type Locks, postgresLocks, redisLocks, redisProblem } from "@slipway/lock";
 import { type MetricsSource, prometheusMetrics, scrapeMetrics } from "@slipway/metrics";
 import { fileObjects, type Objects, s3Objects, s3Place } from "@slipway/objects";
@@ -8,8 +8,13 @@ import type { Db, Logger } from "@slipway/sql";
 import type { RegionEntry } from "./regions.ts";
 import { refuseScheme } from "./schemes.ts";
 
-/** `postgres:` alone: the log lies in the platform's own database, used under the service's role. */
-export function openBus(_busUrl: string, roleUrl: string, log: Logger): Bus {
+/** `postgres:` alone: the log lies in the platform's own database, used under the service's role. `kafka://…`: there. */
+export function openBus(
+  { busUrl, keepEventsMs }: { readonly busUrl: string; readonly keepEventsMs: number },
+  roleUrl: string,
+  log: Logger,
+): Bus {
+  if (busUrl.startsWith("kafka")) return kafkaBus({ url: busUrl, log, keepEventsMs });
   return postgresBus({ url: roleUrl, log });
 }
 

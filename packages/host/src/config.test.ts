@@ -45,7 +45,7 @@ test("nothing set is a laptop", () => {
 test("every problem is named at once with its variable, the modules' too", () => {
   const found = problems({
     SLIPWAY_PORT: "eighty",
-    SLIPWAY_BUS_URL: "kafka://broker",
+    SLIPWAY_BUS_URL: "nats://broker",
     SLIPWAY_DATABASE_URL: "mysql://x",
     SLIPWAY_OBJECTS_URL: "s3://key:secret@bucket",
     SLIPWAY_LOCK_URL: "redis://",
@@ -62,7 +62,7 @@ test("every problem is named at once with its variable, the modules' too", () =>
     "SLIPWAY_REGIONS",
     "SLIPWAY_SLACK_URL",
   ]);
-  expect(found.SLIPWAY_BUS_URL).toBe("kafka: is not available; there is: postgres:");
+  expect(found.SLIPWAY_BUS_URL).toBe("nats: is not available; there is: postgres:, kafka:, kafka+ssl:");
   expect(found.SLIPWAY_OBJECTS_URL).toMatch(/^credentials have no place in the URL/);
   expect(found.SLIPWAY_LOCK_URL).toMatch(/^it is redis:\/\//);
 });

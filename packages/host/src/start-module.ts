@@ -42,7 +42,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
   const log = childLog(world.log, module.name);
   const dbUrl = database.roleUrl(roleOf(module.schema));
   const db = openDb<unknown>({ url: dbUrl, schema: module.schema, applicationName: `slipway-${module.name}`, log });
-  const bus = openBus(config.busUrl, dbUrl, log);
+  const bus = openBus(config, dbUrl, log);
   const token = world.tokens.get(module.name) ?? "";
   const client = createClient({
     url: (path) => addresses.of(ownerOf(path) ?? module.name),

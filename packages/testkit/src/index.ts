@@ -6,6 +6,7 @@ export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
+export { type RealKafka, type RealKafkaOptions, startKafka } from "./real/kafka.ts";
 export { type RealPart, realPart } from "./real/part.ts";
 export { startPrometheus } from "./real/prometheus.ts";
 export { startRedis } from "./real/redis.ts";
