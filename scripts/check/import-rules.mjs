@@ -106,6 +106,7 @@ function plant(folder) {
     "@kubernetes/client-node",
     "fastify",
     "ioredis",
+    "kafkajs",
     "pg",
     "prom-client",
     "zod",
