@@ -4,7 +4,12 @@ const resolve = { conditions: ["@slipway/source"] };
 // Tests resolve through `ssr`, global setup through vitest's own environment.
 const source = { resolve, ssr: { resolve }, environments: { __vitest__: { resolve } } };
 
-/** unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform. */
+const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
+
+/**
+ * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform. real: needs servers that
+ * `npm run test:real` brings, and is run by nothing else.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -24,7 +29,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["{packages,services,apps}/*/test/**/*.test.ts"],
-          exclude: ["apps/standalone/test/**"],
+          exclude: ["apps/standalone/test/**", real],
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
@@ -40,6 +45,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["apps/standalone/test/**/*.test.ts"],
+          exclude: [real],
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
@@ -47,6 +53,20 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           globalSetup: ["apps/standalone/test/support/global-setup.ts"],
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "real",
+          include: [real],
+          environment: "node",
+          setupFiles: ["packages/testkit/src/seed.ts"],
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 600_000,
+          hookTimeout: 1_200_000,
+          globalSetup: ["packages/testkit/src/global-setup.ts"],
         },
       },
     ],

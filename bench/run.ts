@@ -11,6 +11,7 @@ const loaders: Readonly<Record<string, () => Promise<Benchmark>>> = {
   rollback: async () => (await import("./rollback.ts")).rollback,
   transitions: async () => (await import("./transitions.ts")).transitions,
   takeover: async () => (await import("./takeover.ts")).takeover,
+  kafka: async () => (await import("./kafka.ts")).kafka,
 };
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

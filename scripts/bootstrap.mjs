@@ -56,6 +56,7 @@ function main() {
       }),
     test: () => run(process.execPath, [join(root, "scripts/check.mjs"), ...args], env),
     soak: () => run(process.execPath, [join(root, "scripts/soak.mjs"), ...args], env),
+    real: () => run(process.execPath, [join(root, "scripts/real.mjs"), ...args], env),
     bench: () => run(process.execPath, ["--conditions=@slipway/source", join(root, "bench/run.ts"), ...args], env),
     prepare: () => bundle(env),
     slipway: () =>

@@ -101,7 +101,16 @@ function plant(folder) {
     write(`${path}/src/index.ts`, "export const here = 1;\n");
     symlinkSync(join(folder, path), join(folder, "node_modules", name));
   }
-  for (const library of ["@kubernetes/client-node", "fastify", "pg", "prom-client", "zod"]) {
+  for (const library of [
+    "@aws-sdk/client-s3",
+    "@kubernetes/client-node",
+    "fastify",
+    "ioredis",
+    "kafkajs",
+    "pg",
+    "prom-client",
+    "zod",
+  ]) {
     write(`node_modules/${library}/package.json`, JSON.stringify({ name: library, exports: { ".": "./index.js" } }));
     write(`node_modules/${library}/index.js`, "export const here = 1;\n");
   }

@@ -48,7 +48,10 @@ export const plantedFiles = [
   planted("testkit-is-for-tests", "services/alpha/src/kit.ts", "@slipway/testkit"),
   planted("regions-are-reached-by-their-api", "packages/cluster/src/near.ts", "@slipway/local-region"),
   planted("kubernetes-client-node-has-its-place", "services/alpha/src/kube.ts", "@kubernetes/client-node"),
+  planted("aws-sdk-client-s3-has-its-place", "services/alpha/src/bucket.ts", "@aws-sdk/client-s3"),
+  planted("ioredis-has-its-place", "services/alpha/src/cache.ts", "ioredis"),
   planted("fastify-has-its-place", "services/alpha/src/web.ts", "fastify"),
+  planted("kafkajs-has-its-place", "services/alpha/src/stream.ts", "kafkajs"),
   planted("pg-has-its-place", "services/alpha/src/rows.ts", "pg"),
   planted("prom-client-has-its-place", "services/alpha/src/meters.ts", "prom-client"),
 ];

@@ -20,7 +20,8 @@ const texts = new Set([
   "",
 ]);
 const lockFiles = /(^|\/)(pnpm-lock\.yaml|package-lock\.json)$/;
-const adapters = /\b(postgresBus|postgresLocks|fileObjects|scrapeMetrics)\b/;
+const adapters =
+  /\b(postgresBus|kafkaBus|postgresLocks|redisLocks|fileObjects|s3Objects|scrapeMetrics|prometheusMetrics)\b/;
 const adapterHomes = /^(apps|bench|packages\/(host|testkit|bus|lock|objects|metrics))\/|\.test\.ts$|\/test\//;
 
 /** Checks that read the texts of the tree. */

@@ -1,4 +1,3 @@
-import { CloudEvent } from "@slipway/contracts";
 import type { Logger } from "@slipway/sql";
 import { backOffMs } from "./back-off.ts";
 import { about, keepLease, type Lease } from "./lease.ts";
@@ -14,11 +13,9 @@ import {
   unpark,
 } from "./log-store.ts";
 import type { Handler } from "./port.ts";
+import { runHandler } from "./run-handler.ts";
 
 const batchSize = 64;
-const handlerDeadlineMs = 30_000;
-/** How long a handler may take to end after its signal has fired. Then the event counts as failed. */
-const handlerGraceMs = 5_000;
 
 export type BatchContext = {
   readonly db: BusDb;
@@ -108,33 +105,5 @@ function over({ lease, stopping }: Work): boolean {
 
 /** Undefined when the handler took the event, else why not. */
 async function handle(work: Work, event: LoggedEvent): Promise<unknown> {
-  const timeUp = new AbortController();
-  const timer = setTimeout(() => timeUp.abort(new Error("the handler took too long")), handlerDeadlineMs);
-  const signal = AbortSignal.any([work.lease.signal, work.hurry, timeUp.signal]);
-  try {
-    await endedInTime(work.handler(CloudEvent.parse(event.body), { signal }), signal);
-    return undefined;
-  } catch (error) {
-    return error ?? new Error("the handler threw nothing");
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function endedInTime(running: Promise<void>, signal: AbortSignal): Promise<void> {
-  let graceTimer: NodeJS.Timeout | undefined;
-  let begin = () => {};
-  const tooLate = new Promise<never>((_, reject) => {
-    begin = () => {
-      graceTimer = setTimeout(() => reject(signal.reason), handlerGraceMs);
-    };
-    signal.addEventListener("abort", begin, { once: true });
-    if (signal.aborted) begin();
-  });
-  try {
-    await Promise.race([running, tooLate]);
-  } finally {
-    signal.removeEventListener("abort", begin);
-    clearTimeout(graceTimer);
-  }
+  return await runHandler(work.handler, () => event.body, [work.lease.signal, work.hurry]);
 }

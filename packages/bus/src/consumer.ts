@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "@slipway/sql";
 import { workOn } from "./batch.ts";
+import { newBell } from "./bell.ts";
 import { leaseMs } from "./lease.ts";
 import { type BusDb, claimPartition, joinGroup } from "./log-store.ts";
 import type { SubscribeOptions, Subscription } from "./port.ts";
+import { settled } from "./run-handler.ts";
 
 /** Partitions that one process works on at the same time for one subscription. */
 const concurrency = 4;
@@ -77,38 +79,4 @@ export async function consume(db: BusDb, options: SubscribeOptions, log: Logger)
       return stopped;
     },
   };
-}
-
-/** A ring is kept until somebody waits for it. */
-function newBell() {
-  let rung = false;
-  let answer: (() => void) | undefined;
-  return {
-    ring() {
-      rung = true;
-      answer?.();
-    },
-    async wait(ms: number): Promise<void> {
-      if (!rung) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          answer = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      rung = false;
-      answer = undefined;
-    },
-  };
-}
-
-async function settled(work: readonly Promise<void>[], deadlineMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, deadlineMs);
-  });
-  await Promise.race([Promise.all(work), deadline]);
-  clearTimeout(timer);
 }

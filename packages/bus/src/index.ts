@@ -1,3 +1,6 @@
 export { inboxOnce } from "./inbox.ts";
+export { kafkaUrlProblem } from "./kafka/address.ts";
+export { BusUnavailable } from "./kafka/trouble.ts";
+export { type KafkaBusOptions, kafkaBus } from "./kafka.ts";
 export type { Bus, Handler, ReadPage, ReadPosition, SubscribeOptions, Subscription } from "./port.ts";
 export { type PostgresBusOptions, postgresBus } from "./postgres.ts";

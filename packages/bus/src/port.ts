@@ -26,7 +26,10 @@ export type ReadPage = { readonly events: readonly CloudEvent[]; readonly next: 
 
 /** Events between services. At least once, in order per subject, kept for every group on its own. */
 export interface Bus {
-  /** Durable when it resolves; all events or none. An event id that the topic has already is left out: twice = once. */
+  /**
+   * Durable when it resolves. When it rejects, some of the events may be there: publish all of them again, in the same order. What is published twice
+   * may come twice, the second time behind what came after the first: handlers know an event by its id (`inboxOnce`).
+   */
   publish(topic: string, events: readonly CloudEvent[]): Promise<void>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** For display: events after a position, in order per subject, roughly in order of time. */
@@ -36,6 +39,8 @@ export interface Bus {
    * many went. A backend with a retention of its own answers 0.
    */
   forget(olderThanMs: number, limit: number): Promise<number>;
+  /** Why the bus cannot be used now, as a sentence that says what to do; undefined: nothing is known against it. */
+  ready(): Promise<string | undefined>;
   /** Stops every subscription and lets go of connections. */
   close(): Promise<void>;
 }

@@ -27,6 +27,9 @@ export function postgresBus({ url, log, max = 3 }: PostgresBusOptions): Bus {
 
     forget: (olderThanMs, limit) => forgetEvents(db, olderThanMs, limit),
 
+    // Its database is the service's own, of which the service tells itself.
+    ready: async () => undefined,
+
     async subscribe(options) {
       listener ??= listen({ url, channel: "slipway_bus", onNotify: wakeAll, log });
       await listener.catch((error: unknown) => {

@@ -1,20 +1,26 @@
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Bus, postgresBus } from "@slipway/bus";
-import { type Locks, postgresLocks } from "@slipway/lock";
-import { type MetricsSource, scrapeMetrics } from "@slipway/metrics";
-import { fileObjects, type Objects } from "@slipway/objects";
+import { type Bus, kafkaBus, postgresBus } from "@slipway/bus";
+import { type Locks, postgresLocks, redisLocks, redisProblem } from "@slipway/lock";
+import { type MetricsSource, prometheusMetrics, scrapeMetrics } from "@slipway/metrics";
+import { fileObjects, type Objects, s3Objects, s3Place } from "@slipway/objects";
 import type { Db, Logger } from "@slipway/sql";
 import type { RegionEntry } from "./regions.ts";
 import { refuseScheme } from "./schemes.ts";
 
-/** `postgres:` alone: the log lies in the platform's own database, used under the service's role. */
-export function openBus(_busUrl: string, roleUrl: string, log: Logger): Bus {
+/** `postgres:` alone: the log lies in the platform's own database, used under the service's role. `kafka://…`: there. */
+export function openBus(
+  { busUrl, keepEventsMs }: { readonly busUrl: string; readonly keepEventsMs: number },
+  roleUrl: string,
+  log: Logger,
+): Bus {
+  if (busUrl.startsWith("kafka")) return kafkaBus({ url: busUrl, log, keepEventsMs });
   return postgresBus({ url: roleUrl, log });
 }
 
-/** `file:` alone is `<data>/objects`; `file:folder` is inside the data folder; `file:///folder` is anywhere. */
+/** `file:` alone is `<data>/objects`; `file:folder` is inside the data folder; `file:///folder` is anywhere. `s3:` is a bucket. */
 export function openObjects(objectsUrl: string, dataDir: string): Objects {
+  if (objectsUrl.startsWith("s3:")) return s3Objects({ url: objectsUrl });
   return fileObjects({ root: objectsFolder(objectsUrl, dataDir) });
 }
 
@@ -24,9 +30,34 @@ export function objectsFolder(objectsUrl: string, dataDir: string): string {
   return isAbsolute(rest) ? rest : resolve(dataDir, rest === "" ? "objects" : rest);
 }
 
-/** Tables of locks belong to one service's schema; for the others this opens nothing. */
-export function openLocks<T>(db: Db<T>, log: Logger): Locks {
-  return postgresLocks({ db, log });
+export type OpenedLocks = { readonly locks: Locks; close(): Promise<void> };
+
+/** Tables of locks belong to one service's schema; for the others this opens nothing. Redis stands before them, never in their place. */
+export function openLocks<T>(lockUrl: string, db: Db<T>, log: Logger): OpenedLocks {
+  if (!isRedis(lockUrl)) return { locks: postgresLocks({ db, log }), close: async () => {} };
+  const locks = redisLocks({ url: lockUrl, db, log });
+  return { locks, close: locks.close };
+}
+
+const isRedis = (url: string) => /^rediss?:/.test(url);
+
+/** Locks are right without Redis, only slower: so nothing waits for it, and what is wrong with it is said. */
+export async function tellOfRedis(lockUrl: string, log: Logger): Promise<void> {
+  if (!isRedis(lockUrl)) return;
+  const reason = await redisProblem(lockUrl);
+  if (reason !== undefined) log.warn({ reason }, "locks work from Postgres alone");
+}
+
+/** Undefined, or what is wrong with a URL whose scheme is known. */
+export function refuseUrl(variable: string, url: string): string | undefined {
+  try {
+    if (variable === "SLIPWAY_OBJECTS_URL" && url.startsWith("s3:")) s3Place(url);
+    if (variable === "SLIPWAY_LOCK_URL" && isRedis(url) && new URL(url).hostname === "") throw new Error("no host");
+    return undefined;
+  } catch (error) {
+    if (isRedis(url)) return "it is redis://user:password@host:port, or rediss:// for TLS";
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** The source of each region by its name, opened at first use. */
@@ -43,11 +74,13 @@ export function metricsOf(regions: readonly RegionEntry[]): (name: string) => Me
   };
 }
 
-/** `scrape:http://…` reads the mesh proxy's own page. */
+/** `scrape:http://…` reads the mesh proxy's own page, `prometheus:http://…` asks a Prometheus that does. */
 function openMetrics(region: RegionEntry): MetricsSource {
   const url = region.metrics_url;
   if (url === undefined) throw new Error(`region ${region.name} has no metrics_url`);
   const refusal = refuseScheme("metrics_url", url);
   if (refusal !== undefined) throw new Error(`metrics_url of region ${region.name}: ${refusal}`);
-  return scrapeMetrics({ url: url.slice("scrape:".length) });
+  if (url.startsWith("scrape:")) return scrapeMetrics({ url: url.slice("scrape:".length) });
+  const { metrics_shape: shape } = region;
+  return prometheusMetrics({ url: url.slice("prometheus:".length), ...(shape === undefined ? {} : { shape }) });
 }

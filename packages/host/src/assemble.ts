@@ -71,7 +71,10 @@ export async function assemble(
   };
 }
 
-const readiness = ({ name, running }: StartedModule) => ({ name, ready: () => running.ready() });
+const readiness = ({ name, running, bus }: StartedModule) => ({
+  name,
+  ready: async () => (await running.ready()) ?? (await bus.ready()),
+});
 
 function servePartsOf({ name, db, idempotency, clock, log }: StartedModule, stopping: AbortSignal): ServeParts {
   // Each service checks tokens itself, under its own role: one service's database trouble is not another's.

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { metricShapes } from "@slipway/metrics";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { objectsFolder } from "./adapters.ts";
@@ -44,9 +45,10 @@ test("nothing set is a laptop", () => {
 test("every problem is named at once with its variable, the modules' too", () => {
   const found = problems({
     SLIPWAY_PORT: "eighty",
-    SLIPWAY_BUS_URL: "kafka://broker",
+    SLIPWAY_BUS_URL: "nats://broker",
     SLIPWAY_DATABASE_URL: "mysql://x",
-    SLIPWAY_OBJECTS_URL: "s3://bucket",
+    SLIPWAY_OBJECTS_URL: "s3://key:secret@bucket",
+    SLIPWAY_LOCK_URL: "redis://",
     SLIPWAY_SLACK_URL: "nowhere",
     SLIPWAY_REGIONS: "/no/such/file.json",
   });
@@ -54,12 +56,15 @@ test("every problem is named at once with its variable, the modules' too", () =>
   expect(Object.keys(found).sort()).toEqual([
     "SLIPWAY_BUS_URL",
     "SLIPWAY_DATABASE_URL",
+    "SLIPWAY_LOCK_URL",
     "SLIPWAY_OBJECTS_URL",
     "SLIPWAY_PORT",
     "SLIPWAY_REGIONS",
     "SLIPWAY_SLACK_URL",
   ]);
-  expect(found.SLIPWAY_BUS_URL).toBe("kafka: is not available; there is: postgres:");
+  expect(found.SLIPWAY_BUS_URL).toBe("nats: is not available; there is: postgres:, kafka:, kafka+ssl:");
+  expect(found.SLIPWAY_OBJECTS_URL).toMatch(/^credentials have no place in the URL/);
+  expect(found.SLIPWAY_LOCK_URL).toMatch(/^it is redis:\/\//);
 });
 
 test("a platform with regions of its own bakes ten minutes in production unless told otherwise", () => {
@@ -86,6 +91,26 @@ test("a platform with regions of its own bakes ten minutes in production unless 
       },
     ],
   });
+});
+
+test("a region says where its Prometheus is and how the mesh's metrics are named there", () => {
+  const file = join(folder, "shapes.json");
+  const region = (name: string, shape: unknown) => ({
+    ...{ name, kubeconfig: "k", context: "c", mesh_url: "http://m" },
+    ...{ metrics_url: "prometheus:https://me:word@prom:9090", metrics_shape: shape },
+  });
+  const own = { ...metricShapes.istio, requests: "mesh_answers_total" };
+  writeFileSync(file, JSON.stringify([region("a", "envoy"), region("b", own)]));
+
+  const { regions } = readConfig({ SLIPWAY_REGIONS: file });
+
+  expect(regions).toMatchObject({
+    entries: [{ metrics_shape: metricShapes.envoy }, { metrics_shape: { requests: "mesh_answers_total" } }],
+  });
+  writeFileSync(file, JSON.stringify([{ ...region("a", "linkerd"), metrics_url: "prometheus:prom" }]));
+  const message = problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS;
+  expect(message).toContain("0.metrics_url: after the scheme comes http://");
+  expect(message).toContain("0.metrics_shape");
 });
 
 test("a regions file's errors are named by their place", () => {

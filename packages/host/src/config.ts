@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DurationMs, EnvironmentNameSchema } from "@slipway/contracts";
 import { z } from "zod";
+import { refuseUrl } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { parseRegions, type RegionEntry } from "./regions.ts";
@@ -35,7 +36,7 @@ const url = (kind: keyof typeof schemes, fallback: string) =>
     .string()
     .default(fallback)
     .superRefine((value, context) => {
-      const refusal = refuseScheme(kind, value);
+      const refusal = refuseScheme(kind, value) ?? refuseUrl(kind, value);
       if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
     });
 

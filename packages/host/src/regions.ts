@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { RegionNameSchema } from "@slipway/contracts";
 import type { RegionName } from "@slipway/kernel";
+import { type MetricShape, MetricShapeSchema, metricShapes } from "@slipway/metrics";
 import { parse } from "yaml";
 import { z } from "zod";
 import { refuseScheme } from "./schemes.ts";
@@ -12,9 +13,13 @@ export type RegionEntry = {
   readonly kubeconfig: string;
   readonly context: string;
   readonly mesh_url: string;
-  /** `scrape:http://…`, later `prometheus+http://…` and `datadog:`. */
+  /** `scrape:http://…` or `prometheus:http://…`. */
   readonly metrics_url: string | undefined;
+  /** How the mesh's metrics are named in Prometheus. Default: Istio's names. */
+  readonly metrics_shape?: MetricShape | undefined;
 };
+
+const innerUrl = /^[a-z]+:https?:\/\/./;
 
 const Entry = z.strictObject({
   name: RegionNameSchema,
@@ -24,9 +29,14 @@ const Entry = z.strictObject({
   metrics_url: z
     .string()
     .superRefine((url, context) => {
-      const refusal = refuseScheme("metrics_url", url);
+      const inner = innerUrl.test(url) && URL.canParse(url.slice(url.indexOf(":") + 1));
+      const refusal =
+        refuseScheme("metrics_url", url) ?? (inner ? undefined : "after the scheme comes http:// or https://");
       if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
     })
+    .optional(),
+  metrics_shape: z
+    .union([z.enum(["istio", "envoy", "slipway"]).transform((name) => metricShapes[name]), MetricShapeSchema])
     .optional(),
 });
 
@@ -51,5 +61,6 @@ export function parseRegions(text: string, file: string): readonly RegionEntry[]
     ...entry,
     kubeconfig: resolve(dirname(file), entry.kubeconfig),
     metrics_url: entry.metrics_url,
+    ...(entry.metrics_shape === undefined ? {} : { metrics_shape: entry.metrics_shape }),
   }));
 }

@@ -1,6 +1,8 @@
+import { BusUnavailable } from "@slipway/bus";
 import type { Logger } from "@slipway/sql";
 import closeWithGrace from "close-with-grace";
 import { pino } from "pino";
+import { tellOfRedis } from "./adapters.ts";
 import { addresses, baseUrl } from "./addresses.ts";
 import type { ServiceApp } from "./app.ts";
 import { type Assembled, assemble } from "./assemble.ts";
@@ -88,9 +90,9 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     const port = await listenOn(host.parts.app, config.host, config.port);
     const url = baseUrl(config.host, port);
     listening.url = url;
-    if (prepared.isReady()) await host.subscribe();
-    else void subscribeOnce(prepared, host, log);
+    if (!prepared.isReady() || !(await subscribed(host, log))) void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
+    void tellOfRedis(config.lockUrl, log);
     if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     return { url, port, tokens, routes: host.routes, stop };
   } catch (error) {
@@ -99,7 +101,19 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   }
 }
 
-/** Events are taken as soon as the database is there. */
+/** False: the bus is away. Work goes on without it as far as it can, `/readyz` says why it is not all, and events are taken when it comes back. */
+async function subscribed(host: Assembled, log: Logger): Promise<boolean> {
+  try {
+    await host.subscribe();
+    return true;
+  } catch (error) {
+    if (!(error instanceof BusUnavailable)) throw error;
+    log.warn({ reason: error.message }, "no events are taken yet");
+    return false;
+  }
+}
+
+/** Events are taken as soon as the database and the bus are there. */
 async function subscribeOnce(prepared: PreparedDatabase, host: Assembled, log: Logger): Promise<void> {
   const { signal } = host.parts.stopping;
   await prepared.ready.catch(() => undefined);

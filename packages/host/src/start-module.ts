@@ -32,6 +32,7 @@ export type StartedModule = {
   readonly log: Logger;
   readonly clock: Clock;
   readonly idempotency: Idempotency;
+  closeLocks(): Promise<void>;
   readonly running: RunningService;
 };
 
@@ -41,13 +42,14 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
   const log = childLog(world.log, module.name);
   const dbUrl = database.roleUrl(roleOf(module.schema));
   const db = openDb<unknown>({ url: dbUrl, schema: module.schema, applicationName: `slipway-${module.name}`, log });
-  const bus = openBus(config.busUrl, dbUrl, log);
+  const bus = openBus(config, dbUrl, log);
   const token = world.tokens.get(module.name) ?? "";
   const client = createClient({
     url: (path) => addresses.of(ownerOf(path) ?? module.name),
     token,
     traceparent,
   });
+  const opened = openLocks(config.lockUrl, db, log);
   const own = { db, bus, client, log, clock: systemClock };
   const context: ServiceContext = {
     ...own,
@@ -55,7 +57,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     dbUrl,
     database: world.databaseState,
     objects: openObjects(config.objectsUrl, config.dataDir),
-    locks: openLocks(db, log),
+    locks: opened.locks,
     metrics: metricsOf(world.regions),
     token,
     urls: addresses,
@@ -67,9 +69,9 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
   try {
     const running = await module.start(context);
     log.info({ schema: module.schema }, "service started");
-    return { ...own, name: module.name, idempotency: idempotencyIn(db), running };
+    return { ...own, closeLocks: opened.close, name: module.name, idempotency: idempotencyIn(db), running };
   } catch (error) {
-    await Promise.allSettled([bus.close(), client.close(), db.destroy()]);
+    await Promise.allSettled([bus.close(), client.close(), opened.close(), db.destroy()]);
     throw new Error(`${module.name} did not start: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });

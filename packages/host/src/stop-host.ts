@@ -37,8 +37,8 @@ export async function stopHost(parts: HostParts, withinMs: number): Promise<void
   }
   await stage("listener", () => closeListener(app, deadline));
   for (const { name, running } of reversed) await stage(`close ${name}`, async () => await running.close());
-  for (const { name, bus, client, db } of reversed) {
-    await stage(`connections of ${name}`, () => Promise.all([bus.close(), client.close(), db.destroy()]));
+  for (const { name, bus, client, db, closeLocks } of reversed) {
+    await stage(`connections of ${name}`, () => Promise.all([bus.close(), client.close(), closeLocks(), db.destroy()]));
   }
   log.info({ services: reversed.map(({ name }) => name) }, "host stopped");
 }

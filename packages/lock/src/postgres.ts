@@ -5,13 +5,20 @@ import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
 import { type Ask, rule, type Ticket } from "./ruling.ts";
 
 /** A service in an environment: the unit that is locked while its tickets are looked at. */
-type Queue = { readonly service: string; readonly environment: string };
+export type Queue = { readonly service: string; readonly environment: string };
+
+export type PostgresLocksOptions<T> = {
+  readonly db: Db<T>;
+  readonly log: Logger;
+  /** Called once something about the queue has changed and is committed, before the caller learns it. Must not reject. */
+  readonly onChange?: (queue: Queue) => Promise<void>;
+};
 
 /**
  * Locks as rows (`target`, `ticket`) of the schema that `db` works in. Each call is one short transaction that first
  * takes an advisory lock on its queue, so that rulings on one queue happen one after another and rows never deadlock.
  */
-export function postgresLocks<T>({ db, log }: { readonly db: Db<T>; readonly log: Logger }): Locks {
+export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLocksOptions<T>): Locks {
   return {
     async acquire(request) {
       const queue = queueOf(request.targets);
@@ -20,24 +27,27 @@ export function postgresLocks<T>({ db, log }: { readonly db: Db<T>; readonly log
         regions: request.targets.map((target) => target.region).sort(),
         preempt: request.preempt ?? false,
       };
-      const answer = await db.transaction().execute(async (tx) => {
+      const { answer, changed } = await db.transaction().execute(async (tx) => {
         await enterQueue(tx, queue);
         return acquireInside(tx, queue, ask, log);
       });
+      if (changed) await onChange(queue);
       return answer;
     },
 
     async release(holder) {
-      await db.transaction().execute(async (tx) => {
+      const left = await db.transaction().execute(async (tx) => {
         const queue = await queueOfHolder(tx, holder);
-        if (queue === undefined) return;
+        if (queue === undefined) return undefined;
         await enterQueue(tx, queue);
         await freeTargets(tx, queue, holder);
         await sql`update ticket set state = 'released', lost_to = null, ended_at = clock_timestamp()
                   where holder = ${holder} and state <> 'released'`.execute(tx);
         await sql`delete from ticket where service = ${queue.service} and environment = ${queue.environment}
                   and state = 'released' and ended_at < clock_timestamp() - interval '90 days'`.execute(tx);
+        return queue;
       });
+      if (left !== undefined) await onChange(left);
     },
 
     async epochsIn(region) {
@@ -59,6 +69,7 @@ export function postgresLocks<T>({ db, log }: { readonly db: Db<T>; readonly log
           tx,
         );
       });
+      await onChange({ service, environment });
     },
 
     async lostTo(holder) {
@@ -69,22 +80,28 @@ export function postgresLocks<T>({ db, log }: { readonly db: Db<T>; readonly log
   };
 }
 
-async function acquireInside<T>(tx: Tx<T>, queue: Queue, ask: Ask, log: Logger): Promise<Acquired> {
+const nobodyAsks = async (): Promise<void> => {};
+
+type Ruled = { readonly answer: Acquired; readonly changed: boolean };
+
+async function acquireInside<T>(tx: Tx<T>, queue: Queue, ask: Ask, log: Logger): Promise<Ruled> {
   const existing = await ownTicket(tx, ask.holder);
   // A released holder that asks again is an old command come late, unless it preempts: a rollback always gets its way.
   const own =
     existing === undefined || (existing.state === "released" && ask.preempt) ? await draw(tx, queue, ask) : existing;
   const ruling = rule(own, await otherTickets(tx, queue, own), ask);
 
-  if (ruling.kind === "lost") return ruling;
-  if (ruling.kind === "wait") return { kind: "waiting", behind: ruling.behind, since: own.drawnAt };
+  if (ruling.kind === "lost") return { answer: ruling, changed: false };
+  if (ruling.kind === "wait") {
+    return { answer: { kind: "waiting", behind: ruling.behind, since: own.drawnAt }, changed: own !== existing };
+  }
   if (ruling.kind === "grant") {
     for (const loser of ruling.losers) await endByPreemption(tx, queue, loser, ask.holder);
     await grant(tx, queue, own);
     const losers = ruling.losers.map((loser) => loser.holder);
     log.info({ ...queue, holder: own.holder, regions: own.regions, losers }, "lock granted");
   }
-  return { kind: "granted", epochs: await epochsOf(tx, queue, ask) };
+  return { answer: { kind: "granted", epochs: await epochsOf(tx, queue, ask) }, changed: ruling.kind === "grant" };
 }
 
 function queueOf(targets: readonly Target[]): Queue {

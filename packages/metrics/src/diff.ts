@@ -5,7 +5,7 @@ type HostDelta = { readonly counted: HostReading; readonly reset: boolean };
 
 /**
  * What was counted after `before` and up to `after`; null as `before` = everything since the counters began. A source that
- * started anew, or one host whose counters went down, counts from zero: the requests between the last reading and the
+ * started anew, or one host whose counters began anew or went down, counts from zero: the requests between the last reading and the
  * restart are lost, never invented. A host that is gone from `after` adds nothing.
  */
 export function diffReadings(before: Reading | null, after: Reading): ReadingDelta {
@@ -30,8 +30,9 @@ function diffHost(before: HostReading | undefined, after: HostReading): HostDelt
   const requests = after.requests - before.requests;
   const errors = after.errors - before.errors;
   // A host's first requests may have come before its first latency: then there was nothing to subtract.
+  const anew = before.epoch !== undefined && after.epoch !== undefined && before.epoch !== after.epoch;
   const nothingBefore = (before.latency.counts.at(-1) ?? 0) === 0;
   const latency = nothingBefore ? after.latency : subtractHistogram(after.latency, before.latency);
-  if (requests < 0 || errors < 0 || latency === undefined) return { counted: after, reset: true };
+  if (anew || requests < 0 || errors < 0 || latency === undefined) return { counted: after, reset: true };
   return { counted: { requests, errors, latency }, reset: false };
 }

@@ -1,13 +1,12 @@
+import { type HostTotals, histogram, noTotals } from "./host-totals.ts";
 import { parsePrometheusText, type Sample } from "./prometheus-text.ts";
-import { type Histogram, type HostReading, MetricsUnreadable, type Reading, type ReadRequest } from "./types.ts";
+import { type HostReading, MetricsUnreadable, type Reading, type ReadRequest } from "./types.ts";
 
 const requestsName = "istio_requests_total";
 const bucketName = "istio_request_duration_milliseconds_bucket";
 const weightName = "slipway_mesh_route_weight";
 const epochName = "slipway_mesh_process_start_time_seconds";
 const names = new Set([requestsName, bucketName, weightName, epochName]);
-
-type HostTotals = { requests: number; errors: number; buckets: Map<number, number> };
 
 /** Reading of one service from the metrics page of a mesh proxy of a local region. Pure. */
 export function readMeshPage(page: string, request: ReadRequest): Reading {
@@ -37,7 +36,7 @@ function count(totals: Map<string, Map<string, HostTotals>>, { name, labels, val
   const hosts = totals.get(labels.destination_workload ?? "");
   if (hosts === undefined) return;
   const pod = labels.pod ?? "";
-  const host = hosts.get(pod) ?? { requests: 0, errors: 0, buckets: new Map<number, number>() };
+  const host = hosts.get(pod) ?? noTotals();
   hosts.set(pod, host);
   if (name === requestsName) {
     host.requests += value;
@@ -52,12 +51,6 @@ function hostReadings(hosts: Map<string, HostTotals>): Record<string, HostReadin
   return Object.fromEntries(
     [...hosts].map(([pod, { requests, errors, buckets }]) => [pod, { requests, errors, latency: histogram(buckets) }]),
   );
-}
-
-function histogram(buckets: Map<number, number>): Histogram {
-  if (!buckets.has(Number.POSITIVE_INFINITY)) buckets.set(Number.POSITIVE_INFINITY, 0);
-  const sorted = [...buckets].sort(([a], [b]) => a - b);
-  return { le: sorted.map(([bound]) => bound), counts: sorted.map(([, observations]) => observations) };
 }
 
 function servedWeight(samples: readonly Sample[], request: ReadRequest): Record<string, number> | null {

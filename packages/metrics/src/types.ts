@@ -8,6 +8,8 @@ export type HostReading = {
   readonly requests: number;
   readonly errors: number;
   readonly latency: Histogram;
+  /** Changes when this host's own counters started again from nothing; absent where the reading's epoch says it for all, or nobody knows. */
+  readonly epoch?: string;
 };
 
 export type VersionReading = { readonly hosts: Readonly<Record<string, HostReading>> };

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { access, constants, type FileHandle, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { keySegments, prefixSegments } from "./key.ts";
 import type { ObjectInfo, Objects } from "./port.ts";
@@ -59,6 +59,17 @@ export function fileObjects(options: { readonly root: string }): Objects {
       const found: ObjectInfo[] = [];
       await collect(join(root, ...folders), folders, begun, found);
       return found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    },
+
+    async problem() {
+      try {
+        await mkdir(root, { recursive: true, mode: 0o700 });
+        await access(root, constants.R_OK | constants.W_OK | constants.X_OK);
+        return undefined;
+      } catch (error) {
+        const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+        return `objects cannot be kept in ${root} (${why}): make it a folder that this user may read and write, or name another in SLIPWAY_OBJECTS_URL`;
+      }
     },
   };
 }

@@ -3,7 +3,7 @@ export type ObjectKey = string;
 
 export type ObjectInfo = { readonly key: ObjectKey; readonly size: number };
 
-/** Build logs, blobs and other bytes that are too large for a row. Adapters: file system here, S3 later. */
+/** Build logs, blobs and other bytes that are too large for a row. Adapters: a folder, S3. */
 export interface Objects {
   /**
    * Stores the whole body under the key, or nothing: readers see the old bytes or the new ones, never a part, and when
@@ -20,6 +20,8 @@ export interface Objects {
   delete(key: ObjectKey): Promise<void>;
   /** Every object whose key begins with the prefix, in key order. "" lists all. */
   list(prefix: string): Promise<readonly ObjectInfo[]>;
+  /** Why nothing can be stored or read now, as a sentence that says what to do; undefined when all is well. */
+  problem(): Promise<string | undefined>;
 }
 
 /** A key that is not allowed: a bug in the caller or an attack; never answered with bytes. */

@@ -24,6 +24,13 @@ describe("objects on the file system", () => {
   });
 });
 
+test("a place that is no folder is a problem with a remedy", async () => {
+  const root = await emptyRoot();
+  await writeFile(root, "a file");
+
+  expect(await fileObjects({ root }).problem()).toMatch(/cannot be kept in .*EEXIST.*SLIPWAY_OBJECTS_URL/);
+});
+
 test("files and folders are for their owner alone, and no draft stays behind", async () => {
   const root = await emptyRoot();
   const objects = fileObjects({ root });

@@ -109,18 +109,22 @@ function delivery(world: () => BusWorld): void {
     for (const subscription of subscriptions) await subscription.stop();
   });
 
-  test("publishing an event twice is publishing it once, also within one call and from two processes", async () => {
+  test("an event that is published again may come again, behind what came meanwhile; none is lost, none comes before its time", async () => {
     const { bus, elsewhere } = world();
     const topic = freshName("topic");
+    const { seen, handler } = recorder();
+    const subscription = await bus.subscribe({ group: freshName("group"), topics: [topic], handler });
     const [first, second, third] = series("D-1", 3) as [CloudEvent, CloudEvent, CloudEvent];
 
     await bus.publish(topic, [first, first]);
-    await Promise.all([bus.publish(topic, [first, second]), elsewhere.publish(topic, [second, third])]);
+    await Promise.all([bus.publish(topic, [first, second]), elsewhere.publish(topic, [first, second])]);
     await bus.publish(topic, [first, third]);
 
-    const ids = (await bus.read(topic, 0, 100)).events.map((event) => event.id);
-    expect(ids.length).toBe(3);
-    expect(new Set(ids)).toEqual(new Set(["D-1/0", "D-1/1", "D-1/2"]));
+    await until(() => seen.includes("D-1/2"), { what: "the last one" });
+    expect([...new Set(seen)]).toEqual(["D-1/0", "D-1/1", "D-1/2"]);
+    const read = (await bus.read(topic, 0, 100)).events.map((event) => event.id);
+    expect([...new Set(read)]).toEqual(["D-1/0", "D-1/1", "D-1/2"]);
+    await subscription.stop();
   });
 
   test("one bad event and nothing of its call is published", async () => {
@@ -262,7 +266,8 @@ function display(world: () => BusWorld): void {
       ids.push(...page.events.map((event) => event.id));
       page = await bus.read(topic, page.next, 5);
     }
-    expect(ids).toEqual([...series("D-1", 7), ...series("D-2", 7)].map((event) => event.id));
+    expect(ids.length).toBe(14);
+    for (const subject of ["D-1", "D-2"]) expect(ofSubject(ids, subject)).toEqual(series(subject, 7).map((e) => e.id));
 
     await bus.publish(topic, [testEvent("late", "D-9")]);
     expect((await bus.read(topic, page.next, 5)).events.map((event) => event.id)).toEqual(["late"]);

@@ -78,6 +78,37 @@ export function objectsContract(make: () => Promise<{ objects: Objects; again: (
     expect(await objects.get("log")).toBeUndefined();
   });
 
+  test("a store that works has no problem to tell of", async () => {
+    const { objects } = await make();
+
+    expect(await objects.problem()).toBeUndefined();
+  });
+
+  test("bodies of many parts pass unchanged, and one that breaks off late leaves nothing", async () => {
+    const { objects } = await make();
+    const chunk = Buffer.alloc(1_000_003, "slipway");
+    async function* chunks(end?: Error): AsyncGenerator<Uint8Array> {
+      for (let n = 0; n < 20; n += 1) yield chunk;
+      if (end !== undefined) throw end;
+    }
+
+    expect(await objects.put("many", chunks())).toEqual({ size: 20_000_060 });
+    await expect(objects.put("broken", chunks(new Error("cut off")))).rejects.toThrow("cut off");
+
+    const tail = await text(await objects.get("many", { from: 19_000_057 }));
+    expect(tail === chunk.toString()).toBe(true);
+    expect(await objects.list("")).toEqual([{ key: "many", size: 20_000_060 }]);
+  });
+
+  test("an empty body is an object", async () => {
+    const { objects } = await make();
+
+    expect(await objects.put("empty", inChunks())).toEqual({ size: 0 });
+
+    expect(await objects.stat("empty")).toEqual({ key: "empty", size: 0 });
+    expect(await text(await objects.get("empty"))).toBe("");
+  });
+
   test("two writers of one key leave one whole body", async () => {
     const { objects } = await make();
     const bodies = Array.from({ length: 8 }, (_, n) => String(n).repeat(100_000 + n));

@@ -76,7 +76,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       serveV2(app, registry);
     },
     subscriptions: subscriptions(service),
-    ready: async () => undefined,
+    ready: () => objects.problem(),
     sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),
     drain: () => durable.stop(),
     close: () => durable.stop(),

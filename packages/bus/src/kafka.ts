@@ -1,0 +1,75 @@
+import type { Logger } from "@slipway/sql";
+import type { Kafka } from "kafkajs";
+import { parseKafkaUrl } from "./kafka/address.ts";
+import { openQuestions, within } from "./kafka/admin.ts";
+import { openKafka } from "./kafka/client.ts";
+import { openProducers } from "./kafka/producers.ts";
+import { openPublisher } from "./kafka/publisher.ts";
+import { openReader } from "./kafka/reader.ts";
+import { type KafkaSubscription, subscribeKafka } from "./kafka/subscription.ts";
+import { openTopics } from "./kafka/topics.ts";
+import { busUnavailable } from "./kafka/trouble.ts";
+import type { Bus } from "./port.ts";
+
+export type KafkaBusOptions = {
+  /** `kafka://host:9092,…`: see parseKafkaUrl. */
+  readonly url: string;
+  readonly log: Logger;
+  /** Retention of topics that are made here; a day at least. Default 30 days. */
+  readonly keepEventsMs?: number;
+};
+
+const dayMs = 86_400_000;
+/** Whoever asks whether all is well does not wait for attempts to connect. */
+const readyMs = 1_500;
+
+/** A bus on Kafka. Connects at first use. Throws Error when the URL cannot be read. */
+export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOptions): Bus {
+  const address = parseKafkaUrl(url);
+  let client: Promise<Kafka> | undefined;
+  const kafka = (): Promise<Kafka> => {
+    client ??= openKafka(address, log);
+    return client;
+  };
+  const questions = openQuestions(kafka, address);
+  const topics = openTopics(questions, address, Math.max(dayMs, keepEventsMs));
+  const producers = openProducers(kafka);
+  const publisher = openPublisher(producers, topics, address);
+  const reader = openReader(kafka, { questions, topics, address });
+  const subscriptions = new Set<KafkaSubscription>();
+  const world = { kafka, questions, topics, address, log };
+
+  return {
+    publish: (topic, events) => publisher.publish(topic, events),
+    read: (topic, from, limit) => reader.read(topic, from, limit),
+
+    // Kafka forgets by itself: retention.ms of the topic.
+    forget: async () => 0,
+
+    async subscribe(options) {
+      const subscription = await subscribeKafka(world, options);
+      subscriptions.add(subscription);
+      return {
+        async stop() {
+          await subscription.stop();
+          subscriptions.delete(subscription);
+        },
+      };
+    },
+
+    async ready() {
+      const troubled = [...subscriptions].map((one) => one.trouble()).find((reason) => reason !== undefined);
+      if (troubled !== undefined) return troubled;
+      const answer = questions.ask((admin) => admin.describeCluster());
+      return await within(answer, readyMs).then(
+        () => undefined,
+        (error: unknown) => busUnavailable(error, address).message,
+      );
+    },
+
+    async close() {
+      await Promise.all([...subscriptions].map((subscription) => subscription.stop()));
+      await Promise.all([producers.close(), questions.close(), reader.close()]);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { Admin, Kafka } from "kafkajs";
+import { settled } from "../run-handler.ts";
+import type { KafkaAddress } from "./address.ts";
+import { busUnavailable } from "./trouble.ts";
+
+const callDeadlineMs = 15_000;
+
+/** One connection for questions about topics and offsets, made anew after a failure. */
+export type Questions = {
+  /** Rejects with BusUnavailable. */
+  ask<T>(question: (admin: Admin) => Promise<T>, topic?: string): Promise<T>;
+  close(): Promise<void>;
+};
+
+export function openQuestions(kafka: () => Promise<Kafka>, address: KafkaAddress): Questions {
+  let current: Promise<Admin> | undefined;
+
+  async function open(): Promise<Admin> {
+    const admin = (await kafka()).admin();
+    await admin.connect();
+    return admin;
+  }
+
+  async function drop(admin: Promise<Admin> | undefined): Promise<void> {
+    if (current === admin) current = undefined;
+    await (await admin?.catch(() => undefined))?.disconnect().catch(() => undefined);
+  }
+
+  return {
+    async ask(question, topic) {
+      current ??= open();
+      const asked = current;
+      try {
+        return await within(asked.then(question), callDeadlineMs);
+      } catch (error) {
+        void drop(asked);
+        throw busUnavailable(error, address, topic);
+      }
+    },
+    close: async () => await settled([drop(current)], 5_000),
+  };
+}
+
+/** Rejects when it takes longer; what runs may go on. */
+export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const error = Object.assign(new Error(`no answer within ${ms} ms`), { name: "DeadlineTimeout" });
+  const timer = setTimeout(() => late.reject(error), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,67 @@
+import type { KafkaAddress } from "./address.ts";
+
+/** The bus cannot be used now. The message says why, and what to do; it may be otherwise later. */
+export class BusUnavailable extends Error {}
+
+/** What a failure of the client library means, as a sentence that says what to do. `topic` where it was about one. */
+export function busUnavailable(error: unknown, address: KafkaAddress, topic?: string): BusUnavailable {
+  if (error instanceof BusUnavailable) return error;
+  const { names, types, message } = causesOf(error);
+  return new BusUnavailable(sentence({ names, types, message, topic, at: address.shown }), { cause: error });
+}
+
+/** Brokers that have just started answer so for a second or two: the same question is worth asking again. */
+export function isSettling(error: unknown): boolean {
+  return /LOAD_IN_PROGRESS|COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|REBALANCE_IN_PROGRESS/.test(causesOf(error).types);
+}
+
+type Trouble = {
+  readonly names: string;
+  readonly types: string;
+  readonly message: string;
+  readonly topic: string | undefined;
+  readonly at: string;
+};
+
+function sentence({ names, types, message, topic, at }: Trouble): string {
+  if (/SASLAuthentication|UnsupportedSaslMechanism/.test(names))
+    return `Kafka at ${at} refuses to let Slipway in (${message}): correct user, password and ?sasl= in SLIPWAY_BUS_URL`;
+  if (/certificate|self.signed|ssl|tls|EPROTO|wrong version/i.test(message))
+    return `no TLS with Kafka at ${at} (${message}): check kafka+ssl:// in SLIPWAY_BUS_URL, and the authority in NODE_EXTRA_CA_CERTS`;
+  if (/AUTHORIZATION_FAILED/.test(types))
+    return `Kafka at ${at} does not allow it${about(topic)} (${message}): give Slipway's user the rights to read, write and create topics slipway.*`;
+  if (/INVALID_TOPIC/.test(types) || /Invalid topic/.test(message))
+    return `Kafka takes no topic called "${topic ?? ""}": letters, digits, dot, underscore and dash only, 249 at most`;
+  if (/INVALID_REPLICATION_FACTOR/.test(types))
+    return `Kafka at ${at} has too few brokers for the copies asked for${about(topic)}: lower ?replication= in SLIPWAY_BUS_URL, or start more brokers`;
+  if (/NOT_ENOUGH_REPLICAS/.test(types))
+    return `Kafka at ${at} has too few brokers alive to keep events safe${about(topic)}: bring the missing ones back`;
+  if (/UNKNOWN_TOPIC/.test(types))
+    return `Kafka at ${at} has lost a topic it had${about(topic)}: it is made again when it is next published to`;
+  if (/MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE/.test(types))
+    return `an event is larger than Kafka takes${about(topic)}: raise max.message.bytes of the topic`;
+  if (/Connection|NoBroker|BrokerNotFound|Timeout|NumberOfRetriesExceeded|LockTimeout|Metadata/.test(names))
+    return `Kafka does not answer at ${at} (${message}): start it, or correct SLIPWAY_BUS_URL`;
+  return `Kafka at ${at} cannot be used${about(topic)} (${message}): see its own log`;
+}
+
+const about = (topic: string | undefined): string => (topic === undefined ? "" : ` for topic ${topic}`);
+
+/** An error of the library wraps others: all their names and protocol codes, and the innermost message. */
+function causesOf(error: unknown): { names: string; types: string; message: string } {
+  const names: string[] = [];
+  const types: string[] = [];
+  let message = "";
+  const seen = new Set<unknown>();
+  const look = (one: unknown): void => {
+    if (!(one instanceof Error) || seen.has(one)) return;
+    seen.add(one);
+    names.push(one.name);
+    if ("type" in one && typeof one.type === "string") types.push(one.type);
+    message = one.message;
+    look(one.cause);
+    if ("errors" in one && Array.isArray(one.errors)) one.errors.forEach(look);
+  };
+  look(error);
+  return { names: names.join(" "), types: types.join(" "), message: message || String(error) };
+}

@@ -1,0 +1,53 @@
+import { CloudEvent } from "@slipway/contracts";
+import type { Handler } from "./port.ts";
+
+const handlerDeadlineMs = 30_000;
+/** How long a handler may take to end after its signal has fired. Then the event counts as failed. */
+const handlerGraceMs = 5_000;
+
+/** Undefined when the handler took the event, else why not. `read` gives the event's body; it may throw. */
+export async function runHandler(
+  handler: Handler,
+  read: () => unknown,
+  signals: readonly AbortSignal[],
+): Promise<unknown> {
+  const timeUp = new AbortController();
+  const timer = setTimeout(() => timeUp.abort(new Error("the handler took too long")), handlerDeadlineMs);
+  const signal = AbortSignal.any([...signals, timeUp.signal]);
+  try {
+    await endedInTime(handler(CloudEvent.parse(read()), { signal }), signal);
+    return undefined;
+  } catch (error) {
+    return error ?? new Error("the handler threw nothing");
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function endedInTime(running: Promise<void>, signal: AbortSignal): Promise<void> {
+  let graceTimer: NodeJS.Timeout | undefined;
+  let begin = () => {};
+  const tooLate = new Promise<never>((_, reject) => {
+    begin = () => {
+      graceTimer = setTimeout(() => reject(signal.reason), handlerGraceMs);
+    };
+    signal.addEventListener("abort", begin, { once: true });
+    if (signal.aborted) begin();
+  });
+  try {
+    await Promise.race([running, tooLate]);
+  } finally {
+    signal.removeEventListener("abort", begin);
+    clearTimeout(graceTimer);
+  }
+}
+
+/** Waits for work to end, but not for ever. */
+export async function settled(work: readonly Promise<unknown>[], deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs);
+  });
+  await Promise.race([Promise.allSettled(work), deadline]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,214 @@
+import { type AddressInfo, connect, createServer } from "node:net";
+import type { EnvironmentName, RegionName, ServiceName } from "@slipway/kernel";
+import { type Logger, silentLogger } from "@slipway/sql";
+import {
+  freePort,
+  type LockWorld,
+  lockContract,
+  realPart,
+  startRedis,
+  type TestDatabase,
+  testDatabase,
+  until,
+} from "@slipway/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postgresLocks, redisLocks, redisProblem } from "../src/index.ts";
+
+const part = realPart("redis");
+type Redis = Awaited<ReturnType<typeof startRedis>>;
+type RedisLocks = ReturnType<typeof redisLocks>;
+
+let database: TestDatabase;
+let redis: Redis;
+const opened: RedisLocks[] = [];
+
+beforeAll(async () => {
+  if (part === undefined) return;
+  database = await testDatabase("deployment");
+  redis = await startRedis(part);
+});
+afterAll(async () => {
+  for (const locks of opened) await locks.close();
+  await redis?.stop();
+  await database?.close();
+});
+
+function open(url = redis.url, log: Logger = silentLogger): RedisLocks {
+  const locks = redisLocks({ url, db: database.db("deployment"), log });
+  opened.push(locks);
+  return locks;
+}
+
+function targets(service: string, regions: string) {
+  return regions.split("").map((region) => ({
+    service: service as ServiceName,
+    environment: "prod" as EnvironmentName,
+    region: region as RegionName,
+  }));
+}
+
+describe.skipIf(part === undefined)("locks in Postgres behind a real Redis", () => {
+  let world: LockWorld;
+  beforeAll(() => {
+    world = { locks: open(), elsewhere: open() };
+  });
+  lockContract(() => world);
+});
+
+describe.skipIf(part === undefined)("locks while Redis is killed, wiped and halted again and again", () => {
+  let world: LockWorld;
+  let trouble: Promise<number>;
+  let over = false;
+  // The suite's holders have one life each.
+  let own: TestDatabase;
+
+  beforeAll(async () => {
+    own = await testDatabase("deployment");
+    const locks = () => redisLocks({ url: redis.url, db: own.db("deployment"), log: silentLogger });
+    const both = [locks(), locks()] as const;
+    opened.push(...both);
+    world = { locks: both[0], elsewhere: both[1] };
+    trouble = makeTrouble();
+  });
+  afterAll(async () => {
+    over = true;
+    expect(await trouble).toBeGreaterThan(2);
+    await own.close();
+  });
+
+  /** Each kill wipes it, too: it keeps nothing on disk. */
+  async function makeTrouble(): Promise<number> {
+    let rounds = 0;
+    for (; !over; rounds += 1) {
+      await redis.kill("SIGSTOP");
+      await world.locks.holders(targets("trouble", "a"));
+      await redis.kill("SIGCONT");
+      await redis.kill();
+      await world.elsewhere.holders(targets("trouble", "a"));
+      await redis.start();
+    }
+    return rounds;
+  }
+
+  lockContract(() => world);
+});
+
+describe.skipIf(part === undefined)("Redis before the locks", () => {
+  test("answers who waits and who holds without Postgres, and says the news as soon as there are any", async () => {
+    const db = database.db("deployment");
+    const cut = redisLocks({ url: redis.url, db, log: silentLogger, keepMs: 600_000 });
+    opened.push(cut);
+    const other = open();
+    await cut.acquire({ holder: "F-1", targets: targets("fast", "ab") });
+    const asked = { holder: "F-2", targets: targets("fast", "b") };
+    const first = await cut.acquire(asked);
+    // Its own ticket was news to the queue: the second answer is the one that stays.
+    await cut.acquire(asked);
+    const holders = await cut.holders(targets("fast", "ab"));
+
+    await db.destroy();
+
+    expect(await cut.acquire(asked)).toEqual(first);
+    expect(await cut.holders(targets("fast", "ab"))).toEqual(holders);
+    await other.release("F-1");
+    await expect(cut.acquire(asked)).rejects.toThrow();
+    expect(await other.acquire(asked)).toMatchObject({ kind: "granted", epochs: { b: 2 } });
+  });
+
+  test("holds nothing that is needed: killed and wiped, it loses no lock and repeats no epoch", async () => {
+    const [mine, other] = [open(), open()];
+    const one = targets("wiped", "a");
+    await mine.acquire({ holder: "W-1", targets: one });
+    const waiting = await other.acquire({ holder: "W-2", targets: one });
+
+    await redis.kill();
+    expect(await other.acquire({ holder: "W-2", targets: one })).toEqual(waiting);
+    expect(await mine.holders(one)).toMatchObject([{ holder: "W-1", epoch: 1, waiting: ["W-2"] }]);
+    await redis.start();
+    expect(await other.acquire({ holder: "W-2", targets: one })).toEqual(waiting);
+    await mine.release("W-1");
+
+    expect(await other.acquire({ holder: "W-2", targets: one })).toEqual({ kind: "granted", epochs: { a: 2 } });
+    expect(await mine.acquire({ holder: "W-1", targets: one })).toEqual({ kind: "lost", to: "W-1" });
+  });
+
+  test("is used again once it is back, and what lies in it in our place is not believed", async () => {
+    const lines: string[] = [];
+    const log = recording(lines);
+    const locks = open(redis.url, log);
+    const one = targets("back", "a");
+    await locks.acquire({ holder: "B-1", targets: one });
+    await redis.kill();
+    await locks.holders(one);
+    await redis.start();
+
+    await until(async () => (await locks.holders(one)) && lines.includes("Redis answers again"), {
+      what: "the locks use Redis again",
+    });
+
+    await say(`HSET slipway:lock:prod/back edition e "target a" "[1]"`);
+    expect(await locks.holders(one)).toMatchObject([{ holder: "B-1", epoch: 1 }]);
+    expect(lines.filter((line) => line.includes("until Redis answers"))).toHaveLength(1);
+  });
+
+  test.each([
+    ["of another password", async () => secured.url.replace("://", "://:wrong@"), /refuses the user and password/],
+    ["without its password", async () => secured.url, /refuses the user and password/],
+    ["where nothing listens", async () => `redis://:hidden@127.0.0.1:${await freePort()}`, /nothing listens at 127/],
+    ["of an unknown host", async () => "redis://:hidden@no-such-host.invalid:6379", /host of no-such-host.* not known/],
+    ["that is not Redis", async () => `redis://:hidden@127.0.0.1:${notRedis}`, /is not Redis/],
+    ["with TLS where there is none", async () => redis.url.replace("redis:", "rediss:"), /nothing answers .*TLS/],
+  ])("of a URL %s says what to do, and locks go on", async (_, url, sentence) => {
+    const lines: string[] = [];
+    const locks = open(await url(), recording(lines));
+    const one = targets(`wrong-${opened.length}`, "a");
+
+    const problem = await redisProblem(await url());
+
+    expect(problem).toMatch(sentence);
+    expect(await locks.acquire({ holder: `N-${opened.length}`, targets: one })).toMatchObject({ kind: "granted" });
+    expect(`${problem} ${lines.join(" ")}`).not.toMatch(/wrong@|hidden/);
+  });
+
+  test("of the right password has no problem", async () => {
+    expect(await redisProblem(secured.url.replace("://", "://:right@"))).toBeUndefined();
+    expect(await redisProblem(redis.url)).toBeUndefined();
+  });
+
+  let secured: Redis;
+  let notRedis: number;
+  const page = createServer((socket) => socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")));
+  beforeAll(async () => {
+    secured = await startRedis(part!, { password: "right" });
+    await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
+    notRedis = (page.address() as AddressInfo).port;
+  });
+  afterAll(async () => {
+    await secured.stop();
+    await new Promise((resolve) => page.close(resolve));
+  });
+
+  function say(command: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(redis.port, "127.0.0.1", () => socket.write(`${command}\r\n`));
+      socket.once("error", reject);
+      socket.once("data", () => {
+        socket.destroy();
+        resolve();
+      });
+    });
+  }
+});
+
+function recording(lines: string[]): Logger {
+  const write = (fields: object, message: string) => void lines.push(message, JSON.stringify(fields));
+  return { debug: write, info: write, warn: write, error: write };
+}
+
+test.skipIf(part === undefined)("who has no Redis is told the same: the rows are the same", async () => {
+  const one = targets("shared", "a");
+  const alone = postgresLocks({ db: database.db("deployment"), log: silentLogger });
+  await open().acquire({ holder: "S-1", targets: one });
+
+  expect(await alone.acquire({ holder: "S-2", targets: one })).toMatchObject({ kind: "waiting", behind: "S-1" });
+});

@@ -1,0 +1,97 @@
+import { request } from "undici";
+import { z } from "zod";
+import { MetricsUnreadable } from "./types.ts";
+
+/** One series of an instant vector: its labels and its value. */
+export type Series = { readonly labels: Readonly<Record<string, string>>; readonly value: number };
+
+/** Runs one instant query at a moment (seconds), or now; the moment is that of Prometheus's own clock. */
+export type PrometheusQuery = (
+  query: string,
+  at?: number,
+) => Promise<{ readonly at: number; readonly series: readonly Series[] }>;
+
+const Answer = z.object({
+  status: z.literal("success"),
+  // A source that could not see everything says so: then what it says is no reading.
+  warnings: z.array(z.string()).default([]),
+  data: z.object({
+    resultType: z.literal("vector"),
+    result: z.array(z.object({ metric: z.record(z.string(), z.string()), value: z.tuple([z.number(), z.string()]) })),
+  }),
+});
+const Refusal = z.object({ status: z.literal("error"), errorType: z.string(), error: z.string() });
+
+export function prometheusQuery(url: string, timeoutMs: number): PrometheusQuery {
+  const { endpoint, authorization } = endpointOf(url);
+  const name = endpoint.host;
+  const headers = {
+    "content-type": "application/x-www-form-urlencoded",
+    ...(authorization === undefined ? {} : { authorization }),
+  };
+  return async (query, at) => {
+    const form = new URLSearchParams({
+      query,
+      timeout: `${timeoutMs}ms`,
+      ...(at === undefined ? {} : { time: String(at) }),
+    });
+    const { statusCode, text } = await post(endpoint, headers, form.toString(), timeoutMs);
+    if (statusCode === 401 || statusCode === 403) {
+      throw new MetricsUnreadable(
+        `Prometheus at ${name} refuses user and password (${statusCode}): correct them in metrics_url`,
+      );
+    }
+    const body = parseJson(text);
+    const refusal = Refusal.safeParse(body);
+    if (refusal.success)
+      throw new MetricsUnreadable(`Prometheus at ${name} refuses the query: ${refusal.data.error.slice(0, 300)}`);
+    const answer = Answer.safeParse(body);
+    if (!answer.success) {
+      throw new MetricsUnreadable(
+        `what answers at ${name} is not Prometheus (status ${statusCode}): correct metrics_url`,
+      );
+    }
+    const { warnings, data } = answer.data;
+    if (warnings.length > 0)
+      throw new MetricsUnreadable(`Prometheus at ${name} saw only a part: ${warnings.join("; ").slice(0, 300)}`);
+    const series = data.result.map(({ metric, value: [, value] }) => ({ labels: metric, value: numberOf(value) }));
+    return { at: data.result[0]?.value[0] ?? 0, series };
+  };
+}
+
+function endpointOf(text: string): { endpoint: URL; authorization: string | undefined } {
+  const endpoint = new URL(text);
+  const { username, password } = endpoint;
+  const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  endpoint.username = "";
+  endpoint.password = "";
+  endpoint.pathname = `${endpoint.pathname.replace(/\/+$/, "")}/api/v1/query`;
+  const authorization = username === "" ? undefined : `Basic ${Buffer.from(plain).toString("base64")}`;
+  return { endpoint, authorization };
+}
+
+async function post(endpoint: URL, headers: Record<string, string>, body: string, timeoutMs: number) {
+  try {
+    const answer = await request(endpoint, { method: "POST", headers, body, signal: AbortSignal.timeout(timeoutMs) });
+    return { statusCode: answer.statusCode, text: await answer.body.text() };
+  } catch (error) {
+    throw new MetricsUnreadable(
+      `Prometheus at ${endpoint.host} does not answer: start it, or correct metrics_url`,
+      error,
+    );
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function numberOf(text: string): number {
+  if (text === "+Inf") return Number.POSITIVE_INFINITY;
+  if (text === "-Inf") return Number.NEGATIVE_INFINITY;
+  return Number(text);
+}

@@ -1,0 +1,141 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { EnvironmentName, ServiceName, VersionName } from "@slipway/kernel";
+import { freePort, metricsContract, realPart, startPrometheus, until } from "@slipway/testkit";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { MetricsUnreadable, metricShapes, prometheusMetrics } from "../src/index.ts";
+import { type CountingMesh, startCountingMesh } from "./support/counting-mesh.ts";
+
+const part = realPart("prometheus");
+type Prometheus = Awaited<ReturnType<typeof startPrometheus>>;
+
+describe.skipIf(part === undefined)("a mesh proxy, read through a real Prometheus", () => {
+  let mesh: CountingMesh;
+  let prometheus: Prometheus;
+  afterEach(async () => {
+    await prometheus.stop();
+    await mesh.stop();
+  });
+
+  metricsContract(async () => {
+    mesh = await startCountingMesh();
+    prometheus = await startPrometheus(part!, { url: `${mesh.adminUrl}/metrics` });
+    // Short, so that what is away is away soon.
+    return {
+      ...mesh,
+      source: prometheusMetrics({ url: prometheus.url, shape: metricShapes.slipway, staleAfterMs: 5_000 }),
+    };
+  });
+});
+
+const good = "orders-aaaaaaa-aaaaa" as VersionName;
+const bad = "orders-bbbbbbb-bbbbb" as VersionName;
+const wanted = {
+  environment: "shop" as EnvironmentName,
+  service: "orders" as ServiceName,
+  versions: [good, bad],
+};
+const inf = Number.POSITIVE_INFINITY;
+
+/** As Istio's proxies and an Envoy without Istio's filters print it. */
+const pages = { istio: istioPage(), envoy: envoyPage() };
+
+function istioPage(): string {
+  const of = (version: string, code: number, more = "") =>
+    `reporter="destination",source_workload="web",destination_service_name="orders",destination_service_namespace="shop",destination_workload="${version}",response_code="${code}"${more}`;
+  const bucket = (version: string, le: string, count: number) =>
+    `istio_request_duration_milliseconds_bucket{${of(version, 200, `,le="${le}"`)}} ${count}`;
+  return [
+    "# TYPE istio_requests_total counter",
+    `istio_requests_total{${of(good, 200)}} 90`,
+    `istio_requests_total{${of(good, 404)}} 5`,
+    `istio_requests_total{${of(good, 503)}} 3`,
+    `istio_requests_total{${of(bad, 200)}} 4`,
+    `istio_requests_total{${of(`${bad}x`, 500)}} 77`,
+    `istio_requests_total{${of(good, 500).replace("destination", "source")}} 88`,
+    `istio_requests_total{${of(good, 500).replace('"shop"', '"dev"')}} 99`,
+    "# TYPE istio_request_duration_milliseconds histogram",
+    ...[bucket(good, "5", 60), bucket(good, "+Inf", 98), bucket(bad, "5", 4), bucket(bad, "+Inf", 4)],
+    "",
+  ].join("\n");
+}
+
+function envoyPage(): string {
+  const cluster = (version: string) => `envoy_cluster_name="outbound|80||${version}"`;
+  const name = "envoy_cluster_shop_svc_cluster_local__upstream_rq";
+  const xx = (version: string, digit: number, count: number) =>
+    `${name}_xx{envoy_response_code_class="${digit}",${cluster(version)}} ${count}`;
+  const bucket = (version: string, le: string, count: number) =>
+    `${name}_time_bucket{${cluster(version)},le="${le}"} ${count}`;
+  return [
+    "envoy_server_live 1",
+    `# TYPE ${name}_xx counter`,
+    ...[xx(good, 2, 90), xx(good, 4, 5), xx(good, 5, 3), xx(bad, 2, 4), xx(`${bad}x`, 5, 77)],
+    `envoy_cluster_dev_svc_cluster_local__upstream_rq_xx{envoy_response_code_class="5",${cluster(good)}} 99`,
+    `# TYPE ${name}_time histogram`,
+    ...[bucket(good, "5", 60), bucket(good, "+Inf", 98), bucket(bad, "5", 4), bucket(bad, "+Inf", 4)],
+    "",
+  ].join("\n");
+}
+
+describe.skipIf(part === undefined).each(["istio", "envoy"] as const)("metrics as %s names them", (shape) => {
+  let page: Server;
+  let prometheus: Prometheus;
+  let target: string;
+
+  beforeAll(async () => {
+    page = createServer((_, answer) => void answer.setHeader("content-type", "text/plain").end(pages[shape]));
+    await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
+    target = `127.0.0.1:${(page.address() as AddressInfo).port}`;
+    prometheus = await startPrometheus(part!, { url: `http://${target}/stats/prometheus` });
+  });
+  afterAll(async () => {
+    await prometheus?.stop();
+    page?.closeAllConnections();
+    await new Promise((resolve) => (page === undefined ? resolve(undefined) : page.close(resolve)));
+  });
+
+  it("are read for the versions, the service and the environment that were asked for, and no others", async () => {
+    const source = prometheusMetrics({ url: prometheus.url, shape: metricShapes[shape] });
+
+    const reading = await until(() => source.read(wanted), { what: "Prometheus has scraped", timeoutMs: 30_000 });
+
+    expect(reading).toEqual({
+      processEpoch: "prometheus",
+      versions: {
+        [good]: { hosts: { [target]: { requests: 98, errors: 3, latency: { le: [5, inf], counts: [60, 98] } } } },
+        [bad]: { hosts: { [target]: { requests: 4, errors: 0, latency: { le: [5, inf], counts: [4, 4] } } } },
+      },
+      servedWeight: null,
+    });
+  });
+
+  it("cannot be read under other names, nor from a Prometheus that does not scrape the mesh", async () => {
+    const other = metricShapes[shape === "istio" ? "envoy" : "istio"];
+    const reading = prometheusMetrics({ url: prometheus.url, shape: other }).read(wanted);
+
+    await expect(reading).rejects.toThrow(MetricsUnreadable);
+    await expect(reading).rejects.toThrow(/let it scrape the mesh, or say how its metrics are named/);
+  });
+});
+
+describe("a Prometheus that cannot be asked", () => {
+  it("is named with what to do, without its password", async () => {
+    const page = createServer((asked, answer) => {
+      const status = asked.headers.authorization === undefined ? 404 : 401;
+      answer.writeHead(status).end("<h1>no</h1>");
+    });
+    await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
+    const { port } = page.address() as AddressInfo;
+    const reading = (url: string) => prometheusMetrics({ url }).read(wanted);
+
+    await expect(reading(`http://127.0.0.1:${await freePort()}`)).rejects.toThrow(
+      /does not answer: start it, or correct/,
+    );
+    await expect(reading(`http://127.0.0.1:${port}`)).rejects.toThrow(/is not Prometheus \(status 404\)/);
+    await expect(reading(`http://me:hidden@127.0.0.1:${port}`)).rejects.toThrow(/refuses user and password/);
+    await expect(reading(`http://me:hidden@127.0.0.1:${port}`)).rejects.not.toThrow(/hidden/);
+    page.closeAllConnections();
+    await new Promise((resolve) => page.close(resolve));
+  });
+});

@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "../until.ts";
+import { fetch, realCache } from "./fetch-kafka.ts";
+import { freePorts } from "./free-ports.ts";
+import { type Broker, type BrokerPlan, formatStore, lastWords, startBroker } from "./kafka-broker.ts";
+
+export type RealKafka = {
+  /** For SLIPWAY_BUS_URL; names every broker. */
+  readonly url: string;
+  /** kill -9 of the broker at this place, from 0 on. Resolves when the process is gone. */
+  kill(place: number): Promise<void>;
+  /** Starts a broker that was killed, on its old port and store. Resolves when its port is open, which is before it serves. */
+  restart(place: number): Promise<void>;
+  /** Ends every broker and removes what they wrote. */
+  stop(): Promise<void>;
+};
+
+export type RealKafkaOptions = {
+  /** 1, or 3 that keep three copies of everything and need two of them. Default 1. */
+  readonly brokers?: 1 | 3;
+  /** Further properties of each broker. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Makes the stores and takes the ports, but starts nothing: `restart` does. */
+  readonly down?: boolean;
+};
+
+/** Real Kafka (KRaft) on free ports of the loopback, brought into the cache on first use. */
+export async function startKafka({
+  brokers = 1,
+  properties = {},
+  down = false,
+}: RealKafkaOptions = {}): Promise<RealKafka> {
+  const parts = await fetch(realCache());
+  const root = await mkdtemp(join(tmpdir(), "slipway-kafka-"));
+  const plans = await plansFor(brokers, { root, parts, properties });
+  const running = new Map<number, Broker>();
+
+  async function start(place: number): Promise<void> {
+    const plan = planAt(place);
+    const broker = await startBroker(plan);
+    running.set(place, broker);
+    await until(() => listens(plan.port), { what: `broker ${plan.id} of Kafka to listen`, timeoutMs: 60_000 }).catch(
+      async (error: unknown) => {
+        throw new Error(`a broker does not come up: ${await lastWords(plan)}`, { cause: error });
+      },
+    );
+  }
+
+  function planAt(place: number): BrokerPlan {
+    const plan = plans[place];
+    if (plan === undefined) throw new RangeError(`there is no broker ${place}`);
+    return plan;
+  }
+
+  async function end(place: number, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    await running.get(place)?.end(signal);
+    running.delete(place);
+  }
+
+  const kafka: RealKafka = {
+    url: `kafka://${plans.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    kill: (place) => end(place, "SIGKILL"),
+    restart: start,
+    async stop() {
+      // Nothing of them is needed any more: no reason to let them write it down in order.
+      await Promise.all(plans.map((_, place) => end(place, "SIGKILL")));
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+  try {
+    for (const plan of plans) await formatStore(plan);
+    if (!down) await Promise.all(plans.map((_, place) => start(place)));
+    return kafka;
+  } catch (error) {
+    await kafka.stop();
+    throw error;
+  }
+}
+
+async function plansFor(
+  brokers: number,
+  shared: { readonly root: string; readonly parts: string; readonly properties: Readonly<Record<string, string>> },
+): Promise<readonly BrokerPlan[]> {
+  const ports = await freePorts(2 * brokers);
+  const places = Array.from({ length: brokers }, (_, place) => place);
+  const voters = places.map((place) => `${place + 1}@127.0.0.1:${ports[2 * place + 1]}`).join(",");
+  return places.map((place) => ({
+    id: place + 1,
+    port: ports[2 * place] ?? 0,
+    controllerPort: ports[2 * place + 1] ?? 0,
+    voters,
+    brokers,
+    folder: join(shared.root, `broker-${place + 1}`),
+    parts: shared.parts,
+    properties: shared.properties,
+  }));
+}
+
+async function listens(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}

@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** A program that `npm run test:real` has brought and checked. */
+export type RealPart = {
+  readonly name: string;
+  /** e.g. `redis-server 7.0.15`. */
+  readonly from: string;
+  readonly program: string;
+  readonly env: Readonly<Record<string, string>>;
+};
+
+/**
+ * The part of that name (`scripts/real/parts/NAME.json`); undefined where it cannot be had on this machine, so that its tests are skipped.
+ * Name it literally in the test file: the run fetches those parts which it finds written there.
+ */
+export function realPart(name: string): RealPart | undefined {
+  const { found } = JSON.parse(readFileSync(join(runFolder(), "parts.json"), "utf8")) as {
+    found: Record<string, RealPart>;
+  };
+  return found[name];
+}
+
+/** Where the servers of this run keep their data; removed with the run. */
+export function runFolder(): string {
+  const folder = process.env.SLIPWAY_REAL_RUN;
+  if (folder === undefined) throw new Error("tests of real parts are run by `npm run test:real`");
+  return folder;
+}

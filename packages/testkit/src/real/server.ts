@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { until } from "../until.ts";
+import { type RealPart, runFolder } from "./part.ts";
+
+export type RealServer = {
+  readonly port: number;
+  /** Its data: kept over `kill` and `start`, gone after `stop`. */
+  readonly dir: string;
+  /** Ends the process at once, or (SIGSTOP, SIGCONT) halts it and lets it go on. */
+  kill(signal?: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void>;
+  /** Starts it again on the same port and data, and waits until it answers. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export type RealServerPlan = {
+  readonly args: (place: { readonly port: number; readonly dir: string }) => readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Makes what must be in its folder before the first start. */
+  readonly prepare?: (dir: string) => Promise<unknown>;
+  /** True once it answers in its own protocol. May throw until then. */
+  readonly answers: (port: number) => Promise<boolean>;
+};
+
+/** Dies with the thread that started it, so that a killed run leaves no server behind. */
+const leash = existsSync("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : [];
+
+/** Starts a real server on a free loopback port, with an empty folder for its data. */
+export async function startRealServer(part: RealPart, plan: RealServerPlan): Promise<RealServer> {
+  const dir = await mkdtemp(join(runFolder(), `${part.name}-`));
+  const port = await freePort();
+  let running: Running | undefined;
+  const server: RealServer = {
+    port,
+    dir,
+    async kill(signal = "SIGKILL") {
+      running?.child.kill(signal);
+      if (signal === "SIGKILL") await running?.ended;
+    },
+    async start() {
+      running = launch(part, plan, { port, dir });
+      await untilItAnswers(part, plan, port, running);
+    },
+    async stop() {
+      await server.kill("SIGKILL");
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  try {
+    await plan.prepare?.(dir);
+    await server.start();
+    return server;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+type Running = { readonly child: ChildProcess; readonly ended: Promise<void>; words(): string };
+
+function launch(part: RealPart, plan: RealServerPlan, place: { port: number; dir: string }): Running {
+  const [file = "", ...args] = [...leash, part.program, ...plan.args(place)];
+  const child = spawn(file, args, {
+    cwd: place.dir,
+    env: { PATH: process.env.PATH, HOME: place.dir, ...part.env, ...plan.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let words = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      words = (words + chunk.toString()).slice(-4_000);
+    });
+  }
+  const ended = new Promise<void>((resolve) => {
+    child.once("close", () => resolve());
+    child.once("error", (error) => {
+      words += error.message;
+      resolve();
+    });
+  });
+  return { child, ended, words: () => words };
+}
+
+async function untilItAnswers(part: RealPart, plan: RealServerPlan, port: number, running: Running): Promise<void> {
+  const over = running.ended.then(() => {
+    throw new Error(`${part.from} ended at once: ${running.words()}`);
+  });
+  const answering = until(() => plan.answers(port), { what: `${part.from} answers on ${port}`, timeoutMs: 60_000 });
+  over.catch(() => undefined);
+  await Promise.race([answering, over]);
+}
+
+/** Nobody else takes it before the server does, or the server says so and the test fails by name. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once("error", reject).listen(0, "127.0.0.1", resolve);
+  });
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no free port was given");
+  return address.port;
+}

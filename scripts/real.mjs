@@ -1,0 +1,98 @@
+// `npm run test:real`: the adapters against the real parts. Fetches the parts that the chosen test files name into a cache outside of the tree, checks
+// them by version and hash, and runs the vitest project `real`, whose tests start and stop the servers themselves.
+//
+//   real.mjs [--list] [--allow-missing PART]... [FILTER]...     filters choose test files by a part of their path
+//
+// A part that cannot be had is reported with the reason and its tests are skipped: the run fails then, unless --allow-missing names the part.
+import { randomInt } from "node:crypto";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { root } from "./check/processes.mjs";
+import { runTests } from "./check/tests.mjs";
+import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
+import { makeRunFolder } from "./real/run-folder.mjs";
+
+const { values, positionals: filters } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: "boolean" }, "allow-missing": { type: "string", multiple: true, default: [] } },
+});
+const seed = process.env.SLIPWAY_TEST_SEED ?? String(randomInt(1, 2 ** 31));
+const parts = readParts(cacheFolder());
+const files = globSync("{packages,services,apps}/*/test/**/*.real.test.ts", { cwd: root })
+  .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+  .sort();
+
+if (values.list) list();
+else process.exitCode = await runReal();
+
+function list() {
+  console.log(`cache: ${cacheFolder()} (SLIPWAY_REAL_CACHE)\n`);
+  for (const part of parts) {
+    const found = cached(part);
+    const wanted = part.sources
+      .map(({ kind, package: name, version }) => `${name} ${version} by ${kind}`)
+      .join(", else ");
+    console.log(`${part.name.padEnd(12)} ${found === undefined ? `to be fetched: ${wanted}` : `ready: ${found.from}`}`);
+    console.log(`${"".padEnd(12)} ${part.what}`);
+  }
+}
+
+async function runReal() {
+  const allowed = new Set(values["allow-missing"]);
+  const unknown = [...allowed].filter((name) => !parts.some((part) => part.name === name));
+  if (unknown.length > 0) return usage(`no part is called ${unknown.join(", ")}; see --list`);
+  if (files.length === 0) return usage(`no test file has ${filters.join(" or ")} in its path`);
+
+  const { found, missing } = await gather(neededParts());
+  const folder = makeRunFolder();
+  let result;
+  try {
+    process.env.SLIPWAY_REAL_RUN = folder;
+    writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing }));
+    console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm run test:real\n`);
+    result = await runTests("real", filters.length > 0 ? files : [], seed);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return summarize(result, missing, allowed);
+}
+
+/** The parts that the chosen files ask for by name: nothing else is fetched. */
+function neededParts() {
+  const asked = files.flatMap((path) => {
+    const text = readFileSync(join(root, path), "utf8");
+    return [...text.matchAll(/realPart\("([a-z0-9-]+)"\)/g)].map(([, name]) => name);
+  });
+  return parts.filter(({ name }) => asked.includes(name));
+}
+
+async function gather(needed) {
+  const found = {};
+  const missing = {};
+  for (const part of needed) {
+    try {
+      found[part.name] = have(part, undefined, (text) => console.log(text));
+      console.log(`${part.name.padEnd(12)} ${found[part.name].from}`);
+    } catch (error) {
+      missing[part.name] = error.message;
+      console.log(`${part.name.padEnd(12)} MISSING: ${error.message}`);
+    }
+  }
+  return { found, missing };
+}
+
+function summarize({ passed, failed, skipped, names = [], output }, missing, allowed) {
+  if (output) console.log(output);
+  if (names.length > 0) console.log(`\nfailed:\n${names.map((name) => `  ${name}`).join("\n")}`);
+  const refused = Object.keys(missing).filter((name) => !allowed.has(name));
+  for (const [name, reason] of Object.entries(missing)) console.log(`\nskipped, ${name} is missing: ${reason}`);
+  if (refused.length > 0) console.log(`Go on without: ${refused.map((name) => `--allow-missing ${name}`).join(" ")}`);
+  console.log(`\n${passed} passed, ${failed + refused.length} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed + refused.length === 0 && passed + skipped > 0 ? 0 : 1;
+}
+
+function usage(text) {
+  console.error(text);
+  return 2;
+}

@@ -1,0 +1,96 @@
+// The real parts in the cache: one folder per part and manifest, given its name only when it is whole, with a receipt of what lies in it.
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { run, sources } from "./sources.mjs";
+
+const manifests = join(dirname(fileURLToPath(import.meta.url)), "parts");
+
+export function cacheFolder(env = process.env) {
+  return env.SLIPWAY_REAL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "slipway", "real");
+}
+
+/** The manifests, each with the folder that it has in the cache: another manifest, another folder. */
+export function readParts(cache, folder = manifests) {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .sort()
+    .map((file) => {
+      const text = readFileSync(join(folder, file), "utf8");
+      const part = JSON.parse(text);
+      return { ...part, folder: join(cache, `${part.name}-${sha256(text).slice(0, 12)}`) };
+    });
+}
+
+/** What lies in the cache for a part and is as its receipt says; undefined where that is nothing, or is not as it was. */
+export function cached(part) {
+  const receiptFile = join(part.folder, "receipt.json");
+  if (!existsSync(receiptFile)) return undefined;
+  const receipt = JSON.parse(readFileSync(receiptFile, "utf8"));
+  const program = join(part.folder, receipt.program);
+  if (!existsSync(program) || sha256(readFileSync(program)) !== receipt.sha256) return undefined;
+  return asFound(part, receipt);
+}
+
+/** From the cache, or fetched from the first source that can give it. Throws with every source's reason. */
+export function have(part, kinds = sources, say = () => {}) {
+  const found = cached(part);
+  if (found !== undefined) return found;
+  const reasons = [];
+  for (const source of part.sources) {
+    say(`${part.name}: fetching ${source.package} ${source.version} by ${source.kind} ...`);
+    try {
+      return fetchFrom(part, source, kinds);
+    } catch (error) {
+      reasons.push(`${source.package} by ${source.kind}: ${error.message}`);
+    }
+  }
+  throw new Error(reasons.join("; "));
+}
+
+function fetchFrom(part, source, kinds) {
+  const fresh = `${part.folder}.${process.pid}`;
+  mkdirSync(fresh, { recursive: true });
+  try {
+    const { libraries } = kinds[source.kind](source, fresh);
+    const program = join(fresh, source.program);
+    chmodSync(program, 0o755);
+    const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(fresh, libraries) };
+    const said = run(program, source.proof.arguments, { env });
+    if (!said.includes(source.proof.says)) {
+      throw new Error(`it says ${JSON.stringify(said.trim().slice(0, 120))}, not ${source.proof.says}`);
+    }
+    const { kind, version, package: from, program: path } = source;
+    const receipt = { kind, version, package: from, program: path, libraries, sha256: sha256(readFileSync(program)) };
+    writeFileSync(join(fresh, "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
+    rmSync(part.folder, { recursive: true, force: true });
+    renameSync(fresh, part.folder);
+    return asFound(part, receipt);
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true });
+    // Another run may have been faster; theirs is as good.
+    const theirs = error.code === "ENOTEMPTY" ? cached(part) : undefined;
+    if (theirs !== undefined) return theirs;
+    throw error;
+  }
+}
+
+function asFound({ name, folder }, { package: from, version, program, libraries }) {
+  const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(folder, libraries) };
+  return { name, from: `${from} ${version}`, program: join(folder, program), env };
+}
+
+function sha256(data) {
+  return createHash("sha256").update(data).digest("hex");
+}

@@ -1,0 +1,76 @@
+// Where a real part comes from. Each source puts its files below a folder by the machine's own tool (apt-get, pip, go), with whatever mirrors, proxies and
+// credentials that one is set up for, and checks what came: apt by the archive's signature, pip by the wheel's hash, go by the module's sum.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const downloadMs = 10 * 60_000;
+/** Cold, on two cores that others use as well. */
+const buildMs = 60 * 60_000;
+
+export const sources = { apt: fromApt, pip: fromPip, go: fromGo };
+
+/** Unpacks Debian packages: nothing is installed, so no rights are needed and the machine stays as it is. */
+function fromApt({ package: main, packages, version }, folder) {
+  const candidate = run("apt-cache", ["policy", main]).match(/Candidate: (?:\d+:)?(\S+)/)?.[1];
+  if (!candidate?.startsWith(version)) {
+    throw new Error(`apt has ${main} ${candidate ?? "in no version"}, wanted is ${version} (run apt-get update?)`);
+  }
+  const debs = join(folder, "debs");
+  mkdirSync(debs);
+  run("apt-get", ["download", "-q", ...packages], { cwd: debs, timeout: downloadMs });
+  for (const deb of readdirSync(debs)) run("dpkg-deb", ["--extract", join(debs, deb), folder]);
+  rmSync(debs, { recursive: true });
+  return { libraries: `usr/lib/${multiarch()}` };
+}
+
+const multiarch = () => run("dpkg-architecture", ["-qDEB_HOST_MULTIARCH"], { otherwise: "x86_64-linux-gnu" }).trim();
+
+function fromPip({ package: name, version, sha256, architecture }, folder) {
+  if (architecture !== process.arch)
+    throw new Error(`${name} is pinned for ${architecture} only, this is ${process.arch}`);
+  const wheels = join(folder, "wheels");
+  mkdirSync(wheels);
+  const wanted = join(wheels, "wanted.txt");
+  writeFileSync(wanted, `${name}==${version} --hash=sha256:${sha256}\n`);
+  const only = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"];
+  run("python3", ["-m", "pip", "download", "-q", ...only, "-d", wheels, "-r", wanted], { timeout: downloadMs });
+  for (const wheel of readdirSync(wheels).filter((file) => file.endsWith(".whl"))) {
+    run("python3", ["-m", "zipfile", "-e", join(wheels, wheel), folder]);
+  }
+  rmSync(wheels, { recursive: true });
+  return {};
+}
+
+/** `stamp`: the variable by which the program says its version, which is not in the sources. */
+function fromGo({ module, package: command, version, sum, stamp }, folder) {
+  const downloaded = JSON.parse(
+    run("go", ["mod", "download", "-json", `${module}@${version}`], { cwd: folder, timeout: downloadMs }),
+  );
+  if (downloaded.Sum !== sum) throw new Error(`${module}@${version} has the sum ${downloaded.Sum}, wanted is ${sum}`);
+  run("nice", ["-n", "15", "go", "install", "-trimpath", `-ldflags=-s -w -X ${stamp}`, `${command}@${version}`], {
+    cwd: folder,
+    timeout: buildMs,
+    env: { GOBIN: folder, CGO_ENABLED: "0", GOFLAGS: "" },
+  });
+  return {};
+}
+
+/** What a program prints. Throws with its last words, or says that it is missing. */
+export function run(program, args, { cwd, timeout = 60_000, env = {}, otherwise } = {}) {
+  const result = spawnSync(program, args, {
+    cwd,
+    timeout,
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+    maxBuffer: 2 ** 26,
+  });
+  if (result.status === 0) return result.stdout;
+  if (otherwise !== undefined) return otherwise;
+  if (result.error?.code === "ENOENT") throw new Error(`there is no ${program} on this machine`);
+  if (result.error?.code === "ETIMEDOUT") throw new Error(`${program} took longer than ${timeout / 1_000} s`);
+  const words = `${result.stderr ?? ""}\n${result.stdout ?? ""}`.trim().split("\n");
+  throw new Error(
+    `${program} ${args[0]} failed: ${(words.findLast((line) => line.trim() !== "") ?? "no word").slice(0, 300)}`,
+  );
+}

@@ -1,0 +1,107 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { cached, have, readParts } from "../real/cache.mjs";
+import { makeRunFolder } from "../real/run-folder.mjs";
+
+let folder;
+let part;
+let asked;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "slipway-real-test-"));
+  asked = [];
+  part = plan([source("from-a"), source("from-b")]);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function source(name, says = "v1.2.3") {
+  return {
+    kind: name,
+    version: "1.2.3",
+    package: name,
+    program: "bin/server",
+    proof: { arguments: ["--version"], says },
+  };
+}
+
+/** A part as a manifest says it. */
+function plan(sources) {
+  const manifests = join(folder, "parts");
+  mkdirSync(manifests, { recursive: true });
+  writeFileSync(join(manifests, "server.json"), JSON.stringify({ name: "server", what: "a server", sources }));
+  return readParts(join(folder, "cache"), manifests)[0];
+}
+
+/** A source of our own that gives a program which says this version. */
+function giving(version) {
+  return ({ package: name }, into) => {
+    asked.push(name);
+    mkdirSync(join(into, "bin"));
+    writeFileSync(join(into, "bin/server"), `#!/bin/sh\necho server ${version}\n`);
+    return {};
+  };
+}
+
+function failing({ package: name }) {
+  asked.push(name);
+  throw new Error("the mirror is away");
+}
+
+test("a part is fetched once, from the first source that has it, and found again by its hash", () => {
+  const kinds = { "from-a": failing, "from-b": giving("v1.2.3") };
+
+  const found = have(part, kinds);
+  const again = have(part, kinds);
+
+  expect(found).toEqual({ name: "server", from: "from-b 1.2.3", program: join(part.folder, "bin/server"), env: {} });
+  expect(again).toEqual(found);
+  expect(asked).toEqual(["from-a", "from-b"]);
+});
+
+test("a program that was changed in the cache is fetched anew", () => {
+  const kinds = { "from-a": giving("v1.2.3") };
+  const { program } = have(part, kinds);
+
+  writeFileSync(program, "#!/bin/sh\necho another\n");
+
+  expect(cached(part)).toBeUndefined();
+  have(part, kinds);
+  expect(readFileSync(program, "utf8")).toContain("v1.2.3");
+  expect(asked).toHaveLength(2);
+});
+
+test("what says another version is refused with every source's reason, and nothing of it stays", () => {
+  const kinds = { "from-a": giving("v0.9"), "from-b": failing };
+
+  expect(() => have(part, kinds)).toThrow(/from-a by from-a: it says "server v0.9", not v1.2.3; .*the mirror is away/);
+  expect(readdirSync(join(folder, "cache"))).toEqual([]);
+});
+
+test("another manifest has another folder", () => {
+  const before = part.folder;
+
+  expect(plan([source("from-a", "v2")]).folder).not.toBe(before);
+});
+
+test("the folder of a run that was killed goes with the next run, that of a living one stays", () => {
+  const dead = join(folder, "slipway-real-2147483646");
+  const living = join(folder, `slipway-real-${process.ppid}`);
+  for (const left of [dead, living]) mkdirSync(left);
+
+  const own = makeRunFolder(folder);
+
+  const folders = readdirSync(folder).filter((name) => /^slipway-real-\d+$/.test(name));
+  expect(folders.map((name) => join(folder, name)).sort()).toEqual([living, own].sort());
+});
+
+test("every manifest in the tree has what its sources need", () => {
+  for (const { name, what, sources } of readParts("cache")) {
+    expect(name).toMatch(/^[a-z0-9-]+$/);
+    expect(what).not.toBe("");
+    for (const { kind, version, package: from, program, proof } of sources) {
+      expect(["apt", "pip", "go"]).toContain(kind);
+      for (const text of [version, from, program, proof.says]) expect(text).toMatch(/./);
+    }
+  }
+});
