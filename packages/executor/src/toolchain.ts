@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, sep } from "node:path";
 import { promisify } from "node:util";
 import { pathInside } from "./minimal-root.ts";
 import type { Mount } from "./types.ts";
@@ -23,20 +25,23 @@ const pythonInside = "/opt/slipway/python";
 const askWithinMs = 60_000;
 const pythonProgram = "import sys, pip, platform; print(sys.base_prefix, platform.python_version(), sep='\\n')";
 
-/** Looks for a python3 that has pip, and for go, as the platform's own user would call them. */
-export async function findToolchain(): Promise<Toolchain> {
+/**
+ * Looks for a python3 that has pip, and for go, as the platform's own user would call them. `keepOut`: folders of which no step may see anything, such
+ * as the platform's data.
+ */
+export async function findToolchain(keepOut: readonly string[]): Promise<Toolchain> {
   const [python, go] = await Promise.all([
     firstOf(["python3", "/usr/bin/python3"]),
     ask("go", ["env", "GOROOT", "GOVERSION"]),
   ]);
-  const [prefix, pythonVersion] = python?.split("\n") ?? [];
-  const [goRoot, goVersion] = go?.split("\n") ?? [];
+  const [prefix, pythonVersion] = allowed(python?.split("\n") ?? [], ["bin/python3", "lib"], keepOut);
+  const [goRoot, goVersion] = allowed(go?.split("\n") ?? [], ["bin/go", "src/runtime"], keepOut);
   const known = [pythonVersion === undefined ? undefined : `python ${pythonVersion}`, goVersion];
   const versions = [`node ${process.version}`, ...known.filter((text) => text !== undefined), process.arch].join(", ");
   return { ...toolchainOf(prefix, goRoot), versions };
 }
 
-/** Pure but for a look whether it exists: mounts for what is not below /usr, and the PATH with both. */
+/** Mounts for what is not below /usr, and the PATH with both. */
 export function toolchainOf(python: string | undefined, go: string | undefined): Omit<Toolchain, "versions"> {
   const places = [placed(python, pythonInside), placed(go, "/opt/slipway/go")];
   const mounts = places.flatMap((place) => place?.mount ?? []);
@@ -48,8 +53,35 @@ export function toolchainOf(python: string | undefined, go: string | undefined):
   return { mounts, env, path: [...new Set([own, ...folders, ...others])].join(":"), python, go };
 }
 
+/** What was found, or nothing where its folder may not be shown to steps. */
+function allowed(found: readonly string[], files: readonly string[], keepOut: readonly string[]): readonly string[] {
+  const [folder] = found;
+  return folder !== undefined && mayBeSeen(folder, files, keepOut) ? found : [];
+}
+
+/**
+ * True for a folder that is an installation (it has these files) and holds neither a home nor anything to be kept out: a python3 may say that its
+ * prefix is `/`, or the home.
+ */
+export function mayBeSeen(folder: string, files: readonly string[], keepOut: readonly string[]): boolean {
+  if (!existsSync(folder) || !files.every((file) => existsSync(join(folder, file)))) return false;
+  const place = realpathSync(folder);
+  const held = ["/etc", "/home", "/root", "/var", "/proc", "/tmp", homedir()].map(real);
+  if (held.some((path) => isWithin(path, place))) return false;
+  return !keepOut.map(real).some((path) => isWithin(path, place) || isWithin(place, path));
+}
+
+function real(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
+/** True when the path is the folder or lies in it. */
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
+}
+
 function placed(prefix: string | undefined, to: string): { at: string; mount: Mount[] } | undefined {
-  if (prefix === undefined || !existsSync(prefix)) return undefined;
+  if (prefix === undefined) return undefined;
   return prefix === "/usr" || prefix.startsWith("/usr/")
     ? { at: prefix, mount: [] }
     : { at: to, mount: [{ from: prefix, to }] };

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { findRegistries, findToolchain } from "@slipway/executor";
 import { openImageSource, type RegistryAccess } from "@slipway/oci";
 import { openStepCaches, parseImageRegistries } from "@slipway/pipeline";
@@ -20,7 +20,8 @@ export function machineParts(
     into: join(dataDir, "images"),
     access: (host) => (Object.hasOwn(reached, host) ? reached[host] : own(host)),
   });
-  const toolchain = once(findToolchain);
+  const ownCode = dirname(process.argv[1] ?? process.execPath);
+  const toolchain = once(() => findToolchain([dataDir, ownCode]));
   const stepPython = async () => (await toolchain()).python;
   return {
     images,

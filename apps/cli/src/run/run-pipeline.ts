@@ -53,7 +53,7 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
     const tools = await installTools({ configured, near, into: join(folder, "tools") });
     const asked = Object.values(options.file.pipeline).some((step) => step.network !== "none");
     const registries = asked ? await findRegistries() : { hosts: [], env: {} };
-    const toolchain = await findToolchain();
+    const toolchain = await findToolchain([dirname(process.argv[1] ?? process.execPath)]);
     const caches = openStepCaches({ dir: join(keptFolder(), "steps"), maxBytes: cacheBytes });
     const machine = { isolation, tools, registries, toolchain, images, caches };
     return await runSteps(options, { folder, machine });

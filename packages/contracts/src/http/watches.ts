@@ -27,6 +27,8 @@ export const WatchRequest = z.strictObject({
   weight_percent: z.number().min(0).max(100),
   /** When the watch of a verified version is over. */
   until: InstantSchema.optional(),
+  /** When every region came to serve the weight: what speaks for PASS is gathered from here on, and its judgement carries this moment again. */
+  window_from: InstantSchema.optional(),
 });
 export type WatchRequest = z.infer<typeof WatchRequest>;
 

@@ -25,6 +25,8 @@ export type Command =
       readonly mode: "canary" | "initial" | "live" | "verified";
       /** When the watch of a verified version is over. */
       readonly until?: Instant | undefined;
+      /** When every region came to serve the weight. */
+      readonly windowFrom?: Instant | undefined;
       readonly epochs: Readonly<Record<string, Epoch>>;
     }
   | { readonly type: "CheckWatch"; readonly step: number; readonly at: Instant }

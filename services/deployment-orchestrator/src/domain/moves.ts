@@ -72,7 +72,7 @@ export function awaitApproval(state: Common & Granted, index: number, why: strin
   return step({ phase: "awaiting_approval", plan, gates, approval, regions, epochs, step: index, since: now }, [event]);
 }
 
-export function armWatch(state: Common & Granted, index: number): Command {
+export function armWatch(state: Common & Granted, index: number): Extract<Command, { type: "ArmWatch" }> {
   const weightPercent = state.plan.steps[index]?.weightPercent ?? 0;
   const mode = state.plan.initial || state.plan.rollsBack !== null ? "initial" : "canary";
   return { type: "ArmWatch", step: index, weightPercent, mode, epochs: state.epochs };
@@ -102,12 +102,13 @@ export function checkWatch(state: { readonly step: number }, now: Instant): Comm
   return { type: "CheckWatch", step: state.step, at: addMs(now, watchCheckMs) };
 }
 
-/** All regions serve the new weight: the bake begins now. */
+/** All regions serve the new weight: the bake begins now, and with it the window of its evidence. */
 export function beginBake(state: In<"raising">, now: Instant): Decision {
   const target = state.plan.steps[state.step];
   const until = addMs(now, target?.bakeMs ?? 0);
   const { done: _done, stage: _stage, ...kept } = state;
   return step({ ...kept, phase: "baking", since: now, until, promotedBy: null, latest: null, watchedAt: now }, [
+    { ...armWatch(state, state.step), windowFrom: now },
     { type: "WakeAt", at: until, purpose: "bake" },
     { type: "WakeAt", at: addMs(now, evidenceDeadlineMs), purpose: "evidence" },
     checkWatch(state, now),

@@ -18,7 +18,8 @@ describe("a healthy canary", () => {
     const world = given("verified");
 
     const order = types(world.emitted).filter((type) => /PrepareWorkload|ArmWatch|RaiseWeight/.test(type));
-    const step = ["PrepareWorkload", "PrepareWorkload", "ArmWatch", "RaiseWeight", "RaiseWeight"];
+    // The second time when the weight is served: its own evidence begins then.
+    const step = ["PrepareWorkload", "PrepareWorkload", "ArmWatch", "RaiseWeight", "RaiseWeight", "ArmWatch"];
     expect(order).toEqual([
       "PrepareWorkload",
       "PrepareWorkload",
@@ -42,6 +43,15 @@ describe("a healthy canary", () => {
 });
 
 describe("the gate", () => {
+  test("does not open on a PASS that was gathered before every region served the weight", () => {
+    const world = given("baking", {}, 1);
+    const early = judgement({ verdict: "PASS", step: 1, weightPercent: 25, regions: two, at: world.now });
+
+    world.send({ type: "Judged", judgement: early, epochs: epochsOf(world), now: world.now });
+
+    expect(world.state).toMatchObject({ phase: "baking", step: 1, latest: null });
+  });
+
   test("does not open by time alone: without a verdict the canary stays where it is", () => {
     const world = given("baking");
     world.pass(11 * minuteMs);

@@ -24,6 +24,7 @@ export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Conte
       step,
       weight_percent: weightPercent,
       ...(command.until === undefined ? {} : { until: command.until }),
+      ...(command.windowFrom === undefined ? {} : { window_from: command.windowFrom }),
     },
   });
   // A verified version that was replaced already is watched no longer, and need not be.

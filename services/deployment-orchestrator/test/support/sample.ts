@@ -68,11 +68,12 @@ type Finding = {
   /** Canary requests and errors of each region. */
   readonly requests?: number;
   readonly errors?: number;
+  readonly windowFrom?: Instant | undefined;
 };
 
 /** A judgement with counts that prove what it says, unless other counts are given. */
 export function judgement(finding: Finding): Judgement {
-  const { verdict, step = 0, weightPercent = 5, at = start, regions = ["a"] } = finding;
+  const { verdict, step = 0, weightPercent = 5, at = start, regions = ["a"], windowFrom = start } = finding;
   const each: Counts = {
     canary_requests: finding.requests ?? Math.ceil(600 / regions.length),
     canary_errors: finding.errors ?? (verdict === "FAIL" ? 50 : 0),
@@ -93,7 +94,7 @@ export function judgement(finding: Finding): Judgement {
       baseline_errors: sum("baseline_errors"),
     },
     regions: Object.fromEntries(regions.map((region) => [region, each])),
-    window_from: start,
+    window_from: windowFrom,
     at,
   };
 }

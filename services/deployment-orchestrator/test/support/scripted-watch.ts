@@ -84,7 +84,10 @@ export class ScriptedWatch {
     const regions = Object.keys(spec.epochs);
     const served = this.#regionsOf(spec).every(({ weights }) => weights[spec.version] === spec.weight_percent);
     const verdict = served && spec.mode === "canary" ? "PASS" : "NONE";
-    return judgement({ verdict, step: spec.step, weightPercent: spec.weight_percent, regions, at });
+    return judgement({
+      ...{ verdict, step: spec.step, weightPercent: spec.weight_percent, regions, at },
+      windowFrom: spec.window_from ?? at,
+    });
   }
 
   async #tellAll(): Promise<void> {

@@ -171,10 +171,16 @@ export class ScriptedWorld {
     return { type: "WatchSeen", step, judgement: found, epochs, now: this.now };
   }
 
+  /** The moment from which the watch gathers what speaks for PASS, as far as it was told. */
+  get windowFrom(): Instant | undefined {
+    const armed = this.emitted.findLast((command) => command.type === "ArmWatch");
+    return armed?.type === "ArmWatch" ? armed.windowFrom : undefined;
+  }
+
   #pass(step: number) {
     const { steps, regions } = this.state.plan;
     const weightPercent = steps[step]?.weightPercent ?? 5;
-    return judgement({ verdict: "PASS", step, weightPercent, regions, at: this.now });
+    return judgement({ verdict: "PASS", step, weightPercent, regions, at: this.now, windowFrom: this.windowFrom });
   }
 
   #fail() {

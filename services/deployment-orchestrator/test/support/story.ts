@@ -27,8 +27,9 @@ export function epochsOf(world: ScriptedWorld) {
 }
 
 export function judged(world: ScriptedWorld, verdict: "PASS" | "NONE", step = 0, requests?: number) {
+  const { windowFrom } = world;
   const counts = requests === undefined ? {} : { requests };
-  const found = judgement({ verdict, step, weightPercent: 5, regions: two, at: world.now, ...counts });
+  const found = judgement({ verdict, step, weightPercent: 5, regions: two, at: world.now, windowFrom, ...counts });
   return world.send({ type: "Judged", judgement: found, epochs: epochsOf(world), now: world.now });
 }
 

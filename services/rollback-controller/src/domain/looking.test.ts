@@ -49,6 +49,22 @@ test("the next step begins a window of its own for PASS and keeps what speaks fo
   expect(moved.totals.a?.canary_errors).toBe(2);
 });
 
+test("the weight's own window begins when it is served everywhere, after a look at each region, and keeps what speaks for FAIL", () => {
+  const before = looks(23);
+  const served = sampleSpec({ window_from: later });
+  const asked = moveTo(before, served, later);
+  expect(moveTo(asked, served, later)).toBe(asked);
+
+  const onlyA = addLook(asked, { regions: { a: { canary: sample(500, 3), baseline: sample(1_000) } } }, later);
+  expect(judgementOf(onlyA, served, later)).toMatchObject({ window_from: start });
+  const both = addLook(onlyA, seen(500), later);
+
+  const begun = judgementOf(both, served, later);
+  expect(begun).toMatchObject({ verdict: "NONE", window_from: later, counts: { canary_requests: 0 } });
+  expect(both.totals.a?.canary_errors).toBe(3);
+  expect(judgementOf(addLook(both, seen(300), later), served, later).counts.canary_requests).toBe(600);
+});
+
 test("the same step asked for again changes nothing", () => {
   const before = looks(5);
 

@@ -17,6 +17,8 @@ export type Looking = {
   readonly judge: JudgeState;
   readonly step: number;
   readonly windowFrom: Instant;
+  /** A window that was asked for and begins once each of these regions was looked at: what a look brings was served since the look before it. */
+  readonly begins?: { readonly at: Instant; readonly awaited: readonly string[] } | undefined;
   readonly firstErrorAt: Instant | null;
   /** Counts of each region since the watch was armed. */
   readonly totals: Readonly<Record<string, Counts>>;
@@ -28,14 +30,29 @@ export function startLooking(spec: WatchRequest, now: Instant): Looking {
 }
 
 /**
- * A watch moved to another step keeps its evidence for FAIL and gathers that for PASS again. At 100% there is nothing left to compare with:
+ * A watch moved to another step keeps its evidence for FAIL and gathers that for PASS again, and once more when all regions serve the step's
+ * weight: requests that came at the weight before prove nothing for this one. At 100% there is nothing left to compare with:
  * the judge turns absolute and looks for a rise over what was usual until then.
  */
 export function moveTo(looking: Looking, spec: WatchRequest, now: Instant): Looking {
   if (isAfter(spec) && looking.judge.after === undefined)
     return { ...looking, judge: startAfter(looking.judge), step: spec.step, windowFrom: now };
-  if (spec.step === looking.step) return looking;
-  return { ...looking, judge: startWindow(looking.judge), step: spec.step, windowFrom: now };
+  const moved =
+    spec.step === looking.step
+      ? looking
+      : { ...looking, judge: startWindow(looking.judge), step: spec.step, windowFrom: now, begins: undefined };
+  const at = spec.window_from;
+  if (at === undefined || at === moved.windowFrom || at === moved.begins?.at) return moved;
+  return { ...moved, begins: { at, awaited: Object.keys(spec.epochs) } };
+}
+
+/** What was seen of these regions until now belongs to the time before the window; it speaks for FAIL all the same. */
+function beginWindow(looking: Looking, seen: readonly string[]): Looking {
+  if (looking.begins === undefined) return looking;
+  const { at, awaited } = looking.begins;
+  const left = awaited.filter((region) => !seen.includes(region));
+  if (left.length > 0) return { ...looking, begins: { at, awaited: left } };
+  return { ...looking, judge: startWindow(looking.judge), windowFrom: at, begins: undefined };
 }
 
 /** The version has 100% and is watched on. */
@@ -57,7 +74,7 @@ export function addLook(looking: Looking, seen: Look, now: Instant): Looking {
     });
   }
   const firstErrorAt = looking.firstErrorAt ?? (errors > 0 ? now : null);
-  return { ...looking, judge, totals, firstErrorAt };
+  return beginWindow({ ...looking, judge, totals, firstErrorAt }, Object.keys(seen.regions));
 }
 
 /** The verdict of everything seen so far, as the event and the API say it. */

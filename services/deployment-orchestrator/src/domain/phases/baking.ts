@@ -32,7 +32,10 @@ export function onBaking(state: In<"baking">, input: Input): Answer {
   }
 }
 
-/** A FAIL of this grant counts whatever step it speaks of; a PASS only for the step that it was gathered at. */
+/**
+ * A FAIL of this grant counts whatever step it speaks of; a PASS only for the step that it was gathered at, from the moment on at which every
+ * region served its weight.
+ */
 function onJudged(
   state: In<"baking">,
   fact: { readonly epochs: Readonly<Record<string, number>>; readonly now: Instant },
@@ -41,6 +44,7 @@ function onJudged(
   if (isFail(state, { judgement, epochs: fact.epochs })) return onFail(state, judgement, fact.now);
   if (isHarm(state, { judgement, epochs: fact.epochs })) return holdForHarm(state, judgement, fact.now);
   if (!sameEpochs(state, fact.epochs) || judgement.step !== state.step) return stay(state);
+  if (judgement.window_from !== state.since) return stay(state);
   return advance({ ...state, latest: gateOf(judgement) }, fact.now);
 }
 
