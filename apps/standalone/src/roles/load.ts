@@ -77,7 +77,8 @@ async function ask(config: z.infer<typeof LoadConfig>, url: string, agent: Agent
     const version = answer.headers["x-slipway-version"];
     addAnswer(counts, {
       version: typeof version === "string" ? version : "none",
-      failed: answer.statusCode >= 500,
+      // What no version answered is the mesh's own word that it has nobody to ask.
+      failed: answer.statusCode >= 500 || typeof version !== "string",
       ms: performance.now() - began,
       at: instant(Date.now()),
     });

@@ -7,7 +7,8 @@ import { usualRuleCost } from "./summary.ts";
 const region = "us-east-1" as RegionName;
 const gate = (weight_percent: number, canary_requests = 500, verdict = "PASS") => ({
   ...{ step: 0, weight_percent, canary_requests, verdict },
-  ...{ canary_errors: 0, baseline_requests: 5_000, baseline_errors: 0 },
+  ...{ canary_errors: 0, baseline_requests: Math.round((canary_requests * (100 - weight_percent)) / weight_percent) },
+  baseline_errors: 0,
 });
 const good: ChangeReport = {
   ...{ deployment_id: "D-2", git_sha: "a".repeat(40), digest: "sha256:0", status: "SUCCEEDED", regions: [region] },
@@ -18,6 +19,7 @@ const good: ChangeReport = {
 const bad: BadReport = {
   ...good,
   ...{ deployment_id: "D-3", status: "ROLLED_BACK", failed_requests: 10, max_weight_percent: 5 },
+  evidence: [{ ...gate(5, 120, "FAIL"), canary_errors: 20 }],
   exposure: { [region]: { requests: 1_000, to_bad_version: 52 } },
   requests_to_bad_version: 52,
   first_bad_request_at: "2026-01-01T00:00:00.000Z",
@@ -47,6 +49,12 @@ describe("what must hold of a run", () => {
     ["every gate passed on evidence", { good: { evidence: [gate(5, 458), gate(25), gate(50)] } }],
     ["every gate passed on evidence", { good: { evidence: [gate(5), gate(25)] } }],
     ["every gate passed on evidence", { good: { evidence: [gate(5, 500, "NONE"), gate(25), gate(50)] } }],
+    ["every region climbed 5, 25, 50, 100", { good: { regions: [] } }],
+    [
+      "the evidence of every gate was gathered at its weight",
+      { good: { evidence: [gate(5), gate(25), { ...gate(50), canary_requests: 488, baseline_requests: 716 }] } },
+    ],
+    ["by a verdict, and nobody's hand", { bad: { evidence: [] } }],
     ["the bad change ended ROLLED_BACK", { bad: { status: "SUCCEEDED" } }],
     ["no proxy served the bad version above 5%", { bad: { max_weight_percent: 6 } }],
     ["no proxy served the bad version above 5%", { bad: { max_weight_percent: 0 } }],

@@ -3,6 +3,8 @@ import { exposureIsConsistent, type RunReport } from "./report.ts";
 export type Check = { readonly what: string; readonly holds: boolean };
 
 const leastCanaryRequests = 459;
+/** A gate ends when its evidence is enough, so that its share is no plain sample: only what no such weight would give is refused. */
+const leastChance = 1e-6;
 
 /** Everything that must hold for the run to count as good. Pure: over the report and what else was looked at. */
 export function checks(
@@ -16,7 +18,7 @@ export function checks(
     { what: "the good change failed no request", holds: good.failed_requests === 0 },
     {
       what: "every region climbed 5, 25, 50, 100",
-      holds: good.regions.every((region) => climbed(good.weights_seen[region] ?? [])),
+      holds: good.regions.length > 0 && good.regions.every((region) => climbed(good.weights_seen[region] ?? [])),
     },
     {
       what: "every gate passed on evidence",
@@ -24,7 +26,14 @@ export function checks(
         gates.length === 3 &&
         gates.every((gate) => gate.verdict === "PASS" && gate.canary_requests >= leastCanaryRequests),
     },
+    {
+      what: "the evidence of every gate was gathered at its weight",
+      holds: gates.every(({ canary_requests: canary, baseline_requests: baseline, weight_percent: weight }) =>
+        exposureIsConsistent(canary, canary + baseline, weight, leastChance),
+      ),
+    },
     { what: "the bad change ended ROLLED_BACK", holds: bad.status === "ROLLED_BACK" },
+    { what: "by a verdict, and nobody's hand", holds: bad.evidence.some(({ verdict }) => verdict === "FAIL") },
     {
       what: "no proxy served the bad version above 5%",
       holds: bad.max_weight_percent > 0 && bad.max_weight_percent <= 5,

@@ -98,10 +98,10 @@ function countsOf(change: Change): { before: LoadCounts; after: LoadCounts } {
   return { before: change.before ?? { regions: {} }, after: change.after ?? { regions: {} } };
 }
 
-/** Whether `hits` among `n` requests are what a weight of `percent` gives: two-sided exact p >= 0.001. */
-export function exposureIsConsistent(hits: number, n: number, percent: number): boolean {
+/** Whether `hits` among `n` requests are what a weight of `percent` gives: two-sided exact p >= `least`. */
+export function exposureIsConsistent(hits: number, n: number, percent: number, least = 0.001): boolean {
   const p = percent / 100;
-  return 2 * Math.min(binomialUpper(hits, n, p), binomialCdf(hits, n, p)) >= 0.001;
+  return 2 * Math.min(binomialUpper(hits, n, p), binomialCdf(hits, n, p)) >= least;
 }
 
 export function writeReport(file: string, report: RunReport): void {

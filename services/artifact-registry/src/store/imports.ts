@@ -57,5 +57,7 @@ export async function listImports(
 }
 
 export async function noteProgress(db: On, id: ImportId, total: number, copied: number): Promise<void> {
-  await db.updateTable("image_import").set({ bytes_total: total, bytes_copied: copied }).where("id", "=", id).execute();
+  // Blobs come side by side, and so do these: the smaller number may arrive last.
+  const most = sql<number>`greatest(bytes_copied, ${copied}::bigint)`;
+  await db.updateTable("image_import").set({ bytes_total: total, bytes_copied: most }).where("id", "=", id).execute();
 }
