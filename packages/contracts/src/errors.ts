@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { usualRemedies } from "./usual-remedies.ts";
 
 /** The closed catalogue of errors. A code never changes its meaning; its HTTP status and title belong to it. */
 export const errorCatalogue = {
@@ -120,13 +121,14 @@ export function isErrorCode(code: string): code is ErrorCode {
 /** The response body for an error of the catalogue. */
 export function problemBody(error: ProblemError, instance?: string): Problem {
   const { status, title } = errorCatalogue[error.code];
+  const remedy = error.remedy ?? usualRemedies[error.code];
   return {
     type: `https://slipway.dev/problems/${error.code}`,
     title,
     status,
     code: error.code,
     detail: error.message,
-    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    ...(remedy === undefined ? {} : { remedy }),
     ...(instance === undefined ? {} : { instance }),
     ...(error.errors === undefined ? {} : { errors: [...error.errors] }),
   };
