@@ -1,4 +1,4 @@
-import type { ErrorCode } from "./errors.ts";
+import type { ErrorCode } from "./error-catalogue.ts";
 
 /** What to do where the error itself does not say more. */
 export const usualRemedies: Readonly<Partial<Record<ErrorCode, string>>> = {
@@ -15,7 +15,7 @@ export const usualRemedies: Readonly<Partial<Record<ErrorCode, string>>> = {
   "build.not_found": "GET /api/v1/builds lists them.",
   "artifact.not_found": "GET /api/v1/artifacts lists them.",
   "import.not_found": "GET /api/v1/imports lists them.",
-  "promotion.not_found": "GET /api/v1/promotions lists them.",
+  "promotion.not_found": "GET /api/v1/artifacts/DIGEST/promotions lists those of an artifact.",
   "deployment.not_found": "GET /api/v1/deployments lists them.",
   "deployment.phase": "Read its status: phase and waiting say what it allows now.",
   internal: "Try again; where it stays, look for the request id in the platform's log.",
