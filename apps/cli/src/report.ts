@@ -25,7 +25,7 @@ function reportUsage(error: CommanderError, json: boolean): number {
 
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) {
-    const remedy = error.remedy ?? remedyFor(error);
+    const remedy = [error.remedy, knownHere(error)].filter((line) => line !== undefined).join("\n") || undefined;
     return problemBody(new ProblemError(error.code, error.message, { remedy, errors: error.errors }));
   }
   if (error instanceof CommandFailure) {
@@ -34,8 +34,8 @@ function problemOf(error: unknown): Problem {
   return problemBody(new ProblemError("internal", error instanceof Error ? error.message : String(error)));
 }
 
-/** What to do where the server had no advice, by what this side knows of the connection. */
-function remedyFor(error: ProblemError): string | undefined {
+/** What only this side knows of the connection; the server's advice cannot name it. */
+function knownHere(error: ProblemError): string | undefined {
   const connection = lastConnection();
   if (connection === undefined) return undefined;
   const { url, tokenFrom, role } = connection;
