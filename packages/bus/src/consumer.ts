@@ -9,8 +9,10 @@ import { settled } from "./run-handler.ts";
 
 /** Partitions that one process works on at the same time for one subscription. */
 const concurrency = 4;
-/** A lost notification costs at most this. */
+/** While something is about to be due, or the bus does not answer. */
 const longestWaitMs = 1_000;
+/** While there is nothing to do: what is published rings, and a lost ring costs at most this. */
+const idleWaitMs = 5_000;
 const shortestWaitMs = 10;
 const stopGraceMs = 5_000;
 const stopDeadlineMs = 10_000;
@@ -38,7 +40,9 @@ export async function consume(db: BusDb, options: SubscribeOptions, log: Logger)
     if (running.size >= concurrency) return longestWaitMs;
     const askedAt = performance.now();
     const claim = await claimPartition(db, group, topics, randomUUID(), leaseMs);
-    if ("waitMs" in claim) return Math.max(shortestWaitMs, Math.min(longestWaitMs, claim.waitMs ?? longestWaitMs));
+    if ("waitMs" in claim) {
+      return claim.waitMs === null ? idleWaitMs : Math.max(shortestWaitMs, Math.min(longestWaitMs, claim.waitMs));
+    }
     const work = workOn(context, claim, askedAt)
       .catch((error) => log.error({ err: error, group, topic: claim.topic }, "a partition was left half done"))
       .finally(() => {

@@ -17,6 +17,8 @@ type KubeObject = {
   readonly metadata: { readonly name: string } & Record<string, unknown>;
   readonly spec?: object;
 };
+const slowStartSeconds = 30;
+
 type Grant = { readonly epoch: Epoch; readonly deployment: string };
 
 /** The objects of one version, all named after it, in the order in which they are written. */
@@ -109,16 +111,23 @@ function container(manifest: WorkloadManifest): object {
       ...secrets.map((key) => ({ name: key, valueFrom: { secretKeyRef: { name: manifest.name, key } } })),
     ],
     ports: [{ name: "http", containerPort }],
-    readinessProbe: {
-      httpGet: { path: manifest.ready.path, port: "http" },
-      periodSeconds: 1,
-      timeoutSeconds: 2,
-      failureThreshold: 2,
-    },
+    ...probes(manifest),
     resources: { requests: { cpu, memory }, limits: { memory } },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
     // The last lines of its log stand in its status when it ends with an error.
     terminationMessagePolicy: "FallbackToLogsOnError",
+  };
+}
+
+/**
+ * Asked often while a pod starts, because a deployment waits for the answer, and now and then later. Who waits gives up before the pod is
+ * restarted for being slow.
+ */
+function probes({ ready }: WorkloadManifest) {
+  const probe = { httpGet: { path: ready.path, port: "http" }, timeoutSeconds: 2 };
+  return {
+    startupProbe: { ...probe, periodSeconds: 1, failureThreshold: seconds(ready.timeoutMs) + slowStartSeconds },
+    readinessProbe: { ...probe, periodSeconds: 5, failureThreshold: 2 },
   };
 }
 

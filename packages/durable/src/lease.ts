@@ -86,14 +86,22 @@ export async function releaseLeases(db: DurableDb, holder: string): Promise<void
     where seq in (select seq from command where holder = ${holder} order by seq for update skip locked)`.execute(db);
 }
 
-/** Milliseconds until the next timer is due or the next lease runs out; null when there is neither. */
-export async function nextDueMs(db: DurableDb): Promise<number | null> {
-  const { rows } = await sql<{ ms: number | null }>`
+export type NextDue = {
+  /** Milliseconds until the next timer is due or the next lease runs out; null when there is neither. */
+  readonly ms: number | null;
+  /** Something is due, held or leased: its end rings nobody. */
+  readonly underWay: boolean;
+};
+
+export async function nextDue(db: DurableDb): Promise<NextDue> {
+  const { rows } = await sql<NextDue>`
     select (extract(epoch from least(
       (select min(run_after) from command where run_after > clock_timestamp()),
       (select min(leased_until) from command where leased_until > clock_timestamp())
-    ) - clock_timestamp()) * 1000)::float8 as ms`.execute(db);
-  return rows[0]?.ms ?? null;
+    ) - clock_timestamp()) * 1000)::float8 as ms,
+    exists (select from command where run_after <= clock_timestamp())
+      or exists (select from command where leased_until is not null) as "underWay"`.execute(db);
+  return rows[0] ?? { ms: null, underWay: false };
 }
 
 export async function hasDueCommand(db: DurableDb, kinds: readonly string[]): Promise<boolean> {

@@ -2,7 +2,7 @@ import { type Logger, listen, openDb } from "@slipway/sql";
 import { sql } from "kysely";
 import { createBell } from "./bell.ts";
 import { createFlights, type Flight, type Flights } from "./flights.ts";
-import { claimCommands, leaseMs, nextDueMs, releaseLeases } from "./lease.ts";
+import { claimCommands, leaseMs, nextDue, releaseLeases } from "./lease.ts";
 import { perform, stopping } from "./perform.ts";
 import type { Queue } from "./queue.ts";
 import { readRow } from "./read.ts";
@@ -32,7 +32,10 @@ export type WorkerOptions = {
 
 /** Five times a lease: one lost answer costs nothing. */
 const keepEveryMs = leaseMs / 5;
+/** While a command is due or leased: when its holder dies nobody rings. */
 const longestSleepMs = 1_000;
+/** While there is none: what is sent rings, and a lost ring costs at most this. */
+const idleSleepMs = 5_000;
 const fullPauseMs = 50;
 const largestClaim = 50;
 const drainMs = 5_000;
@@ -134,8 +137,9 @@ async function claimRound(options: WorkerOptions, own: DurableDb, flights: Fligh
   if (urgent + ordinary > 0) return 0;
   // Without a free slot ordinary commands may be due at any time and mean nothing: only an urgent one that is tried again does.
   const shortestMs = limit <= 0 ? fullPauseMs : 1;
-  const dueMs = (await nextDueMs(own)) ?? longestSleepMs;
-  return Math.min(longestSleepMs, Math.max(shortestMs, Math.ceil(dueMs)));
+  const { ms, underWay } = await nextDue(own);
+  const longestMs = underWay ? longestSleepMs : idleSleepMs;
+  return Math.min(longestMs, Math.max(shortestMs, Math.ceil(ms ?? longestMs)));
 }
 
 async function fly(options: WorkerOptions, flights: Flights, flight: Flight): Promise<void> {

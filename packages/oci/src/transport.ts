@@ -1,10 +1,10 @@
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { Agent, request } from "undici";
 import { z } from "zod";
 import { basicHeader, parseChallenge, refuseLeak, tokenUrl } from "./auth.ts";
+import { Connections } from "./connections.ts";
 import { OciError, type OciErrorKind } from "./errors.ts";
-import { type ConnectionGuard, checkHop, guardedLookup } from "./guard.ts";
+import { type ConnectionGuard, checkHop } from "./guard.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -62,7 +62,7 @@ export class Transport {
   readonly #auth: TransportOptions["auth"];
   readonly #random: () => number;
   readonly #guard: ConnectionGuard | undefined;
-  readonly #agent: Agent;
+  readonly #connections: Connections;
   #basic = false;
   readonly #tokens = new Map<string, { readonly header: string; readonly until: number }>();
 
@@ -71,17 +71,11 @@ export class Transport {
     this.#auth = options.auth;
     this.#random = options.random;
     this.#guard = options.guard;
-    this.#agent = new Agent({
-      connections: 8,
-      keepAliveTimeout: 30_000,
-      connect: { timeout: 5_000, ...(options.guard === undefined ? {} : { lookup: guardedLookup(options.guard) }) },
-      headersTimeout: 60_000,
-      bodyTimeout: 30_000,
-    });
+    this.#connections = new Connections(options.guard);
   }
 
   close(): Promise<void> {
-    return this.#agent.destroy();
+    return this.#connections.close();
   }
 
   /** Sends until an expected answer, a final refusal or the deadline. Time running out says what the registry said last. */
@@ -142,8 +136,7 @@ export class Transport {
     // Without credentials too: public registries give a token to anybody who asks for one.
     const headers =
       this.#auth === undefined ? {} : { authorization: basicHeader(this.#auth.username, this.#auth.password) };
-    const { statusCode, body } = await request(url, {
-      dispatcher: this.#agent,
+    const { statusCode, body } = await this.#connections.request(url, {
       signal: call.deadline.signal,
       headers: { "user-agent": "slipway", ...headers },
     });
@@ -182,8 +175,7 @@ export class Transport {
   async #once(call: Call, url: URL): Promise<Answer> {
     checkHop(this.#guard, url);
     const authorization = this.#authorization(call, url);
-    const response = await request(url, {
-      dispatcher: this.#agent,
+    const response = await this.#connections.request(url, {
       method: call.method,
       signal: call.deadline.signal,
       headers: {

@@ -9,8 +9,9 @@ export type Tables = {
   look: { watch_id: string; batch: Generated<number>; at: Instant; looks: string };
 };
 
-/** Stores what a watcher learned since the last time: its snapshot and its looks, in one transaction. */
+/** Stores what a watcher learned since the last time, if anything: its snapshot and its looks, in one transaction. */
 export async function saveWatcher(db: Db<Tables>, watcher: Watcher, at: Instant): Promise<void> {
+  if (!watcher.unsaved) return;
   const content = encode(watcher.snapshot());
   const looks = watcher.takeLooks();
   const stored = db.transaction().execute(async (tx) => {

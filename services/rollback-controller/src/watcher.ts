@@ -8,6 +8,7 @@ import type { Logger } from "@slipway/sql";
 import { addLook, judgementOf, type Looking, moveTo, startLooking } from "./domain/looking.ts";
 import { shutCommands } from "./domain/watch.ts";
 import type { News } from "./news.ts";
+import { Rest } from "./rest.ts";
 import { samplesOf, versionsOf } from "./sample.ts";
 import { shutRegion } from "./shut-region.ts";
 
@@ -53,6 +54,8 @@ export class Watcher {
   #looking: Promise<void> = Promise.resolve();
   #waiting = 0;
   #toldMissing = false;
+  #unsaved = true;
+  readonly #rest = new Rest();
 
   constructor(id: DeploymentId, spec: WatchRequest, ports: WatcherPorts, snapshot?: Snapshot) {
     this.id = id;
@@ -67,6 +70,8 @@ export class Watcher {
   move(spec: WatchRequest, newGrant: boolean): void {
     const now = this.#ports.clock.now();
     this.spec = spec;
+    this.#unsaved = true;
+    this.#rest.end();
     if (newGrant) {
       this.state = "watching";
       this.looking = startLooking(spec, now);
@@ -90,6 +95,11 @@ export class Watcher {
     return this.#waiting > 0;
   }
 
+  /** Whether to look at this tick: a verified version to which nothing comes rests between looks, and no longer from its first request on. */
+  wantsLook(): boolean {
+    return !this.#rest.skips(this.spec.mode === "verified") && !this.busy;
+  }
+
   /** Looks once more, after the look that is under way: two readings of the same counters must never overtake each other. */
   look(): Promise<void> {
     this.#waiting += 1;
@@ -111,7 +121,9 @@ export class Watcher {
     if (Object.keys(regions).length > 0) {
       this.looking = addLook(this.looking, { regions }, now);
       this.#looks.push({ at: now, look: { regions } });
+      this.#rest.seen({ regions });
     }
+    this.#unsaved = true;
     if (this.state === "watching") this.#judge(now);
     this.#noticeMissing(now);
   }
@@ -217,12 +229,19 @@ export class Watcher {
     };
   }
 
+  /** Whether something was learned since the looks were taken last. */
+  get unsaved(): boolean {
+    return this.#unsaved;
+  }
+
   /** Looks not yet stored; the caller stores them, or gives them back. */
   takeLooks(): readonly StoredLook[] {
+    this.#unsaved = false;
     return this.#looks.splice(0);
   }
 
   giveBackLooks(looks: readonly StoredLook[]): void {
+    this.#unsaved = true;
     this.#looks = [...looks, ...this.#looks].slice(-mostLooks);
   }
 

@@ -98,7 +98,7 @@ export class Watchers {
     const now = this.#options.clock.now();
     for (const watcher of this.all()) {
       if (watcher.isOver(now)) this.#expire(watcher);
-      else if (!watcher.busy) void watcher.look();
+      else if (watcher.wantsLook()) void watcher.look();
     }
   }
 

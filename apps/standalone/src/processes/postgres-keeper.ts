@@ -7,7 +7,7 @@ export type KeptPostgres = {
   stop(): Promise<void>;
 };
 
-const lookEveryMs = 250;
+const lookEveryMs = 500;
 
 /**
  * Starts (or takes over) the Postgres of the data folder and starts it again when it dies. Sockets and passwords stay, so that everybody who

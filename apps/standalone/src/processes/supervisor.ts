@@ -27,7 +27,8 @@ export type SupervisorOptions = {
 
 type Kept = { readonly spec: ChildSpec; identity: Identity; failures: number; restartAt: number };
 
-const lookEveryMs = 250;
+/** The end of what this process started is told by the system; an adopted process has to be looked at. */
+const lookEveryMs = 500;
 const readyWithinMs = 60_000;
 /**
  * A process of ours is idle most of its life: a young generation of 1 MiB (Node's own grows to 48) and one malloc arena that gives memory back make
@@ -114,6 +115,7 @@ export class Supervisor {
       env: { ...withoutKeys(process.env), ...thrifty.env, ...spec.env, SLIPWAY_PID_FILE: spec.name },
     });
     closeSync(output);
+    child.once("exit", () => setImmediate(() => this.#look()));
     child.unref();
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     if (identity === undefined)
@@ -136,12 +138,15 @@ export class Supervisor {
   }
 
   #look(): void {
+    if (this.#stopping) return;
     for (const kept of this.#kept.values()) {
       if (isAlive(kept.identity)) continue;
       const now = performance.now();
       if (kept.restartAt === 0) {
         kept.failures += 1;
-        kept.restartAt = now + Math.min(100 * 2 ** (kept.failures - 1), 5_000);
+        const pauseMs = Math.min(100 * 2 ** (kept.failures - 1), 5_000);
+        kept.restartAt = now + pauseMs;
+        setTimeout(() => this.#look(), pauseMs + 1).unref();
         this.#options.log.warn(
           { process: kept.spec.name, failures: kept.failures },
           "process ended; it is started again",

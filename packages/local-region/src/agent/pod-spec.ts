@@ -32,6 +32,7 @@ const Container = z.looseObject({
   resources: z.looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).nullish() }).nullish(),
   readinessProbe: probe.nullish(),
   livenessProbe: probe.nullish(),
+  startupProbe: probe.nullish(),
 });
 
 const Pod = z.looseObject({
@@ -89,6 +90,8 @@ export type PodSpec = {
   readonly deleting: boolean;
   readonly readiness: Probe | null;
   readonly liveness: Probe | null;
+  /** Before the other two: they begin when it has passed. */
+  readonly startup: Probe | null;
   /** Why this pod cannot run here; null when it can. */
   readonly unsupported: string | null;
 };
@@ -99,6 +102,7 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
   const [container] = spec.containers as [z.infer<typeof Container>];
   const readiness = readProbe(container.readinessProbe);
   const liveness = readProbe(container.livenessProbe);
+  const startup = readProbe(container.startupProbe);
   const graceSeconds = metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
   return {
     nodeName: spec.nodeName ?? null,
@@ -120,7 +124,8 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
     deleting: typeof metadata.deletionTimestamp === "string",
     readiness: readiness ?? null,
     liveness: liveness ?? null,
-    unsupported: unsupportedPart(spec.containers, readiness, liveness),
+    startup: startup ?? null,
+    unsupported: unsupportedPart(spec.containers, [readiness, liveness, startup]),
   };
 }
 
@@ -133,13 +138,12 @@ function secretVariable(variable: string, valueFrom: unknown): SecretVariable[] 
 
 function unsupportedPart(
   containers: readonly z.infer<typeof Container>[],
-  readiness: Probe | null | undefined,
-  liveness: Probe | null | undefined,
+  probes: readonly (Probe | null | undefined)[],
 ): string | null {
   const [container] = containers;
   if (containers.length > 1) return "a local region runs one container per pod";
   if ((container?.volumeMounts ?? []).length > 0) return "a local region has no volumes";
-  if (readiness === undefined || liveness === undefined) return "a local region probes by httpGet or tcpSocket only";
+  if (probes.includes(undefined)) return "a local region probes by httpGet or tcpSocket only";
   const dynamic = container?.env?.find(
     ({ name, valueFrom }) => valueFrom != null && secretVariable(name, valueFrom).length === 0,
   );

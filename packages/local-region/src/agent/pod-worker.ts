@@ -10,7 +10,7 @@ import { finish, type Held } from "./pod-end.ts";
 import type { PodSpec } from "./pod-spec.ts";
 import { type PodStatus, type Terminated, wasReady } from "./pod-status.ts";
 import { freePort } from "./ports.ts";
-import { runProbe } from "./probe.ts";
+import { runProbes } from "./probes.ts";
 import { createReporter } from "./reporter.ts";
 import { readSecretEnv, type SecretEnv } from "./secret-env.ts";
 import type { PodState } from "./state-files.ts";
@@ -189,27 +189,14 @@ async function start(live: LivePod, image: Image, secrets: Readonly<Record<strin
 
 /** Probes until the container ends (its exit) or the worker must (undefined). */
 async function serve(live: LivePod, running: RunningContainer): Promise<Exit | undefined> {
-  const { pod, ending, context } = live;
+  const { ending } = live;
   const probes = new AbortController();
   const signal = AbortSignal.any([probes.signal, ending]);
   const port = live.state.port ?? 0;
-  const probing: Promise<void>[] = [];
-  if (pod.readiness === null) note(live, { ready: true });
-  else {
-    const onChange = (ready: boolean, notReady: string): void => note(live, { ready, notReady });
-    probing.push(runProbe({ probe: pod.readiness, port, eager: true, signal, onChange }));
-  }
-  if (pod.liveness !== null) {
-    const onChange = (alive: boolean, message: string): void => {
-      if (alive) return;
-      context.log.warn({ pod: pod.name, message }, "liveness probe failed");
-      void running.terminate(pod.graceMs);
-    };
-    probing.push(runProbe({ probe: pod.liveness, port, eager: false, signal, onChange }));
-  }
+  const probing = runProbes(live, running, port, signal);
   const exit = await Promise.race([running.exited, aborted(signal)]);
   probes.abort();
-  await Promise.all(probing);
+  await probing;
   return exit;
 }
 

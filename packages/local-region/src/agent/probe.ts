@@ -9,29 +9,53 @@ export type ProbeRun = {
   /** Ask often while the container is not ready: a deployment waits for the first answer. */
   readonly eager: boolean;
   readonly signal: AbortSignal;
-  /** Called when the answer changes for good: after `successThreshold` or `failureThreshold` in a row. */
+  /** Called when the answer, or what is wrong, changes for good: after `successThreshold` or `failureThreshold` in a row. */
   onChange(passing: boolean, message: string): void;
+  /** Called at each failure, whatever comes of it. */
+  onFailure?(message: string): void;
 };
 
-const eagerPeriodMs = 200;
+export const eagerPeriodMs = 200;
+/** An answer that changed is asked for again soon, however seldom it is asked for otherwise. */
+const doubtPeriodMs = 1_000;
 
 /** Probes one container until the signal fires. */
-export async function runProbe({ probe, port, eager, signal, onChange }: ProbeRun): Promise<void> {
-  let passing: boolean | undefined;
-  let inRow = { ok: true, count: 0 };
+export async function runProbe(run: ProbeRun): Promise<void> {
+  const { probe, port, signal } = run;
+  const answers = new Answers(run);
   await pause(probe.initialDelayMs, undefined, { signal, ref: false }).catch(() => undefined);
   while (!signal.aborted) {
     const failure = await probeOnce(probe, port, signal);
     if (signal.aborted) return;
+    await pause(answers.take(failure), undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** What the answers so far mean. */
+class Answers {
+  readonly #run: ProbeRun;
+  #passing: boolean | undefined;
+  #failure: string | undefined;
+  #inRow = { ok: true, count: 0 };
+
+  constructor(run: ProbeRun) {
+    this.#run = run;
+  }
+
+  /** Takes one answer; gives how long to wait for the next. */
+  take(failure: string | undefined): number {
+    const { probe, eager, onChange, onFailure } = this.#run;
     const ok = failure === undefined;
-    inRow = { ok, count: inRow.ok === ok ? inRow.count + 1 : 1 };
+    if (!ok) onFailure?.(failure);
+    this.#inRow = { ok, count: this.#inRow.ok === ok ? this.#inRow.count + 1 : 1 };
     const needed = ok ? probe.successThreshold : probe.failureThreshold;
-    if (inRow.count >= needed && passing !== ok) {
-      passing = ok;
+    if (this.#inRow.count >= needed && (this.#passing !== ok || this.#failure !== failure)) {
+      this.#passing = ok;
+      this.#failure = failure;
       onChange(ok, failure ?? "");
     }
-    const periodMs = eager && passing !== true ? Math.min(eagerPeriodMs, probe.periodMs) : probe.periodMs;
-    await pause(periodMs, undefined, { signal, ref: false }).catch(() => undefined);
+    if (eager && this.#passing !== true) return Math.min(eagerPeriodMs, probe.periodMs);
+    return this.#passing === ok ? probe.periodMs : Math.min(doubtPeriodMs, probe.periodMs);
   }
 }
 

@@ -51,14 +51,18 @@ type Status = {
   containerStatuses: Container[];
 };
 
-function run(command: readonly string[]): { status(): Status | undefined; container(): Container | undefined } {
-  const readinessProbe = { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1 };
+const readinessProbe = { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1 };
+
+function run(
+  command: readonly string[],
+  probes: object = { readinessProbe },
+): { status(): Status | undefined; container(): Container | undefined } {
   kube.put("pods", {
     metadata: { name: "bad", namespace: "prod" },
     spec: {
       nodeName: "n1",
       terminationGracePeriodSeconds: 1,
-      containers: [{ name: "app", image: testImage, command, readinessProbe }],
+      containers: [{ name: "app", image: testImage, command, ...probes }],
     },
   });
   const status = () => kube.get("pods", "prod", "bad")?.status as Status | undefined;
@@ -108,4 +112,15 @@ it.each([
   await until(() => why.test(message()), { what: `${why} in the condition`, timeoutMs: 30_000 });
   expect(pod.status()?.conditions.find(({ type }) => type === "Ready")?.status).toBe("False");
   expect(pod.container()?.restartCount).toBe(0);
+});
+
+it("a program that does not start within its startup probe's patience is started again, and until then the condition says why", async () => {
+  const startupProbe = { ...readinessProbe, failureThreshold: 2 };
+  const pod = run(["node", "/app/ill.mjs"], { startupProbe, readinessProbe });
+  const message = () => pod.status()?.conditions.find(({ type }) => type === "Ready")?.message ?? "";
+
+  await until(() => /503/.test(message()), { what: "503 in the condition", timeoutMs: 30_000 });
+  expect(pod.container()?.restartCount).toBe(0);
+  await until(() => (pod.container()?.restartCount ?? 0) > 0, { what: "a second start", timeoutMs: 60_000 });
+  expect(pod.status()?.conditions.find(({ type }) => type === "Ready")?.status).toBe("False");
 });

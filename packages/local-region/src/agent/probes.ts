@@ -1,0 +1,56 @@
+import type { RunningContainer } from "./container.ts";
+import { type LivePod, note } from "./live-pod.ts";
+import { eagerPeriodMs, runProbe } from "./probe.ts";
+
+/** The startup probe until it passes, then the other two, until the signal fires. */
+export async function runProbes(
+  live: LivePod,
+  running: RunningContainer,
+  port: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { startup, readiness } = live.pod;
+  if (startup !== null) await untilStarted(live, running, port, signal);
+  if (signal.aborted) return;
+  const probing: Promise<void>[] = [];
+  if (readiness === null) note(live, { ready: true });
+  else {
+    const onChange = (ready: boolean, notReady: string): void => note(live, { ready, notReady });
+    probing.push(runProbe({ probe: readiness, port, eager: true, signal, onChange }));
+  }
+  const { liveness } = live.pod;
+  if (liveness !== null) {
+    const onChange = (alive: boolean, message: string): void => {
+      if (!alive) restart(live, running, `liveness probe failed: ${message}`);
+    };
+    probing.push(runProbe({ probe: liveness, port, eager: false, signal, onChange }));
+  }
+  await Promise.all(probing);
+}
+
+/** Ends with the container, too, which is stopped when it does not start in time. */
+async function untilStarted(
+  live: LivePod,
+  running: RunningContainer,
+  port: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { startup } = live.pod;
+  if (startup === null) return;
+  const ended = new AbortController();
+  // Asking more often than was wanted does not make it give up earlier.
+  const failureThreshold = startup.failureThreshold * Math.max(1, Math.round(startup.periodMs / eagerPeriodMs));
+  await runProbe({
+    ...{ probe: { ...startup, failureThreshold }, port, eager: true, signal: AbortSignal.any([signal, ended.signal]) },
+    onFailure: (notReady) => note(live, { ready: false, notReady }),
+    onChange(started, message) {
+      if (started) ended.abort();
+      else restart(live, running, `startup probe failed: ${message}`);
+    },
+  });
+}
+
+function restart({ pod, context }: LivePod, running: RunningContainer, message: string): void {
+  context.log.warn({ pod: pod.name, message }, "container is restarted");
+  void running.terminate(pod.graceMs);
+}

@@ -1,0 +1,39 @@
+import type { Agent, Dispatcher } from "undici";
+import { type ConnectionGuard, guardedLookup } from "./guard.ts";
+
+type Options = Omit<Dispatcher.RequestOptions, "origin" | "path" | "method"> & {
+  readonly method: Dispatcher.HttpMethod;
+};
+
+/** The connections to one registry. The HTTP library is loaded with the first request: where every image is there already none is made. */
+export class Connections {
+  readonly #guard: ConnectionGuard | undefined;
+  #opened: Promise<{ readonly agent: Agent; readonly request: typeof import("undici").request }> | undefined;
+
+  constructor(guard: ConnectionGuard | undefined) {
+    this.#guard = guard;
+  }
+
+  async request(url: URL, options: Options): Promise<Dispatcher.ResponseData> {
+    this.#opened ??= this.#open();
+    const { agent, request } = await this.#opened;
+    return request(url, { ...options, dispatcher: agent });
+  }
+
+  async close(): Promise<void> {
+    await (await this.#opened)?.agent.destroy();
+  }
+
+  async #open() {
+    const { Agent, request } = await import("undici");
+    const guard = this.#guard;
+    const agent = new Agent({
+      connections: 8,
+      keepAliveTimeout: 30_000,
+      connect: { timeout: 5_000, ...(guard === undefined ? {} : { lookup: guardedLookup(guard) }) },
+      headersTimeout: 60_000,
+      bodyTimeout: 30_000,
+    });
+    return { agent, request };
+  }
+}
