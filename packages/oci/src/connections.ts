@@ -2,7 +2,7 @@ import type { Agent, Dispatcher } from "undici";
 import { type ConnectionGuard, guardedLookup } from "./guard.ts";
 
 type Options = Omit<Dispatcher.RequestOptions, "origin" | "path" | "method"> & {
-  readonly method: Dispatcher.HttpMethod;
+  readonly method?: Dispatcher.HttpMethod;
 };
 
 /** The connections to one registry. The HTTP library is loaded with the first request: where every image is there already none is made. */
