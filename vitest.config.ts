@@ -7,7 +7,8 @@ const source = { resolve, ssr: { resolve }, environments: { __vitest__: { resolv
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
 
 /**
- * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform. real: needs servers that
+ * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform, each
+ * file on a data folder of its own. story: the same on one data folder, in which a story was told before; they run one after the other. real: needs servers that
  * `npm run test:real` brings, and is run by nothing else.
  */
 export default defineConfig({
@@ -34,17 +35,19 @@ export default defineConfig({
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
           maxWorkers: 2,
+          // What is loaded is loaded once for all files of a worker: a sixth of the run. Nothing here keeps state in modules.
+          isolate: false,
           // A guard against a hang, not a measure: nothing here is expected to take a tenth of it.
           testTimeout: 240_000,
           hookTimeout: 120_000,
-          globalSetup: ["packages/testkit/src/global-setup.ts"],
+          globalSetup: ["packages/testkit/src/global-setup.ts", "apps/cli/test/global-setup.ts"],
         },
       },
       {
         ...source,
         test: {
           name: "e2e",
-          include: ["apps/standalone/test/**/*.test.ts"],
+          include: ["apps/standalone/test/*.test.ts"],
           exclude: [real],
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
@@ -53,6 +56,20 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           globalSetup: ["apps/standalone/test/support/global-setup.ts"],
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "story",
+          include: ["apps/standalone/test/story/*.test.ts"],
+          environment: "node",
+          setupFiles: ["packages/testkit/src/seed.ts"],
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          globalSetup: ["apps/standalone/test/support/story-setup.ts"],
         },
       },
       {

@@ -1,5 +1,7 @@
-// Bundles the platform and the command line into apps/standalone/dist (or the folder that is named): one file per entry point, and shared parts
-// that are loaded when needed. The live page lies beside them as static files, in page/.
+// Bundles the platform and the command line: one file per entry point, and shared parts that are loaded when needed. The live page lies beside
+// them as static files, in page/.
+//
+//   bundle.mjs [--command-line] [FOLDER]     default: all of it, into apps/standalone/dist; --command-line: that alone
 import { rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -8,7 +10,9 @@ import { build } from "esbuild";
 import { build as buildPage } from "vite";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const outdir = resolve(process.argv[2] ?? join(root, "apps/standalone/dist"));
+const args = process.argv.slice(2);
+const commandLineAlone = args[0] === "--command-line";
+const outdir = resolve(args[commandLineAlone ? 1 : 0] ?? join(root, "apps/standalone/dist"));
 
 rmSync(outdir, { recursive: true, force: true });
 /** Processes that stand beside the platform. Each is a bundle of its own, since shared parts hold what only some of those need who share them. */
@@ -37,24 +41,29 @@ const options = {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
 };
-await build({
-  ...options,
-  entryPoints: { standalone: "apps/standalone/src/main.ts", slipway: "apps/cli/src/main.ts" },
-  splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
-  plugins: [smallRolesApart(), ...options.plugins],
-});
-for (const role of smallRoles) {
-  await build({ ...options, entryPoints: { [`roles/${role}`]: `apps/standalone/src/roles/${role}.ts` } });
+const programs = { standalone: "apps/standalone/src/main.ts", slipway: "apps/cli/src/main.ts" };
+if (commandLineAlone) {
+  await build({ ...options, entryPoints: { slipway: programs.slipway }, splitting: true });
+} else {
+  await build({
+    ...options,
+    entryPoints: programs,
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+    plugins: [smallRolesApart(), ...options.plugins],
+  });
+  for (const role of smallRoles) {
+    await build({ ...options, entryPoints: { [`roles/${role}`]: `apps/standalone/src/roles/${role}.ts` } });
+  }
+  await buildPage({
+    configFile: false,
+    root: join(root, "apps/dashboard"),
+    base: "/page/",
+    logLevel: "warn",
+    oxc: { jsx: { runtime: "automatic" } },
+    build: { outDir: join(outdir, "page"), emptyOutDir: true, modulePreload: { polyfill: false } },
+  });
 }
-await buildPage({
-  configFile: false,
-  root: join(root, "apps/dashboard"),
-  base: "/page/",
-  logLevel: "warn",
-  oxc: { jsx: { runtime: "automatic" } },
-  build: { outDir: join(outdir, "page"), emptyOutDir: true, modulePreload: { polyfill: false } },
-});
 
 /** The program that starts them loads them from their own bundles. */
 function smallRolesApart() {

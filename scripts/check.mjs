@@ -1,5 +1,5 @@
-// What `npm test` runs once Node and the dependencies are there: static checks, then the tests. Every step runs whatever the
-// ones before it said; the last line sums them up, and a static check counts as one.
+// What `npm test` runs once Node and the dependencies are there: static checks, then the tests; the story, which waits more than it works,
+// beside all of them. Every step runs whatever the others said; the last line sums them up, and a static check counts as one.
 //
 //   check.mjs [--only STEP]... [FILTER]...     steps: see --list; filters choose test files by a part of their path,
 //                                              and then only tests are run that have such a file
@@ -56,17 +56,24 @@ function chosen() {
 
 async function check(todo) {
   console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm test`);
-  const results = [];
-  for (const { name, group, run } of todo) {
+  const results = new Map();
+  const beside = todo.filter(({ name }) => name === "story");
+  const ordered = todo.filter((step) => !beside.includes(step));
+  await Promise.all([inOrder(ordered, results), inOrder(beside, results)]);
+  return summarize(todo.map((step) => results.get(step)));
+}
+
+async function inOrder(steps, results) {
+  for (const step of steps) {
+    const { name, group, run } = step;
     if (group === "tests") console.log(`\n== ${name}`);
     const began = performance.now();
     const result = await attempt(run);
     const seconds = ((performance.now() - began) / 1_000).toFixed(1);
-    results.push({ name, seconds, ...result });
+    results.set(step, { name, seconds, ...result });
     if (group === "static") console.log(`${result.failed === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
     if (result.failed > 0 && result.output) console.log(result.output.trimEnd());
   }
-  return summarize(results);
 }
 
 async function attempt(run) {

@@ -9,7 +9,8 @@ const testsTimeoutMs = 40 * 60_000;
 const filesOf = {
   unit: ["{packages,services,apps}/*/src/**/*.test.ts", "scripts/test/**/*.test.mjs"],
   integration: ["{packages,services,apps}/!(standalone)/test/**/*.test.ts"],
-  e2e: ["apps/standalone/test/**/*.test.ts"],
+  e2e: ["apps/standalone/test/*.test.ts"],
+  story: ["apps/standalone/test/story/*.test.ts"],
 };
 export const projects = Object.keys(filesOf);
 

@@ -3,9 +3,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
-
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+import { commandLineVariable } from "./global-setup.ts";
 
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
 
@@ -20,7 +18,8 @@ export async function slipwayWith(
   { env = {}, input }: { readonly env?: Readonly<Record<string, string>>; readonly input?: string },
   ...args: readonly string[]
 ): Promise<Ran> {
-  const child = spawn(process.execPath, ["--conditions=@slipway/source", main, ...args], {
+  const program = process.env[commandLineVariable] ?? "";
+  const child = spawn(process.execPath, [program, ...args], {
     cwd,
     stdio: ["pipe", "pipe", "pipe"],
     env: { PATH: process.env.PATH ?? "", HOME: `${cwd}-home`, NO_COLOR: "1", ...env },

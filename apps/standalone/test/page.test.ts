@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bundle } from "./support/bundle.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
 
 const executablePath = "/usr/bin/chromium";
@@ -43,7 +42,6 @@ describe.skipIf(!existsSync(executablePath))(
     };
 
     beforeAll(async () => {
-      await bundle();
       await start();
       browser = await chromium.launch({ executablePath, args });
       page = await browser.newPage();

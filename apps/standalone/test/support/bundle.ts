@@ -5,12 +5,28 @@ import { promisify } from "node:util";
 /** The checkout. */
 export const home = resolve(import.meta.dirname, "../../../..");
 
-/** A bundle of the tests' own: the one of `npm start` may be made anew while they run. Ignored by git, and dependencies are found from there. */
-const folder = join(home, "apps/standalone/node_modules/.e2e");
+const variable = "SLIPWAY_TEST_BUNDLE";
 
-export const entryPoints = { standalone: join(folder, "standalone.mjs"), slipway: join(folder, "slipway.mjs") };
+/** A bundle of the tests' own, since the one of `npm start` may be made anew while they run. */
+export const entryPoints = {
+  get standalone() {
+    return join(bundleFolder(), "standalone.mjs");
+  },
+  get slipway() {
+    return join(bundleFolder(), "slipway.mjs");
+  },
+};
 
-/** Bundles the sources as they are now, by the script that `npm start` uses. */
-export async function bundle(): Promise<void> {
+function bundleFolder(): string {
+  const folder = process.env[variable];
+  if (folder === undefined) throw new Error("the global setup of the end-to-end tests has made no bundle");
+  return folder;
+}
+
+/** Bundles the sources as they are now, by the script that `npm start` uses; in each project for itself, as two may run at once. */
+export async function bundle(project: string): Promise<void> {
+  // Ignored by git, and dependencies are found from there.
+  const folder = join(home, `apps/standalone/node_modules/.bundle-${project}`);
   await promisify(execFile)(process.execPath, [join(home, "scripts/bundle.mjs"), folder], { cwd: home });
+  process.env[variable] = folder;
 }

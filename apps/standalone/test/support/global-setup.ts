@@ -1,21 +1,7 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { bundle } from "./bundle.ts";
-import { type ToldStory, tellStory } from "./told-story.ts";
 
-declare module "vitest" {
-  export interface ProvidedContext {
-    story: ToldStory;
-  }
-}
-
-/** One bundle and one whole story for all end-to-end tests; the files that come after go on in its data folder, one at a time. */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  await bundle();
-  const dataDir = await mkdtemp(join(tmpdir(), "slipway-e2e-"));
-  await chmod(dataDir, 0o755);
-  project.provide("story", await tellStory(dataDir));
-  return () => rm(dataDir, { recursive: true, force: true });
+/** One bundle for all files of the project; each starts platforms on data folders of its own. */
+export async function setup({ name }: TestProject): Promise<void> {
+  await bundle(name);
 }

@@ -1,7 +1,7 @@
 import { DeploymentIdSchema, DigestSchema, GitShaSchema, InstantSchema } from "@slipway/contracts";
 import { describe, expect, inject, test } from "vitest";
 import { z } from "zod";
-import { exposureIsConsistent } from "../src/story/report.ts";
+import { exposureIsConsistent } from "../../src/story/report.ts";
 
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
 const perRegion = <T extends z.ZodType>(each: T) =>

@@ -12,11 +12,11 @@ import {
 import type { DeploymentId } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { type ByHand, byHand } from "./support/by-hand.ts";
-import { type Platform, startPlatform } from "./support/platform.ts";
-import { processesOf } from "./support/processes.ts";
-import { runCommand } from "./support/run-command.ts";
-import { slipway } from "./support/slipway.ts";
+import { type ByHand, byHand } from "../support/by-hand.ts";
+import { type Platform, startPlatform } from "../support/platform.ts";
+import { processesOf } from "../support/processes.ts";
+import { runCommand } from "../support/run-command.ts";
+import { slipway } from "../support/slipway.ts";
 
 const { dataDir } = inject("story");
 const region = "us-east-1" as never;

@@ -4,13 +4,13 @@ import { type CloudEvent, listDeployments } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
-import { killAndAwait, killPostgres } from "./support/comes-back.ts";
-import { eventsOf, type Notice, noticesOf } from "./support/events.ts";
-import { type TrafficWrite, trafficWrites } from "./support/fences.ts";
-import { servedNow } from "./support/mesh.ts";
-import { type Platform, startPlatform } from "./support/platform.ts";
-import { comesTo, logged } from "./support/platform-log.ts";
-import { type Found, podsOf, processesOf } from "./support/processes.ts";
+import { killAndAwait, killPostgres } from "../support/comes-back.ts";
+import { eventsOf, type Notice, noticesOf } from "../support/events.ts";
+import { type TrafficWrite, trafficWrites } from "../support/fences.ts";
+import { servedNow } from "../support/mesh.ts";
+import { type Platform, startPlatform } from "../support/platform.ts";
+import { comesTo, logged } from "../support/platform-log.ts";
+import { type Found, podsOf, processesOf } from "../support/processes.ts";
 
 const Ends = z.object({
   story: z.number(),

@@ -7,15 +7,15 @@ import {
 } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
-import { killAndAwait } from "./support/comes-back.ts";
-import { eventsOf } from "./support/events.ts";
-import { trafficWrites } from "./support/fences.ts";
-import { servedNow } from "./support/mesh.ts";
-import { type Platform, startPlatform } from "./support/platform.ts";
-import { podsOf, processesOf } from "./support/processes.ts";
-import { steadyRequests } from "./support/steady-requests.ts";
-import { type Hanging, hang, hangPostgres } from "./support/stopped.ts";
-import { shipTurnable, type Turnable, turnBad } from "./support/turnable.ts";
+import { killAndAwait } from "../support/comes-back.ts";
+import { eventsOf } from "../support/events.ts";
+import { trafficWrites } from "../support/fences.ts";
+import { servedNow } from "../support/mesh.ts";
+import { type Platform, startPlatform } from "../support/platform.ts";
+import { podsOf, processesOf } from "../support/processes.ts";
+import { steadyRequests } from "../support/steady-requests.ts";
+import { type Hanging, hang, hangPostgres } from "../support/stopped.ts";
+import { shipTurnable, type Turnable, turnBad } from "../support/turnable.ts";
 
 const { dataDir } = inject("story");
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
