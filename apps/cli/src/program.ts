@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import manifest from "../package.json" with { type: "json" };
 import { approveCommand } from "./commands/approve.ts";
 import { artifactsCommand } from "./commands/artifacts.ts";
 import { deployCommand } from "./commands/deploy.ts";
@@ -22,6 +23,7 @@ import { exitCodesHelp } from "./exit-codes.ts";
 export function program(json = false): Command {
   const root = new Command("slipway")
     .description("Deploys code in small, watched steps, and takes it back by itself when it is bad.")
+    .version(manifest.version, "--version", "which version of the command line this is")
     .option("--url <url>", "the platform (default: SLIPWAY_URL, else the local one)")
     .option("--token <token>", "who calls (default: SLIPWAY_TOKEN, else the local deployer)")
     .option("--as <role>", "whose token of the local platform: viewer, deployer, approver or admin")

@@ -25,7 +25,8 @@ export class Connections {
   }
 
   async #open() {
-    const { Agent, request } = await import("undici");
+    // Its default export is there however it was bundled.
+    const { Agent, request } = (await import("undici")).default;
     const guard = this.#guard;
     const agent = new Agent({
       connections: 8,

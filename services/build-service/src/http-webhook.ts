@@ -16,7 +16,7 @@ const webhook: RawOperation = {
     required("X-GitHub-Delivery", "One that comes again is answered as before."),
     required("X-Hub-Signature-256", "HMAC-SHA256 over the raw body with the repository's secret."),
   ],
-  body: { "application/json": null },
+  body: { "application/json": null, "application/x-www-form-urlencoded": null },
   answers: {
     200: {
       description: "Understood, and nothing to build",
@@ -41,7 +41,7 @@ export async function webhookRoutes(app: ServiceApp, ports: WebhookPorts): Promi
   await app.raw.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     const raw = { parseAs: "buffer", bodyLimit: largestBody } as const;
-    scope.addContentTypeParser("application/json", raw, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser(Object.keys(webhook.body ?? {}), raw, (_request, body, done) => done(null, body));
     scope.post(webhook.path, { bodyLimit: largestBody }, async (request, reply) => {
       const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
       const answer = await receiveWebhook(

@@ -71,7 +71,7 @@ export function bodyHash(body: Uint8Array): string {
 export function readWebhook(body: Uint8Array): UnverifiedWebhook | Unreadable {
   let payload: unknown;
   try {
-    payload = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    payload = JSON.parse(payloadText(new TextDecoder("utf-8", { fatal: true }).decode(body)));
   } catch {
     return { kind: "unreadable", why: "the body is not JSON in UTF-8" };
   }
@@ -81,6 +81,11 @@ export function readWebhook(body: Uint8Array): UnverifiedWebhook | Unreadable {
   const urls = [clone_url, html_url, ssh_url, git_url].filter((url) => url !== undefined);
   const matchKeys = new Set(urls.map(matchKeyOfText).filter((key) => key !== undefined));
   return { payload, matchKeys: [...matchKeys] };
+}
+
+/** GitHub sends the payload as it is, or as the field of a form: whoever sets up a webhook there chooses, and a form is what is chosen at first. */
+function payloadText(body: string): string {
+  return body.startsWith("payload=") ? (new URLSearchParams(body).get("payload") ?? "") : body;
 }
 
 /** What a verified webhook asks for. Only pushes to branches are built. */

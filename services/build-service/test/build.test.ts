@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { postgresBus } from "@slipway/bus";
@@ -30,6 +30,20 @@ function file(pipeline: string, more = ""): string {
 async function buildSmall(files: Record<string, string | null>): Promise<{ id: string; sha: string }> {
   const sha = await small.commit(files);
   return { id: await platform.buildOf(await platform.push({ url: small.url, sha })), sha };
+}
+
+/** The process on this machine with exactly this command line. */
+function processRunning(...command: readonly string[]): number | undefined {
+  const wanted = `${command.join("\0")}\0`;
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const found = pids.find((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8") === wanted;
+    } catch {
+      return false;
+    }
+  });
+  return found === undefined ? undefined : Number(found);
 }
 
 async function buildEvents(id: string): Promise<CloudEvent[]> {
@@ -161,6 +175,21 @@ describe("a build fails, with the reason,", () => {
       reason: "step hang: took longer than its timeout of 1s",
       steps: [{ state: "timed_out" }],
     });
+  });
+
+  test("when somebody kills a step's process, and the next build of the service runs as ever", async () => {
+    const asked = "31873";
+    const { id } = await buildSmall({ "slipway.yaml": file(`  long: { run: 'echo begun; sleep ${asked}' }`) });
+    await until(async () => (await platform.log(id)).includes("long | begun"), { what: "the step to have begun" });
+    const pid = await until(() => processRunning("sleep", asked), { what: "the step's process" });
+    process.kill(pid, "SIGKILL");
+
+    expect(await platform.ended(id)).toMatchObject({
+      status: "FAILED",
+      reason: expect.stringMatching(/^step long: (exit code 137|ended by SIGKILL)$/),
+    });
+    const next = await buildSmall({ "slipway.yaml": file("  compile: { run: 'mkdir out; echo 1 > out/main.js' }") });
+    expect(await platform.ended(next.id)).toMatchObject({ status: "SUCCEEDED" });
   });
 
   test("when slipway.yaml has errors: all of them at once", async () => {

@@ -38,6 +38,8 @@ export type Push = {
   readonly delivery?: string;
   readonly signature?: string | null;
   readonly body?: string;
+  /** Of the body. Default: JSON. */
+  readonly type?: string;
   readonly more?: Record<string, unknown>;
 };
 
@@ -128,7 +130,7 @@ function deliver(host: RunningHost, push: Push): Promise<Response> {
   return fetch(`${host.url}/webhooks/github`, {
     method: "POST",
     headers: {
-      "content-type": "application/json",
+      "content-type": push.type ?? "application/json",
       "x-github-event": push.event ?? "push",
       "x-github-delivery": push.delivery ?? randomUUID(),
       ...(push.signature === null ? {} : { "x-hub-signature-256": signature }),

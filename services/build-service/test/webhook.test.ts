@@ -31,6 +31,17 @@ test("a signed push is answered 202 with its build, which is there at once", asy
   expect(await platform.view(body.build_id)).toMatchObject({ git_sha: sha, ref: "refs/heads/main", author: "Ada" });
 });
 
+test("a push that GitHub sends as a form is taken like one that it sends as JSON, signed over the form", async () => {
+  const pushed = await orders.commit({ "slipway.yaml": "something else" });
+  const body = `payload=${encodeURIComponent(pushBody({ url: orders.url, sha: pushed }))}`;
+  const type = "application/x-www-form-urlencoded";
+
+  const answer = await platform.push({ url: orders.url, sha: pushed, body, type });
+
+  expect(answer.status).toBe(202);
+  expect(await answer.json()).toMatchObject({ service: "orders", git_sha: pushed });
+});
+
 test.each([
   ["no signature", { signature: null }, 401, "webhook.signature_missing"],
   ["another secret's signature", { signature: sign("other") }, 401, "webhook.signature_invalid"],
@@ -171,11 +182,11 @@ test("two pushes of one commit are two builds", async () => {
   expect(one).not.toBe(two);
 });
 
-test("a form instead of JSON is refused", async () => {
+test("what is neither JSON nor a form is refused", async () => {
   const answer = await fetch(`${platform.host.url}/webhooks/github`, {
     method: "POST",
-    headers: { "x-github-event": "push", "x-github-delivery": "1" },
-    body: new URLSearchParams({ payload: "{}" }),
+    headers: { "x-github-event": "push", "x-github-delivery": "1", "content-type": "text/plain" },
+    body: "{}",
   });
 
   expect(answer.status).toBe(415);

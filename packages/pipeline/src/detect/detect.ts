@@ -82,7 +82,8 @@ function dockerfileAlone(view: RepositoryView): Undetected {
   const port = /^\s*EXPOSE\s+(\d+)/im.exec(view.texts.Dockerfile ?? view.texts.Containerfile ?? "")?.[1];
   return undetected(
     `there is a Dockerfile${port === undefined ? "" : ` (it exposes ${port})`} and nothing else that says how to build it; Slipway has no image builder`,
-    `Let it be detected without the Dockerfile: ${kinds}.`,
+    "Where another builder makes the image: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md).",
+    `Or let it be detected without the Dockerfile: ${kinds}.`,
     "Or write slipway.yaml: a step with image: builds in any image, and image.base takes the one of your FROM line.",
     `The service has to listen on the port in $PORT${port === undefined ? "" : `, not on ${port}`}.`,
   );
