@@ -1,5 +1,5 @@
-// What `npm test` runs once Node and the dependencies are there: static checks, then the tests; the story, which waits more than it works,
-// beside all of them. Every step runs whatever the others said; the last line sums them up, and a static check counts as one.
+// What `npm test` runs once Node and the dependencies are there: static checks, then the tests. Those of the whole platform, which
+// wait more than they work, run one after the other beside all others. Every step runs whatever the others said; the last line sums them up, and a static check counts as one.
 //
 //   check.mjs [--only STEP]... [FILTER]...     steps: see --list; filters choose test files by a part of their path,
 //                                              and then only tests are run that have such a file
@@ -10,6 +10,7 @@ import { root, runTool } from "./check/processes.mjs";
 import { projects, projectsOf, runTests } from "./check/tests.mjs";
 import { checkTree } from "./check/tree.mjs";
 
+const ofWholePlatform = ["e2e", "story"];
 const seed = process.env.SLIPWAY_TEST_SEED ?? seedOfCommit();
 const { only, filters, list } = readOptions(process.argv.slice(2));
 
@@ -57,9 +58,9 @@ function chosen() {
 async function check(todo) {
   console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm test`);
   const results = new Map();
-  const beside = todo.filter(({ name }) => name === "story");
-  const ordered = todo.filter((step) => !beside.includes(step));
-  await Promise.all([inOrder(ordered, results), inOrder(beside, results)]);
+  const beside = todo.filter(({ name }) => ofWholePlatform.includes(name));
+  const others = todo.filter((step) => !beside.includes(step));
+  await Promise.all([inOrder(others, results), inOrder(beside, results)]);
   return summarize(todo.map((step) => results.get(step)));
 }
 

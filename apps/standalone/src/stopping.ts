@@ -7,6 +7,8 @@ export class StopRequested extends Error {
 }
 
 const parentLookMs = 1_000;
+/** Of when this was loaded: by the time somebody waits for its end it may be gone. */
+const parent = process.ppid;
 
 /**
  * Signals, and the death of the parent (npm's shell dies without passing SIGTERM on), as one abort signal. A second Ctrl-C ends the process
@@ -19,7 +21,6 @@ export function untilStopped(): { readonly signal: AbortSignal; readonly stopped
     controller.abort(new StopRequested());
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
-  const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid !== parent && !controller.signal.aborted) stop();
   }, parentLookMs);
