@@ -12,6 +12,7 @@ const loaders: Readonly<Record<string, () => Promise<Benchmark>>> = {
   transitions: async () => (await import("./transitions.ts")).transitions,
   takeover: async () => (await import("./takeover.ts")).takeover,
   kafka: async () => (await import("./kafka.ts")).kafka,
+  real: async () => (await import("./real.ts")).real,
 };
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

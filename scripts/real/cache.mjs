@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run, sources } from "./sources.mjs";
 
@@ -21,7 +21,7 @@ export function cacheFolder(env = process.env) {
   return env.SLIPWAY_REAL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "slipway", "real");
 }
 
-/** The manifests, each with the folder that it has in the cache: another manifest, another folder. */
+/** The manifests, each with the folder that it has in the cache: another manifest, or another go.sum beside it, another folder. */
 export function readParts(cache, folder = manifests) {
   return readdirSync(folder)
     .filter((file) => file.endsWith(".json"))
@@ -29,8 +29,17 @@ export function readParts(cache, folder = manifests) {
     .map((file) => {
       const text = readFileSync(join(folder, file), "utf8");
       const part = JSON.parse(text);
-      return { ...part, folder: join(cache, `${part.name}-${sha256(text).slice(0, 12)}`) };
+      const pins = pinsOf(folder, part.name);
+      const all = [text, ...Object.values(pins).map((path) => readFileSync(path, "utf8"))].join("");
+      const sources = part.sources.map((source) => ({ ...source, pins }));
+      return { ...part, sources, folder: join(cache, `${part.name}-${sha256(all).slice(0, 12)}`) };
     });
+}
+
+/** `NAME.go.mod` and `NAME.go.sum`, by the names that go wants them to have. */
+function pinsOf(folder, name) {
+  const files = ["go.mod", "go.sum"].map((file) => [file, join(folder, `${name}.${file}`)]);
+  return Object.fromEntries(files.filter(([, path]) => existsSync(path)));
 }
 
 /** What lies in the cache for a part and is as its receipt says; undefined where that is nothing, or is not as it was. */
@@ -38,9 +47,12 @@ export function cached(part) {
   const receiptFile = join(part.folder, "receipt.json");
   if (!existsSync(receiptFile)) return undefined;
   const receipt = JSON.parse(readFileSync(receiptFile, "utf8"));
-  const program = join(part.folder, receipt.program);
-  if (!existsSync(program) || sha256(readFileSync(program)) !== receipt.sha256) return undefined;
-  return asFound(part, receipt);
+  const wanted = Object.entries({ [receipt.program]: receipt.sha256, ...receipt.also });
+  const whole = wanted.every(([name, sum]) => {
+    const path = join(part.folder, name);
+    return existsSync(path) && sha256(readFileSync(path)) === sum;
+  });
+  return whole ? asFound(part, receipt) : undefined;
 }
 
 /** From the cache, or fetched from the first source that can give it. Throws with every source's reason. */
@@ -72,7 +84,9 @@ function fetchFrom(part, source, kinds) {
       throw new Error(`it says ${JSON.stringify(said.trim().slice(0, 120))}, not ${source.proof.says}`);
     }
     const { kind, version, package: from, program: path } = source;
-    const receipt = { kind, version, package: from, program: path, libraries, sha256: sha256(readFileSync(program)) };
+    const sum = (name) => sha256(readFileSync(join(fresh, name)));
+    const also = Object.fromEntries((source.also ?? []).map((name) => [name, sum(name)]));
+    const receipt = { kind, version, package: from, program: path, libraries, sha256: sum(path), also };
     writeFileSync(join(fresh, "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
     rmSync(part.folder, { recursive: true, force: true });
     renameSync(fresh, part.folder);
@@ -86,9 +100,11 @@ function fetchFrom(part, source, kinds) {
   }
 }
 
-function asFound({ name, folder }, { package: from, version, program, libraries }) {
+/** `also`: what else the part consists of, by file name. */
+function asFound({ name, folder }, { package: from, version, program, libraries, also = {} }) {
   const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(folder, libraries) };
-  return { name, from: `${from} ${version}`, program: join(folder, program), env };
+  const files = Object.fromEntries(Object.keys(also).map((file) => [basename(file), join(folder, file)]));
+  return { name, from: `${from} ${version}`, program: join(folder, program), also: files, env };
 }
 
 function sha256(data) {

@@ -1,14 +1,15 @@
 // Where a real part comes from. Each source puts its files below a folder by the machine's own tool (apt-get, pip, go), with whatever mirrors, proxies and
-// credentials that one is set up for, and checks what came: apt by the archive's signature, pip by the wheel's hash, go by the module's sum.
+// credentials that one is set up for, and checks what came: apt by the archive's signature, pip by the wheel's hash, go by the sum of the module or by
+// a go.sum in the tree.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 
 const downloadMs = 10 * 60_000;
 /** Cold, on two cores that others use as well. */
 const buildMs = 60 * 60_000;
 
-export const sources = { apt: fromApt, pip: fromPip, go: fromGo };
+export const sources = { apt: fromApt, pip: fromPip, go: fromGo, "go-main": fromGoMain };
 
 /** Unpacks Debian packages: nothing is installed, so no rights are needed and the machine stays as it is. */
 function fromApt({ package: main, packages, version }, folder) {
@@ -53,6 +54,30 @@ function fromGo({ module, package: command, version, sum, stamp }, folder) {
     timeout: buildMs,
     env: { GOBIN: folder, CGO_ENABLED: "0", GOFLAGS: "" },
   });
+  return {};
+}
+
+/**
+ * Programs that `go install` refuses since their module replaces others: built from a main module of ours, whose go.mod and go.sum lie beside the
+ * manifest and pin every module. `files`: what else is wanted of the module itself.
+ */
+function fromGoMain({ module, commands, stamps, files = [], pins }, folder) {
+  const main = join(folder, "main");
+  mkdirSync(main);
+  for (const [name, path] of Object.entries(pins)) copyFileSync(path, join(main, name));
+  const env = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" };
+  const link = `-ldflags=-s -w ${stamps.map((stamp) => `-X ${stamp}`).join(" ")}`;
+  for (const command of commands) {
+    const into = join(folder, basename(command));
+    run("nice", ["-n", "15", "go", "build", "-trimpath", link, "-o", into, command], {
+      cwd: main,
+      timeout: buildMs,
+      env,
+    });
+  }
+  const source = run("go", ["list", "-m", "-f", "{{.Dir}}", module], { cwd: main, env }).trim();
+  for (const file of files) copyFileSync(join(source, file), join(folder, basename(file)));
+  rmSync(main, { recursive: true });
   return {};
 }
 

@@ -54,7 +54,13 @@ test("a part is fetched once, from the first source that has it, and found again
   const found = have(part, kinds);
   const again = have(part, kinds);
 
-  expect(found).toEqual({ name: "server", from: "from-b 1.2.3", program: join(part.folder, "bin/server"), env: {} });
+  expect(found).toEqual({
+    name: "server",
+    from: "from-b 1.2.3",
+    program: join(part.folder, "bin/server"),
+    also: {},
+    env: {},
+  });
   expect(again).toEqual(found);
   expect(asked).toEqual(["from-a", "from-b"]);
 });
@@ -84,6 +90,27 @@ test("another manifest has another folder", () => {
   expect(plan([source("from-a", "v2")]).folder).not.toBe(before);
 });
 
+test("a file beside the program counts as the program does, and another go.sum is another part", () => {
+  const withFile = { ...source("from-a"), also: ["share/crd.yaml"] };
+  part = plan([withFile]);
+  const kinds = {
+    "from-a": (wanted, into) => {
+      mkdirSync(join(into, "share"));
+      writeFileSync(join(into, "share/crd.yaml"), "kind: none\n");
+      return giving("v1.2.3")(wanted, into);
+    },
+  };
+
+  const { also } = have(part, kinds);
+  expect(also).toEqual({ "crd.yaml": join(part.folder, "share/crd.yaml") });
+  expect(cached(part)).toBeDefined();
+  writeFileSync(also["crd.yaml"], "kind: other\n");
+  expect(cached(part)).toBeUndefined();
+
+  writeFileSync(join(folder, "parts/server.go.sum"), "example.org/m v1.0.0 h1:x\n");
+  expect(plan([withFile]).folder).not.toBe(part.folder);
+});
+
 test("the folder of a run that was killed goes with the next run, that of a living one stays", () => {
   const dead = join(folder, "slipway-real-2147483646");
   const living = join(folder, `slipway-real-${process.ppid}`);
@@ -100,7 +127,7 @@ test("every manifest in the tree has what its sources need", () => {
     expect(name).toMatch(/^[a-z0-9-]+$/);
     expect(what).not.toBe("");
     for (const { kind, version, package: from, program, proof } of sources) {
-      expect(["apt", "pip", "go"]).toContain(kind);
+      expect(["apt", "pip", "go", "go-main"]).toContain(kind);
       for (const text of [version, from, program, proof.says]) expect(text).toMatch(/./);
     }
   }

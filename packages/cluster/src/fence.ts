@@ -12,6 +12,11 @@ export const fenceAnnotation = "slipway.dev/fence";
 export const pausedAnnotation = "slipway.dev/paused";
 /** What the last write of ours set, so that a change from outside can be told from our own: `orders-a=95,orders-b=5`. */
 export const weightsAnnotation = "slipway.dev/weights";
+/**
+ * Where a lowering sends all requests: the baseline of the grant, or the service itself where there is none. What a region's admission policy lets the
+ * rollback-controller raise, and nothing else (deploy/regions).
+ */
+export const baselineAnnotation = "slipway.dev/baseline";
 /** The grant under which a Deployment, Service or DestinationRule was last written. */
 export const epochAnnotation = "slipway.dev/epoch";
 

@@ -1,4 +1,4 @@
-import { fenceAnnotation, formatFence, nextFence, weightsAnnotation } from "./fence.ts";
+import { baselineAnnotation, fenceAnnotation, formatFence, nextFence, weightsAnnotation } from "./fence.ts";
 import { type PatchOperation, pointer, setAnnotations, testVersion } from "./json-patch.ts";
 import type { Fence, OpenFenceRequest, Target } from "./port.ts";
 import {
@@ -53,6 +53,7 @@ export function decideOpen(
       ...setAnnotations(vs.metadata.annotations, {
         [fenceAnnotation]: formatFence(fence),
         [weightsAnnotation]: formatWeights(weights),
+        [baselineAnnotation]: request.baseline ?? service,
       }),
     ],
   };
@@ -83,7 +84,11 @@ export function newVirtualService(target: Target, fence: Fence, baseline: string
       name: service,
       namespace: environment,
       labels: { app: service, "app.kubernetes.io/managed-by": "slipway", "slipway.dev/service": service },
-      annotations: { [fenceAnnotation]: formatFence(fence), [weightsAnnotation]: formatWeights(weights) },
+      annotations: {
+        [fenceAnnotation]: formatFence(fence),
+        [weightsAnnotation]: formatWeights(weights),
+        [baselineAnnotation]: baseline ?? service,
+      },
     },
     spec: { hosts: [service], http: [newRoute(weights)] },
   };

@@ -1,4 +1,4 @@
-import { fenceAnnotation, formatFence, nextFence, weightsAnnotation } from "./fence.ts";
+import { baselineAnnotation, fenceAnnotation, formatFence, nextFence, weightsAnnotation } from "./fence.ts";
 import { type PatchOperation, setAnnotations, testVersion } from "./json-patch.ts";
 import type { Fence, RaiseRefusal, RaiseRequest } from "./port.ts";
 import {
@@ -64,6 +64,7 @@ export function decideRaise(
       ...setAnnotations(vs.metadata.annotations, {
         [fenceAnnotation]: formatFence(next),
         [weightsAnnotation]: formatWeights(weights),
+        [baselineAnnotation]: request.baseline ?? service,
       }),
     ],
   };

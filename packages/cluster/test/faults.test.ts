@@ -79,24 +79,6 @@ describe("a raise whose answer does not come", () => {
     expect((await region.readTraffic(target)).weights[v2]).toBe(5);
   });
 
-  test("falls when it arrives after a lowering that was written meanwhile", async () => {
-    const target = await nextTarget();
-    let late: { path: string; options: RequestOptions } | undefined;
-    const losing = through(async (path, options) => {
-      late = { path, options };
-      throw new RegionUnavailable("us-east-1", "no answer");
-    });
-    expect(await losing.raise(target, to25)).toMatchObject({ kind: "refused", why: "conflict" });
-    const lowered = await region.lower(target, back);
-
-    const arriving = patient.request("PATCH", late?.path ?? "", late?.options);
-
-    await expect(arriving).rejects.toMatchObject({ status: 422 });
-    const after = await region.readTraffic(target);
-    expect(lowered).toEqual({ kind: "shut", seq: after.fence?.seq });
-    expect(after).toMatchObject({ fence: { gate: "shut" }, weights: { [v1]: 100, [v2]: 0 } });
-  });
-
   test.each([409, 429, 500, 503] as const)("is not repeated after a %i", async (code) => {
     const target = await nextTarget();
     api.faults.add({ kind: "answer", code }, patches);

@@ -1,6 +1,7 @@
 import type { RegionCluster, Target, WorkloadManifest } from "@slipway/cluster";
 import type { DeploymentId, EnvironmentName, Epoch, ServiceName, VersionName } from "@slipway/kernel";
 import { expect } from "vitest";
+import { until } from "./until.ts";
 
 /** A region under test, and a second way into it: what a person with kubectl, or a kubelet, would do. */
 export type ClusterWorld = {
@@ -54,7 +55,9 @@ export function clusterStage(world: () => ClusterWorld) {
     const name = `${version}-x`;
     const labels = { "slipway.dev/service": target.service, "slipway.dev/version": version };
     const spec = { containers: [{ name: "app", image: "none" }] };
-    await world().api("POST", pods, { apiVersion: "v1", kind: "Pod", metadata: { name, labels }, spec });
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name, labels }, spec };
+    // A new namespace takes no pods until its controllers have given it a service account.
+    await until(() => world().api("POST", pods, pod), { what: `a pod of ${version}` });
     const status = { phase: "Running", conditions: [{ type: "Ready", status: "True" }] };
     await world().api("PATCH", `${pods}/${name}/status`, { status }, mergePatch);
   }

@@ -1,4 +1,5 @@
 import type { DeploymentId, EnvironmentName, Epoch, RegionName, ServiceName, VersionName } from "@slipway/kernel";
+import { until } from "@slipway/testkit";
 import { expect } from "vitest";
 import type { Connection } from "../../src/connection.ts";
 import type { Fence, RegionCluster, Target } from "../../src/port.ts";
@@ -31,7 +32,11 @@ function regionWith(connection: Connection): RegionCluster {
 /** Services and ready pods of three versions, shared by all runs. */
 export async function prepareVersions(connection: Connection): Promise<void> {
   await connection.request("POST", "/api/v1/namespaces", {
-    body: { apiVersion: "v1", kind: "Namespace", metadata: { name: environment } },
+    body: {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: environment, labels: { "app.kubernetes.io/managed-by": "slipway" } },
+    },
   });
   for (const version of [v1, v2, v3]) {
     const at = `/api/v1/namespaces/${environment}`;
@@ -44,14 +49,14 @@ export async function prepareVersions(connection: Connection): Promise<void> {
         spec: { selector: labels, ports: [{ name: "http", port: 80 }] },
       },
     });
-    await connection.request("POST", `${at}/pods`, {
-      body: {
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: { name: version, labels },
-        spec: { containers: [{ name: "app", image: "none" }] },
-      },
-    });
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: version, labels },
+      spec: { containers: [{ name: "app", image: "none" }] },
+    };
+    // A new namespace takes no pods until its controllers have given it a service account.
+    await until(() => connection.request("POST", `${at}/pods`, { body: pod }), { what: `a pod of ${version}` });
     await connection.request("PATCH", `${at}/pods/${version}/status`, {
       body: { status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] } },
       contentType: "application/merge-patch+json",

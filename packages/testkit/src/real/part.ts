@@ -7,6 +7,8 @@ export type RealPart = {
   /** e.g. `redis-server 7.0.15`. */
   readonly from: string;
   readonly program: string;
+  /** What else it consists of, by file name: `kubectl`, `crd-all.gen.yaml`. */
+  readonly also: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
 };
 
@@ -19,6 +21,13 @@ export function realPart(name: string): RealPart | undefined {
     found: Record<string, RealPart>;
   };
   return found[name];
+}
+
+/** Another program or file of the part. */
+export function fileOf(part: RealPart, name: string): string {
+  const path = part.also[name];
+  if (path === undefined) throw new Error(`${part.from} came without ${name}`);
+  return path;
 }
 
 /** Where the servers of this run keep their data; removed with the run. */

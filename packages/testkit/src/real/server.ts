@@ -23,7 +23,7 @@ export type RealServerPlan = {
   /** Makes what must be in its folder before the first start. */
   readonly prepare?: (dir: string) => Promise<unknown>;
   /** True once it answers in its own protocol. May throw until then. */
-  readonly answers: (port: number) => Promise<boolean>;
+  readonly answers: (port: number, dir: string) => Promise<boolean>;
 };
 
 /** Dies with the thread that started it, so that a killed run leaves no server behind. */
@@ -43,7 +43,7 @@ export async function startRealServer(part: RealPart, plan: RealServerPlan): Pro
     },
     async start() {
       running = launch(part, plan, { port, dir });
-      await untilItAnswers(part, plan, port, running);
+      await untilItAnswers(part, plan, { port, dir }, running);
     },
     async stop() {
       await server.kill("SIGKILL");
@@ -85,11 +85,19 @@ function launch(part: RealPart, plan: RealServerPlan, place: { port: number; dir
   return { child, ended, words: () => words };
 }
 
-async function untilItAnswers(part: RealPart, plan: RealServerPlan, port: number, running: Running): Promise<void> {
+async function untilItAnswers(
+  part: RealPart,
+  plan: RealServerPlan,
+  { port, dir }: { port: number; dir: string },
+  running: Running,
+): Promise<void> {
   const over = running.ended.then(() => {
     throw new Error(`${part.from} ended at once: ${running.words()}`);
   });
-  const answering = until(() => plan.answers(port), { what: `${part.from} answers on ${port}`, timeoutMs: 60_000 });
+  const answering = until(() => plan.answers(port, dir), {
+    what: `${part.from} answers on ${port}`,
+    timeoutMs: 60_000,
+  });
   over.catch(() => undefined);
   await Promise.race([answering, over]);
 }
