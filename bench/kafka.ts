@@ -8,6 +8,7 @@ import { freshName, type RealKafka, startKafka, until } from "../packages/testki
 import { type BenchDatabase, openDatabase } from "./durable/database.ts";
 import { type Benchmark, percentile, rounded } from "./figures.ts";
 import { fill, type OutboxRows, relay } from "./kafka/outbox.ts";
+import { bringPart } from "./real-part.ts";
 
 const perSecond = 5_000;
 const seconds = 20;
@@ -36,7 +37,7 @@ type Leg = {
 export const kafka: Benchmark = {
   name: "kafka",
   async measure(say) {
-    const broker = await startKafka();
+    const broker = await startKafka(await bringPart("kafka"));
     const database = await openDatabase("bench", [join(import.meta.dirname, "kafka/migrations")]);
     const db = openDb<OutboxRows>({ url: database.url, schema: database.schema });
     const bus = kafkaBus({ url: broker.url, log: silentLogger });

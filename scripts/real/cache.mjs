@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { run, sources } from "./sources.mjs";
+import { differing, run, sources } from "./sources.mjs";
 
 const manifests = join(dirname(fileURLToPath(import.meta.url)), "parts");
 
@@ -38,8 +38,8 @@ export function cached(part) {
   const receiptFile = join(part.folder, "receipt.json");
   if (!existsSync(receiptFile)) return undefined;
   const receipt = JSON.parse(readFileSync(receiptFile, "utf8"));
-  const program = join(part.folder, receipt.program);
-  if (!existsSync(program) || sha256(readFileSync(program)) !== receipt.sha256) return undefined;
+  const files = { [receipt.program]: receipt.sha256, ...receipt.files };
+  if (differing(part.folder, files) !== undefined || !isThere(receipt.needs)) return undefined;
   return asFound(part, receipt);
 }
 
@@ -63,7 +63,7 @@ function fetchFrom(part, source, kinds) {
   const fresh = `${part.folder}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   try {
-    const { libraries } = kinds[source.kind](source, fresh);
+    const { libraries, files } = kinds[source.kind](source, fresh);
     const program = join(fresh, source.program);
     chmodSync(program, 0o755);
     const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(fresh, libraries) };
@@ -71,8 +71,9 @@ function fetchFrom(part, source, kinds) {
     if (!said.includes(source.proof.says)) {
       throw new Error(`it says ${JSON.stringify(said.trim().slice(0, 120))}, not ${source.proof.says}`);
     }
-    const { kind, version, package: from, program: path } = source;
-    const receipt = { kind, version, package: from, program: path, libraries, sha256: sha256(readFileSync(program)) };
+    const { kind, version, package: from, program: path, needs } = source;
+    const hash = sha256(readFileSync(program));
+    const receipt = { kind, version, package: from, program: path, libraries, needs, sha256: hash, files };
     writeFileSync(join(fresh, "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
     rmSync(part.folder, { recursive: true, force: true });
     renameSync(fresh, part.folder);
@@ -89,6 +90,12 @@ function fetchFrom(part, source, kinds) {
 function asFound({ name, folder }, { package: from, version, program, libraries }) {
   const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(folder, libraries) };
   return { name, from: `${from} ${version}`, program: join(folder, program), env };
+}
+
+/** A program of the machine without which what lies in the cache is of no use. */
+function isThere(program) {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return program === undefined || folders.some((folder) => existsSync(join(folder, program)));
 }
 
 function sha256(data) {

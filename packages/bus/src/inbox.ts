@@ -1,4 +1,4 @@
-import type { Tx } from "@slipway/sql";
+import type { Db, Tx } from "@slipway/sql";
 import { sql } from "kysely";
 
 /**
@@ -9,4 +9,10 @@ export async function inboxOnce<T>(tx: Tx<T>, group: string, eventId: string): P
   const { numAffectedRows } = await sql`
     insert into inbox (consumer, event_id) values (${group}, ${eventId}) on conflict do nothing`.execute(tx);
   return numAffectedRows === 1n;
+}
+
+/** Whether the group has taken this event already: asked before what cannot be part of a transaction, and is not to be done for old news. */
+export async function inboxHas<T>(db: Db<T>, group: string, eventId: string): Promise<boolean> {
+  const { rows } = await sql`select from inbox where consumer = ${group} and event_id = ${eventId}`.execute(db);
+  return rows.length > 0;
 }

@@ -1,4 +1,5 @@
-export { inboxOnce } from "./inbox.ts";
+export { NotAcceptable } from "./acceptable.ts";
+export { inboxHas, inboxOnce } from "./inbox.ts";
 export { kafkaUrlProblem } from "./kafka/address.ts";
 export { BusUnavailable } from "./kafka/trouble.ts";
 export { type KafkaBusOptions, kafkaBus } from "./kafka.ts";

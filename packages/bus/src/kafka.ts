@@ -1,5 +1,6 @@
 import type { Logger } from "@slipway/sql";
 import type { Kafka } from "kafkajs";
+import { checkTopic } from "./acceptable.ts";
 import { parseKafkaUrl } from "./kafka/address.ts";
 import { openQuestions, within } from "./kafka/admin.ts";
 import { openKafka } from "./kafka/client.ts";
@@ -47,6 +48,7 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
     forget: async () => 0,
 
     async subscribe(options) {
+      options.topics.forEach(checkTopic);
       const subscription = await subscribeKafka(world, options);
       subscriptions.add(subscription);
       return {

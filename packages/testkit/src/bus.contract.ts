@@ -56,6 +56,7 @@ function ofSubject(seen: readonly string[], subject: string): string[] {
 /** What every bus must do. All tests share one world; each uses topics and groups of its own. */
 export function busContract(world: () => BusWorld): void {
   delivery(world);
+  limits(world);
   failures(world);
   members(world);
   display(world);
@@ -135,6 +136,39 @@ function delivery(world: () => BusWorld): void {
     await expect(bus.publish(topic, [testEvent("e-1", "D-1"), bad])).rejects.toThrow();
 
     expect((await bus.read(topic, 0, 10)).events).toEqual([]);
+  });
+}
+
+function limits(world: () => BusWorld): void {
+  test("a topic that one of the backends cannot have is refused by name, with what is allowed", async () => {
+    const { bus } = world();
+    const says = /no topic called "no topic!".*letters, digits/;
+    const handler: Handler = async () => undefined;
+
+    await expect(bus.publish("no topic!", [testEvent("a", "D-1")])).rejects.toThrow(says);
+    await expect(bus.subscribe({ group: freshName("group"), topics: ["no topic!"], handler })).rejects.toThrow(says);
+  });
+
+  test("an event that is larger than one of the backends takes is refused by itself; those beside it arrive", async () => {
+    const { bus } = world();
+    const topic = freshName("topic");
+    const sized = (id: string, bytes: number) => testEvent(id, "D-1", { text: "x".repeat(bytes) });
+
+    await expect(bus.publish(topic, [sized("large", 900_001)])).rejects.toThrow(/event large .* 900000 is the most/);
+    await bus.publish(topic, [sized("largest", 899_000), testEvent("small", "D-1")]);
+
+    expect((await bus.read(topic, 0, 10)).events.map(({ id }) => id)).toEqual(["largest", "small"]);
+  });
+
+  test("characters that one of the backends cannot hold arrive as replaced, and hold nothing up", async () => {
+    const { bus } = world();
+    const topic = freshName("topic");
+
+    await bus.publish(topic, [testEvent("odd", "D-1", { text: "a\0b", half: "\ud800" })]);
+
+    expect((await bus.read(topic, 0, 10)).events.map(({ data }) => data)).toEqual([
+      { text: "a\uFFFDb", half: "\uFFFD" },
+    ]);
   });
 }
 

@@ -2,16 +2,17 @@ export { type BusWorld, busContract, freshName, testEvent } from "./bus.contract
 export { clusterContract } from "./cluster.contract.ts";
 export type { ClusterWorld } from "./cluster-stage.ts";
 export { databaseText } from "./database-text.ts";
+export { deliveredTwice, doublingBus } from "./doubling-bus.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
+export { freePort } from "./real/free-ports.ts";
 export { type RealKafka, type RealKafkaOptions, startKafka } from "./real/kafka.ts";
 export { type RealPart, realPart } from "./real/part.ts";
 export { startPrometheus } from "./real/prometheus.ts";
 export { startRedis } from "./real/redis.ts";
 export { startS3 } from "./real/s3.ts";
-export { freePort } from "./real/server.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export { makeSmallRoot } from "./small-root.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";

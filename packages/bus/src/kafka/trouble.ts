@@ -10,9 +10,12 @@ export function busUnavailable(error: unknown, address: KafkaAddress, topic?: st
   return new BusUnavailable(sentence({ names, types, message, topic, at: address.shown }), { cause: error });
 }
 
-/** Brokers that have just started answer so for a second or two: the same question is worth asking again. */
+/** Brokers that have just started, or have just made a topic, answer so for a second or two: the same question is worth asking again. */
+const settling =
+  /LOAD_IN_PROGRESS|COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|REBALANCE_IN_PROGRESS|NOT_LEADER|LEADER_NOT_AVAILABLE/;
+
 export function isSettling(error: unknown): boolean {
-  return /LOAD_IN_PROGRESS|COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|REBALANCE_IN_PROGRESS/.test(causesOf(error).types);
+  return settling.test(causesOf(error).types);
 }
 
 type Trouble = {

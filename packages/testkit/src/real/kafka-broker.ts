@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { RealPart } from "./part.ts";
+import { leash } from "./server.ts";
 
-const log4j = join(import.meta.dirname, "kafka", "log4j2.yaml");
+const log4j = join(import.meta.dirname, "kafka-log4j2.yaml");
 const clusterId = "Xol7YoXZTdSYPwVhtKBDBg";
 /** One thread's garbage collector and compiler: of two cores a broker leaves something to the tests. */
 const thrifty = ["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
@@ -18,13 +20,14 @@ export type BrokerPlan = {
   readonly brokers: number;
   /** Its folder: made here, removed by whoever made the one above. */
   readonly folder: string;
-  /** What `fetch` gave. */
-  readonly parts: string;
+  readonly part: RealPart;
   readonly properties: Readonly<Record<string, string>>;
 };
 
 export type Broker = {
   readonly pid: number;
+  /** Resolves once it has ended, whoever did it. */
+  readonly gone: Promise<unknown>;
   /** Resolves once the process is gone. */
   end(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
 };
@@ -48,6 +51,7 @@ export async function startBroker(plan: BrokerPlan): Promise<Broker> {
   process.once("exit", cleanUp);
   return {
     pid: child.pid ?? 0,
+    gone,
     async end(signal) {
       child.kill(signal);
       await gone;
@@ -64,8 +68,8 @@ export async function lastWords(plan: BrokerPlan): Promise<string> {
 function java(plan: BrokerPlan, program: readonly string[]): ChildProcess {
   const log = openSync(join(plan.folder, "log"), "a");
   try {
-    const args = [...thrifty, "-cp", join(plan.parts, "libs", "*"), `-Dlog4j2.configurationFile=${log4j}`];
-    return spawn("java", [...args, ...program], { cwd: plan.folder, stdio: ["ignore", log, log] });
+    const [file = "", ...args] = [...leash, plan.part.program, ...thrifty, `-Dlog4j2.configurationFile=${log4j}`];
+    return spawn(file, [...args, ...program], { cwd: plan.folder, stdio: ["ignore", log, log] });
   } finally {
     closeSync(log);
   }

@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
-import { fetch, realCache } from "./fetch-kafka.ts";
 import { freePorts } from "./free-ports.ts";
 import { type Broker, type BrokerPlan, formatStore, lastWords, startBroker } from "./kafka-broker.ts";
+import { type RealPart, runFolder } from "./part.ts";
 
 export type RealKafka = {
   /** For SLIPWAY_BUS_URL; names every broker. */
@@ -27,24 +26,24 @@ export type RealKafkaOptions = {
   readonly down?: boolean;
 };
 
-/** Real Kafka (KRaft) on free ports of the loopback, brought into the cache on first use. */
-export async function startKafka({
-  brokers = 1,
-  properties = {},
-  down = false,
-}: RealKafkaOptions = {}): Promise<RealKafka> {
-  const parts = await fetch(realCache());
-  const root = await mkdtemp(join(tmpdir(), "slipway-kafka-"));
-  const plans = await plansFor(brokers, { root, parts, properties });
+/** Real Kafka (KRaft) on free ports of the loopback. */
+export async function startKafka(
+  part: RealPart,
+  { brokers = 1, properties = {}, down = false }: RealKafkaOptions = {},
+): Promise<RealKafka> {
+  const root = await mkdtemp(join(runFolder(), "kafka-"));
+  const plans = await plansFor(brokers, { root, part, properties });
   const running = new Map<number, Broker>();
 
   async function start(place: number): Promise<void> {
     const plan = planAt(place);
     const broker = await startBroker(plan);
     running.set(place, broker);
-    await until(() => listens(plan.port), { what: `broker ${plan.id} of Kafka to listen`, timeoutMs: 60_000 }).catch(
+    const what = `broker ${plan.id} of Kafka to listen`;
+    const over = broker.gone.then(() => Promise.reject(new Error("it has ended")));
+    await Promise.race([until(() => listens(plan.port), { what, timeoutMs: 180_000 }), over]).catch(
       async (error: unknown) => {
-        throw new Error(`a broker does not come up: ${await lastWords(plan)}`, { cause: error });
+        throw new Error(`${what}: in vain: ${await lastWords(plan)}`, { cause: error });
       },
     );
   }
@@ -82,7 +81,7 @@ export async function startKafka({
 
 async function plansFor(
   brokers: number,
-  shared: { readonly root: string; readonly parts: string; readonly properties: Readonly<Record<string, string>> },
+  shared: { readonly root: string; readonly part: RealPart; readonly properties: Readonly<Record<string, string>> },
 ): Promise<readonly BrokerPlan[]> {
   const ports = await freePorts(2 * brokers);
   const places = Array.from({ length: brokers }, (_, place) => place);
@@ -94,7 +93,7 @@ async function plansFor(
     voters,
     brokers,
     folder: join(shared.root, `broker-${place + 1}`),
-    parts: shared.parts,
+    part: shared.part,
     properties: shared.properties,
   }));
 }
