@@ -31,7 +31,7 @@ type Leg = {
 
 /**
  * One real broker, Postgres with fsync on. Rows are committed to an outbox at an even rate, published in order, and taken by a second process. `bus_` is
- * from the commit of the row until the handler begins, where handlers do nothing else; `kafka_` until the commit of the inbox, event by event;
+ * from the commit of the row until the handler begins, where handlers do nothing else; `kafka_` until the commit of the inbox, one for what was taken together;
  * `per_second` is what that whole way carried. `lost` have not arrived four minutes after the last, `doubled` took effect twice.
  */
 export const kafka: Benchmark = {

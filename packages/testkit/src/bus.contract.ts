@@ -1,4 +1,4 @@
-import type { Bus, Handler } from "@slipway/bus";
+import type { BatchHandler, Bus, Handler } from "@slipway/bus";
 import { CloudEvent } from "@slipway/contracts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -199,13 +199,33 @@ function failures(world: () => BusWorld): void {
     await subscription.stop();
   });
 
+  test("what a handler of several cannot take together comes one by one, and what it has taken comes no more", async () => {
+    const { bus } = world();
+    const topic = freshName("topic");
+    const { seen, handler } = recorder();
+    const subjects = ["D-1", "D-2", "D-3"];
+    for (const subject of subjects) await bus.publish(topic, series(subject, 40));
+
+    const batch: BatchHandler = async (events) => {
+      await Promise.resolve();
+      if (events.some(({ id }) => id === "D-2/7")) throw new Error("not together with that one");
+      seen.push(...events.map(({ id }) => id));
+    };
+    const subscription = await bus.subscribe({ group: freshName("group"), topics: [topic], handler, batch });
+
+    await until(() => seen.length >= 120, { what: "all 120 events" });
+    for (const subject of subjects) expect(ofSubject(seen, subject)).toEqual(series(subject, 40).map((e) => e.id));
+    await subscription.stop();
+  });
+
   test("law: whatever fails and how often, no event is lost and no subject gets out of order", async () => {
     const { bus, elsewhere } = world();
     const subjects = ["D-1", "D-2", "D-3", "D-4", "D-5"];
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.constantFrom(...subjects), fc.constantFrom(0, 0, 0, 1, 2)), { maxLength: 60 }),
-        async (plan) => {
+        fc.boolean(),
+        async (plan, together) => {
           const topic = freshName("topic");
           const failuresLeft = new Map<string, number>(plan.map(([subject, fails], n) => [`${subject}/${n}`, fails]));
           const { seen, handler } = recorder((event) => {
@@ -213,9 +233,14 @@ function failures(world: () => BusWorld): void {
             failuresLeft.set(event.id, left - 1);
             if (left > 0) throw new Error("not now");
           });
-          const group = freshName("group");
-          const one = await bus.subscribe({ group, topics: [topic], handler });
-          const two = await elsewhere.subscribe({ group, topics: [topic], handler });
+          const batch: BatchHandler = async (events) => {
+            await Promise.resolve();
+            if (events.some(({ id }) => (failuresLeft.get(id) ?? 0) > 0)) throw new Error("not all of them now");
+            seen.push(...events.map(({ id }) => id));
+          };
+          const options = { group: freshName("group"), topics: [topic], handler, batch: together ? batch : undefined };
+          const one = await bus.subscribe(options);
+          const two = await elsewhere.subscribe(options);
           const events = plan.map(([subject], n) => testEvent(`${subject}/${n}`, subject));
           for (let n = 0; n < events.length; n += 7) await bus.publish(topic, events.slice(n, n + 7));
 

@@ -1,4 +1,4 @@
-import type { Bus, Handler, SubscribeOptions } from "@slipway/bus";
+import type { BatchHandler, Bus, Handler, SubscribeOptions } from "@slipway/bus";
 import type { CloudEvent } from "@slipway/contracts";
 import { type SeededRandom, seededRandom } from "./seeded-random.ts";
 
@@ -21,9 +21,16 @@ function twice(handler: Handler, random: SeededRandom): Handler {
   };
 }
 
-function inTwos<S extends Pick<SubscribeOptions, "handler">>(options: S): S {
+type Handlers = Pick<SubscribeOptions, "handler" | "batch">;
+
+function inTwos<S extends Handlers>(options: S): S {
   const seed = Number(process.env.SLIPWAY_TEST_SEED) || 1;
-  return { ...options, handler: twice(options.handler, seededRandom(seed)) };
+  const { batch } = options;
+  const both = async (...args: Parameters<BatchHandler>) => {
+    await batch?.(...args);
+    await batch?.(...args);
+  };
+  return { ...options, handler: twice(options.handler, seededRandom(seed)), batch: batch && both };
 }
 
 /** A bus of which every subscriber gets each event twice, and some of them late again. */
@@ -34,7 +41,7 @@ export function doublingBus(bus: Bus): Bus {
 type Consuming<S> = { start(context: never): Promise<{ readonly subscriptions?: readonly S[] }> };
 
 /** The same for a service that a host runs: its subscriptions get what they would get of such a bus. */
-export function deliveredTwice<M extends Consuming<Pick<SubscribeOptions, "handler">>>(module: M): M {
+export function deliveredTwice<M extends Consuming<Handlers>>(module: M): M {
   return {
     ...module,
     async start(context: never) {

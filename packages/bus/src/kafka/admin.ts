@@ -49,11 +49,14 @@ export function openQuestions(kafka: () => Promise<Kafka>, address: KafkaAddress
   };
 }
 
+export class DeadlineTimeout extends Error {
+  override readonly name = "DeadlineTimeout";
+}
+
 /** Rejects when it takes longer; what runs may go on. */
 export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const error = Object.assign(new Error(`no answer within ${ms} ms`), { name: "DeadlineTimeout" });
-  const timer = setTimeout(() => late.reject(error), ms);
+  const timer = setTimeout(() => late.reject(new DeadlineTimeout(`no answer within ${ms} ms`)), ms);
   try {
     return await Promise.race([work, late.promise]);
   } finally {

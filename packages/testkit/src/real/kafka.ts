@@ -3,12 +3,14 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { until } from "../until.ts";
 import { freePorts } from "./free-ports.ts";
-import { type Broker, type BrokerPlan, formatStore, lastWords, startBroker } from "./kafka-broker.ts";
+import { type Broker, type BrokerPlan, type Door, formatStore, lastWords, startBroker } from "./kafka-broker.ts";
 import { type RealPart, runFolder } from "./part.ts";
 
 export type RealKafka = {
   /** For SLIPWAY_BUS_URL; names every broker. */
   readonly url: string;
+  /** Of the second door, where there is one: host and port. */
+  readonly door: string | undefined;
   /** kill -9 of the broker at this place, from 0 on. Resolves when the process is gone. */
   kill(place: number): Promise<void>;
   /** Starts a broker that was killed, on its old port and store. Resolves when its port is open, which is before it serves. */
@@ -24,15 +26,17 @@ export type RealKafkaOptions = {
   readonly properties?: Readonly<Record<string, string>>;
   /** Makes the stores and takes the ports, but starts nothing: `restart` does. */
   readonly down?: boolean;
+  /** A second listener by TLS, for one user with a password (PLAIN and SCRAM-SHA-512). */
+  readonly door?: Omit<Door, "port">;
 };
 
 /** Real Kafka (KRaft) on free ports of the loopback. */
 export async function startKafka(
   part: RealPart,
-  { brokers = 1, properties = {}, down = false }: RealKafkaOptions = {},
+  { brokers = 1, properties = {}, down = false, door }: RealKafkaOptions = {},
 ): Promise<RealKafka> {
   const root = await mkdtemp(join(runFolder(), "kafka-"));
-  const plans = await plansFor(brokers, { root, part, properties });
+  const plans = await plansFor(brokers, { root, part, properties, door });
   const running = new Map<number, Broker>();
 
   async function start(place: number): Promise<void> {
@@ -61,6 +65,7 @@ export async function startKafka(
 
   const kafka: RealKafka = {
     url: `kafka://${plans.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    door: plans[0]?.door === undefined ? undefined : `127.0.0.1:${plans[0].door.port}`,
     kill: (place) => end(place, "SIGKILL"),
     restart: start,
     async stop() {
@@ -81,20 +86,27 @@ export async function startKafka(
 
 async function plansFor(
   brokers: number,
-  shared: { readonly root: string; readonly part: RealPart; readonly properties: Readonly<Record<string, string>> },
+  {
+    root,
+    door,
+    ...shared
+  }: Pick<BrokerPlan, "part" | "properties"> & {
+    readonly root: string;
+    readonly door: Omit<Door, "port"> | undefined;
+  },
 ): Promise<readonly BrokerPlan[]> {
-  const ports = await freePorts(2 * brokers);
+  const ports = await freePorts(3 * brokers);
   const places = Array.from({ length: brokers }, (_, place) => place);
-  const voters = places.map((place) => `${place + 1}@127.0.0.1:${ports[2 * place + 1]}`).join(",");
+  const voters = places.map((place) => `${place + 1}@127.0.0.1:${ports[3 * place + 1]}`).join(",");
   return places.map((place) => ({
     id: place + 1,
-    port: ports[2 * place] ?? 0,
-    controllerPort: ports[2 * place + 1] ?? 0,
+    port: ports[3 * place] ?? 0,
+    controllerPort: ports[3 * place + 1] ?? 0,
+    door: door === undefined ? undefined : { ...door, port: ports[3 * place + 2] ?? 0 },
     voters,
     brokers,
-    folder: join(shared.root, `broker-${place + 1}`),
-    part: shared.part,
-    properties: shared.properties,
+    folder: join(root, `broker-${place + 1}`),
+    ...shared,
   }));
 }
 
