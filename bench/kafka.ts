@@ -8,6 +8,7 @@ import { freshName, type RealKafka, startKafka, until } from "../packages/testki
 import { type BenchDatabase, openDatabase } from "./durable/database.ts";
 import { type Benchmark, percentile, rounded } from "./figures.ts";
 import { fill, type OutboxRows, relay } from "./kafka/outbox.ts";
+import { bringPart } from "./real-part.ts";
 
 const perSecond = 5_000;
 const seconds = 20;
@@ -30,13 +31,13 @@ type Leg = {
 
 /**
  * One real broker, Postgres with fsync on. Rows are committed to an outbox at an even rate, published in order, and taken by a second process. `bus_` is
- * from the commit of the row until the handler begins, where handlers do nothing else; `kafka_` until the commit of the inbox, event by event;
+ * from the commit of the row until the handler begins, where handlers do nothing else; `kafka_` until the commit of the inbox, one for what was taken together;
  * `per_second` is what that whole way carried. `lost` have not arrived four minutes after the last, `doubled` took effect twice.
  */
 export const kafka: Benchmark = {
   name: "kafka",
   async measure(say) {
-    const broker = await startKafka();
+    const broker = await startKafka(await bringPart("kafka"));
     const database = await openDatabase("bench", [join(import.meta.dirname, "kafka/migrations")]);
     const db = openDb<OutboxRows>({ url: database.url, schema: database.schema });
     const bus = kafkaBus({ url: broker.url, log: silentLogger });

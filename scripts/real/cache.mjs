@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { run, sources } from "./sources.mjs";
+import { differing, run, sources } from "./sources.mjs";
 
 const manifests = join(dirname(fileURLToPath(import.meta.url)), "parts");
 
@@ -47,12 +47,9 @@ export function cached(part) {
   const receiptFile = join(part.folder, "receipt.json");
   if (!existsSync(receiptFile)) return undefined;
   const receipt = JSON.parse(readFileSync(receiptFile, "utf8"));
-  const wanted = Object.entries({ [receipt.program]: receipt.sha256, ...receipt.also });
-  const whole = wanted.every(([name, sum]) => {
-    const path = join(part.folder, name);
-    return existsSync(path) && sha256(readFileSync(path)) === sum;
-  });
-  return whole ? asFound(part, receipt) : undefined;
+  const files = { [receipt.program]: receipt.sha256, ...receipt.files };
+  if (differing(part.folder, files) !== undefined || !isThere(receipt.needs)) return undefined;
+  return asFound(part, receipt);
 }
 
 /** From the cache, or fetched from the first source that can give it. Throws with every source's reason. */
@@ -75,7 +72,7 @@ function fetchFrom(part, source, kinds) {
   const fresh = `${part.folder}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   try {
-    const { libraries } = kinds[source.kind](source, fresh);
+    const { libraries, files } = kinds[source.kind](source, fresh);
     const program = join(fresh, source.program);
     chmodSync(program, 0o755);
     const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(fresh, libraries) };
@@ -83,10 +80,10 @@ function fetchFrom(part, source, kinds) {
     if (!said.includes(source.proof.says)) {
       throw new Error(`it says ${JSON.stringify(said.trim().slice(0, 120))}, not ${source.proof.says}`);
     }
-    const { kind, version, package: from, program: path } = source;
+    const { kind, version, package: from, program: path, needs, also = [] } = source;
     const sum = (name) => sha256(readFileSync(join(fresh, name)));
-    const also = Object.fromEntries((source.also ?? []).map((name) => [name, sum(name)]));
-    const receipt = { kind, version, package: from, program: path, libraries, sha256: sum(path), also };
+    const sums = { ...files, ...Object.fromEntries(also.map((name) => [name, sum(name)])) };
+    const receipt = { kind, version, package: from, program: path, libraries, needs, sha256: sum(path), files: sums, also };
     writeFileSync(join(fresh, "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
     rmSync(part.folder, { recursive: true, force: true });
     renameSync(fresh, part.folder);
@@ -101,10 +98,16 @@ function fetchFrom(part, source, kinds) {
 }
 
 /** `also`: what else the part consists of, by file name. */
-function asFound({ name, folder }, { package: from, version, program, libraries, also = {} }) {
+function asFound({ name, folder }, { package: from, version, program, libraries, also = [] }) {
   const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(folder, libraries) };
-  const files = Object.fromEntries(Object.keys(also).map((file) => [basename(file), join(folder, file)]));
+  const files = Object.fromEntries(also.map((file) => [basename(file), join(folder, file)]));
   return { name, from: `${from} ${version}`, program: join(folder, program), also: files, env };
+}
+
+/** A program of the machine without which what lies in the cache is of no use. */
+function isThere(program) {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return program === undefined || folders.some((folder) => existsSync(join(folder, program)));
 }
 
 function sha256(data) {

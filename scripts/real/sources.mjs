@@ -1,15 +1,16 @@
-// Where a real part comes from. Each source puts its files below a folder by the machine's own tool (apt-get, pip, go), with whatever mirrors, proxies and
+// Where a real part comes from. Each source puts its files below a folder by the machine's own tool (apt-get, pip, go, mvn), with whatever mirrors, proxies and
 // credentials that one is set up for, and checks what came: apt by the archive's signature, pip by the wheel's hash, go by the sum of the module or by
-// a go.sum in the tree.
+// a go.sum in the tree, maven by each jar's hash.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 const downloadMs = 10 * 60_000;
 /** Cold, on two cores that others use as well. */
 const buildMs = 60 * 60_000;
 
-export const sources = { apt: fromApt, pip: fromPip, go: fromGo, "go-main": fromGoMain };
+export const sources = { apt: fromApt, pip: fromPip, go: fromGo, "go-main": fromGoMain, maven: fromMaven };
 
 /** Unpacks Debian packages: nothing is installed, so no rights are needed and the machine stays as it is. */
 function fromApt({ package: main, packages, version }, folder) {
@@ -79,6 +80,36 @@ function fromGoMain({ module, commands, stamps, files = [], pins }, folder) {
   for (const file of files) copyFileSync(join(source, file), join(folder, basename(file)));
   rmSync(main, { recursive: true });
   return {};
+}
+
+/** The jars that a pom names and theirs. `program` becomes a script that runs a class of them; what stands before its name is java's own. */
+function fromMaven({ pom, jars, program }, folder) {
+  run("java", ["--version"]);
+  copyFileSync(join(import.meta.dirname, "parts", pom), join(folder, "pom.xml"));
+  const what = ["-DincludeScope=runtime", "-DoutputDirectory=libs"];
+  run("mvn", ["-q", "-B", "dependency:copy-dependencies", ...what], { cwd: folder, timeout: downloadMs });
+  const files = Object.fromEntries(Object.entries(jars).map(([jar, sha256]) => [join("libs", jar), sha256]));
+  const unknown = readdirSync(join(folder, "libs")).find((jar) => jars[jar] === undefined);
+  if (unknown !== undefined) throw new Error(`maven brought ${unknown}, which is not pinned`);
+  const wrong = differing(folder, files);
+  if (wrong !== undefined) throw new Error(`${wrong} is not the one that is pinned`);
+  writeFileSync(join(folder, program), '#!/bin/sh\nexec java -cp "$(dirname "$0")/libs/*" "$@"\n');
+  return { files };
+}
+
+/** The first file that is not there or has another hash than it should. */
+export function differing(folder, files) {
+  return Object.entries(files).find(([path, sha256]) => {
+    try {
+      return (
+        createHash("sha256")
+          .update(readFileSync(join(folder, path)))
+          .digest("hex") !== sha256
+      );
+    } catch {
+      return true;
+    }
+  })?.[0];
 }
 
 /** What a program prints. Throws with its last words, or says that it is missing. */

@@ -127,7 +127,7 @@ test("every manifest in the tree has what its sources need", () => {
     expect(name).toMatch(/^[a-z0-9-]+$/);
     expect(what).not.toBe("");
     for (const { kind, version, package: from, program, proof } of sources) {
-      expect(["apt", "pip", "go", "go-main"]).toContain(kind);
+      expect(["apt", "pip", "go", "go-main", "maven"]).toContain(kind);
       for (const text of [version, from, program, proof.says]) expect(text).toMatch(/./);
     }
   }

@@ -1,14 +1,15 @@
 import type { Logger } from "@slipway/sql";
 import type { Kafka } from "kafkajs";
+import { checkTopic } from "./acceptable.ts";
 import { parseKafkaUrl } from "./kafka/address.ts";
-import { openQuestions, within } from "./kafka/admin.ts";
+import { DeadlineTimeout, openQuestions, within } from "./kafka/admin.ts";
 import { openKafka } from "./kafka/client.ts";
 import { openProducers } from "./kafka/producers.ts";
 import { openPublisher } from "./kafka/publisher.ts";
 import { openReader } from "./kafka/reader.ts";
 import { type KafkaSubscription, subscribeKafka } from "./kafka/subscription.ts";
 import { openTopics } from "./kafka/topics.ts";
-import { busUnavailable } from "./kafka/trouble.ts";
+import { busUnavailable, connectionTrouble } from "./kafka/trouble.ts";
 import type { Bus } from "./port.ts";
 
 export type KafkaBusOptions = {
@@ -27,8 +28,11 @@ const readyMs = 1_500;
 export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOptions): Bus {
   const address = parseKafkaUrl(url);
   let client: Promise<Kafka> | undefined;
+  let complaint = { text: "", at: Number.NEGATIVE_INFINITY };
   const kafka = (): Promise<Kafka> => {
-    client ??= openKafka(address, log);
+    client ??= openKafka(address, log, (text) => {
+      complaint = { text, at: performance.now() };
+    });
     return client;
   };
   const questions = openQuestions(kafka, address);
@@ -47,6 +51,7 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
     forget: async () => 0,
 
     async subscribe(options) {
+      options.topics.forEach(checkTopic);
       const subscription = await subscribeKafka(world, options);
       subscriptions.add(subscription);
       return {
@@ -60,10 +65,14 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
     async ready() {
       const troubled = [...subscriptions].map((one) => one.trouble()).find((reason) => reason !== undefined);
       if (troubled !== undefined) return troubled;
+      const askedAt = performance.now();
       const answer = questions.ask((admin) => admin.describeCluster());
       return await within(answer, readyMs).then(
         () => undefined,
-        (error: unknown) => busUnavailable(error, address).message,
+        (error: unknown) => {
+          const heard = error instanceof DeadlineTimeout && complaint.at >= askedAt;
+          return busUnavailable(heard ? connectionTrouble(complaint.text) : error, address).message;
+        },
       );
     },
 

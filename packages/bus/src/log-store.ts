@@ -1,6 +1,7 @@
 import { CloudEvent } from "@slipway/contracts";
-import { type Db, jsonText } from "@slipway/sql";
+import type { Db } from "@slipway/sql";
 import { sql } from "kysely";
+import { checkTopic, textOf } from "./acceptable.ts";
 import type { ReadPage, ReadPosition } from "./port.ts";
 import { formatPosition, parsePosition, positionAfter } from "./position.ts";
 
@@ -26,8 +27,9 @@ export type LoggedEvent = {
 export type Parked = { readonly subject: string; readonly offset: number; readonly attempts: number };
 
 export async function publishEvents(db: BusDb, topic: string, events: readonly CloudEvent[]): Promise<void> {
+  checkTopic(topic);
   if (events.length === 0) return;
-  const body = jsonText(events.map((event) => CloudEvent.parse(event)));
+  const body = `[${events.map((event) => textOf(topic, event).text).join()}]`;
   await sql`select publish(${topic}, ${body}::jsonb)`.execute(db);
 }
 
@@ -55,6 +57,7 @@ export async function readEvents(db: BusDb, topic: string, from: ReadPosition, l
 }
 
 export async function joinGroup(db: BusDb, group: string, topics: readonly string[]): Promise<void> {
+  topics.forEach(checkTopic);
   await sql`select join_group(${group}, ${[...topics]}::text[])`.execute(db);
 }
 

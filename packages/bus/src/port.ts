@@ -1,6 +1,11 @@
 import type { CloudEvent } from "@slipway/contracts";
 
-export type Handler = (event: CloudEvent, context: { readonly signal: AbortSignal }) => Promise<void>;
+export type HandlerContext = { readonly signal: AbortSignal };
+
+export type Handler = (event: CloudEvent, context: HandlerContext) => Promise<void>;
+
+/** Takes all of them or none, as one transaction does. */
+export type BatchHandler = (events: readonly CloudEvent[], context: HandlerContext) => Promise<void>;
 
 export type SubscribeOptions = {
   /** Consumers of one group share the events; each group sees all of them, from the first. */
@@ -12,6 +17,11 @@ export type SubscribeOptions = {
    * signal fires when the lease is lost, after 30 s, or 5 s into a stop; what it still does then must be harmless.
    */
   readonly handler: Handler;
+  /**
+   * May be called in place of `handler` with several events at once, of one subject or more, in order. What it throws costs nothing: then each of
+   * them is given to `handler` by itself.
+   */
+  readonly batch?: BatchHandler | undefined;
 };
 
 export type Subscription = {

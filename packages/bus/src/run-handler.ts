@@ -1,5 +1,5 @@
 import { CloudEvent } from "@slipway/contracts";
-import type { Handler } from "./port.ts";
+import type { BatchHandler, Handler, HandlerContext } from "./port.ts";
 
 const handlerDeadlineMs = 30_000;
 /** How long a handler may take to end after its signal has fired. Then the event counts as failed. */
@@ -11,11 +11,34 @@ export async function runHandler(
   read: () => unknown,
   signals: readonly AbortSignal[],
 ): Promise<unknown> {
+  return await inTime((context) => handler(CloudEvent.parse(read()), context), signals);
+}
+
+/** The same for several events. */
+export async function runBatch(
+  batch: BatchHandler,
+  read: () => readonly unknown[],
+  signals: readonly AbortSignal[],
+): Promise<unknown> {
+  return await inTime(
+    (context) =>
+      batch(
+        read().map((body) => CloudEvent.parse(body)),
+        context,
+      ),
+    signals,
+  );
+}
+
+async function inTime(
+  work: (context: HandlerContext) => Promise<void>,
+  signals: readonly AbortSignal[],
+): Promise<unknown> {
   const timeUp = new AbortController();
   const timer = setTimeout(() => timeUp.abort(new Error("the handler took too long")), handlerDeadlineMs);
   const signal = AbortSignal.any([...signals, timeUp.signal]);
   try {
-    await endedInTime(handler(CloudEvent.parse(read()), { signal }), signal);
+    await endedInTime(work({ signal }), signal);
     return undefined;
   } catch (error) {
     return error ?? new Error("the handler threw nothing");

@@ -1,6 +1,5 @@
-import type { Bus } from "@slipway/bus";
+import type { Bus, SubscribeOptions } from "@slipway/bus";
 import type { Client } from "@slipway/client";
-import type { CloudEvent } from "@slipway/contracts";
 import type { Clock, EnvironmentName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
 import type { MetricsSource } from "@slipway/metrics";
@@ -78,11 +77,7 @@ export type ServiceContext<C = unknown, DB = unknown> = {
   readonly dataDir: string;
 };
 
-export type Subscription = {
-  readonly group: string;
-  readonly topics: readonly string[];
-  handler(event: CloudEvent, context: { readonly signal: AbortSignal }): Promise<void>;
-};
+export type Subscription = SubscribeOptions;
 
 export type RunningService = {
   /** Called once, before the listener opens. */

@@ -15,8 +15,8 @@ export type RedisConnection = {
  * later would be about a state that is gone.
  */
 export async function openRedis(url: string, options: { readonly once?: boolean } = {}): Promise<RedisConnection> {
-  // Its 2 MB are for those who use it.
-  const { Redis } = await import("ioredis");
+  // Its 2 MB are for those who use it. By its default export: in a bundle there is no other.
+  const { Redis } = (await import("ioredis")).default;
   const redis = new Redis(url, {
     lazyConnect: true,
     connectionName: "slipway",

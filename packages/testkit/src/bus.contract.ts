@@ -1,4 +1,4 @@
-import type { Bus, Handler } from "@slipway/bus";
+import type { BatchHandler, Bus, Handler } from "@slipway/bus";
 import { CloudEvent } from "@slipway/contracts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -56,6 +56,7 @@ function ofSubject(seen: readonly string[], subject: string): string[] {
 /** What every bus must do. All tests share one world; each uses topics and groups of its own. */
 export function busContract(world: () => BusWorld): void {
   delivery(world);
+  limits(world);
   failures(world);
   members(world);
   display(world);
@@ -138,6 +139,39 @@ function delivery(world: () => BusWorld): void {
   });
 }
 
+function limits(world: () => BusWorld): void {
+  test("a topic that one of the backends cannot have is refused by name, with what is allowed", async () => {
+    const { bus } = world();
+    const says = /no topic called "no topic!".*letters, digits/;
+    const handler: Handler = async () => undefined;
+
+    await expect(bus.publish("no topic!", [testEvent("a", "D-1")])).rejects.toThrow(says);
+    await expect(bus.subscribe({ group: freshName("group"), topics: ["no topic!"], handler })).rejects.toThrow(says);
+  });
+
+  test("an event that is larger than one of the backends takes is refused by itself; those beside it arrive", async () => {
+    const { bus } = world();
+    const topic = freshName("topic");
+    const sized = (id: string, bytes: number) => testEvent(id, "D-1", { text: "x".repeat(bytes) });
+
+    await expect(bus.publish(topic, [sized("large", 900_001)])).rejects.toThrow(/event large .* 900000 is the most/);
+    await bus.publish(topic, [sized("largest", 899_000), testEvent("small", "D-1")]);
+
+    expect((await bus.read(topic, 0, 10)).events.map(({ id }) => id)).toEqual(["largest", "small"]);
+  });
+
+  test("characters that one of the backends cannot hold arrive as replaced, and hold nothing up", async () => {
+    const { bus } = world();
+    const topic = freshName("topic");
+
+    await bus.publish(topic, [testEvent("odd", "D-1", { text: "a\0b", half: "\ud800" })]);
+
+    expect((await bus.read(topic, 0, 10)).events.map(({ data }) => data)).toEqual([
+      { text: "a\uFFFDb", half: "\uFFFD" },
+    ]);
+  });
+}
+
 function failures(world: () => BusWorld): void {
   test("a failing event is tried again; its subject waits in order, the others go on", async () => {
     const { bus } = world();
@@ -165,13 +199,33 @@ function failures(world: () => BusWorld): void {
     await subscription.stop();
   });
 
+  test("what a handler of several cannot take together comes one by one, and what it has taken comes no more", async () => {
+    const { bus } = world();
+    const topic = freshName("topic");
+    const { seen, handler } = recorder();
+    const subjects = ["D-1", "D-2", "D-3"];
+    for (const subject of subjects) await bus.publish(topic, series(subject, 40));
+
+    const batch: BatchHandler = async (events) => {
+      await Promise.resolve();
+      if (events.some(({ id }) => id === "D-2/7")) throw new Error("not together with that one");
+      seen.push(...events.map(({ id }) => id));
+    };
+    const subscription = await bus.subscribe({ group: freshName("group"), topics: [topic], handler, batch });
+
+    await until(() => seen.length >= 120, { what: "all 120 events" });
+    for (const subject of subjects) expect(ofSubject(seen, subject)).toEqual(series(subject, 40).map((e) => e.id));
+    await subscription.stop();
+  });
+
   test("law: whatever fails and how often, no event is lost and no subject gets out of order", async () => {
     const { bus, elsewhere } = world();
     const subjects = ["D-1", "D-2", "D-3", "D-4", "D-5"];
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.constantFrom(...subjects), fc.constantFrom(0, 0, 0, 1, 2)), { maxLength: 60 }),
-        async (plan) => {
+        fc.boolean(),
+        async (plan, together) => {
           const topic = freshName("topic");
           const failuresLeft = new Map<string, number>(plan.map(([subject, fails], n) => [`${subject}/${n}`, fails]));
           const { seen, handler } = recorder((event) => {
@@ -179,9 +233,14 @@ function failures(world: () => BusWorld): void {
             failuresLeft.set(event.id, left - 1);
             if (left > 0) throw new Error("not now");
           });
-          const group = freshName("group");
-          const one = await bus.subscribe({ group, topics: [topic], handler });
-          const two = await elsewhere.subscribe({ group, topics: [topic], handler });
+          const batch: BatchHandler = async (events) => {
+            await Promise.resolve();
+            if (events.some(({ id }) => (failuresLeft.get(id) ?? 0) > 0)) throw new Error("not all of them now");
+            seen.push(...events.map(({ id }) => id));
+          };
+          const options = { group: freshName("group"), topics: [topic], handler, batch: together ? batch : undefined };
+          const one = await bus.subscribe(options);
+          const two = await elsewhere.subscribe(options);
           const events = plan.map(([subject], n) => testEvent(`${subject}/${n}`, subject));
           for (let n = 0; n < events.length; n += 7) await bus.publish(topic, events.slice(n, n + 7));
 

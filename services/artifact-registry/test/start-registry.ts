@@ -6,7 +6,7 @@ import { type Client, createClient } from "@slipway/client";
 import { type RunningHost, readConfig, runHost } from "@slipway/host";
 import { RegistryClient } from "@slipway/oci";
 import { silentLogger } from "@slipway/sql";
-import { type TestDatabase, testDatabase } from "@slipway/testkit";
+import { deliveredTwice, type TestDatabase, testDatabase } from "@slipway/testkit";
 import { artifactRegistry } from "../src/index.ts";
 
 export type TestRegistry = {
@@ -33,7 +33,7 @@ export async function startRegistry(env: Readonly<Record<string, string>> = {}):
   const database = await testDatabase(["bus", "access", "registry"]);
   const dataDir = await mkdtemp(join(tmpdir(), "slipway-registry-"));
   const host = await runHost({
-    modules: [artifactRegistry],
+    modules: [deliveredTwice(artifactRegistry)],
     config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0", ...env }, []),
     database: { adminUrl: database.adminUrl, roleUrl: (role) => database.url(role.replace("slipway_", "")) },
     log: silentLogger,

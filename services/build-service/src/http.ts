@@ -1,7 +1,7 @@
-import { cancelBuild, getBuild, listBuilds, ProblemError, putRepository } from "@slipway/contracts";
+import { type BuildView, cancelBuild, getBuild, listBuilds, ProblemError, putRepository } from "@slipway/contracts";
 import { appendAudit, type Durable } from "@slipway/durable";
 import type { ServiceApp } from "@slipway/host";
-import { type BuildId, refuse } from "@slipway/kernel";
+import { type BuildId, type Instant, refuse } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import type { BuildMachine } from "./build-world.ts";
 import type { BuildServiceConfig } from "./config.ts";
@@ -22,7 +22,10 @@ export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
   serveRepositories(app, ports);
   app.serve(getBuild, async ({ params }) => {
     const row = await ports.durable.read(ports.machine, params.id);
-    return row === undefined ? notFound(params.id) : viewOf(row.state);
+    if (row === undefined) return notFound(params.id);
+    const view = viewOf(row.state);
+    const runs = view.status === "RUNNING";
+    return runs ? { ...view, waiting: await triedAgain(ports, params.id, row.updatedAt) } : view;
   });
   app.serve(listBuilds, async ({ query }) => {
     const before = query.page_token === undefined ? undefined : Number(query.page_token);
@@ -36,8 +39,7 @@ export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
   app.serve(cancelBuild, async ({ params, body, principal }) => {
     const reason = body?.reason ?? `cancelled by ${principal.name}`;
     const result = await ports.db.transaction().execute(async (tx) => {
-      const input = (at: import("@slipway/kernel").Instant) =>
-        ({ type: "cancel", by: principal.name, reason, at }) as const;
+      const input = (at: Instant) => ({ type: "cancel", by: principal.name, reason, at }) as const;
       const sent = await ports.durable.send(ports.machine, params.id, input, tx);
       if (sent.kind === "applied" && sent.state.phase === "cancelled") {
         const { endedAt: at } = sent.state;
@@ -54,6 +56,14 @@ export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
     if (result.kind === "not_found") return notFound(params.id);
     return result.kind === "applied" ? viewOf(result.state) : result;
   });
+}
+
+/** What a build that runs has failed at and tries again. */
+async function triedAgain(ports: ApiPorts, id: BuildId, since: Instant): Promise<BuildView["waiting"]> {
+  const pending = await ports.durable.pending(ports.machine, id);
+  const failed = pending.find(({ command, lastReason }) => command.type !== "publish" && lastReason !== null);
+  if (failed?.lastReason == null) return null;
+  return { for: failed.lastReason, since, unblockedBy: "it is tried again by itself" };
 }
 
 function serveRepositories(app: ServiceApp, ports: ApiPorts): void {

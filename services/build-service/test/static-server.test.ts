@@ -2,12 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { until } from "@slipway/testkit";
+import { freePort, until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const program = fileURLToPath(new URL("../src/static-server/server.mjs", import.meta.url));
@@ -55,14 +54,6 @@ async function ask(path: string, method = "GET", headers: Record<string, string>
     Parameters<typeof text>[0] & { statusCode: number; headers: IncomingHttpHeaders },
   ];
   return { status: answer.statusCode, headers: answer.headers, text: await text(answer) };
-}
-
-async function freePort(): Promise<number> {
-  const taken = createServer().listen(0, "127.0.0.1");
-  await once(taken, "listening");
-  const address = taken.address();
-  taken.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 test.each([

@@ -1,4 +1,4 @@
-import { inboxOnce } from "@slipway/bus";
+import { inboxHas, inboxOnce } from "@slipway/bus";
 import { parseEvent, watchTopic } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import type { DeploymentId, Instant } from "@slipway/kernel";
@@ -18,6 +18,8 @@ export function subscriptions(service: Service): readonly Subscription[] {
         const read = parseEvent(watchTopic, event);
         if (read === undefined || (read.type !== "watch.judged" && read.type !== "watch.failed")) return;
         const { deployment_id, judgement, epochs } = read.data;
+        // An old FAIL that comes again says nothing of what was decided, and perhaps verified, since.
+        if (read.type === "watch.failed" && (await inboxHas(service.db, group, event.id))) return;
         const overtaken = read.type === "watch.failed" && (await isOvertaken(service, deployment_id, epochs));
         if (read.type === "watch.failed" && !overtaken)
           await goBackFromVerified(service, deployment_id, judgement.sentence);

@@ -1,9 +1,12 @@
+import { inboxOnce } from "@slipway/bus";
 import { deploymentTopic } from "@slipway/contracts";
-import { seededRandom, until } from "@slipway/testkit";
+import { instant } from "@slipway/kernel";
+import { seededRandom, testEvent, until } from "@slipway/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isBanned } from "../src/store.ts";
+import { isBanned, listDeployments } from "../src/store.ts";
+import { subscriptions } from "../src/subscriptions.ts";
 import { type Orchestrator, startOrchestrator, versionOf, weightsOf } from "./support/orchestrator.ts";
-import { oldVersion } from "./support/sample.ts";
+import { judgement, oldVersion } from "./support/sample.ts";
 
 const first = versionOf(1);
 const second = versionOf(2);
@@ -196,6 +199,24 @@ describe("a version found bad after it was verified", () => {
     ]);
     everywhere({ [first]: 100 });
   });
+});
+
+test("a FAIL that was taken before the version was verified is not acted on when it comes again", async () => {
+  const good = await orchestrator.deploy({ verifyAfterMs: 100 });
+  await orchestrator.reaches(good, "verified");
+  const id = await orchestrator.deploy({ verifyAfterMs: 100 });
+  const { plan } = await orchestrator.reaches(id, "verified");
+  const { service, environment, version, regions } = plan;
+  const epochs = Object.fromEntries(regions.map((region) => [region, 2]));
+  const found = judgement({ verdict: "FAIL", step: 0, regions, at: instant(Date.now()) });
+  const data = { deployment_id: id, service, environment, version, epochs, judgement: found, first_error_at: null };
+  const old = { ...testEvent("old-news", id, data), type: "watch.failed" };
+  await orchestrator.db.transaction().execute((tx) => inboxOnce(tx, "deployment-orchestrator", old.id));
+
+  const [subscription] = subscriptions(orchestrator.service);
+  await subscription?.handler(old, { signal: new AbortController().signal });
+
+  expect(await listDeployments(orchestrator.db, {}, 10)).toHaveLength(2);
 });
 
 describe("two deployments", () => {

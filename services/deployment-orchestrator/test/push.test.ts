@@ -5,7 +5,7 @@ import { createDurable, type Durable, defineMachine } from "@slipway/durable";
 import { type EnvironmentName, systemClock } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { silentLogger } from "@slipway/sql";
-import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { doublingBus, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { behindRegions } from "../src/behind.ts";
 import type { Command } from "../src/domain/command.ts";
@@ -63,7 +63,7 @@ const registry = {
 beforeEach(async () => {
   database = await testDatabase(["deployment", "bus"]);
   const db = database.db<Tables>("deployment");
-  bus = postgresBus({ url: database.url("bus"), log: silentLogger });
+  bus = doublingBus(postgresBus({ url: database.url("bus"), log: silentLogger }));
   region = new ScriptedCluster(regionsOf("a")[0] as ScriptedCluster["region"], null);
   unknown = [];
   machine = pushDurable(() => service);

@@ -1,11 +1,12 @@
 import { type Instant, instant } from "@slipway/kernel";
-import type { Db } from "@slipway/sql";
+import type { Db, Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import { type Facts, merge } from "./domain/facts.ts";
 import { type Change, countedAt } from "./domain/reports.ts";
 
 /** All SQL of the schema `metrics`. Statements name their tables themselves, so no table type is needed. */
 export type MetricsDb = Db<Record<never, never>>;
+export type MetricsTx = Tx<Record<never, never>>;
 
 type Row = Omit<Change, "caught" | "ended"> & {
   readonly caughtAt: Instant | null;
@@ -24,36 +25,34 @@ const columns = sql`d.id, d.service, d.environment, d.version, d.git_sha as "git
 const joined = sql`deployment d left join commit_time c on c.service = d.service and c.git_sha = d.git_sha`;
 
 /** Adds what an event told to the deployment's row. The same event again changes nothing. */
-export async function addFacts(db: MetricsDb, facts: Facts): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    await sql`
-      insert into deployment (id, service, environment, version)
-      values (${facts.id}, ${facts.service}, ${facts.environment}, ${facts.version})
-      on conflict (id) do nothing`.execute(tx);
-    const { rows } = await sql<Row>`
-      select ${columns} from ${joined} where d.id = ${facts.id} for update of d`.execute(tx);
-    const [row] = rows;
-    if (row === undefined) throw new Error(`the row of ${facts.id} vanished`);
-    const all = merge(changeOf(row), facts);
-    await sql`
-      update deployment set git_sha = ${all.gitSha}, regions = ${[...all.regions]}::text[],
-        exposed_at = ${all.exposedAt}, succeeded_at = ${all.succeededAt},
-        caught_at = ${all.caught?.at ?? null}, caught_reason = ${all.caught?.reason ?? null},
-        ended_at = ${all.ended?.at ?? null}, outcome = ${all.ended?.outcome ?? null},
-        ended_reason = ${all.ended?.reason ?? null}, max_weight_percent = ${all.maxWeightPercent},
-        failed_requests = ${all.failedRequests}, shut = ${JSON.stringify(all.shut)}::jsonb,
-        counted_at = ${countedAt(all)}
-      where id = ${all.id}`.execute(tx);
-  });
+export async function addFacts(tx: MetricsTx, facts: Facts): Promise<void> {
+  await sql`
+    insert into deployment (id, service, environment, version)
+    values (${facts.id}, ${facts.service}, ${facts.environment}, ${facts.version})
+    on conflict (id) do nothing`.execute(tx);
+  const { rows } = await sql<Row>`
+    select ${columns} from ${joined} where d.id = ${facts.id} for update of d`.execute(tx);
+  const [row] = rows;
+  if (row === undefined) throw new Error(`the row of ${facts.id} vanished`);
+  const all = merge(changeOf(row), facts);
+  await sql`
+    update deployment set git_sha = ${all.gitSha}, regions = ${[...all.regions]}::text[],
+      exposed_at = ${all.exposedAt}, succeeded_at = ${all.succeededAt},
+      caught_at = ${all.caught?.at ?? null}, caught_reason = ${all.caught?.reason ?? null},
+      ended_at = ${all.ended?.at ?? null}, outcome = ${all.ended?.outcome ?? null},
+      ended_reason = ${all.ended?.reason ?? null}, max_weight_percent = ${all.maxWeightPercent},
+      failed_requests = ${all.failedRequests}, shut = ${JSON.stringify(all.shut)}::jsonb,
+      counted_at = ${countedAt(all)}
+    where id = ${all.id}`.execute(tx);
 }
 
 /** A commit's time, which its first build tells. One that is no time is left out. */
-export async function addCommit(db: MetricsDb, service: string, gitSha: string, committedAt: string): Promise<void> {
+export async function addCommit(tx: MetricsTx, service: string, gitSha: string, committedAt: string): Promise<void> {
   const ms = Date.parse(committedAt);
   if (Number.isNaN(ms)) return;
   await sql`
     insert into commit_time (service, git_sha, committed_at) values (${service}, ${gitSha}, ${instant(ms)})
-    on conflict do nothing`.execute(db);
+    on conflict do nothing`.execute(tx);
 }
 
 export type Scope = {

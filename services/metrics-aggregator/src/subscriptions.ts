@@ -1,22 +1,27 @@
 import { buildTopic, type CloudEvent, deploymentTopic, parseEvent, watchTopic } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import { factsOfDeployment, factsOfWatch } from "./domain/facts.ts";
-import { addCommit, addFacts, type MetricsDb } from "./store.ts";
+import { addCommit, addFacts, type MetricsDb, type MetricsTx } from "./store.ts";
 
 export function subscriptions(db: MetricsDb): readonly Subscription[] {
   const topics = [buildTopic.name, deploymentTopic.name, watchTopic.name];
-  return [{ group: "metrics-aggregator", topics, handler: (event) => take(db, event) }];
+  const takeAll = (events: readonly CloudEvent[]) =>
+    db.transaction().execute(async (tx) => {
+      // In whatever order they are added, the rows are the same: so everybody locks them in the same one.
+      for (const event of events.toSorted((a, b) => (a.subject < b.subject ? -1 : 1))) await take(tx, event);
+    });
+  return [{ group: "metrics-aggregator", topics, handler: (event) => takeAll([event]), batch: takeAll }];
 }
 
-async function take(db: MetricsDb, event: CloudEvent): Promise<void> {
+async function take(tx: MetricsTx, event: CloudEvent): Promise<void> {
   const build = parseEvent(buildTopic, event);
   if (build?.type === "build.queued") {
     const { service, git_sha, committed_at } = build.data;
-    await addCommit(db, service, git_sha, committed_at);
+    await addCommit(tx, service, git_sha, committed_at);
   }
   const deployment = parseEvent(deploymentTopic, event);
-  if (deployment !== undefined) await addFacts(db, factsOfDeployment(deployment, event.time));
+  if (deployment !== undefined) await addFacts(tx, factsOfDeployment(deployment, event.time));
   const watch = parseEvent(watchTopic, event);
   // A look is told every second and adds nothing that its watch's last events do not say.
-  if (watch !== undefined && watch.type !== "watch.judged") await addFacts(db, factsOfWatch(watch));
+  if (watch !== undefined && watch.type !== "watch.judged") await addFacts(tx, factsOfWatch(watch));
 }

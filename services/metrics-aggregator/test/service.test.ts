@@ -6,7 +6,7 @@ import { buildTopic, deploymentTopic, watchTopic } from "@slipway/contracts";
 import { type RunningHost, readConfig, runHost } from "@slipway/host";
 import { addMs, type Instant, systemClock } from "@slipway/kernel";
 import { silentLogger } from "@slipway/sql";
-import { type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
+import { deliveredTwice, type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { metricsAggregator } from "../src/index.ts";
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   database = await testDatabase(["bus", "access", "metrics", "deployment"]);
   dataDir = await mkdtemp(join(tmpdir(), "slipway-metrics-"));
   bus = postgresBus({ url: database.url("deployment"), log: silentLogger });
-  const modules = [metricsAggregator];
+  const modules = [deliveredTwice(metricsAggregator)];
   host = await runHost({
     modules,
     config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0" }, modules),

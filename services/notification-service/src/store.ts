@@ -71,19 +71,24 @@ export async function learnAccepted(
 
 /** What serves when a deployment begins; it may differ from what served when it was accepted, and replaces it. */
 export async function learnBaselines(
-  db: NotificationDb,
+  tx: NotificationTx,
   deployment: string,
   baselines: Readonly<Record<string, string | null>>,
 ): Promise<void> {
   await sql`
     insert into known_deployment (id, baselines) values (${deployment}, ${JSON.stringify(baselines)}::jsonb)
-    on conflict (id) do update set baselines = excluded.baselines`.execute(db);
+    on conflict (id) do update set baselines = excluded.baselines`.execute(tx);
 }
 
+/** The latest, in whatever order they come. */
 export async function learnJudgement(db: NotificationDb, deployment: string, judgement: Judgement): Promise<void> {
   await sql`
     insert into known_deployment (id, judgement) values (${deployment}, ${JSON.stringify(judgement)}::jsonb)
-    on conflict (id) do update set judgement = excluded.judgement`.execute(db);
+    on conflict (id) do update set judgement = excluded.judgement
+      where known_deployment.judgement is null
+        or (known_deployment.judgement ->> 'at')::timestamptz <= (excluded.judgement ->> 'at')::timestamptz`.execute(
+    db,
+  );
 }
 
 /** Newest first; `before` is the number that the last page ended with. */

@@ -1,3 +1,4 @@
+import { inboxOnce } from "@slipway/bus";
 import {
   artifactTopic,
   buildTopic,
@@ -31,11 +32,12 @@ export type Intake = {
   added(): void;
 };
 
+const group = "notification-service";
+
 /** How long a watch's event waits for its deployment's own, which comes through another topic. */
 const patienceMs = 10_000;
 
 export function subscriptions(intake: Intake): readonly Subscription[] {
-  const group = "notification-service";
   const topics = [buildTopic.name, artifactTopic.name, deploymentTopic.name, watchTopic.name];
   return [{ group, topics, handler: (event) => take(intake, event) }];
 }
@@ -73,7 +75,13 @@ async function deploymentNotice(intake: Intake, event: CloudEvent): Promise<Noti
   if (read.type === "deployment.accepted") {
     await learnAccepted(intake.db, read.data.deployment_id, read.data.baselines, read.data.requested_by);
   }
-  if (read.type === "deployment.opened") await learnBaselines(intake.db, read.data.deployment_id, read.data.baselines);
+  if (read.type === "deployment.opened") {
+    const { deployment_id, baselines } = read.data;
+    await intake.db.transaction().execute(async (tx) => {
+      // One that comes again late must not take the place of a newer one.
+      if (await inboxOnce(tx, group, event.id)) await learnBaselines(tx, deployment_id, baselines);
+    });
+  }
   return aboutDeployment(read, await worldOf(intake, read.data.deployment_id, event));
 }
 

@@ -7,7 +7,7 @@ import { type Bus, postgresBus } from "@slipway/bus";
 import { buildTopic, type CloudEvent, deploymentTopic, notificationTopic, watchTopic } from "@slipway/contracts";
 import { type RunningHost, readConfig, runHost } from "@slipway/host";
 import { silentLogger } from "@slipway/sql";
-import { type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
+import { deliveredTwice, type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { notificationService } from "../src/index.ts";
 
@@ -38,7 +38,7 @@ let bus: Bus;
 const webhook = slack();
 
 async function startHost(env: Record<string, string> = {}): Promise<RunningHost> {
-  const modules = [notificationService];
+  const modules = [deliveredTwice(notificationService)];
   return runHost({
     modules,
     config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0", ...env }, modules),

@@ -1,21 +1,14 @@
-import {
-  type CloudEvent,
-  type DeploymentView,
-  getDeployment,
-  listNotifications,
-  rollbackDeployment,
-} from "@slipway/contracts";
+import { type CloudEvent, listNotifications, rollbackDeployment } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { killAndAwait } from "../support/comes-back.ts";
 import { eventsOf } from "../support/events.ts";
-import { trafficWrites } from "../support/fences.ts";
-import { servedNow } from "../support/mesh.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
 import { podsOf, processesOf } from "../support/processes.ts";
+import { rollouts } from "../support/rollouts.ts";
 import { steadyRequests } from "../support/steady-requests.ts";
 import { type Hanging, hang, hangPostgres } from "../support/stopped.ts";
-import { shipTurnable, type Turnable, turnBad } from "../support/turnable.ts";
+import { type Turnable, turnBad } from "../support/turnable.ts";
 
 const { dataDir } = inject("story");
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
@@ -41,56 +34,7 @@ afterAll(async () => {
   expect(processesOf(dataDir)).toEqual([]);
 });
 
-const served = ({ version }: Turnable) => servedNow(platform.endpoints().regions, version);
-
-/** A canary that every mesh serves at 5%. */
-async function canary(release: string): Promise<Turnable> {
-  const shipped = await shipTurnable(platform, release);
-  const everywhere = async () => Object.values(await served(shipped)).every((weight) => weight === 5);
-  await until(everywhere, { timeoutMs: 180_000, what: `5% of ${shipped.id} everywhere` }).catch(
-    async (error: unknown) => {
-      const { phase, waiting, regions: progress } = await viewOf(shipped);
-      throw new Error(JSON.stringify({ phase, waiting, progress, served: await served(shipped) }), { cause: error });
-    },
-  );
-  await until(async () => (await viewOf(shipped)).phase === "baking", { timeoutMs: 180_000, what: "the bake" });
-  return shipped;
-}
-
-async function isServed(shipped: Turnable, weights: Readonly<Record<string, number>>, what: string): Promise<void> {
-  await until(
-    async () => {
-      const now = await served(shipped);
-      return Object.entries(weights).every(([region, weight]) => now[region] === weight);
-    },
-    { timeoutMs: 180_000, what },
-  );
-}
-
-function viewOf({ id }: Turnable): Promise<DeploymentView> {
-  return platform.as("viewer").call(getDeployment, { params: { id } });
-}
-
-async function isRolledBack(shipped: Turnable): Promise<void> {
-  await until(async () => (await viewOf(shipped)).status === "ROLLED_BACK", {
-    timeoutMs: 180_000,
-    what: "ROLLED_BACK",
-  });
-}
-
-/** Each write once, the only weight of the version the first one, and nothing raised behind the shut gate. */
-function expectLowered({ id, version }: Turnable): void {
-  for (const region of regions) {
-    const writes = trafficWrites(dataDir, region).filter(({ deployment }) => deployment === id);
-    const seqs = writes.map(({ seq }) => seq);
-    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
-    const weights = writes.map(
-      (write) => write.weights[Object.keys(write.weights).find((host) => host.includes(version)) ?? ""] ?? 0,
-    );
-    expect(weights.filter((weight) => weight > 0)).toEqual([5]);
-    expect(writes.at(-1)?.gate).toBe("shut");
-  }
-}
+const { canary, isServed, viewOf, isRolledBack, expectLowered } = rollouts(() => platform);
 
 async function expectReportedOnce({ id }: Turnable): Promise<void> {
   const titles = await until(

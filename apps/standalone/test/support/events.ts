@@ -1,4 +1,4 @@
-import { postgresBus, type ReadPosition } from "@slipway/bus";
+import { type Bus, postgresBus, type ReadPosition } from "@slipway/bus";
 import type { CloudEvent } from "@slipway/contracts";
 import { openDb, silentLogger, startEmbeddedPostgres } from "@slipway/sql";
 
@@ -17,23 +17,25 @@ export function eventsOf(dataDir: string, topics: readonly string[]): Promise<Re
   return withDatabase(dataDir, async (url) => {
     const bus = postgresBus({ url, log: silentLogger });
     try {
-      return Object.fromEntries(
-        await Promise.all(
-          topics.map(async (topic) => {
-            const events: CloudEvent[] = [];
-            for (let at: ReadPosition = 0; ; ) {
-              const page = await bus.read(topic, at, 500);
-              events.push(...page.events);
-              if (page.events.length === 0) return [topic, events] as const;
-              at = page.next;
-            }
-          }),
-        ),
-      );
+      return await eventsIn(bus, topics);
     } finally {
       await bus.close();
     }
   });
+}
+
+/** All events of the topics on a bus, from the first. */
+export async function eventsIn(bus: Bus, topics: readonly string[]): Promise<Record<string, CloudEvent[]>> {
+  const read = async (topic: string) => {
+    const events: CloudEvent[] = [];
+    for (let at: ReadPosition = 0; ; ) {
+      const page = await bus.read(topic, at, 500);
+      events.push(...page.events);
+      if (page.events.length === 0) return [topic, events] as const;
+      at = page.next;
+    }
+  };
+  return Object.fromEntries(await Promise.all(topics.map(read)));
 }
 
 export type Notice = { readonly about: string; readonly title: string };

@@ -49,7 +49,8 @@ export async function shipTurnable(platform: Platform, release: string): Promise
 
 const regionsOf = (platform: Platform) => platform.endpoints().regions;
 
-async function pushed(platform: Platform, release: string): Promise<GitSha> {
+/** Pushes a commit of such a version. */
+export async function pushed(platform: Platform, release: string): Promise<GitSha> {
   const folder = mkdtempSync(join(tmpdir(), "slipway-turnable-"));
   const git = (...args: readonly string[]) =>
     execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", ...args], {

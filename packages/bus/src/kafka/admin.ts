@@ -1,9 +1,12 @@
 import type { Admin, Kafka } from "kafkajs";
 import { settled } from "../run-handler.ts";
 import type { KafkaAddress } from "./address.ts";
-import { busUnavailable } from "./trouble.ts";
+import { busUnavailable, isSettling } from "./trouble.ts";
 
 const callDeadlineMs = 15_000;
+/** So long, brokers that have just started or made a topic are asked again. */
+const settlesWithinMs = 10_000;
+const askAgainMs = 200;
 
 /** One connection for questions about topics and offsets, made anew after a failure. */
 export type Questions = {
@@ -28,24 +31,32 @@ export function openQuestions(kafka: () => Promise<Kafka>, address: KafkaAddress
 
   return {
     async ask(question, topic) {
-      current ??= open();
-      const asked = current;
-      try {
-        return await within(asked.then(question), callDeadlineMs);
-      } catch (error) {
-        void drop(asked);
-        throw busUnavailable(error, address, topic);
+      const notAfter = performance.now() + settlesWithinMs;
+      for (;;) {
+        current ??= open();
+        const asked = current;
+        try {
+          return await within(asked.then(question), callDeadlineMs);
+        } catch (error) {
+          // What it knows of leaders may be old: a new connection asks anew.
+          void drop(asked);
+          if (!isSettling(error) || performance.now() > notAfter) throw busUnavailable(error, address, topic);
+          await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+        }
       }
     },
     close: async () => await settled([drop(current)], 5_000),
   };
 }
 
+export class DeadlineTimeout extends Error {
+  override readonly name = "DeadlineTimeout";
+}
+
 /** Rejects when it takes longer; what runs may go on. */
 export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const error = Object.assign(new Error(`no answer within ${ms} ms`), { name: "DeadlineTimeout" });
-  const timer = setTimeout(() => late.reject(error), ms);
+  const timer = setTimeout(() => late.reject(new DeadlineTimeout(`no answer within ${ms} ms`)), ms);
   try {
     return await Promise.race([work, late.promise]);
   } finally {

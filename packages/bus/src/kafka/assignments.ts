@@ -13,7 +13,7 @@ const askAgainMs = 500;
 
 type Committed = ReadonlyMap<number, { readonly offset: number; readonly note: string | null }>;
 
-export type AssignmentWorld = Pick<SubscribeOptions, "group" | "handler"> & {
+export type AssignmentWorld = Pick<SubscribeOptions, "group" | "handler" | "batch"> & {
   readonly log: Logger;
   /** What the group has committed for a topic's partitions; offset -1: nothing. */
   committed(topic: string): Promise<Committed>;
@@ -35,7 +35,7 @@ type Entry = TopicPartition & { readonly work: PartitionWork; committed: string 
 
 /** The partitions that the group has given to this process, and the work on each. */
 export function assignments(world: AssignmentWorld): Assignments {
-  const { group, handler, log } = world;
+  const { group, handler, batch, log } = world;
   const entries = new Map<string, Entry>();
   const hurry = new AbortController();
   const over = new AbortController();
@@ -45,6 +45,7 @@ export function assignments(world: AssignmentWorld): Assignments {
   function open(at: TopicPartition, before: Entry | undefined, fresh: (topic: string) => Promise<Committed>): Entry {
     const context = {
       handler,
+      batch,
       log,
       about: { group, ...at },
       hurry: hurry.signal,

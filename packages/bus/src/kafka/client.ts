@@ -10,7 +10,12 @@ export async function kafkaLibrary(): Promise<typeof import("kafkajs")> {
   return (await import("kafkajs")).default;
 }
 
-export async function openKafka(address: KafkaAddress, log: Logger): Promise<Kafka> {
+/** `heard`: what the library says of connections while it goes on trying: more than who has waited long enough can say. */
+export async function openKafka(
+  address: KafkaAddress,
+  log: Logger,
+  heard: (complaint: string) => void,
+): Promise<Kafka> {
   const { Kafka: Client, logLevel } = await kafkaLibrary();
   const config: KafkaConfig = {
     clientId: "slipway",
@@ -21,7 +26,11 @@ export async function openKafka(address: KafkaAddress, log: Logger): Promise<Kaf
     retry,
     logLevel: logLevel.WARN,
     // It tells every attempt; what matters is said by us, once.
-    logCreator: () => (entry) => log.debug({ kafka: entry.namespace }, entry.log.message),
+    logCreator: () => (entry) => {
+      log.debug({ kafka: entry.namespace }, entry.log.message);
+      const complaint = String(entry.log.message);
+      if (/connection/i.test(complaint)) heard(complaint);
+    },
   };
   return new Client({
     ...config,

@@ -8,6 +8,8 @@ import type { WorkContext } from "./work-context.ts";
 const queueIsLong = 1_000;
 const queueIsShort = 200;
 const longestWaitMs = 1_000;
+/** Events that are taken at once, where the handler can. */
+const mostAtOnce = 250;
 
 /** The work on one partition from its assignment to this member until it is taken away. */
 export type PartitionWork = {
@@ -41,8 +43,8 @@ export function workOnPartition(
     const due = events.due();
     if (due !== undefined || events.full || queue.length === 0) return due;
     return async () => {
-      const event = queue.shift();
-      if (event !== undefined) await events.take(event, resumed.isDone(event.offset));
+      const next = queue.splice(0, context.batch === undefined ? 1 : mostAtOnce);
+      queue.unshift(...(await events.take(next, (offset) => resumed.isDone(offset))));
       if (isFull && queue.length < queueIsShort) setFull(false);
     };
   }

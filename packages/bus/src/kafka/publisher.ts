@@ -1,5 +1,6 @@
-import { CloudEvent } from "@slipway/contracts";
+import type { CloudEvent } from "@slipway/contracts";
 import type { Message } from "kafkajs";
+import { checkTopic, textOf } from "../acceptable.ts";
 import type { KafkaAddress } from "./address.ts";
 import { kafkaLibrary } from "./client.ts";
 import type { Producers } from "./producers.ts";
@@ -83,8 +84,9 @@ export function openPublisher(producers: Producers, topics: Topics, address: Kaf
 
   return {
     async publish(topic, events) {
+      checkTopic(topic);
       if (events.length === 0) return;
-      const messages = events.map(messageOf);
+      const messages = events.map((event) => messageOf(topic, event));
       const { Partitioners } = await kafkaLibrary();
       const count = await topics.ensure(topic);
       const partitionOf = Partitioners.DefaultPartitioner();
@@ -101,11 +103,11 @@ export function openPublisher(producers: Producers, topics: Topics, address: Kaf
   };
 }
 
-function messageOf(event: CloudEvent): Message {
-  const body = CloudEvent.parse(event);
+function messageOf(topic: string, event: CloudEvent): Message {
+  const { subject, text } = textOf(topic, event);
   return {
-    key: body.subject,
-    value: JSON.stringify(body),
+    key: subject,
+    value: text,
     headers: { "content-type": "application/cloudevents+json; charset=UTF-8" },
   };
 }

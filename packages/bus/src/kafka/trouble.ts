@@ -10,9 +10,17 @@ export function busUnavailable(error: unknown, address: KafkaAddress, topic?: st
   return new BusUnavailable(sentence({ names, types, message, topic, at: address.shown }), { cause: error });
 }
 
-/** Brokers that have just started answer so for a second or two: the same question is worth asking again. */
+/** What the library has only written to its log. */
+export function connectionTrouble(text: string): Error {
+  return Object.assign(new Error(text), { name: "KafkaJSConnectionError" });
+}
+
+/** Brokers that have just started, or have just made a topic, answer so for a second or two: the same question is worth asking again. */
+const settling =
+  /LOAD_IN_PROGRESS|COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|REBALANCE_IN_PROGRESS|NOT_LEADER|LEADER_NOT_AVAILABLE/;
+
 export function isSettling(error: unknown): boolean {
-  return /LOAD_IN_PROGRESS|COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR|REBALANCE_IN_PROGRESS/.test(causesOf(error).types);
+  return settling.test(causesOf(error).types);
 }
 
 type Trouble = {
@@ -24,7 +32,7 @@ type Trouble = {
 };
 
 function sentence({ names, types, message, topic, at }: Trouble): string {
-  if (/SASLAuthentication|UnsupportedSaslMechanism/.test(names))
+  if (/SASLAuthentication|UnsupportedSaslMechanism/.test(names) || /SASL/.test(types))
     return `Kafka at ${at} refuses to let Slipway in (${message}): correct user, password and ?sasl= in SLIPWAY_BUS_URL`;
   if (/certificate|self.signed|ssl|tls|EPROTO|wrong version/i.test(message))
     return `no TLS with Kafka at ${at} (${message}): check kafka+ssl:// in SLIPWAY_BUS_URL, and the authority in NODE_EXTRA_CA_CERTS`;
@@ -40,6 +48,8 @@ function sentence({ names, types, message, topic, at }: Trouble): string {
     return `Kafka at ${at} has lost a topic it had${about(topic)}: it is made again when it is next published to`;
   if (/MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE/.test(types))
     return `an event is larger than Kafka takes${about(topic)}: raise max.message.bytes of the topic`;
+  if (/ConnectionClosed/.test(names) || /^Closed connection/.test(message))
+    return `Kafka does not answer at ${at} (it closed the connection): start it, or correct SLIPWAY_BUS_URL, which begins with kafka+ssl:// where TLS is spoken`;
   if (/Connection|NoBroker|BrokerNotFound|Timeout|NumberOfRetriesExceeded|LockTimeout|Metadata/.test(names))
     return `Kafka does not answer at ${at} (${message}): start it, or correct SLIPWAY_BUS_URL`;
   return `Kafka at ${at} cannot be used${about(topic)} (${message}): see its own log`;

@@ -1,9 +1,10 @@
 import type { Logger } from "@slipway/sql";
-import type { Handler } from "../port.ts";
+import type { BatchHandler, Handler } from "../port.ts";
 
 /** What the work on a partition is given. */
 export type WorkContext = {
   readonly handler: Handler;
+  readonly batch: BatchHandler | undefined;
   readonly log: Logger;
   readonly about: { readonly group: string; readonly topic: string; readonly partition: number };
   /** Fires when running handlers have been given enough time to end. */

@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { RealPart } from "./part.ts";
+import { leash } from "./server.ts";
 
-const log4j = join(import.meta.dirname, "kafka", "log4j2.yaml");
+const log4j = join(import.meta.dirname, "kafka-log4j2.yaml");
 const clusterId = "Xol7YoXZTdSYPwVhtKBDBg";
 /** One thread's garbage collector and compiler: of two cores a broker leaves something to the tests. */
 const thrifty = ["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
@@ -18,13 +20,24 @@ export type BrokerPlan = {
   readonly brokers: number;
   /** Its folder: made here, removed by whoever made the one above. */
   readonly folder: string;
-  /** What `fetch` gave. */
-  readonly parts: string;
+  readonly part: RealPart;
   readonly properties: Readonly<Record<string, string>>;
+  readonly door: Door | undefined;
+};
+
+/** A second listener of a broker: by TLS, for one user with a password. */
+export type Door = {
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** Key and certificate in PEM. */
+  readonly pemFile: string;
 };
 
 export type Broker = {
   readonly pid: number;
+  /** Resolves once it has ended, whoever did it. */
+  readonly gone: Promise<unknown>;
   /** Resolves once the process is gone. */
   end(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
 };
@@ -34,7 +47,8 @@ export async function formatStore(plan: BrokerPlan): Promise<void> {
   await mkdir(plan.folder, { recursive: true });
   const properties = join(plan.folder, "server.properties");
   await writeFile(properties, propertiesOf(plan));
-  const child = java(plan, ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", properties]);
+  const scram = plan.door === undefined ? [] : ["-S", scramOf(plan.door)];
+  const child = java(plan, ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", properties, ...scram]);
   const [code] = await once(child, "exit");
   if (code !== 0) throw new Error(`a store of Kafka could not be made: ${await lastWords(plan)}`);
 }
@@ -48,6 +62,7 @@ export async function startBroker(plan: BrokerPlan): Promise<Broker> {
   process.once("exit", cleanUp);
   return {
     pid: child.pid ?? 0,
+    gone,
     async end(signal) {
       child.kill(signal);
       await gone;
@@ -64,8 +79,8 @@ export async function lastWords(plan: BrokerPlan): Promise<string> {
 function java(plan: BrokerPlan, program: readonly string[]): ChildProcess {
   const log = openSync(join(plan.folder, "log"), "a");
   try {
-    const args = [...thrifty, "-cp", join(plan.parts, "libs", "*"), `-Dlog4j2.configurationFile=${log4j}`];
-    return spawn("java", [...args, ...program], { cwd: plan.folder, stdio: ["ignore", log, log] });
+    const [file = "", ...args] = [...leash, plan.part.program, ...thrifty, `-Dlog4j2.configurationFile=${log4j}`];
+    return spawn(file, [...args, ...program], { cwd: plan.folder, stdio: ["ignore", log, log] });
   } finally {
     closeSync(log);
   }
@@ -73,17 +88,19 @@ function java(plan: BrokerPlan, program: readonly string[]): ChildProcess {
 
 function propertiesOf(plan: BrokerPlan): string {
   const { id, port, controllerPort, voters, brokers, folder } = plan;
+  const doorAt = plan.door === undefined ? "" : `,DOOR://127.0.0.1:${plan.door.port}`;
   const copies = String(brokers);
   const inSync = String(Math.max(1, brokers - 1));
   const all: Record<string, string> = {
     "process.roles": "broker,controller",
     "node.id": String(id),
     "controller.quorum.voters": voters,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+    ...doorProperties(plan.door),
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${doorAt}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${doorAt}`,
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DOOR:SASL_SSL",
     "log.dirs": join(folder, "data"),
     "auto.create.topics.enable": "false",
     "default.replication.factor": copies,
@@ -108,4 +125,21 @@ function propertiesOf(plan: BrokerPlan): string {
   return Object.entries(all)
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
+}
+
+const scramOf = ({ user, password }: Door): string => `SCRAM-SHA-512=[name=${user},password=${password}]`;
+
+function doorProperties(door: Door | undefined): Record<string, string> {
+  if (door === undefined) return {};
+  const { user, password, pemFile } = door;
+  const login = "org.apache.kafka.common.security";
+  const plain = `username="${user}" password="${password}" user_${user}="${password}"`;
+  const of = (name: string) => `listener.name.door.${name}`;
+  return {
+    [of("sasl.enabled.mechanisms")]: "PLAIN,SCRAM-SHA-512",
+    [of("plain.sasl.jaas.config")]: `${login}.plain.PlainLoginModule required ${plain};`,
+    [of("scram-sha-512.sasl.jaas.config")]: `${login}.scram.ScramLoginModule required;`,
+    [of("ssl.keystore.type")]: "PEM",
+    [of("ssl.keystore.location")]: pemFile,
+  };
 }

@@ -1,15 +1,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
-import { fetch, realCache } from "./fetch-kafka.ts";
 import { freePorts } from "./free-ports.ts";
-import { type Broker, type BrokerPlan, formatStore, lastWords, startBroker } from "./kafka-broker.ts";
+import { type Broker, type BrokerPlan, type Door, formatStore, lastWords, startBroker } from "./kafka-broker.ts";
+import { type RealPart, runFolder } from "./part.ts";
 
 export type RealKafka = {
   /** For SLIPWAY_BUS_URL; names every broker. */
   readonly url: string;
+  /** Of the second door, where there is one: host and port. */
+  readonly door: string | undefined;
   /** kill -9 of the broker at this place, from 0 on. Resolves when the process is gone. */
   kill(place: number): Promise<void>;
   /** Starts a broker that was killed, on its old port and store. Resolves when its port is open, which is before it serves. */
@@ -25,26 +26,28 @@ export type RealKafkaOptions = {
   readonly properties?: Readonly<Record<string, string>>;
   /** Makes the stores and takes the ports, but starts nothing: `restart` does. */
   readonly down?: boolean;
+  /** A second listener by TLS, for one user with a password (PLAIN and SCRAM-SHA-512). */
+  readonly door?: Omit<Door, "port">;
 };
 
-/** Real Kafka (KRaft) on free ports of the loopback, brought into the cache on first use. */
-export async function startKafka({
-  brokers = 1,
-  properties = {},
-  down = false,
-}: RealKafkaOptions = {}): Promise<RealKafka> {
-  const parts = await fetch(realCache());
-  const root = await mkdtemp(join(tmpdir(), "slipway-kafka-"));
-  const plans = await plansFor(brokers, { root, parts, properties });
+/** Real Kafka (KRaft) on free ports of the loopback. */
+export async function startKafka(
+  part: RealPart,
+  { brokers = 1, properties = {}, down = false, door }: RealKafkaOptions = {},
+): Promise<RealKafka> {
+  const root = await mkdtemp(join(runFolder(), "kafka-"));
+  const plans = await plansFor(brokers, { root, part, properties, door });
   const running = new Map<number, Broker>();
 
   async function start(place: number): Promise<void> {
     const plan = planAt(place);
     const broker = await startBroker(plan);
     running.set(place, broker);
-    await until(() => listens(plan.port), { what: `broker ${plan.id} of Kafka to listen`, timeoutMs: 60_000 }).catch(
+    const what = `broker ${plan.id} of Kafka to listen`;
+    const over = broker.gone.then(() => Promise.reject(new Error("it has ended")));
+    await Promise.race([until(() => listens(plan.port), { what, timeoutMs: 180_000 }), over]).catch(
       async (error: unknown) => {
-        throw new Error(`a broker does not come up: ${await lastWords(plan)}`, { cause: error });
+        throw new Error(`${what}: in vain: ${await lastWords(plan)}`, { cause: error });
       },
     );
   }
@@ -62,6 +65,7 @@ export async function startKafka({
 
   const kafka: RealKafka = {
     url: `kafka://${plans.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    door: plans[0]?.door === undefined ? undefined : `127.0.0.1:${plans[0].door.port}`,
     kill: (place) => end(place, "SIGKILL"),
     restart: start,
     async stop() {
@@ -82,20 +86,27 @@ export async function startKafka({
 
 async function plansFor(
   brokers: number,
-  shared: { readonly root: string; readonly parts: string; readonly properties: Readonly<Record<string, string>> },
+  {
+    root,
+    door,
+    ...shared
+  }: Pick<BrokerPlan, "part" | "properties"> & {
+    readonly root: string;
+    readonly door: Omit<Door, "port"> | undefined;
+  },
 ): Promise<readonly BrokerPlan[]> {
-  const ports = await freePorts(2 * brokers);
+  const ports = await freePorts(3 * brokers);
   const places = Array.from({ length: brokers }, (_, place) => place);
-  const voters = places.map((place) => `${place + 1}@127.0.0.1:${ports[2 * place + 1]}`).join(",");
+  const voters = places.map((place) => `${place + 1}@127.0.0.1:${ports[3 * place + 1]}`).join(",");
   return places.map((place) => ({
     id: place + 1,
-    port: ports[2 * place] ?? 0,
-    controllerPort: ports[2 * place + 1] ?? 0,
+    port: ports[3 * place] ?? 0,
+    controllerPort: ports[3 * place + 1] ?? 0,
+    door: door === undefined ? undefined : { ...door, port: ports[3 * place + 2] ?? 0 },
     voters,
     brokers,
-    folder: join(shared.root, `broker-${place + 1}`),
-    parts: shared.parts,
-    properties: shared.properties,
+    folder: join(root, `broker-${place + 1}`),
+    ...shared,
   }));
 }
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { until } from "../until.ts";
+import { freePort } from "./free-ports.ts";
 import { type RealPart, runFolder } from "./part.ts";
 
 export type RealServer = {
@@ -26,8 +26,8 @@ export type RealServerPlan = {
   readonly answers: (port: number, dir: string) => Promise<boolean>;
 };
 
-/** Dies with the thread that started it, so that a killed run leaves no server behind. */
-const leash = existsSync("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : [];
+/** Stands before a program: it dies with the thread that started it, so that a killed run leaves no server behind. */
+export const leash = existsSync("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : [];
 
 /** Starts a real server on a free loopback port, with an empty folder for its data. */
 export async function startRealServer(part: RealPart, plan: RealServerPlan): Promise<RealServer> {
@@ -100,16 +100,4 @@ async function untilItAnswers(
   });
   over.catch(() => undefined);
   await Promise.race([answering, over]);
-}
-
-/** Nobody else takes it before the server does, or the server says so and the test fails by name. */
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once("error", reject).listen(0, "127.0.0.1", resolve);
-  });
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port was given");
-  return address.port;
 }

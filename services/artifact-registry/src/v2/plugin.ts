@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { anyRole, ProblemError, type Role } from "@slipway/contracts";
 import { asProblem, type ServiceApp } from "@slipway/host";
+import { ObjectsUnavailable } from "@slipway/objects";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { paced } from "./bytes.ts";
 import { dispatch, isRead } from "./dispatch.ts";
@@ -95,6 +96,8 @@ function unread(error: unknown): OciProblem {
 
 function asOci(error: unknown): OciProblem {
   if (error instanceof OciProblem) return error;
+  // Its sentence says what to do, and whoever sends tries again.
+  if (error instanceof ObjectsUnavailable) return new OciProblem("UNAVAILABLE", error.message, { cause: error });
   if (!(error instanceof ProblemError)) return unread(error);
   if (error.status === 401) return new OciProblem("UNAUTHORIZED", error.message);
   if (error.status === 403) return new OciProblem("DENIED", error.message);

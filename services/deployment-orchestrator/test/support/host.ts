@@ -7,7 +7,7 @@ import { type ArtifactView, listArtifacts, SlipwayFile } from "@slipway/contract
 import { type RegionEntry, type RunningHost, readConfig, runHost, type ServiceModule } from "@slipway/host";
 import { startApiServer } from "@slipway/local-region";
 import { silentLogger } from "@slipway/sql";
-import { type TestDatabase, testDatabase } from "@slipway/testkit";
+import { deliveredTwice, type TestDatabase, testDatabase } from "@slipway/testkit";
 import { z } from "zod";
 import { deploymentOrchestrator } from "../../src/index.ts";
 
@@ -35,7 +35,7 @@ export async function startHost(): Promise<OrchestratorHost> {
       `${message} ${JSON.stringify(details, (_, value) => (value instanceof Error ? String(value.stack) : value))}`,
     );
   const host = await runHost({
-    modules: [artifactsModule(), deploymentOrchestrator],
+    modules: [artifactsModule(), deliveredTwice(deploymentOrchestrator)],
     config: readConfig({ SLIPWAY_DATA: join(folder, "data"), SLIPWAY_PORT: "0" }),
     database: { adminUrl: database.adminUrl, roleUrl: (role) => database.url(role.replace("slipway_", "")) },
     regions: [{ ...entry, metrics_url: undefined } as unknown as RegionEntry],

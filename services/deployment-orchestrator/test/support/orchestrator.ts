@@ -5,7 +5,7 @@ import type { RegionEntry } from "@slipway/host";
 import { systemClock, type VersionName } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { type Db, silentLogger } from "@slipway/sql";
-import { type SeededRandom, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { doublingBus, type SeededRandom, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { newDeployment } from "../../src/accept.ts";
 import { auditOnce } from "../../src/audit-once.ts";
@@ -72,7 +72,7 @@ export async function openPlace(names = "ab"): Promise<Place> {
 export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
   const { database, clusters } = place ?? (await openPlace());
   const db = database.db<Tables>("deployment");
-  const bus = postgresBus({ url: database.url("bus"), log: silentLogger });
+  const bus = doublingBus(postgresBus({ url: database.url("bus"), log: silentLogger }));
   const watch = new ScriptedWatch(clusters, bus);
   const locks = postgresLocks({ db, log: silentLogger });
   const cluster = (name: string) => {

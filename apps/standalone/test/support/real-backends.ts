@@ -1,0 +1,77 @@
+import { readdirSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { kafkaBus } from "@slipway/bus";
+import type { CloudEvent } from "@slipway/contracts";
+import { silentLogger } from "@slipway/sql";
+import { type RealKafka, type RealPart, startKafka, startRedis, startS3 } from "@slipway/testkit";
+import { eventsIn } from "./events.ts";
+
+const bucket = "slipway";
+
+/** Kafka, Redis and S3 for one platform, and what lies in them, looked at from outside of it. */
+export type RealBackends = {
+  readonly kafka: RealKafka;
+  readonly redis: Awaited<ReturnType<typeof startRedis>>;
+  readonly s3: Awaited<ReturnType<typeof startS3>>;
+  /** What the platform is told. */
+  readonly env: Readonly<Record<string, string>>;
+  events(topics: readonly string[]): Promise<Readonly<Record<string, readonly CloudEvent[]>>>;
+  /** How often Redis was asked since its start: 0 where the platform does without. */
+  questions(): Promise<number>;
+  /** Paths in the bucket. */
+  objects(): readonly string[];
+  stop(): Promise<void>;
+};
+
+export async function startBackends(
+  parts: Readonly<Record<"kafka" | "redis" | "s3", RealPart>>,
+): Promise<RealBackends> {
+  const ends: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  const kept = <T extends { stop(): Promise<unknown> }>(server: T): T => {
+    ends.push(() => server.stop());
+    return server;
+  };
+  try {
+    const kafka = kept(await startKafka(parts.kafka));
+    const redis = kept(await startRedis(parts.redis));
+    const s3 = kept(await startS3(parts.s3));
+    await s3.makeBucket(bucket);
+    const bus = kafkaBus({ url: kafka.url, log: silentLogger });
+    ends.push(() => bus.close());
+    const env = {
+      SLIPWAY_BUS_URL: kafka.url,
+      SLIPWAY_LOCK_URL: redis.url,
+      SLIPWAY_OBJECTS_URL: `s3://${bucket}?endpoint=${s3.endpoint}`,
+      AWS_ACCESS_KEY_ID: s3.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    };
+    return {
+      ...{ kafka, redis, s3, env, stop },
+      events: (topics) => eventsIn(bus, topics),
+      questions: () => scriptsAt(redis.port),
+      objects: () => readdirSync(join(s3.dir, "buckets", bucket), { recursive: true }).map(String),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function scriptsAt(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write("INFO commandstats\r\nQUIT\r\n"));
+    socket.once("error", reject);
+    socket.on("data", (data) => {
+      text += data.toString();
+    });
+    socket.once("end", () => {
+      const calls = [...text.matchAll(/cmdstat_(?:eval|evalsha|hget|hset|hmget):calls=(\d+)/g)];
+      resolve(calls.reduce((sum, [, count]) => sum + Number(count), 0));
+    });
+  });
+}
