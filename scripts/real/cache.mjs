@@ -83,7 +83,17 @@ function fetchFrom(part, source, kinds) {
     const { kind, version, package: from, program: path, needs, also = [] } = source;
     const sum = (name) => sha256(readFileSync(join(fresh, name)));
     const sums = { ...files, ...Object.fromEntries(also.map((name) => [name, sum(name)])) };
-    const receipt = { kind, version, package: from, program: path, libraries, needs, sha256: sum(path), files: sums, also };
+    const receipt = {
+      kind,
+      version,
+      package: from,
+      program: path,
+      libraries,
+      needs,
+      sha256: sum(path),
+      files: sums,
+      also,
+    };
     writeFileSync(join(fresh, "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
     rmSync(part.folder, { recursive: true, force: true });
     renameSync(fresh, part.folder);
