@@ -59,7 +59,6 @@ async function lookDuring(platform: Platform): Promise<ToldStory["during"]> {
   const { regions } = platform.endpoints();
   const { deployments } = await platform.as("viewer").call(listDeployments, { query: { page_size: 1 } });
   const canary = deployments[0]?.version ?? "";
-  const served = () => servedNow(regions, canary);
   const allAtFive = async () => {
     const now = await servedNow(regions, canary);
     return Object.values(now).every((weight) => weight === 5) ? now : undefined;
