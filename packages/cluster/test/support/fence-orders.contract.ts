@@ -159,6 +159,28 @@ export function fenceOrdersContract(start: () => Promise<FenceOrdersWorld>): voi
       await expect(patch).rejects.toMatchObject({ status: 422 });
     });
 
+    test.each([
+      ["a weight that is no whole number", { route: [{ destination: { host: v1 }, weight: 1.5 }] }],
+      ["a destination without a host", { route: [{ destination: { subset: "a" }, weight: 100 }] }],
+      ["a mirror without a host", { mirror: { subset: "a" } }],
+      ["a share that is a bare number", { mirror: { host: v1 }, mirrorPercentage: 5 }],
+      ["a mirror without a destination", { mirrors: [{ percentage: { value: 5 } }] }],
+      ["a time-out that is a number", { timeout: 5 }],
+      ["a condition that is no list", { match: { uri: { prefix: "/" } } }],
+    ])("takes no route with %s", async (_, part) => {
+      const target = await nextTarget();
+      const before = await world.admin.request("GET", pathOf(target));
+      const body = { spec: { http: [{ name: "slipway", ...part }] } };
+
+      const written = world.admin.request("PATCH", pathOf(target), {
+        body,
+        contentType: "application/merge-patch+json",
+      });
+
+      await expect(written).rejects.toMatchObject({ status: 422, reason: "Invalid" });
+      expect(await world.admin.request("GET", pathOf(target))).toEqual(before);
+    });
+
     test("holds up no lowering while somebody else writes the same object", async () => {
       const target = await nextTarget();
       let writing = true;

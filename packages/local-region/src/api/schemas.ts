@@ -100,15 +100,24 @@ const ServiceSpec = z.looseObject({
     .optional(),
 });
 
-const destination = z.looseObject({ host: z.string().min(1) });
+const destination = z.looseObject({ host: z.string().min(1), subset: z.string().optional() });
+const percentage = z.looseObject({ value: z.number().optional() });
+/** As Istio's own definition of the resource has it, for the fields that steer requests. */
 const VirtualServiceSpec = z.looseObject({
   hosts: z.array(z.string().min(1)).min(1),
   gateways: z.array(z.string()).optional(),
+  exportTo: z.array(z.string()).optional(),
   http: z
     .array(
       z.looseObject({
         name: z.string().optional(),
+        match: z.array(z.looseObject({})).optional(),
         route: z.array(z.looseObject({ destination, weight: z.number().int().min(0).optional() })).optional(),
+        mirror: destination.optional(),
+        mirrorPercentage: percentage.optional(),
+        mirrors: z.array(z.looseObject({ destination, percentage: percentage.optional() })).optional(),
+        retries: z.looseObject({ attempts: z.number().int().optional() }).optional(),
+        timeout: z.string().optional(),
       }),
     )
     .optional(),
