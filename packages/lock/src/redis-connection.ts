@@ -75,6 +75,11 @@ const remedies: readonly (readonly [RegExp, (host: string) => string])[] = [
     (host) =>
       `no TLS connection with ${host} can be made: rediss:// needs a server that speaks TLS with a certificate that this machine trusts`,
   ],
+  [
+    /ECONNRESET|EPIPE|Connection is closed/,
+    (host) =>
+      `Redis at ${host} broke the connection off: say rediss:// in SLIPWAY_LOCK_URL where it speaks TLS, else see its own log`,
+  ],
   [/Protocol error|unexpected/i, (host) => `what listens at ${host} is not Redis: correct SLIPWAY_LOCK_URL`],
   [/READONLY/, (host) => `Redis at ${host} is a replica: name the primary in SLIPWAY_LOCK_URL`],
 ];

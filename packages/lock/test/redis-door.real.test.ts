@@ -81,6 +81,6 @@ describe.skipIf(part === undefined)("a Redis behind TLS and a password", () => {
 
   test("that is spoken to without TLS says what to say", async () => {
     trust();
-    expect(await redisProblem(urlOf(password).replace("rediss:", "redis:"))).toMatch(/rediss:\/\/ for TLS/);
+    expect(await redisProblem(urlOf(password).replace("rediss:", "redis:"))).toMatch(/say rediss:\/\/ .*TLS/);
   });
 });
