@@ -156,6 +156,7 @@ function bundle(env) {
     utimesSync(stamp, now, now);
     return entry;
   }
+  say("Building the platform from its sources ...");
   const made = spawnSync(process.execPath, [join(root, "scripts/bundle.mjs")], {
     cwd: root,
     env,
