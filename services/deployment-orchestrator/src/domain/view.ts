@@ -98,12 +98,15 @@ export function waitingOf(state: Deployment): Waiting | null {
   }
 }
 
+const raisingWaits = {
+  scaling: { what: "ready pods", unblockedBy: "the pods pass their readiness check" },
+  arming: { what: "the watch's acknowledgement", unblockedBy: "the rollback-controller answers" },
+  weighting: { what: "the weight to be served", unblockedBy: "the mesh of each region shows it" },
+} as const;
+
 function waitingToRaise(state: In<"raising">): Waiting {
-  const what = { scaling: "ready pods", arming: "the watch's acknowledgement", weighting: "the weight to be served" }[
-    state.stage
-  ];
+  const { what, unblockedBy } = raisingWaits[state.stage];
   const where = state.stage === "arming" ? "" : ` in ${missing(state, state.done)}`;
-  const unblockedBy = state.stage === "arming" ? "the rollback-controller answers" : "the region answers";
   return { for: `${what}${where}`, since: state.since, unblockedBy };
 }
 
