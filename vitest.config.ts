@@ -23,6 +23,8 @@ export default defineConfig({
           include: ["{packages,services,apps}/*/src/**/*.test.ts", "scripts/test/**/*.test.mjs"],
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
+          // What is loaded is loaded once for all files of a worker: a third of the run. Nothing keeps state in modules.
+          isolate: false,
         },
       },
       {
@@ -35,7 +37,6 @@ export default defineConfig({
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
           maxWorkers: 2,
-          // What is loaded is loaded once for all files of a worker: a sixth of the run. Nothing here keeps state in modules.
           isolate: false,
           // A guard against a hang, not a measure: nothing here is expected to take a tenth of it.
           testTimeout: 240_000,
