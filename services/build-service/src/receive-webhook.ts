@@ -1,7 +1,7 @@
 import { ProblemError } from "@slipway/contracts";
 import type { Durable } from "@slipway/durable";
 import { type Instant, instant } from "@slipway/kernel";
-import { type Db, dbNow, type Tx } from "@slipway/sql";
+import type { Db, Tx } from "@slipway/sql";
 import type { BuildMachine } from "./build-world.ts";
 import { queueBuild } from "./domain/decide.ts";
 import {
@@ -10,7 +10,7 @@ import {
   earlierAnswer,
   insertBuild,
   lockDeliveries,
-  nextBuildId,
+  nextBuild,
   type RepositoryRow,
   repositoryByKeys,
   saveDelivery,
@@ -79,8 +79,7 @@ async function acceptOnce(
   await lockDeliveries(tx, repository.service);
   const earlier = await earlierAnswer(tx, delivery);
   if (earlier !== undefined) return earlier;
-  const now = await dbNow<BuildTables>(tx);
-  const { number, id } = await nextBuildId(tx);
+  const { number, id, now } = await nextBuild(tx);
   const { gitSha, ref, author } = push;
   const about = { buildId: id, service: repository.service, gitSha, ref, author, queuedAt: now };
   const { state, commands } = queueBuild(about, committedAt(push, now));

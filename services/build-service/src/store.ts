@@ -88,11 +88,12 @@ export async function saveDelivery(
 }
 
 /** Takes the next number; a rolled-back transaction leaves a gap. */
-export async function nextBuildId(tx: Tx<BuildTables>): Promise<{ number: number; id: BuildId }> {
-  const { rows } = await sql<{ number: number }>`select nextval('build_number') as number`.execute(tx);
-  const number = rows[0]?.number;
-  if (number === undefined) throw new Error("the sequence build_number gave nothing");
-  return { number, id: `B-${number}` as BuildId };
+export async function nextBuild(tx: Tx<BuildTables>): Promise<{ number: number; id: BuildId; now: Instant }> {
+  const { rows } = await sql<{ number: number; now: Instant }>`
+    select nextval('build_number') as number, clock_timestamp() as now`.execute(tx);
+  const [next] = rows;
+  if (next === undefined) throw new Error("the sequence build_number gave nothing");
+  return { ...next, id: `B-${next.number}` as BuildId };
 }
 
 export async function insertBuild(

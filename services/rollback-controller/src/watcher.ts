@@ -95,9 +95,9 @@ export class Watcher {
     return this.#waiting > 0;
   }
 
-  /** Whether to look at this tick: a verified version to which nothing comes rests between looks, and no longer from its first request on. */
+  /** Whether to look at this tick: a version at 100% to which nothing comes rests between looks, and no longer from its first request on. */
   wantsLook(): boolean {
-    return !this.#rest.skips(this.spec.mode === "verified") && !this.busy;
+    return !this.#rest.skips(this.spec.mode !== "canary") && !this.busy;
   }
 
   /** Looks once more, after the look that is under way: two readings of the same counters must never overtake each other. */
