@@ -6,6 +6,21 @@ const source = { resolve, ssr: { resolve }, environments: { __vitest__: { resolv
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
 
+/** Tests that start platforms: one after the other, each in its time. */
+const ofPlatform = (name: string, files: { include: string[]; exclude?: string[] }, setup: string) => ({
+  ...source,
+  test: {
+    ...{ name, ...files },
+    environment: "node" as const,
+    setupFiles: ["packages/testkit/src/seed.ts"],
+    pool: "forks" as const,
+    maxWorkers: 1,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    globalSetup: [`apps/standalone/test/support/${setup}.ts`],
+  },
+});
+
 /**
  * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform, each
  * file on a data folder of its own. story: the same on one data folder, in which a story was told before; they run one after the other. real: needs servers that
@@ -44,35 +59,8 @@ export default defineConfig({
           globalSetup: ["packages/testkit/src/global-setup.ts", "apps/cli/test/global-setup.ts"],
         },
       },
-      {
-        ...source,
-        test: {
-          name: "e2e",
-          include: ["apps/standalone/test/*.test.ts"],
-          exclude: [real],
-          environment: "node",
-          setupFiles: ["packages/testkit/src/seed.ts"],
-          pool: "forks",
-          maxWorkers: 1,
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
-          globalSetup: ["apps/standalone/test/support/global-setup.ts"],
-        },
-      },
-      {
-        ...source,
-        test: {
-          name: "story",
-          include: ["apps/standalone/test/story/*.test.ts"],
-          environment: "node",
-          setupFiles: ["packages/testkit/src/seed.ts"],
-          pool: "forks",
-          maxWorkers: 1,
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
-          globalSetup: ["apps/standalone/test/support/story-setup.ts"],
-        },
-      },
+      ofPlatform("e2e", { include: ["apps/standalone/test/*.test.ts"], exclude: [real] }, "global-setup"),
+      ofPlatform("story", { include: ["apps/standalone/test/story/*.test.ts"] }, "story-setup"),
       {
         ...source,
         test: {

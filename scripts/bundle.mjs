@@ -92,9 +92,8 @@ function builtinsByName() {
         kind === "import-statement" && isBuiltin(path) ? { path, namespace: "builtin", sideEffects: false } : undefined,
       );
       builder.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => {
-        const names = Object.keys(process.getBuiltinModule(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
-        const lines = names
-          .filter((name) => name !== "default")
+        const lines = Object.keys(process.getBuiltinModule(path))
+          .filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== "default")
           .map((name) => `const _${name} = /* @__PURE__ */ read("${name}"); export { _${name} as ${name} };`);
         const head = `const module = process.getBuiltinModule("${path}"); const read = (name) => module[name];`;
         return { contents: [head, ...lines, "export default module;"].join("\n"), loader: "js" };

@@ -59,18 +59,14 @@ test.skipIf(part === undefined)(
     const topic = freshName("topic");
     const { counts, handled } = await effectsOf(bus, topic);
     const out = outbox(busOn(kafka), topic, { lanes: 4, perLane: 5 });
-    const grown = async (by: number, what: string) => {
-      const from = out.acknowledged.length;
-      await until(() => out.acknowledged.length >= from + by, { what, timeoutMs: 90_000 });
-    };
 
     for (let kill = 0; kill < 2; kill += 1) {
-      await grown(400, "events to be published");
+      await out.grown(400, "events to be published");
       await kafka.kill(0);
       const from = out.refusals.length;
       await until(() => out.refusals.length > from, { what: "a publisher to be told", timeoutMs: 60_000 });
       await kafka.restart(0);
-      await grown(400, "events to be published again");
+      await out.grown(400, "events to be published again");
     }
     await out.stop();
 
@@ -93,15 +89,11 @@ test.skipIf(part === undefined)(
     const topic = freshName("topic");
     const { counts, handled } = await effectsOf(bus, topic);
     const out = outbox(busOn(kafka), topic, { lanes: 4, perLane: 10 });
-    const grown = async (by: number, what: string) => {
-      const from = out.acknowledged.length;
-      await until(() => out.acknowledged.length >= from + by, { what, timeoutMs: 90_000 });
-    };
 
     for (const place of [0, 1, 2]) {
-      await grown(1_000, "events to be published");
+      await out.grown(1_000, "events to be published");
       await kafka.kill(place);
-      await grown(1_000, `events to be published without broker ${place}`);
+      await out.grown(1_000, `events to be published without broker ${place}`);
       await kafka.restart(place);
       await until(() => allInSync(kafka, topic), { what: "three copies of everything again", timeoutMs: 90_000 });
     }

@@ -17,8 +17,6 @@ type KubeObject = {
   readonly metadata: { readonly name: string } & Record<string, unknown>;
   readonly spec?: object;
 };
-const slowStartSeconds = 30;
-
 type Grant = { readonly epoch: Epoch; readonly deployment: string };
 
 /** The objects of one version, all named after it, in the order in which they are written. */
@@ -118,6 +116,9 @@ function container(manifest: WorkloadManifest): object {
     terminationMessagePolicy: "FallbackToLogsOnError",
   };
 }
+
+/** How much longer than a deployment waits for it a pod may take to start. */
+const slowStartSeconds = 30;
 
 /**
  * Asked often while a pod starts, because a deployment waits for the answer, and now and then later. Who waits gives up before the pod is

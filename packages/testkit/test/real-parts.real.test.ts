@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { type RealPart, realPart, startPrometheus, startRedis, startS3 } from "../src/index.ts";
+import { listens } from "./listens.ts";
 
 const redis = realPart("redis");
 const versitygw = realPart("versitygw");
@@ -32,13 +32,3 @@ describe.each(servers)("a real $name", ({ part, start }) => {
     expect(existsSync(server.dir)).toBe(false);
   });
 });
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-}

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
-import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { KubeRefusal, realPart, startRegion } from "../src/index.ts";
+import { listens } from "./listens.ts";
 
 const [etcd, kubernetes] = [realPart("etcd"), realPart("kubernetes")];
 const parts = etcd && kubernetes ? { etcd, kubernetes } : undefined;
@@ -31,13 +31,3 @@ describe.skipIf(parts === undefined)("a real region", () => {
 });
 
 const folders = () => readdirSync(process.env.SLIPWAY_REAL_RUN ?? "").sort();
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-}

@@ -1,5 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
-import { testEvent } from "@slipway/testkit";
+import { testEvent, until } from "@slipway/testkit";
 import type { Bus } from "../../src/index.ts";
 
 /** Publishes as an outbox does: each event again and again until it is acknowledged, and the next of its subject only then. */
@@ -8,6 +8,8 @@ export type Outbox = {
   readonly acknowledged: readonly string[];
   /** Attempts that were refused. */
   readonly refusals: readonly string[];
+  /** Resolves when so many more are acknowledged. */
+  grown(by: number, what: string): Promise<void>;
   /** Finishes what is under way. */
   stop(): Promise<void>;
 };
@@ -38,6 +40,10 @@ export function outbox(bus: Bus, topic: string, { lanes, perLane }: { lanes: num
   return {
     acknowledged,
     refusals,
+    async grown(by, what) {
+      const from = acknowledged.length;
+      await until(() => acknowledged.length >= from + by, { what, timeoutMs: 90_000 });
+    },
     async stop() {
       stopping.abort();
       await running;

@@ -9,7 +9,7 @@ export type ProbeRun = {
   /** Ask often while the container is not ready: a deployment waits for the first answer. */
   readonly eager: boolean;
   readonly signal: AbortSignal;
-  /** Called when the answer, or what is wrong, changes for good: after `successThreshold` or `failureThreshold` in a row. */
+  /** Called when the answer changes for good: after `successThreshold` or `failureThreshold` in a row. */
   onChange(passing: boolean, message: string): void;
   /** Called at each failure, whatever comes of it. */
   onFailure?(message: string): void;
@@ -35,7 +35,6 @@ export async function runProbe(run: ProbeRun): Promise<void> {
 class Answers {
   readonly #run: ProbeRun;
   #passing: boolean | undefined;
-  #failure: string | undefined;
   #inRow = { ok: true, count: 0 };
 
   constructor(run: ProbeRun) {
@@ -49,9 +48,8 @@ class Answers {
     if (!ok) onFailure?.(failure);
     this.#inRow = { ok, count: this.#inRow.ok === ok ? this.#inRow.count + 1 : 1 };
     const needed = ok ? probe.successThreshold : probe.failureThreshold;
-    if (this.#inRow.count >= needed && (this.#passing !== ok || this.#failure !== failure)) {
+    if (this.#inRow.count >= needed && this.#passing !== ok) {
       this.#passing = ok;
-      this.#failure = failure;
       onChange(ok, failure ?? "");
     }
     if (eager && this.#passing !== true) return Math.min(eagerPeriodMs, probe.periodMs);

@@ -9,16 +9,15 @@ export async function runProbes(
   port: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { startup, readiness } = live.pod;
-  if (startup !== null) await untilStarted(live, running, port, signal);
+  await untilStarted(live, running, port, signal);
   if (signal.aborted) return;
+  const { readiness, liveness } = live.pod;
   const probing: Promise<void>[] = [];
   if (readiness === null) note(live, { ready: true });
   else {
     const onChange = (ready: boolean, notReady: string): void => note(live, { ready, notReady });
-    probing.push(runProbe({ probe: readiness, port, eager: true, signal, onChange }));
+    probing.push(runProbe({ probe: readiness, port, eager: true, signal, onChange, onFailure: whyNot(live) }));
   }
-  const { liveness } = live.pod;
   if (liveness !== null) {
     const onChange = (alive: boolean, message: string): void => {
       if (!alive) restart(live, running, `liveness probe failed: ${message}`);
@@ -42,12 +41,19 @@ async function untilStarted(
   const failureThreshold = startup.failureThreshold * Math.max(1, Math.round(startup.periodMs / eagerPeriodMs));
   await runProbe({
     ...{ probe: { ...startup, failureThreshold }, port, eager: true, signal: AbortSignal.any([signal, ended.signal]) },
-    onFailure: (notReady) => note(live, { ready: false, notReady }),
+    onFailure: whyNot(live),
     onChange(started, message) {
       if (started) ended.abort();
       else restart(live, running, `startup probe failed: ${message}`);
     },
   });
+}
+
+/** While it is not ready its status says what is wrong now, not what was wrong at first. */
+function whyNot(live: LivePod): (notReady: string) => void {
+  return (notReady) => {
+    if (!live.runtime.ready) note(live, { notReady });
+  };
 }
 
 function restart({ pod, context }: LivePod, running: RunningContainer, message: string): void {
