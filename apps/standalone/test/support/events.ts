@@ -38,7 +38,7 @@ export async function eventsIn(bus: Bus, topics: readonly string[]): Promise<Rec
   return Object.fromEntries(await Promise.all(topics.map(read)));
 }
 
-export type Notice = { readonly about: string; readonly title: string };
+export type Notice = { readonly about: string; readonly title: string; readonly text: string };
 
 /** Every notification that there ever was, oldest first. */
 export function noticesOf(dataDir: string): Promise<readonly Notice[]> {
@@ -46,7 +46,7 @@ export function noticesOf(dataDir: string): Promise<readonly Notice[]> {
     const db = openDb<{ notification: { number: number; notice: Notice } }>({ url, schema: "notification", max: 1 });
     try {
       const rows = await db.selectFrom("notification").select("notice").orderBy("number").execute();
-      return rows.map(({ notice }) => ({ about: notice.about, title: notice.title }));
+      return rows.map(({ notice }) => ({ about: notice.about, title: notice.title, text: notice.text }));
     } finally {
       await db.destroy();
     }
