@@ -28,7 +28,7 @@ type World = {
 
 /**
  * Bad deployments of three kinds (a fifth of the answers fail; a third of them are slow; the process dies) and people's aborts of a good one, all on one
- * platform with three regions, four pods each and 200 requests a second through each mesh. Weight 0 = the region's watch has told it and the proxy's
+ * platform with three regions, four pods each and 100 requests a second through each mesh. Weight 0 = the region's watch has told it and the proxy's
  * gauge shows it, in the region that came last. A verdict counts from the moment that stands in it, an abort from before its request is sent.
  */
 export const rollback: Benchmark = {

@@ -6,7 +6,7 @@ import { until } from "../../packages/testkit/src/index.ts";
 import { serviceName } from "./example.ts";
 import type { Platform } from "./platform.ts";
 
-export const requestsPerSecond = 200;
+export const requestsPerSecond = 100;
 
 /** The story's load process: so many requests a second through each region's mesh, whatever the answers take. */
 export type Load = { counts(): LoadCounts; stop(): void };
