@@ -59,8 +59,14 @@ async function watchRegion({ dataDir }: Platform, name: string, admin: number): 
       const zero = () => seen.find(({ at, weights }) => at >= since && (weights[version] ?? 0) === 0)?.at;
       const signal = AbortSignal.timeout(60_000);
       // Not looked at again and again: the time until the next look would be measured with it.
-      while (zero() === undefined) await once(told, "change", { signal });
-      return { object: zero() ?? Number.NaN, gauge: await gaugeZeroAt(adminUrl, version) };
+      let object = zero();
+      while (object === undefined) {
+        await once(told, "change", { signal }).catch((cause: unknown) => {
+          throw new Error(`waited in vain: no weight of ${version} in ${name}`, { cause });
+        });
+        object = zero();
+      }
+      return { object, gauge: await gaugeZeroAt(adminUrl, version) };
     },
     largest: async (version) => (await servedWeight(adminUrl, version))?.max ?? 0,
     async close() {

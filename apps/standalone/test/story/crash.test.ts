@@ -206,7 +206,7 @@ describe("a story whose platform is killed in the build, push, promotion, lock, 
     // A first region that has shown harm while the others were still being raised stops the ramp first: not each run sees it.
     const held = bad.filter(({ title }) => title.startsWith("Held"));
     for (const { text } of held) expect(text).toMatch(/evidence of harm/);
-    expect(bad.filter((notice) => !held.includes(notice)).map(({ title }) => title)).toEqual([
+    expect(bad.slice(held.length).map(({ title }) => title)).toEqual([
       expect.stringMatching(/^Bad deployment caught at 5%/),
       expect.stringMatching(/^Taken back/),
     ]);
