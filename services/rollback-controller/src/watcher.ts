@@ -6,7 +6,7 @@ import { type Clock, type DeploymentId, type Instant, msBetween } from "@slipway
 import { diffReadings, type MetricsSource, type Reading } from "@slipway/metrics";
 import type { Logger } from "@slipway/sql";
 import { addLook, judgementOf, type Looking, moveTo, startLooking } from "./domain/looking.ts";
-import { shutCommands } from "./domain/watch.ts";
+import { compareEpochs, shutCommands } from "./domain/watch.ts";
 import type { News } from "./news.ts";
 import { Rest } from "./rest.ts";
 import { samplesOf, versionsOf } from "./sample.ts";
@@ -30,7 +30,12 @@ type RegionMemory = {
 
 export type StoredLook = { readonly at: Instant; readonly look: Look };
 
-export type Snapshot = { readonly looking: Looking; readonly readings: Readonly<Record<string, Reading | null>> };
+export type Snapshot = {
+  readonly looking: Looking;
+  readonly readings: Readonly<Record<string, Reading | null>>;
+  /** The grant under which this was seen; those of an earlier version lack it. */
+  readonly epochs?: WatchRequest["epochs"] | undefined;
+};
 
 const shutPauseMs = 100;
 const missingAfterMs = 30_000;
@@ -62,7 +67,7 @@ export class Watcher {
     this.spec = spec;
     this.#ports = ports;
     this.#armedAt = ports.clock.now();
-    this.looking = snapshot?.looking ?? startLooking(spec, ports.clock.now());
+    this.looking = lookingOn(spec, snapshot, this.#armedAt);
     for (const region of Object.keys(spec.epochs)) this.#memory(region).reading = snapshot?.readings[region] ?? null;
   }
 
@@ -159,7 +164,10 @@ export class Watcher {
       this.fail(judgement);
       return;
     }
-    const news = before?.verdict !== judgement.verdict || before.step !== judgement.step;
+    const news =
+      before?.verdict !== judgement.verdict ||
+      before.step !== judgement.step ||
+      before.window_from !== judgement.window_from;
     // The ramp holds and goes on by it: crossing it is news, whatever the verdict.
     if (news || holdsRamp(before?.evidence) !== holdsRamp(judgement.evidence))
       this.#ports.tell(this.id, { type: "Judged", judgement });
@@ -225,6 +233,7 @@ export class Watcher {
   snapshot(): Snapshot {
     return {
       looking: this.looking,
+      epochs: this.spec.epochs,
       readings: Object.fromEntries([...this.#regions].map(([region, memory]) => [region, memory.reading])),
     };
   }
@@ -281,4 +290,14 @@ export class Watcher {
     this.#regions.set(region, memory);
     return memory;
   }
+}
+
+/**
+ * A watch is moved in its row first and its snapshot follows seconds later: a process killed in between left a snapshot of the step, the
+ * window or the grant before. It is moved again here, since nobody will ask a second time.
+ */
+function lookingOn(spec: WatchRequest, snapshot: Snapshot | undefined, now: Instant): Looking {
+  if (snapshot === undefined) return startLooking(spec, now);
+  const order = compareEpochs(spec.epochs, snapshot.epochs ?? spec.epochs);
+  return order === "newer" ? startLooking(spec, now) : moveTo(snapshot.looking, spec, now);
 }

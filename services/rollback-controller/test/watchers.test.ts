@@ -203,6 +203,39 @@ test("goes on judging after a restart where its snapshot left off", async () => 
   await until(() => second.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS" });
 });
 
+test.each([
+  ["with a snapshot of before", true],
+  ["without any", false],
+])("killed after its row was moved to a window, %s, it gathers for that window", async (_how, snapshot) => {
+  const first = await start();
+  await arm(first);
+  await until(() => first.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS of the window before" });
+  await running.pop()?.stop();
+  if (!snapshot) await place.db.deleteFrom("snapshot").execute();
+  const window_from = addMs(systemClock.now(), 60_000);
+  const spec = sampleSpec({ window_from });
+  await first.durable.send(first.machine, id, (): WatchInput => ({ type: "Arm", spec }));
+
+  const second = await start();
+
+  await until(() => second.watchers.get(id)?.judgement?.window_from === window_from, { what: "its window" });
+  await until(() => second.watchers.get(id)?.judgement?.verdict === "PASS", { what: "a PASS of it" });
+});
+
+test("what was seen under the grant before does not speak for the new one, also after a restart", async () => {
+  const first = await start();
+  await arm(first);
+  await until(() => (first.watchers.get(id)?.looking.judge.total.canary_requests ?? 0) >= 200, { what: "requests" });
+  await running.pop()?.stop();
+  const spec = sampleSpec({ epochs: { a: 5, b: 5 }, window_from: addMs(systemClock.now(), 60_000) });
+  await first.durable.send(first.machine, id, (): WatchInput => ({ type: "Arm", spec }));
+  for (const name of ["a", "b"]) place.region(name).unreadable = true;
+
+  const second = await start();
+
+  expect(second.watchers.get(id)?.looking.judge.total.canary_requests).toBe(0);
+});
+
 test("started with the database away it watches what the journal names, and shuts again what had failed", async () => {
   const first = await start();
   await arm(first);

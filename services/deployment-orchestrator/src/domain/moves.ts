@@ -102,13 +102,20 @@ export function checkWatch(state: { readonly step: number }, now: Instant): Comm
   return { type: "CheckWatch", step: state.step, at: addMs(now, watchCheckMs) };
 }
 
+/** Asks for the evidence that this bake waits for. */
+export function armBake(state: In<"baking">): Command {
+  return { ...armWatch(state, state.step), windowFrom: state.since };
+}
+
 /** All regions serve the new weight: the bake begins now, and with it the window of its evidence. */
 export function beginBake(state: In<"raising">, now: Instant): Decision {
   const target = state.plan.steps[state.step];
   const until = addMs(now, target?.bakeMs ?? 0);
   const { done: _done, stage: _stage, ...kept } = state;
-  return step({ ...kept, phase: "baking", since: now, until, promotedBy: null, latest: null, watchedAt: now }, [
-    { ...armWatch(state, state.step), windowFrom: now },
+  const begun = { since: now, until, promotedBy: null, latest: null, watchedAt: now };
+  const baking: In<"baking"> = { ...kept, phase: "baking", ...begun };
+  return step(baking, [
+    armBake(baking),
     { type: "WakeAt", at: until, purpose: "bake" },
     { type: "WakeAt", at: addMs(now, evidenceDeadlineMs), purpose: "evidence" },
     checkWatch(state, now),

@@ -65,6 +65,13 @@ test("the weight's own window begins when it is served everywhere, after a look 
   expect(judgementOf(addLook(both, seen(300), later), served, later).counts.canary_requests).toBe(600);
 });
 
+test("a watch that begins with the window asked for gathers for it from the first look at each region on", () => {
+  const served = sampleSpec({ window_from: later });
+  const begun = addLook(startLooking(served, start), seen(500), start);
+
+  expect(judgementOf(begun, served, later)).toMatchObject({ window_from: later, counts: { canary_requests: 0 } });
+});
+
 test("the same step asked for again changes nothing", () => {
   const before = looks(5);
 

@@ -26,7 +26,7 @@ export type Looking = {
 
 export function startLooking(spec: WatchRequest, now: Instant): Looking {
   const judge = startJudge(spec.mode === "canary" ? "canary" : "absolute");
-  return { judge, step: spec.step, windowFrom: now, firstErrorAt: null, totals: {} };
+  return askWindow({ judge, step: spec.step, windowFrom: now, firstErrorAt: null, totals: {} }, spec);
 }
 
 /**
@@ -41,9 +41,13 @@ export function moveTo(looking: Looking, spec: WatchRequest, now: Instant): Look
     spec.step === looking.step
       ? looking
       : { ...looking, judge: startWindow(looking.judge), step: spec.step, windowFrom: now, begins: undefined };
-  const at = spec.window_from;
-  if (at === undefined || at === moved.windowFrom || at === moved.begins?.at) return moved;
-  return { ...moved, begins: { at, awaited: Object.keys(spec.epochs) } };
+  return askWindow(moved, spec);
+}
+
+/** Asked for again and again it is the same window: one that has begun, or is about to, is left as it is. */
+function askWindow(looking: Looking, { window_from: at, epochs }: WatchRequest): Looking {
+  if (at === undefined || at === looking.windowFrom || at === looking.begins?.at) return looking;
+  return { ...looking, begins: { at, awaited: Object.keys(epochs) } };
 }
 
 /** What was seen of these regions until now belongs to the time before the window; it speaks for FAIL all the same. */

@@ -23,6 +23,7 @@ import { baseline, canary } from "./sample.ts";
 /** A region whose mesh counts some requests between any two readings, and whose fence can be shut. */
 export class ScriptedRegion {
   errorsPerRead = 0;
+  unreadable = false;
   reads = 0;
   lowered = 0;
   /** So many attempts to lower fail first. */
@@ -36,6 +37,7 @@ export class ScriptedRegion {
     return {
       read: async () => {
         this.reads += 1;
+        if (this.unreadable) throw new Error("the region does not answer");
         this.#canary += 10;
         this.#baseline += 190;
         this.#errors += this.errorsPerRead;

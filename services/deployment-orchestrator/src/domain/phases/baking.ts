@@ -1,11 +1,12 @@
 import type { Judgement } from "@slipway/contracts";
 import { addMs, type Instant, msBetween, refuse, step } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
+import type { Command } from "../command.ts";
 import type { Gate, In } from "../deployment.ts";
 import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
-import { beginFinish, beginStep, checkWatch, gateEvent, hold, recordGate, stay } from "../moves.ts";
+import { armBake, beginFinish, beginStep, checkWatch, gateEvent, hold, recordGate, stay } from "../moves.ts";
 import { holdForHarm, isFail, isHarm, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { takeBack } from "./taking-back.ts";
 import { onSilent } from "./watched.ts";
@@ -83,7 +84,16 @@ function onSeen(state: In<"baking">, input: Extract<Input, { type: "WatchSeen" }
   const seen = input.step === state.step ? { ...state, watchedAt: input.now } : state;
   const answer = judgement === null ? stay(seen) : onJudged(seen, input, judgement);
   const goesOn = input.step === state.step && answer.kind === "step" && answer.state.phase === "baking";
-  return goesOn ? { ...answer, commands: [...answer.commands, checkWatch(state, input.now)] } : answer;
+  return goesOn
+    ? { ...answer, commands: [...answer.commands, ...askedAgain(state, input), checkWatch(state, input.now)] }
+    : answer;
+}
+
+/** A watch that gathers for another window than this step's would never bring the PASS that is waited for: it is asked again. */
+function askedAgain(state: In<"baking">, seen: Extract<Input, { type: "WatchSeen" }>): readonly Command[] {
+  if (seen.judgement === null || !sameEpochs(state, seen.epochs)) return [];
+  const { step: watched, window_from } = seen.judgement;
+  return watched === state.step && window_from === state.since ? [] : [armBake(state)];
 }
 
 function onPromote(state: In<"baking">, input: Extract<Input, { type: "Promote" }>): Answer {
