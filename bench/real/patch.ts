@@ -27,14 +27,14 @@ const watchedMs = 1_500;
  */
 export const patchLeg: RealLeg = {
   name: "patch",
-  parts: ["etcd", "kubernetes", "istio", "envoy"],
+  parts: ["etcd", "kubernetes", "istio-crds", "istio", "envoy"],
   async measure(say) {
     const closing: (() => Promise<unknown>)[] = [];
     try {
-      const istio = needed("istio");
-      const real = await startRegion({ etcd: needed("etcd"), kubernetes: needed("kubernetes"), istio });
+      const regionParts = { etcd: needed("etcd"), kubernetes: needed("kubernetes"), crds: needed("istio-crds") };
+      const real = await startRegion(regionParts);
       closing.push(() => real.stop());
-      const istiod = await startIstiod(istio, real);
+      const istiod = await startIstiod(needed("istio"), real);
       closing.push(() => istiod.stop());
       const mesh = await startMesh(needed("envoy"), istiod, { namespace: "shop" });
       closing.push(() => mesh.stop());

@@ -10,7 +10,14 @@ const downloadMs = 10 * 60_000;
 /** Cold, on two cores that others use as well. */
 const buildMs = 60 * 60_000;
 
-export const sources = { apt: fromApt, pip: fromPip, go: fromGo, "go-main": fromGoMain, maven: fromMaven };
+export const sources = {
+  apt: fromApt,
+  pip: fromPip,
+  go: fromGo,
+  "go-main": fromGoMain,
+  "go-files": fromGoFiles,
+  maven: fromMaven,
+};
 
 /** Unpacks Debian packages: nothing is installed, so no rights are needed and the machine stays as it is. */
 function fromApt({ package: main, packages, version }, folder) {
@@ -46,10 +53,7 @@ function fromPip({ package: name, version, sha256, architecture }, folder) {
 
 /** `stamp`: the variable by which the program says its version, which is not in the sources. */
 function fromGo({ module, package: command, version, sum, stamp }, folder) {
-  const downloaded = JSON.parse(
-    run("go", ["mod", "download", "-json", `${module}@${version}`], { cwd: folder, timeout: downloadMs }),
-  );
-  if (downloaded.Sum !== sum) throw new Error(`${module}@${version} has the sum ${downloaded.Sum}, wanted is ${sum}`);
+  downloadModule({ module, version, sum }, folder);
   run("nice", ["-n", "15", "go", "install", "-trimpath", `-ldflags=-s -w -X ${stamp}`, `${command}@${version}`], {
     cwd: folder,
     timeout: buildMs,
@@ -58,11 +62,27 @@ function fromGo({ module, package: command, version, sum, stamp }, folder) {
   return {};
 }
 
+/** Files of a module, nothing of which is built. */
+function fromGoFiles({ module, version, sum, files }, folder) {
+  const source = downloadModule({ module, version, sum }, folder);
+  for (const file of files) copyFileSync(join(source, file), join(folder, basename(file)));
+  return {};
+}
+
+/** The module's sources as they lie in go's own cache. */
+function downloadModule({ module, version, sum }, folder) {
+  const got = JSON.parse(
+    run("go", ["mod", "download", "-json", `${module}@${version}`], { cwd: folder, timeout: downloadMs }),
+  );
+  if (got.Sum !== sum) throw new Error(`${module}@${version} has the sum ${got.Sum}, wanted is ${sum}`);
+  return got.Dir;
+}
+
 /**
  * Programs that `go install` refuses since their module replaces others: built from a main module of ours, whose go.mod and go.sum lie beside the
- * manifest and pin every module. `files`: what else is wanted of the module itself.
+ * manifest and pin every module.
  */
-function fromGoMain({ module, commands, stamps, files = [], pins }, folder) {
+function fromGoMain({ commands, stamps, pins }, folder) {
   const main = join(folder, "main");
   mkdirSync(main);
   for (const [name, path] of Object.entries(pins)) copyFileSync(path, join(main, name));
@@ -76,8 +96,6 @@ function fromGoMain({ module, commands, stamps, files = [], pins }, folder) {
       env,
     });
   }
-  const source = run("go", ["list", "-m", "-f", "{{.Dir}}", module], { cwd: main, env }).trim();
-  for (const file of files) copyFileSync(join(source, file), join(folder, basename(file)));
   rmSync(main, { recursive: true });
   return {};
 }

@@ -84,6 +84,20 @@ test("what says another version is refused with every source's reason, and nothi
   expect(readdirSync(join(folder, "cache"))).toEqual([]);
 });
 
+test("what is no program is known by its own text", () => {
+  const text = { ...source("from-a"), program: "crd.yaml", proof: { says: "kind: Widget" } };
+  part = plan([text]);
+  const writing = (content) => ({
+    "from-a": (_source, into) => {
+      writeFileSync(join(into, "crd.yaml"), content);
+      return {};
+    },
+  });
+
+  expect(() => have(part, writing("kind: Gadget"))).toThrow(/not kind: Widget/);
+  expect(readFileSync(have(part, writing("kind: Widget")).program, "utf8")).toBe("kind: Widget");
+});
+
 test("another manifest has another folder", () => {
   const before = part.folder;
 
@@ -127,7 +141,7 @@ test("every manifest in the tree has what its sources need", () => {
     expect(name).toMatch(/^[a-z0-9-]+$/);
     expect(what).not.toBe("");
     for (const { kind, version, package: from, program, proof } of sources) {
-      expect(["apt", "pip", "go", "go-main", "maven"]).toContain(kind);
+      expect(["apt", "pip", "go", "go-main", "go-files", "maven"]).toContain(kind);
       for (const text of [version, from, program, proof.says]) expect(text).toMatch(/./);
     }
   }

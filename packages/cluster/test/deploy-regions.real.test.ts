@@ -14,8 +14,8 @@ import {
   regionOf,
 } from "./support/real-region.ts";
 
-const [etcd, kubernetes, istio] = [realPart("etcd"), realPart("kubernetes"), realPart("istio")];
-const parts = etcd && kubernetes && istio ? { etcd, kubernetes, istio } : undefined;
+const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
+const parts = etcd && kubernetes && crds ? { etcd, kubernetes, crds } : undefined;
 
 const jsonPatch = "application/json-patch+json";
 const mergePatch = "application/merge-patch+json";

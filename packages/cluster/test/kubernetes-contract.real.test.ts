@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { fenceOrdersContract } from "./support/fence-orders.contract.ts";
 import { asAdmin, connectAs, installedRegion, regionOf } from "./support/real-region.ts";
 
-const [etcd, kubernetes, istio] = [realPart("etcd"), realPart("kubernetes"), realPart("istio")];
-const parts = etcd && kubernetes && istio ? { etcd, kubernetes, istio } : undefined;
+const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
+const parts = etcd && kubernetes && crds ? { etcd, kubernetes, crds } : undefined;
 
 /** The very suites of the local region, over a real API server and with the rights that deploy/regions gives. */
 describe.skipIf(parts === undefined)("a real Kubernetes", () => {

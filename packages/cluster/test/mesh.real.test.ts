@@ -11,9 +11,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RegionCluster } from "../src/port.ts";
 import { connectAs, installedRegion, regionOf } from "./support/real-region.ts";
 
-const [etcd, kubernetes] = [realPart("etcd"), realPart("kubernetes")];
+const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 const [istio, envoy] = [realPart("istio"), realPart("envoy")];
-const parts = etcd && kubernetes && istio && envoy ? { etcd, kubernetes, istio } : undefined;
+const parts = etcd && kubernetes && crds && istio && envoy ? { etcd, kubernetes, crds } : undefined;
 
 const requests = 20_000;
 

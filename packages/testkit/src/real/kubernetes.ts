@@ -8,11 +8,11 @@ import { type KubeAccess, type KubeCall, kubeCalls, kubeconfigText, runKubectl }
 import { fileOf, type RealPart } from "./part.ts";
 import { type RealServer, startRealServer } from "./server.ts";
 
-/** What a region is made of. With Istio its custom resources are there; istiod itself is started by `startIstiod`. */
+/** What a region is made of. With `crds` Istio's custom resources are there; istiod itself is started by `startIstiod`. */
 export type RegionParts = {
   readonly etcd: RealPart;
   readonly kubernetes: RealPart;
-  readonly istio?: RealPart | undefined;
+  readonly crds?: RealPart | undefined;
 };
 
 export type RealRegion = {
@@ -39,7 +39,7 @@ export type ServiceAccount = { readonly namespace: string; readonly name: string
 const context = "region";
 
 /** A region with nobody to run its pods: etcd, kube-apiserver with RBAC, and those controllers that a workload needs. */
-export async function startRegion({ etcd, kubernetes, istio }: RegionParts): Promise<RealRegion> {
+export async function startRegion({ etcd, kubernetes, crds }: RegionParts): Promise<RealRegion> {
   const started: RealServer[] = [];
   const opened: { close(): void }[] = [];
   const stop = async () => {
@@ -65,7 +65,7 @@ export async function startRegion({ etcd, kubernetes, istio }: RegionParts): Pro
       });
     const account = "/api/v1/namespaces/default/serviceaccounts/default";
     await until(() => admin.call("GET", account), { what: "the controllers work", timeoutMs: 60_000 });
-    if (istio !== undefined) await installIstioResources(kubectl, fileOf(istio, "crd-all.gen.yaml"));
+    if (crds !== undefined) await installIstioResources(kubectl, crds.program);
     return {
       ...{ port: server.port, kubeconfig, context, api: admin.call, kubectl, stop },
       ...accountsOf(access, admin.call, server.dir, opened),

@@ -7,7 +7,7 @@ export type RealPart = {
   /** e.g. `redis-server 7.0.15`. */
   readonly from: string;
   readonly program: string;
-  /** What else it consists of, by file name: `kubectl`, `crd-all.gen.yaml`. */
+  /** What else it consists of, by file name, as `kubectl` of kubernetes. */
   readonly also: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
 };
