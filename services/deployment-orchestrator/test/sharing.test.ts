@@ -1,3 +1,4 @@
+import { until } from "@slipway/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Plan } from "../src/domain/deployment.ts";
 import { waitingOf } from "../src/domain/view.ts";
@@ -26,6 +27,10 @@ function deploy(regions: string, change: Partial<Plan> = {}): Promise<string> {
   return orchestrator.deploy({ regions: regionsOf(regions), baselines, ...change });
 }
 
+/** Those that are asked for at once come to the lock in any order: this one has come to it. */
+const cameToTheLock = (id: string) =>
+  until(async () => (await orchestrator.state(id)).phase !== "accepted", { what: `${id} at the lock` });
+
 const giveUp = (id: string) =>
   orchestrator.send(id, (now) => ({ type: "Rollback", by: "ada", reason: "make way", now }));
 
@@ -46,6 +51,7 @@ describe("deployments of one service that share some of their regions", () => {
     const holder = await deploy("ab", staying);
     await orchestrator.reaches(holder, "baking");
     const waiter = await deploy("bc");
+    await cameToTheLock(waiter);
     const behind = await deploy("c");
 
     const queued = await orchestrator.reaches(waiter, "queued");
@@ -66,6 +72,7 @@ describe("deployments of one service that share some of their regions", () => {
 
   test("a version that came to 100% while another deployment of it waited is not tried against itself, and its pods stay", async () => {
     const first = await deploy("ab");
+    await cameToTheLock(first);
     const again = await deploy("ab", { version: versionOf(1) });
 
     await orchestrator.reaches(first, "watching");
