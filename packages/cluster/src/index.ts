@@ -21,6 +21,7 @@ export type {
   Subscription,
   Target,
   TrafficView,
+  WatchedTraffic,
   WorkloadManifest,
   WorkloadStatus,
   WorkloadSummary,

@@ -45,6 +45,9 @@ export type TrafficView = {
   readonly uid: string;
 };
 
+/** As the VirtualService alone says it: where the base Service points is not watched. */
+export type WatchedTraffic = Omit<TrafficView, "liveVersion">;
+
 export type OpenFenceRequest = {
   readonly epoch: Epoch;
   readonly deployment: DeploymentId;
@@ -218,8 +221,8 @@ export type RegionCluster = {
     pod: string,
     options: { readonly tail: number; readonly follow: boolean; readonly signal: AbortSignal },
   ): Promise<AsyncIterable<string>>;
-  /** Calls back with each state of the target's traffic, first with the present one. */
-  watchTraffic(target: Target, onChange: (traffic: TrafficView) => void): Subscription;
+  /** Calls back with each state of the target's routes, first with the present one, before `stop` was called. `onChange` must not throw. */
+  watchTraffic(target: Target, onChange: (traffic: WatchedTraffic) => void): Subscription;
   close(): Promise<void>;
 };
 

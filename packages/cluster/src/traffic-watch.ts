@@ -1,15 +1,14 @@
-import { type Effects, readBase } from "./objects.ts";
+import type { Effects } from "./objects.ts";
 import * as paths from "./paths.ts";
-import type { Subscription, Target, TrafficView } from "./port.ts";
+import type { Subscription, Target, WatchedTraffic } from "./port.ts";
 import { reflect } from "./reflector.ts";
 import { VirtualService, viewOf } from "./virtual-service.ts";
-import { liveVersionOf } from "./workload.ts";
 
-type Listener = { readonly target: Target; readonly onChange: (traffic: TrafficView) => void; chain: Promise<void> };
+type Listener = { readonly target: Target; readonly onChange: (traffic: WatchedTraffic) => void };
 
 /**
  * Watches of traffic: one list+watch for the whole region, however many targets are looked at; it runs while there is a
- * listener. The base Service is read when the VirtualService changes, not watched: where it points matters less.
+ * listener. What it tells is in the event itself: a change costs no request, since many are told of while others are being written.
  */
 export class TrafficWatch {
   readonly #effects: Effects;
@@ -22,15 +21,15 @@ export class TrafficWatch {
     this.#effects = effects;
   }
 
-  add(target: Target, onChange: (traffic: TrafficView) => void): Subscription {
-    const listener: Listener = { target, onChange, chain: Promise.resolve() };
+  add(target: Target, onChange: (traffic: WatchedTraffic) => void): Subscription {
+    const listener: Listener = { target, onChange };
     this.#listeners.add(listener);
-    if (this.#listed) this.#tell(listener);
+    // Whoever listens has its subscription in hand by then.
+    if (this.#listed) queueMicrotask(() => this.#tell(listener));
     this.#reflector ??= this.#start();
     return {
       stop: async () => {
         this.#listeners.delete(listener);
-        await listener.chain;
         if (this.#listeners.size === 0) await this.stop();
       },
     };
@@ -83,17 +82,10 @@ export class TrafficWatch {
     }
   }
 
-  /** One call at a time and in order; each with the state of that moment. */
   #tell(listener: Listener): void {
-    const vs = this.#known.get(targetKey(listener.target)) ?? null;
-    listener.chain = listener.chain.then(async () => {
-      const base = await readBase(this.#effects, listener.target).catch(() => null);
-      if (this.#listeners.has(listener)) listener.onChange(viewOf(vs, liveVersionOf(base)));
-    });
-    listener.chain = listener.chain.catch((err: unknown) => {
-      const { environment, service } = listener.target;
-      this.#effects.log.warn({ err, environment, service }, "traffic listener failed");
-    });
+    if (!this.#listeners.has(listener)) return;
+    const { liveVersion: _notWatched, ...traffic } = viewOf(this.#known.get(targetKey(listener.target)) ?? null, null);
+    listener.onChange(traffic);
   }
 }
 

@@ -3,12 +3,19 @@ import { type Claim, leaseMs, renewLeases } from "./lease.ts";
 import type { DurableDb } from "./tables.ts";
 
 /** A command that this process performs. */
-export type Flight = { claim: Claim; readonly controller: AbortController; leasedUntilMs: number };
+export type Flight = {
+  claim: Claim;
+  readonly controller: AbortController;
+  readonly launchedMs: number;
+  leasedUntilMs: number;
+};
 
 export type Flights = {
   readonly size: number;
   /** Those that take a slot: all but the urgent ones. */
   readonly slotsTaken: number;
+  /** When the urgent one that flies and was launched last was launched, by the monotonic clock. */
+  readonly youngestUrgentMs: number | undefined;
   /** Lets the claim fly until `fly` is settled, and then calls `landed`. */
   launch(claim: Claim, leasedUntilMs: number, fly: (flight: Flight) => Promise<void>, landed: () => void): void;
   /** Remembers a round of claiming while it lasts, and answers what it answers. */
@@ -44,6 +51,10 @@ export function createFlights(holder: string, log: Logger): Flights {
     get slotsTaken() {
       return [...flights.values()].filter(({ claim }) => !claim.urgent).length;
     },
+    get youngestUrgentMs() {
+      const urgent = [...flights.values()].filter(({ claim }) => claim.urgent);
+      return urgent.length === 0 ? undefined : Math.max(...urgent.map(({ launchedMs }) => launchedMs));
+    },
     launch(claim, leasedUntilMs, fly, landed) {
       const { seq } = claim.lease;
       const known = flights.get(seq);
@@ -53,7 +64,8 @@ export function createFlights(holder: string, log: Logger): Flights {
         known.leasedUntilMs = leasedUntilMs;
         return;
       }
-      const flight: Flight = { claim, controller: new AbortController(), leasedUntilMs };
+      const launchedMs = performance.now();
+      const flight: Flight = { claim, controller: new AbortController(), launchedMs, leasedUntilMs };
       flights.set(seq, flight);
       void fly(flight).finally(() => {
         flights.delete(seq);

@@ -2,6 +2,7 @@ import { type Logger, listen, openDb } from "@slipway/sql";
 import { sql } from "kysely";
 import { createBell } from "./bell.ts";
 import { createFlights, type Flight, type Flights } from "./flights.ts";
+import { createHeadStart, type HeadStart } from "./head-start.ts";
 import { claimCommands, leaseMs, nextDue, releaseLeases } from "./lease.ts";
 import { perform, stopping } from "./perform.ts";
 import type { Queue } from "./queue.ts";
@@ -51,6 +52,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let loops: Promise<{ close(): Promise<void> }> | undefined;
   let stopped: Promise<void> | undefined;
   let drained = false;
+  const headStart = createHeadStart();
 
   async function begin(): Promise<{ close(): Promise<void> }> {
     const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(options.db);
@@ -79,10 +81,12 @@ export function createWorker(options: WorkerOptions): Worker {
   async function claimLoop(own: DurableDb): Promise<void> {
     while (!end.signal.aborted) {
       bell.mute();
-      const pauseMs = await flights.during(claimRound(options, own, flights, bell.ring)).catch((error: unknown) => {
-        log.warn({ err: error }, "claiming commands failed, will be tried again");
-        return 250;
-      });
+      const pauseMs = await flights
+        .during(claimRound(options, own, flights, bell.ring, headStart))
+        .catch((error: unknown) => {
+          log.warn({ err: error }, "claiming commands failed, will be tried again");
+          return 250;
+        });
       if (pauseMs > 0 && !end.signal.aborted) await bell.heard(pauseMs);
     }
   }
@@ -121,7 +125,13 @@ export function createWorker(options: WorkerOptions): Worker {
 }
 
 /** Claims once; answers how long there is nothing more to do. */
-async function claimRound(options: WorkerOptions, own: DurableDb, flights: Flights, ring: () => void): Promise<number> {
+async function claimRound(
+  options: WorkerOptions,
+  own: DurableDb,
+  flights: Flights,
+  ring: () => void,
+  headStart: HeadStart,
+): Promise<number> {
   const { machines, holder, slots } = options;
   const launch = async (kinds: readonly string[], limit: number, urgentOnly: boolean): Promise<number> => {
     const askedAt = performance.now();
@@ -132,6 +142,8 @@ async function claimRound(options: WorkerOptions, own: DurableDb, flights: Fligh
   };
   const hurried = [...machines].filter(([, { urgent }]) => urgent !== undefined).map(([kind]) => kind);
   const urgent = hurried.length === 0 ? 0 : await launch(hurried, largestClaim, true);
+  const headStartMs = headStart.leftMs(flights.youngestUrgentMs, performance.now());
+  if (headStartMs > 0) return urgent === largestClaim ? 0 : Math.ceil(headStartMs);
   const limit = Math.min(largestClaim, slots - flights.slotsTaken);
   const ordinary = limit <= 0 ? 0 : await launch([...machines.keys()], limit, false);
   if (urgent + ordinary > 0) return 0;

@@ -1,4 +1,4 @@
-import type { TrafficView } from "@slipway/cluster";
+import type { WatchedTraffic } from "@slipway/cluster";
 import type { Epoch } from "@slipway/kernel";
 import { describe, expect, test } from "vitest";
 import { type ClusterStage, type ClusterWorld, grant, manifest, proven, v1, v2, v3 } from "./cluster-stage.ts";
@@ -114,7 +114,7 @@ export function loweringContract(world: () => ClusterWorld, stage: ClusterStage)
   describe("watching", () => {
     test("tells the present state first and then each change, in order", async () => {
       const target = await canaryUnderWay();
-      const seen: TrafficView[] = [];
+      const seen: WatchedTraffic[] = [];
       const watch = world().region.watchTraffic(target, (traffic) => seen.push(traffic));
       await until(() => seen.length > 0, { what: "the first state" });
       expect(seen[0]?.weights[v1] ?? seen[0]?.weights.orders).toBe(100);
@@ -135,7 +135,7 @@ export function loweringContract(world: () => ClusterWorld, stage: ClusterStage)
 
     test("tells of an object that appears and goes", async () => {
       const target = freshTarget();
-      const seen: TrafficView[] = [];
+      const seen: WatchedTraffic[] = [];
       const watch = world().region.watchTraffic(target, (traffic) => seen.push(traffic));
       await until(() => seen.length === 1, { what: "the empty state" });
 

@@ -1,4 +1,4 @@
-import { RegionUnavailable, type Subscription } from "@slipway/cluster";
+import { type RegionCluster, RegionUnavailable, type Subscription } from "@slipway/cluster";
 import { getWatch } from "@slipway/contracts";
 import type { DeploymentId, Instant, RegionName } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
@@ -23,6 +23,8 @@ export type ObserverOptions = {
 /** A gate that is shut is the rollback-controller's work, which tells why: only after this long it is taken for somebody else's. */
 const shutPatienceMs = 10_000;
 const startPatienceMs = 2_000;
+/** Nearly all changes are our own, and made while others of them are on their way: a look after each would hold those up. */
+const hintPauseMs = 200;
 
 /**
  * Watches the regions for what somebody changes by hand. Reading them again and again is the truth; a watch on each service under way only
@@ -153,9 +155,26 @@ export class TrafficObserver {
       if (this.#hints.has(key)) continue;
       const cluster = await this.#options.service.regions.cluster(region).catch(() => undefined);
       if (cluster === undefined) continue;
-      const onChange = () => void this.look(plan.id, region).catch((err: unknown) => this.#unread(err, region));
-      this.#hints.set(key, cluster.watchTraffic(plan, onChange));
+      this.#hints.set(key, this.#lookAfterChanges(cluster, plan, region));
     }
+  }
+
+  /** One look, a moment after the first of several changes: it sees them all, or is hinted at again. */
+  #lookAfterChanges(cluster: RegionCluster, plan: Deployment["plan"], region: RegionName): Subscription {
+    let timer: NodeJS.Timeout | undefined;
+    const look = () => {
+      timer = undefined;
+      this.look(plan.id, region).catch((err: unknown) => this.#unread(err, region));
+    };
+    const watch = cluster.watchTraffic(plan, () => {
+      timer ??= setTimeout(look, hintPauseMs);
+    });
+    return {
+      stop: () => {
+        clearTimeout(timer);
+        return watch.stop();
+      },
+    };
   }
 
   #unread(err: unknown, region: RegionName): void {
