@@ -22,6 +22,8 @@ const folder = mkdtempSync(join(tmpdir(), "slipway-own-"));
 const repository = join(folder, "shop");
 const dataDir = join(folder, "data");
 let platform: Platform;
+/** Where the service answers in dev, as the first push said it. */
+let address = "";
 
 beforeAll(async () => {
   chmodSync(folder, 0o755);
@@ -52,6 +54,13 @@ function edit(path: string, change: (text: string) => string): void {
   writeFileSync(join(repository, path), change(readFileSync(join(repository, path), "utf8")));
 }
 
+async function statusInDev(): Promise<number> {
+  const { port, host } = new URL(address);
+  const { statusCode, body } = await request(`http://127.0.0.1:${port}/healthz`, { headers: { host } });
+  await body.dump();
+  return statusCode;
+}
+
 function push(service: string, as: string, branch = "main"): Promise<Ran> {
   const url = new URL(`/git/${service}.git`, platform.endpoints().platform?.url);
   url.username = as;
@@ -66,35 +75,40 @@ test("the first push to a new name registers it, shows its build live, and ends 
   expect(err).toMatch(/remote: unit \| .*an order's total/);
   expect(err).toMatch(/remote: slipway: build B-\d+ SUCCEEDED after [\d.]+ s: shop@sha256:/);
   expect(err).toMatch(/remote: slipway: D-\d+ SUCCEEDED: shop [0-9a-f]{7} serves in dev/);
-  const address = /remote: +(http:\/\/shop\.dev\.localhost:\d+\/)/.exec(err)?.[1] ?? "";
-  const { port, host } = new URL(address);
-  const answer = await request(`http://127.0.0.1:${port}/healthz`, { headers: { host } });
-  expect(answer.statusCode).toBe(200);
+  address = /remote: +(http:\/\/shop\.dev\.localhost:\d+\/)/.exec(err)?.[1] ?? "";
+  expect(await statusInDev()).toBe(200);
   expect(err).toMatch(/slipway artifacts promote sha256:[0-9a-f]{64} --to staging/);
   const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
   const status = await runCommand("/bin/sh", ["-c", `eval ${alias} status "$0"`, /D-\d+/.exec(err)?.[0] ?? ""]);
   expect(status).toMatchObject({ code: 0, out: expect.stringMatching(/SUCCEEDED.*shop-[0-9a-f]{7}-\w+ -> dev/) });
 });
 
-test("a version that never gets ready is taken back, and the push says why, in the program's own words", async () => {
-  const good = readFileSync(join(repository, "slipway.yaml"), "utf8");
-  const mute = `console.log("the stock does not answer"); setInterval(() => undefined, 1_000)`;
-  edit("slipway.yaml", (text) =>
-    text
-      .replace("command: [node, dist/server.js]", `command: [node, -e, '${mute}']`)
-      .replace("timeout: 30s", "timeout: 2s"),
-  );
-  commit("mute");
+test.each([
+  ["hangs", `console.log("the stock does not answer"); setInterval(() => undefined, 1_000)`, "nothing listens there"],
+  ["crashes in a loop", `console.log("the stock does not answer"); process.exit(3)`, "CrashLoopBackOff"],
+])(
+  "a version that %s is taken back, and the push says why, in the program's own words",
+  async (_how, program, reason) => {
+    const good = readFileSync(join(repository, "slipway.yaml"), "utf8");
+    edit("slipway.yaml", (text) =>
+      text
+        .replace("command: [node, dist/server.js]", `command: [node, -e, '${program}']`)
+        .replace("timeout: 30s", "timeout: 2s"),
+    );
+    commit("it never gets ready");
 
-  const { code, err } = await push("shop", "deployer");
-  writeFileSync(join(repository, "slipway.yaml"), good);
-  commit("as before");
+    const { code, err } = await push("shop", "deployer");
+    writeFileSync(join(repository, "slipway.yaml"), good);
+    commit("as before");
 
-  expect(code).toBe(0);
-  expect(err).toMatch(/remote: slipway: D-\d+ FAILED: [a-z]+-[a-z]+-\d: shop-/);
-  expect(err).toMatch(/remote: +\| the stock does not answer/);
-  expect(err).toMatch(/remote: +shop-[0-9a-f]{7}-\w+ serves as before/);
-});
+    expect(code).toBe(0);
+    expect(err).toMatch(/remote: slipway: D-\d+ FAILED: [a-z]+-[a-z]+-\d: shop-/);
+    expect(err).toContain(reason);
+    expect(err).toMatch(/remote: +\| the stock does not answer/);
+    expect(err).toMatch(/remote: +shop-[0-9a-f]{7}-\w+ serves as before/);
+    expect(await statusInDev()).toBe(200);
+  },
+);
 
 test("a branch that is not the main one is built and not deployed", async () => {
   git("switch", "--quiet", "--create", "trial");

@@ -137,18 +137,60 @@ describe.skipIf(!existsSync(executablePath))(
       await bars(page, 0);
     });
 
-    test.each(sizes)("at $width pixels it is clean for axe, light and dark, and nothing sticks out", async (size) => {
-      await page.setViewportSize(size);
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    test.each([
+      ["is slow", /caught at 5% after \d+ failed requests, back in/],
+      ["crashes", caught],
+    ])("one that %s is caught, too, and what served before serves again", async (what, sentence) => {
+      await page.getByRole("button", { name: `Ship one that ${what}` }).click();
+      await bars(page, 5);
 
-        expect(await violations(page)).toEqual([]);
-        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(size.width);
-      }
+      const outcome = page.locator('[data-outcome="ROLLED_BACK"]');
+      await outcome.waitFor({ timeout: patienceMs });
+      expect(await outcome.textContent()).toMatch(sentence);
+      await bars(page, 0);
+    });
+
+    test("one under way shows what it is exposed to, what speaks for it and what it waits for, at every size, and a button takes it back", async () => {
+      await page.getByRole("button", { name: "Ship a good change" }).click();
+      await bars(page, 5);
+      await page.getByText("5% exposure: traffic on a version that is not proven").waitFor();
+      const evidence = page.getByRole("row", { name: /^new version/ }).getByRole("cell");
+      const seen = async () => Number((await evidence.nth(0).textContent())?.replaceAll(/\D/g, ""));
+      await expect.poll(seen, { timeout: patienceMs }).toBeGreaterThan(0);
+      await page.getByText(/^D-\d+ waits for$/).waitFor();
+      expect(
+        await page.getByRole("list", { name: "Steps of the build" }).getByRole("listitem").count(),
+      ).toBeGreaterThan(1);
+      await cleanAtEverySize(page);
+
+      await page.getByRole("button", { name: /^Roll back D-\d+$/ }).click();
+
+      const outcome = page.locator('[data-outcome="ROLLED_BACK"]');
+      await outcome.waitFor({ timeout: patienceMs });
+      expect(await outcome.textContent()).toMatch(/taken back at 5% with \d+ requests? failed/);
+      await bars(page, 0);
+    });
+
+    test("at the end it is clean at every size", async () => {
+      await cleanAtEverySize(page);
       expect(trouble).toEqual([]);
     });
   },
 );
+
+/** For axe, light and dark; and nothing sticks out. */
+async function cleanAtEverySize(page: Page): Promise<void> {
+  for (const size of sizes) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const where = `${size.width} pixels, ${colorScheme}`;
+
+      expect(await violations(page), where).toEqual([]);
+      expect(await page.evaluate("document.documentElement.scrollWidth"), where).toBe(size.width);
+    }
+  }
+}
 
 /** Waits until the bars of all three regions show this percent. */
 async function bars(page: Page, percent: number): Promise<void> {
