@@ -1,5 +1,5 @@
 import { type HostTotals, histogram, noTotals } from "./host-totals.ts";
-import { parsePrometheusText, type Sample } from "./prometheus-text.ts";
+import { prometheusParser, type Sample } from "./prometheus-text.ts";
 import { type HostReading, MetricsUnreadable, type Reading, type ReadRequest } from "./types.ts";
 
 const requestsName = "istio_requests_total";
@@ -8,9 +8,17 @@ const weightName = "slipway_mesh_route_weight";
 const epochName = "slipway_mesh_process_start_time_seconds";
 const names = new Set([requestsName, bucketName, weightName, epochName]);
 
-/** Reading of one service from the metrics page of a mesh proxy of a local region. Pure. */
+/** Readings of services from pages of one mesh proxy of a local region. Each is of its page alone. */
+export function meshPageReader(): (page: string, request: ReadRequest) => Reading {
+  const parse = prometheusParser(names);
+  return (page, request) => readingOf(parse(page), request);
+}
+
 export function readMeshPage(page: string, request: ReadRequest): Reading {
-  const samples = parsePrometheusText(page, names);
+  return meshPageReader()(page, request);
+}
+
+function readingOf(samples: readonly Sample[], request: ReadRequest): Reading {
   const epoch = samples.find((sample) => sample.name === epochName);
   if (epoch === undefined) throw new MetricsUnreadable(`the metrics page has no ${epochName}`);
   const wanted = new Set<string>(request.versions);

@@ -1,8 +1,32 @@
 import { describe, expect, it } from "vitest";
-import { parsePrometheusText } from "./prometheus-text.ts";
+import { parsePrometheusText, prometheusParser } from "./prometheus-text.ts";
 import { MetricsUnreadable } from "./types.ts";
 
 const parse = (text: string) => parsePrometheusText(text, new Set(["a_total", "b"]));
+
+const pages = [
+  'a_total{x="1",y="}"} 5\nb 1\nother{z="1"} 7\n',
+  'a_total{x="1",y="}"} 6\nb 2 1700000000\na_total{x="2",y="}"} 1\nother{z="1"} 8\n',
+  "b 3\n",
+  'a_total{x="1",y="}"} 9\nb 4\n',
+];
+
+describe("page after page of one source", () => {
+  it("is read as each page alone would be, whatever came and went", () => {
+    const read = prometheusParser(new Set(["a_total", "b"]));
+
+    for (const page of [...pages, ...pages.toReversed()]) expect(read(page)).toEqual(parse(page));
+  });
+
+  it("a line that cannot be read spoils its page and none after it", () => {
+    const read = prometheusParser(new Set(["a_total", "b"]));
+    read(pages[0] ?? "");
+
+    expect(() => read('a_total{x="1",y="}"} five\n')).toThrow(MetricsUnreadable);
+    expect(() => read('a_total{x="1",y="}"}5 6 7 8\n')).toThrow(MetricsUnreadable);
+    expect(read(pages[1] ?? "")).toEqual(parse(pages[1] ?? ""));
+  });
+});
 
 describe("Prometheus text", () => {
   it("gives names, labels and values of the metrics that were asked for", () => {

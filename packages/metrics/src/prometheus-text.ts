@@ -18,24 +18,57 @@ const valueText = /\s*(\S+)(?:\s+-?\d+)?\s*$/y;
  * would pass for a smaller one.
  */
 export function parsePrometheusText(text: string, names: ReadonlySet<string>): Sample[] {
-  if (text !== "" && !text.endsWith("\n")) throw new MetricsUnreadable("the metrics page ends inside a line");
-  const samples: Sample[] = [];
-  for (const line of text.split("\n")) {
-    if (line === "" || line.startsWith("#")) continue;
-    const name = take(nameChars, line, 0)?.[0];
-    if (name === undefined) throw unreadable(line);
-    if (names.has(name)) samples.push(parseSample(line, name));
-  }
-  return samples;
+  return prometheusParser(names)(text);
 }
 
-function parseSample(line: string, name: string): Sample {
-  let at = name.length;
+/** Name and labels of a line. */
+type Series = Omit<Sample, "value">;
+
+/**
+ * Reads page after page of one source, each as `parsePrometheusText` does. From page to page nearly all lines differ in their value alone, so
+ * that what stands before it is read once: it would else cost more than all that is made of it.
+ */
+export function prometheusParser(names: ReadonlySet<string>): (text: string) => Sample[] {
+  /** Those of the page before, by the text that they were read from; null: not one of `names`. */
+  let known = new Map<string, Series | null>();
+  return (text) => {
+    if (text !== "" && !text.endsWith("\n")) throw new MetricsUnreadable("the metrics page ends inside a line");
+    const seen = new Map<string, Series | null>();
+    const samples: Sample[] = [];
+    for (const line of text.split("\n")) {
+      if (line === "" || line.startsWith("#")) continue;
+      const end = seriesEnd(line);
+      const key = line.slice(0, end);
+      let series = known.get(key);
+      if (series === undefined) series = parseSeries(line, end, names);
+      seen.set(key, series);
+      if (series !== null) samples.push({ ...series, value: parseValue(line, end) });
+    }
+    known = seen;
+    return samples;
+  };
+}
+
+/** Where the value begins: no value has a brace in it. */
+function seriesEnd(line: string): number {
+  const brace = line.lastIndexOf("}") + 1;
+  return brace > 0 ? brace : (take(nameChars, line, 0)?.[0].length ?? 0);
+}
+
+function parseSeries(line: string, end: number, names: ReadonlySet<string>): Series | null {
+  const name = take(nameChars, line, 0)?.[0];
+  if (name === undefined) throw unreadable(line);
+  if (!names.has(name)) return null;
   const labels: Record<string, string> = {};
-  if (line[at] === "{") at = parseLabels(line, at + 1, labels);
+  const at = line[name.length] === "{" ? parseLabels(line, name.length + 1, labels) : name.length;
+  if (at !== end) throw unreadable(line);
+  return { name, labels };
+}
+
+function parseValue(line: string, at: number): number {
   const value = take(valueText, line, at)?.[1];
   if (value === undefined) throw unreadable(line);
-  return { name, labels, value: parseNumber(value, line) };
+  return parseNumber(value, line);
 }
 
 /** Reads labels up to the closing brace into `into`, and returns the position behind it. */

@@ -1,5 +1,5 @@
 import { request } from "undici";
-import { readMeshPage } from "./mesh-reading.ts";
+import { meshPageReader } from "./mesh-reading.ts";
 import { type MetricsSource, MetricsUnreadable } from "./types.ts";
 
 export type ScrapeOptions = {
@@ -13,9 +13,10 @@ export type ScrapeOptions = {
 export function scrapeMetrics({ url, timeoutMs = 2_000 }: ScrapeOptions): MetricsSource {
   const page = new URL(url);
   if (page.pathname === "/") page.pathname = "/metrics";
+  const read = meshPageReader();
   return {
     async read(wanted) {
-      return readMeshPage(await fetchPage(page, timeoutMs), wanted);
+      return read(await fetchPage(page, timeoutMs), wanted);
     },
   };
 }
