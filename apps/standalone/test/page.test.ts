@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { haltDeployment } from "@slipway/contracts";
+import type { DeploymentId } from "@slipway/kernel";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Platform, startPlatform } from "./support/platform.ts";
@@ -153,6 +155,10 @@ describe.skipIf(!existsSync(executablePath))(
     test("one under way shows what it is exposed to, what speaks for it and what it waits for, at every size, and a button takes it back", async () => {
       await page.getByRole("button", { name: "Ship a good change" }).click();
       await bars(page, 5);
+      // It would go on while it is looked at.
+      const back = page.getByRole("button", { name: /^Roll back D-\d+$/ });
+      const id = /D-\d+/.exec((await back.textContent()) ?? "")?.[0] as DeploymentId;
+      await platform.as("deployer").call(haltDeployment, { params: { id }, body: { reason: "a test looks at it" } });
       await page.getByText("5% exposure: traffic on a version that is not proven").waitFor();
       const evidence = page.getByRole("row", { name: /^new version/ }).getByRole("cell");
       const seen = async () => Number((await evidence.nth(0).textContent())?.replaceAll(/\D/g, ""));
@@ -163,7 +169,7 @@ describe.skipIf(!existsSync(executablePath))(
       ).toBeGreaterThan(1);
       await cleanAtEverySize(page);
 
-      await page.getByRole("button", { name: /^Roll back D-\d+$/ }).click();
+      await back.click();
 
       const outcome = page.locator('[data-outcome="ROLLED_BACK"]');
       await outcome.waitFor({ timeout: patienceMs });
