@@ -221,7 +221,7 @@ export type RegionCluster = {
     pod: string,
     options: { readonly tail: number; readonly follow: boolean; readonly signal: AbortSignal },
   ): Promise<AsyncIterable<string>>;
-  /** Calls back with each state of the target's routes, first with the present one, before `stop` was called. `onChange` must not throw. */
+  /** Calls back with each state of the target's routes, first with the present one, until `stop` is called. `onChange` must not throw. */
   watchTraffic(target: Target, onChange: (traffic: WatchedTraffic) => void): Subscription;
   close(): Promise<void>;
 };

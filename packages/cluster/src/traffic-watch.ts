@@ -2,7 +2,7 @@ import type { Effects } from "./objects.ts";
 import * as paths from "./paths.ts";
 import type { Subscription, Target, WatchedTraffic } from "./port.ts";
 import { reflect } from "./reflector.ts";
-import { VirtualService, viewOf } from "./virtual-service.ts";
+import { VirtualService, watchedOf } from "./virtual-service.ts";
 
 type Listener = { readonly target: Target; readonly onChange: (traffic: WatchedTraffic) => void };
 
@@ -84,8 +84,7 @@ export class TrafficWatch {
 
   #tell(listener: Listener): void {
     if (!this.#listeners.has(listener)) return;
-    const { liveVersion: _notWatched, ...traffic } = viewOf(this.#known.get(targetKey(listener.target)) ?? null, null);
-    listener.onChange(traffic);
+    listener.onChange(watchedOf(this.#known.get(targetKey(listener.target)) ?? null));
   }
 }
 

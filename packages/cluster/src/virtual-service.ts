@@ -2,7 +2,7 @@ import type { VersionName } from "@slipway/kernel";
 import { z } from "zod";
 import { fenceAnnotation, parseFence, pausedAnnotation, weightsAnnotation } from "./fence.ts";
 import { type PatchOperation, pointer } from "./json-patch.ts";
-import type { Fence, TrafficView } from "./port.ts";
+import type { Fence, TrafficView, WatchedTraffic } from "./port.ts";
 
 /**
  * Reading a VirtualService as it stands in a region. Fields that are not named here pass through untouched: writes are
@@ -155,10 +155,15 @@ function lastWriter(vs: VirtualService): string | null {
 }
 
 export function viewOf(vs: VirtualService | null, liveVersion: VersionName | null): TrafficView {
+  return { ...watchedOf(vs), liveVersion };
+}
+
+/** All that the VirtualService itself says. */
+export function watchedOf(vs: VirtualService | null): WatchedTraffic {
   if (vs === null) {
     return {
       ...{ exists: false, fence: null, paused: null, weights: {}, recorded: null, routed: false, hiddenBy: null },
-      ...{ writtenBy: null, liveVersion, resourceVersion: "", uid: "" },
+      ...{ writtenBy: null, resourceVersion: "", uid: "" },
     };
   }
   return {
@@ -170,7 +175,6 @@ export function viewOf(vs: VirtualService | null, liveVersion: VersionName | nul
     routed: mainRoute(vs) !== null,
     hiddenBy: hidingRoute(vs),
     writtenBy: lastWriter(vs),
-    liveVersion,
     resourceVersion: vs.metadata.resourceVersion,
     uid: vs.metadata.uid,
   };

@@ -1,6 +1,6 @@
 import type { EnvironmentName, ServiceName, VersionName } from "@slipway/kernel";
 import { describe, expect, it } from "vitest";
-import { readMeshPage } from "./mesh-reading.ts";
+import { meshPageReader } from "./mesh-reading.ts";
 
 const good = "orders-aaaaaaa-aaaaa" as VersionName;
 const bad = "orders-bbbbbbb-bbbbb" as VersionName;
@@ -26,7 +26,7 @@ const page = `${[
 
 describe("the metrics page of a mesh proxy", () => {
   it("gives requests, 5xx and latency by host of the versions asked for, in the environment asked for", () => {
-    const reading = readMeshPage(page, request);
+    const reading = meshPageReader()(page, request);
 
     expect(reading).toEqual({
       processEpoch: "1700000000.5",
@@ -41,12 +41,12 @@ describe("the metrics page of a mesh proxy", () => {
   });
 
   it("says null where the proxy serves no route of the service", () => {
-    const reading = readMeshPage(page, { ...request, service: "billing" as ServiceName });
+    const reading = meshPageReader()(page, { ...request, service: "billing" as ServiceName });
 
     expect(reading.servedWeight).toBeNull();
   });
 
   it("refuses a page that does not say when its counters began", () => {
-    expect(() => readMeshPage("other 1\n", request)).toThrow(/process_start_time/);
+    expect(() => meshPageReader()("other 1\n", request)).toThrow(/process_start_time/);
   });
 });

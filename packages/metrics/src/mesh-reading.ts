@@ -14,10 +14,6 @@ export function meshPageReader(): (page: string, request: ReadRequest) => Readin
   return (page, request) => readingOf(parse(page), request);
 }
 
-export function readMeshPage(page: string, request: ReadRequest): Reading {
-  return meshPageReader()(page, request);
-}
-
 function readingOf(samples: readonly Sample[], request: ReadRequest): Reading {
   const epoch = samples.find((sample) => sample.name === epochName);
   if (epoch === undefined) throw new MetricsUnreadable(`the metrics page has no ${epochName}`);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { parsePrometheusText, prometheusParser } from "./prometheus-text.ts";
+import { prometheusParser } from "./prometheus-text.ts";
 import { MetricsUnreadable } from "./types.ts";
 
-const parse = (text: string) => parsePrometheusText(text, new Set(["a_total", "b"]));
+const parse = (text: string) => prometheusParser(new Set(["a_total", "b"]))(text);
 
 const pages = [
   'a_total{x="1",y="}"} 5\nb 1\nother{z="1"} 7\n',

@@ -12,21 +12,14 @@ const labelText = /(?:[^"\\]|\\.)*/y;
 const labelEnd = /"\s*(,?)\s*/y;
 const valueText = /\s*(\S+)(?:\s+-?\d+)?\s*$/y;
 
-/**
- * Samples of the Prometheus text format, for the metrics of the given names only (`_bucket`, `_sum`, `_count` are names of
- * their own). Throws MetricsUnreadable at a line it cannot read and at a text that ends inside a line: a number cut short
- * would pass for a smaller one.
- */
-export function parsePrometheusText(text: string, names: ReadonlySet<string>): Sample[] {
-  return prometheusParser(names)(text);
-}
-
 /** Name and labels of a line. */
 type Series = Omit<Sample, "value">;
 
 /**
- * Reads page after page of one source, each as `parsePrometheusText` does. From page to page nearly all lines differ in their value alone, so
- * that what stands before it is read once: it would else cost more than all that is made of it.
+ * Reads page after page of one source: samples of the Prometheus text format, for the metrics of the given names only (`_bucket`,
+ * `_sum`, `_count` are names of their own). Throws MetricsUnreadable at a line it cannot read and at a text that ends inside a line: a
+ * number cut short would pass for a smaller one. From page to page nearly all lines differ in their value alone, so that what stands
+ * before it is read once: it would else cost more than all that is made of it.
  */
 export function prometheusParser(names: ReadonlySet<string>): (text: string) => Sample[] {
   /** Those of the page before, by the text that they were read from; null: not one of `names`. */

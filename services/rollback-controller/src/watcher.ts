@@ -67,26 +67,24 @@ export class Watcher {
     this.spec = spec;
     this.#ports = ports;
     this.#armedAt = ports.clock.now();
-    this.looking = lookingOn(spec, snapshot, this.#armedAt);
+    // A watch is moved in its row first, and its snapshot follows seconds later: a process killed in between left one of the step, the window
+    // or the grant before. It is moved again here, since nobody will ask a second time.
+    this.looking = snapshot === undefined ? startLooking(spec, this.#armedAt) : movedTo(spec, snapshot, this.#armedAt);
     for (const region of Object.keys(spec.epochs)) this.#memory(region).reading = snapshot?.readings[region] ?? null;
   }
 
   /** Moves the watch to another step or grant. Under a new grant it starts afresh. */
-  move(spec: WatchRequest, newGrant: boolean): void {
-    const now = this.#ports.clock.now();
+  move(spec: WatchRequest): void {
+    const { epochs } = this.spec;
+    const before = this.looking;
     this.spec = spec;
     this.#unsaved = true;
     this.#rest.end();
-    if (newGrant) {
-      this.state = "watching";
-      this.looking = startLooking(spec, now);
-      this.judgement = null;
-      for (const memory of this.#regions.values()) memory.shutAt = null;
-      return;
-    }
-    const before = this.looking;
-    this.looking = moveTo(before, spec, now);
+    this.looking = movedTo(spec, { looking: before, epochs }, this.#ports.clock.now());
     if (this.looking !== before) this.judgement = null;
+    if (!isNewGrant(spec, epochs)) return;
+    this.state = "watching";
+    for (const memory of this.#regions.values()) memory.shutAt = null;
   }
 
   /** The watch of a verified version has lasted as long as it should. */
@@ -292,12 +290,11 @@ export class Watcher {
   }
 }
 
-/**
- * A watch is moved in its row first and its snapshot follows seconds later: a process killed in between left a snapshot of the step, the
- * window or the grant before. It is moved again here, since nobody will ask a second time.
- */
-function lookingOn(spec: WatchRequest, snapshot: Snapshot | undefined, now: Instant): Looking {
-  if (snapshot === undefined) return startLooking(spec, now);
-  const order = compareEpochs(spec.epochs, snapshot.epochs ?? spec.epochs);
-  return order === "newer" ? startLooking(spec, now) : moveTo(snapshot.looking, spec, now);
+/** What was seen so far under a step, a window and a grant, for those of `spec`. Without `epochs`: of the same grant. */
+function movedTo(spec: WatchRequest, { looking, epochs }: Pick<Snapshot, "looking" | "epochs">, now: Instant): Looking {
+  return isNewGrant(spec, epochs ?? spec.epochs) ? startLooking(spec, now) : moveTo(looking, spec, now);
+}
+
+function isNewGrant({ epochs }: WatchRequest, before: WatchRequest["epochs"]): boolean {
+  return compareEpochs(epochs, before) === "newer";
 }

@@ -1,7 +1,6 @@
 import type { WatchRequest } from "@slipway/contracts";
 import type { Clock, DeploymentId } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
-import { compareEpochs } from "./domain/watch.ts";
 import type { Journal, KeptWatch } from "./journal.ts";
 import type { News } from "./news.ts";
 import type { NewsQueue } from "./news-queue.ts";
@@ -57,7 +56,7 @@ export class Watchers {
   async arm(id: DeploymentId, spec: WatchRequest): Promise<Watcher> {
     const known = this.#byId.get(id);
     const watcher = known ?? this.restore(id, spec);
-    if (known !== undefined) known.move(spec, compareEpochs(spec.epochs, known.spec.epochs) === "newer");
+    if (known !== undefined) known.move(spec);
     await watcher.look();
     await this.keepOnDisk();
     return watcher;
