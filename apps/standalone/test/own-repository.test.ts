@@ -84,8 +84,8 @@ test("the first push to a new name registers it, shows its build live, and ends 
 });
 
 test.each([
-  ["hangs", `console.log("the stock does not answer"); setInterval(() => undefined, 1_000)`, "nothing listens there"],
-  ["crashes in a loop", `console.log("the stock does not answer"); process.exit(3)`, "CrashLoopBackOff"],
+  ["hangs", `console.log("the stock does not answer"); setInterval(() => undefined, 1_000)`, /nothing listens there/],
+  ["crashes in a loop", `console.log("the stock does not answer"); process.exit(3)`, /exit code 3, restarted \w+/],
 ])(
   "a version that %s is taken back, and the push says why, in the program's own words",
   async (_how, program, reason) => {
@@ -93,7 +93,7 @@ test.each([
     edit("slipway.yaml", (text) =>
       text
         .replace("command: [node, dist/server.js]", `command: [node, -e, '${program}']`)
-        .replace("timeout: 30s", "timeout: 2s"),
+        .replace("timeout: 30s", "timeout: 8s"),
     );
     commit("it never gets ready");
 
@@ -103,7 +103,7 @@ test.each([
 
     expect(code).toBe(0);
     expect(err).toMatch(/remote: slipway: D-\d+ FAILED: [a-z]+-[a-z]+-\d: shop-/);
-    expect(err).toContain(reason);
+    expect(err).toMatch(reason);
     expect(err).toMatch(/remote: +\| the stock does not answer/);
     expect(err).toMatch(/remote: +shop-[0-9a-f]{7}-\w+ serves as before/);
     expect(await statusInDev()).toBe(200);

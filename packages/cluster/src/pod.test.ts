@@ -13,6 +13,20 @@ test("a pod that crashes in a loop is quoted: its state, and how it ended", () =
   );
 });
 
+test.each([
+  ["runs again", { running: {} }, 1, "orders-1: Running, exit code 3, restarted once"],
+  [
+    "has just ended",
+    { terminated: { reason: "Error", exitCode: 3 } },
+    4,
+    "orders-1: Error, exit code 3, restarted 4 times",
+  ],
+])("and so is one that %s at the moment, with how often it was restarted", (_how, state, restartCount, said) => {
+  const lastState = { terminated: { reason: "Error", exitCode: 3 } };
+
+  expect(reason({ phase: "Running", containerStatuses: [{ state, lastState, restartCount }] })).toBe(said);
+});
+
 test("one that ends by itself is told that a service keeps running", () => {
   const waiting = { reason: "CrashLoopBackOff" };
   const lastState = { terminated: { reason: "Completed", exitCode: 0 } };

@@ -61,12 +61,19 @@ export function reasonOf(pod: Pod): string {
     state?.waiting?.reason ?? state?.terminated?.reason ?? pod.status?.reason ?? pod.status?.phase ?? "Pending",
     state?.waiting?.message ?? (state?.terminated === undefined ? condition?.message : undefined),
     ended === undefined ? undefined : endText(ended),
+    restartsText(container?.restartCount ?? 0),
     unheard.test(condition?.message ?? "") ? "nothing listens there: a service listens on $PORT" : undefined,
   ];
   return `${pod.metadata.name}: ${words.filter((word) => word !== undefined && word !== "").join(", ")}`;
 }
 
 const unheard = /ECONNREFUSED|connection refused/i;
+
+/** A pod that crashes in a loop runs, has ended or waits, as the moment has it: how often it was started again tells it from one that is slow. */
+function restartsText(count: number): string | undefined {
+  if (count === 0) return undefined;
+  return count === 1 ? "restarted once" : `restarted ${count} times`;
+}
 
 function endText({ exitCode, reason }: z.infer<typeof Ended>): string {
   if (exitCode === 0) return "exit code 0: it ended by itself, and a service keeps running";

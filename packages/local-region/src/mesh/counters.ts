@@ -1,4 +1,13 @@
+import { escaped } from "./label-value.ts";
 import { type RouteTable, servedWeights } from "./routes.ts";
+import { Totals } from "./totals.ts";
+
+/**
+ * How long the lines of a pod stay after it left the routes: long enough for every scraper to read its last answers, and for a
+ * pod that is not ready for a moment. In Istio they go with the pod's own proxy. Kept for ever, a page of many deployments would cost
+ * each of its readers more than the requests it tells of.
+ */
+const keptAfterLeavingMs = 180_000;
 
 /** Upper bounds in milliseconds: finer than Istio's between 1 ms and 1 s, where services live. */
 const bounds = [
@@ -17,16 +26,19 @@ export type Observation = {
 };
 
 type Series = {
+  readonly pod: string;
   readonly labels: string;
   readonly codes: Map<number, number>;
   readonly buckets: number[];
   sumMs: number;
   count: number;
+  /** Since when no route has led to the pod; undefined while one does. */
+  leftAtMs: number | undefined;
 };
 
 type Gauge = { readonly labels: string; now: number; max: number };
 
-/** Istio's metrics of this proxy and the weights that it serves. */
+/** Istio's metrics of this proxy for each pod, the answers of each version since the proxy began, and the weights that it serves. */
 export type Counters = {
   observe(observation: Observation): void;
   /** Takes the weights of new routes; those of versions that are gone fall to 0 and keep their largest. */
@@ -35,18 +47,25 @@ export type Counters = {
   render(): string;
 };
 
-export function createCounters(startedAtMs: number): Counters {
+/** `now` in milliseconds since 1970; its first value is when this proxy started. */
+export function createCounters(now: () => number): Counters {
+  const startedAtMs = now();
   const series = new Map<string, Series>();
   const gauges = new Map<string, Gauge>();
+  const totals = new Totals();
+  let routed: ReadonlySet<string> = new Set();
   return {
     observe({ service, namespace, version, pod, code, ms }) {
       const key = `${namespace}/${service}/${version}/${pod}`;
       let known = series.get(key);
       if (known === undefined) {
         const buckets = new Array<number>(bounds.length + 1).fill(0);
-        known = { labels: labelsOf(service, namespace, version, pod), codes: new Map(), buckets, sumMs: 0, count: 0 };
+        const labels = labelsOf(service, namespace, version, pod);
+        const leftAtMs = pod === "" || routed.has(pod) ? undefined : now();
+        known = { pod, labels, codes: new Map(), buckets, sumMs: 0, count: 0, leftAtMs };
         series.set(key, known);
       }
+      totals.count({ service, namespace, version, code });
       known.codes.set(code, (known.codes.get(code) ?? 0) + 1);
       const bucket = bounds.findIndex((bound) => ms <= bound);
       const index = bucket === -1 ? bounds.length : bucket;
@@ -55,6 +74,11 @@ export function createCounters(startedAtMs: number): Counters {
       known.count += 1;
     },
     serve(table) {
+      routed = podsOf(table);
+      for (const known of series.values()) {
+        if (known.pod === "" || routed.has(known.pod)) known.leftAtMs = undefined;
+        else known.leftAtMs ??= now();
+      }
       for (const gauge of gauges.values()) gauge.now = 0;
       for (const [host, routes] of table) {
         for (const [version, percent] of servedWeights(routes)) {
@@ -66,8 +90,18 @@ export function createCounters(startedAtMs: number): Counters {
         }
       }
     },
-    render: () => `${[...startLines(startedAtMs), ...weightLines(gauges), ...seriesLines(series)].join("\n")}\n`,
+    render() {
+      const before = now() - keptAfterLeavingMs;
+      for (const [key, { leftAtMs }] of series) if (leftAtMs !== undefined && leftAtMs < before) series.delete(key);
+      const lines = [startLines(startedAtMs), weightLines(gauges), totals.lines(), seriesLines(series)];
+      return `${lines.flat().join("\n")}\n`;
+    },
   };
+}
+
+function podsOf(table: RouteTable): ReadonlySet<string> {
+  const destinations = [...table.values()].flatMap(({ routes }) => routes.flatMap((route) => route.destinations));
+  return new Set(destinations.flatMap(({ backend }) => backend.endpoints.map(({ pod }) => pod)));
 }
 
 function startLines(startedAtMs: number): string[] {
@@ -122,8 +156,4 @@ function labelsOf(service: string, namespace: string, version: string, pod: stri
   return Object.entries(labels)
     .map(([name, value]) => `${name}="${escaped(value)}"`)
     .join(",");
-}
-
-function escaped(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

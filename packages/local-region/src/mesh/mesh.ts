@@ -15,7 +15,7 @@ const keepAliveMs = 65_000;
 /** Routes requests of one region. Resolves when it listens; routes follow as soon as the API answers. */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { region, port, adminPort, dir, log, random = Math.random } = options;
-  const counters = createCounters(Date.now());
+  const counters = createCounters(Date.now);
   const keeper = routeKeeper(dir);
   const saved = await loadRoutes(dir);
   let table: RouteTable = saved === undefined ? new Map() : buildRoutes(saved);

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chooseBackend, type RequestFacts } from "./choose.ts";
-import { createCounters } from "./counters.ts";
 import { readReadyPod, readVirtualService } from "./objects.ts";
 import { buildRoutes, hostKey, servedWeights } from "./routes.ts";
 
@@ -136,9 +135,6 @@ describe("pods that may get requests", () => {
 });
 
 describe("served weights", () => {
-  const table = (one: number, two: number) =>
-    buildRoutes({ services, pods, virtualServices: [virtual(split(one, two))] });
-
   it("are percents of the route that takes every request", () => {
     const canary = { match: [{ uri: { prefix: "/beta" } }], route: [{ destination: { host: "v2" } }] };
     const routes = buildRoutes({ services, pods, virtualServices: [virtual([canary, ...split(95, 5)])] });
@@ -148,15 +144,5 @@ describe("served weights", () => {
       ["v1", 95],
       ["v2", 5],
     ]);
-  });
-
-  it("are remembered at their largest after they fell", () => {
-    const counters = createCounters(0);
-    counters.serve(table(75, 25));
-    counters.serve(table(100, 0));
-    const page = counters.render();
-
-    expect(page).toContain('slipway_mesh_route_weight{service="orders",namespace="prod",version="v2"} 0\n');
-    expect(page).toContain('slipway_mesh_route_weight_max{service="orders",namespace="prod",version="v2"} 25\n');
   });
 });
