@@ -20,7 +20,7 @@ export type Region = {
   readonly cluster: RegionCluster;
   /** Waits until both the region's object and its proxy say that a version has this weight. */
   served(version: VersionName, percent: number): Promise<void>;
-  /** From when on (not before `since`) the version had no weight: in the region's object, and as its proxy's gauge says. */
+  /** From when on (not before `since`) the version had no weight: as the region's watch told it here, and as its proxy says that it served it. */
   zeroAt(version: VersionName, since: number): Promise<{ readonly object: number; readonly gauge: number }>;
   /** The largest weight that its proxy has served of a version since it started. */
   largest(version: VersionName): Promise<number>;
@@ -76,12 +76,12 @@ async function watchRegion({ dataDir }: Platform, name: string, admin: number): 
   };
 }
 
-/** The gauge is asked from the moment on at which the object says 0: asking all the time would be load of its own. */
+/** The gauge is asked from the moment on at which the object says 0, and says itself since when: asking all the time would be load of its own. */
 async function gaugeZeroAt(adminUrl: string, version: VersionName): Promise<number> {
   const deadline = performance.now() + 60_000;
   while (performance.now() < deadline) {
     const served = await servedWeight(adminUrl, version);
-    if (served?.now === 0) return wallMs();
+    if (served?.now === 0) return served.sinceMs;
     await pause(gaugePollMs);
   }
   throw new Error(`the proxy at ${adminUrl} still serves ${version}`);

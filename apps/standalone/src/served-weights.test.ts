@@ -10,13 +10,14 @@ const page = [
   'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="a-1"} 5',
   'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="b-2"} 100',
   'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="gone"} 25',
+  'slipway_mesh_route_weight_changed_seconds{service="orders",namespace="prod",version="gone"} 1.5',
 ].join("\n");
 
-test("what each version of this service and environment has now and had at most, largest share first", () => {
+test("what each version of this service and environment has now, since when, and had at most, largest share first", () => {
   expect(readServedWeights(page, "orders", "prod")).toEqual([
-    { version: "b-2", percent: 95, most: 100 },
-    { version: "a-1", percent: 5, most: 5 },
-    { version: "gone", percent: 0, most: 25 },
+    { version: "b-2", percent: 95, sinceMs: 0, most: 100 },
+    { version: "a-1", percent: 5, sinceMs: 0, most: 5 },
+    { version: "gone", percent: 0, sinceMs: 1_500, most: 25 },
   ]);
   expect(readServedWeights(page, "billing", "prod")).toEqual([]);
 });

@@ -12,6 +12,8 @@ import { baseSelector, epochOf, liveVersionOf } from "./workload.ts";
 
 /** Marks on the base Service that an epoch is shut: writing it makes a late `follow` of that epoch fall. */
 const shutAnnotation = "slipway.dev/shut";
+/** The base Service waits so long behind the routes: at this moment the other regions are being lowered, on the same machine perhaps. */
+const settleAfterMs = 50;
 
 /**
  * All traffic to the baseline and the gate shut, in one write, tried again at once until it stands or the deadline is
@@ -20,8 +22,9 @@ const shutAnnotation = "slipway.dev/shut";
 export async function lower(effects: Effects, target: Target, request: LowerRequest): Promise<LowerResult> {
   if (request.canary === request.baseline) throw new RangeError(`${request.canary} is canary and baseline at once`);
   const deadline = effects.monotonicMs() + effects.lowerDeadlineMs;
-  const result = await persist(effects, deadline, () => attemptLower(effects, target, request));
+  const result = await lowerRoutes(effects, target, request, deadline);
   if (result.kind === "stale") return result;
+  if (request.baseline !== null) await effects.pause(settleAfterMs);
   const settled = persist(effects, deadline, () => settleBase(effects, target, request));
   // Without a baseline the base Service is where the traffic went: it is part of the lowering. Else the routes decide.
   if (request.baseline === null) await settled;
@@ -35,10 +38,29 @@ export async function lower(effects: Effects, target: Target, request: LowerRequ
   return result;
 }
 
+async function lowerRoutes(effects: Effects, target: Target, request: LowerRequest, deadline: number) {
+  // First over what the watch told last, which saves a reading: the patch tests all that it is built on, so that over older routes it can only fail.
+  const told = effects.lastTold(target);
+  const known = told !== undefined && decideLower(told, target.service, request).kind === "write" ? told : undefined;
+  const result = known === undefined ? null : await attemptLower(effects, target, request, known).catch(orNull);
+  return result ?? (await persist(effects, deadline, () => attemptLower(effects, target, request)));
+}
+
+/** What failed is tried again; what the region refuses for good is not. */
+function orNull(error: unknown): null {
+  if (error instanceof RegionRejected) throw error;
+  return null;
+}
+
 /** Null: lost a race or an answer, go again. */
-async function attemptLower(effects: Effects, target: Target, request: LowerRequest): Promise<LowerResult | null> {
+async function attemptLower(
+  effects: Effects,
+  target: Target,
+  request: LowerRequest,
+  known?: VirtualService,
+): Promise<LowerResult | null> {
   const { connection, lowerRequestMs } = effects;
-  const vs = await readVirtualService(effects, target, lowerRequestMs);
+  const vs = known ?? (await readVirtualService(effects, target, lowerRequestMs));
   if (vs === null) {
     // A gate that does not exist could still be opened by a late request of this very epoch.
     await createTraffic(effects, target, request, "shut");

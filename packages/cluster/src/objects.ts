@@ -20,6 +20,8 @@ export type Effects = {
   readonly pause: (ms: number) => Promise<void>;
   readonly lowerDeadlineMs: number;
   readonly lowerRequestMs: number;
+  /** The routes as a watch that runs anyway told them last. They may be old. */
+  readonly lastTold: (target: Target) => VirtualService | undefined;
 };
 
 /** How often a write that lost a race is built anew. */

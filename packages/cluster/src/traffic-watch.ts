@@ -35,6 +35,11 @@ export class TrafficWatch {
     };
   }
 
+  /** What was told last of a target; undefined where nothing was, or nobody listens. */
+  lastTold(target: Target): VirtualService | undefined {
+    return this.#listed ? this.#known.get(targetKey(target)) : undefined;
+  }
+
   async stop(): Promise<void> {
     const reflector = this.#reflector;
     this.#reflector = undefined;

@@ -28,6 +28,18 @@ describe("after a lowering nothing of its epoch takes hold, in every order of", 
     expect(explored.runs).toBeGreaterThan(100);
   });
 
+  test("a raise and a lowering over what the watch told before, with any one request late, lost or refused", async () => {
+    const explored = await explore((target) => [actors.raise(target, 25), actors.lowerTold(target)], 1);
+
+    expect(explored.runs).toBeGreaterThan(20);
+  });
+
+  test("a lowering over what the watch told before, and the next deployment with a raise of its own", async () => {
+    const explored = await explore((target) => [actors.lowerTold(target), actors.openAndRaise(target)], 0);
+
+    expect(explored.runs).toBeGreaterThan(5);
+  });
+
   test("two raises and the lowering", async () => {
     const explored = await explore(
       (target) => [actors.raise(target, 25), actors.raise(target, 50), actors.lower(target)],

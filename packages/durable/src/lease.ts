@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Lease } from "./batch.ts";
 import type { DurableDb } from "./tables.ts";
-import type { AnyCommand } from "./types.ts";
+import type { AnyCommand, AnyState } from "./types.ts";
 
 /** Short, so that a killed worker's commands are taken over within two seconds; renewed three times within it. */
 export const leaseMs = 1_500;
@@ -9,6 +9,8 @@ export const leaseMs = 1_500;
 export type Claim = {
   readonly lease: Lease;
   readonly command: AnyCommand;
+  /** Of its machine when it was claimed. */
+  readonly state: AnyState;
   readonly generation: number;
   readonly urgent: boolean;
   /** Its machine was superseded: to be removed, never performed. */
@@ -21,6 +23,7 @@ type ClaimedRow = {
   kind: string;
   id: string;
   payload: AnyCommand;
+  state: AnyState;
   generation: number;
   attempts: number;
   void: boolean;
@@ -38,7 +41,7 @@ export async function claimCommands(
 ): Promise<Claim[]> {
   const { rows } = await sql<ClaimedRow>`
     with head as (
-      select c.seq, not c.survives and c.generation < m.generation as void
+      select c.seq, not c.survives and c.generation < m.generation as void, m.state
       from command c join machine m on m.kind = c.kind and m.id = c.id
       where c.run_after <= clock_timestamp() and (c.leased_until is null or c.leased_until <= clock_timestamp())
         and c.kind = any(${[...kinds]}::text[]) ${urgentOnly ? sql`and c.urgent` : sql``}
@@ -50,12 +53,13 @@ export async function claimCommands(
     update command c
     set holder = ${holder}, attempts = c.attempts + 1, leased_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
     from head where c.seq = head.seq
-    returning c.seq, c.kind, c.id, c.payload, c.generation, c.attempts, c.urgent, head.void`.execute(db);
+    returning c.seq, c.kind, c.id, c.payload, c.generation, c.attempts, c.urgent, head.void, head.state`.execute(db);
   return rows
     .sort((a, b) => a.seq - b.seq)
-    .map(({ seq, kind, id, payload, generation, attempts, urgent, void: isVoid }) => ({
+    .map(({ seq, kind, id, payload, state, generation, attempts, urgent, void: isVoid }) => ({
       lease: { seq, kind, id, attempt: attempts, holder },
       command: payload,
+      state,
       generation,
       urgent,
       void: isVoid,

@@ -28,6 +28,7 @@ export async function perform(options: PerformOptions): Promise<Outcome<AnyInput
       commandId: `${kind}/${id}/${seq}`,
       attempt,
       generation: claim.generation,
+      state: claim.state,
       signal: controller.signal,
       log,
       current,

@@ -9,6 +9,7 @@ import { record } from "./record.ts";
 const claim = (attempt: number): Claim => ({
   lease: { kind: "tape", id: "t", seq: 1, attempt, holder: "us" },
   command: { type: "Work" },
+  state: { phase: "open" },
   generation: 0,
   urgent: false,
   void: false,

@@ -22,6 +22,8 @@ export type CommandContext<S> = {
   readonly attempt: number;
   /** Of the machine when the command was emitted. */
   readonly generation: number;
+  /** Of the machine when the command was claimed here: for what lowers, which asks nobody before it acts. */
+  readonly state: S;
   /** Aborted when the lease is lost, the machine is superseded, time is up, or the process stops. */
   readonly signal: AbortSignal;
   readonly log: Logger;

@@ -190,14 +190,13 @@ function decideInModel(model: Model, id: string, what: TapeInput): void {
   if (what.type === "note") {
     machine.noted.push(what.tag);
     machine.version += 1;
-    sweepInModel(model, id);
     return;
   }
   if (what.type !== "emit" || machine.phase === "closed") return;
   machine.version += 1;
   if (what.close) machine.phase = "closed";
   if (what.supersedes) machine.generation += 1;
-  sweepInModel(model, id, what.supersedes === true);
+  if (what.supersedes || what.close) sweepInModel(model, id);
   for (const each of what.commands) {
     model.commands.push({
       ...{ id, command: each, generation: machine.generation },
@@ -206,9 +205,8 @@ function decideInModel(model: Model, id: string, what: TapeInput): void {
   }
 }
 
-/** A supersede, and every change of a machine that has ended, takes the void commands away that nobody is performing. */
-function sweepInModel(model: Model, id: string, superseded = false): void {
-  if (!superseded && machineOf(model, id).phase !== "closed") return;
+/** A supersede and the end of a machine take the void commands away that nobody is performing. Those left are claimed and removed. */
+function sweepInModel(model: Model, id: string): void {
   model.commands = model.commands.filter(
     (waiting) => waiting.id !== id || waiting.leased || !isVoidInModel(model, waiting),
   );

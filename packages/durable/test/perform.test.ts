@@ -195,6 +195,7 @@ test("a command that is being performed learns that its machine was superseded",
   await durable.idle();
 
   expect(seen?.signal.reason).toBe("superseded");
+  expect(seen?.state).toEqual(opened);
   expect(await seen?.current()).toMatchObject({ generation: 2 });
   expect(await durable.pending("tape", id)).toEqual([]);
 });

@@ -30,7 +30,7 @@ export function watchDurable(ports: Ports): DurableMachine<Watch, WatchInput, Wa
           ]);
           return { kind: "done" };
         case "Shut":
-          return shut(ports, command, await ctx.current());
+          return shut(ports, command, ctx.state);
         default:
           return unreachable(command);
       }
@@ -41,11 +41,10 @@ export function watchDurable(ports: Ports): DurableMachine<Watch, WatchInput, Wa
 async function shut(
   ports: Ports,
   command: Extract<WatchCommand, { type: "Shut" }>,
-  row: { state: Watch } | undefined,
+  state: Watch,
 ): Promise<Outcome<WatchInput>> {
   const { region, epoch } = command;
-  const state = row?.state;
-  if (state?.phase !== "failed" || state.spec.epochs[region] !== epoch || state.shut[region] !== undefined)
+  if (state.phase !== "failed" || state.spec.epochs[region] !== epoch || state.shut[region] !== undefined)
     return { kind: "done" };
   const done = await shutRegion(await ports.cluster(region), state.id, state.spec, region);
   if (done.kind === "overtaken") return { kind: "done" };

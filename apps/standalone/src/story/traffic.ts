@@ -32,9 +32,11 @@ export function readLoad(file: string): LoadCounts {
   return existsSync(file) ? LoadCounts.parse(JSON.parse(readFileSync(file, "utf8"))) : { regions: {} };
 }
 
-/** What a region's proxy says of a version: the weight it serves now and the largest since it started; null where it does not answer. */
-export async function servedWeight(adminUrl: string, version: string): Promise<{ now: number; max: number } | null> {
+type ServedWeight = { readonly now: number; readonly sinceMs: number; readonly max: number };
+
+/** What a region's proxy says of a version: the weight it serves now, since when, and the largest since it started; null where it does not answer. */
+export async function servedWeight(adminUrl: string, version: string): Promise<ServedWeight | null> {
   const served = await servedWeights(adminUrl, serviceName, "prod");
   const own = served?.find((one) => one.version === version);
-  return served === null ? null : { now: own?.percent ?? 0, max: own?.most ?? 0 };
+  return served === null ? null : { now: own?.percent ?? 0, sinceMs: own?.sinceMs ?? 0, max: own?.most ?? 0 };
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { DeploymentId, EnvironmentName, Epoch, RegionName, ServiceName, VersionName } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { expect } from "vitest";
@@ -84,6 +85,19 @@ export const actors = {
     name: `lower by ${epoch}`,
     run: (connection) => regionWith(connection).lower(target, { ...grant(epoch), baseline: v1, canary: v2 }),
   }),
+  /** Over the routes as a watch told them before anybody began; it tells nothing more. */
+  lowerTold: (target: Target, epoch = 2): Actor => ({
+    name: `lower by ${epoch}`,
+    async run(connection) {
+      const region = regionWith({ ...connection, lines: async (_path, _query, signal) => silence(signal) });
+      const told = Promise.withResolvers<unknown>();
+      const watch = region.watchTraffic(target, told.resolve);
+      await told.promise;
+      const result = await region.lower(target, { ...grant(epoch), baseline: v1, canary: v2 });
+      await watch.stop();
+      return result;
+    },
+  }),
   open: (target: Target, epoch = 3): Actor => ({
     name: `open for ${epoch}`,
     run: (connection) => regionWith(connection).openFence(target, { ...grant(epoch), baseline: v1 }),
@@ -103,6 +117,10 @@ export const actors = {
     run: (connection) => regionWith(connection).follow(target, { epoch: epoch as Epoch, version }),
   }),
 };
+
+async function* silence(signal: AbortSignal): AsyncGenerator<string> {
+  yield* await once(signal, "abort").then(() => []);
+}
 
 type State = { readonly actor: string; readonly fence: Fence; readonly weights: Readonly<Record<string, number>> };
 

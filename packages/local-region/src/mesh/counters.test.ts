@@ -33,14 +33,18 @@ function counting() {
   return { clock, counters, answer, linesOf };
 }
 
-test("served weights are remembered at their largest after they fell", () => {
-  const { counters } = counting();
+test("served weights are remembered at their largest after they fell, and since when they are what they are", () => {
+  const { clock, counters } = counting();
   counters.serve(routes({ v1: [75, "a"], v2: [25, "b"] }));
+  clock.now = 1_500;
   counters.serve(routes({ v1: [100, "a"], v2: [0, "b"] }));
+  clock.now = 2_000;
+  counters.serve(routes({ v1: [100, "a"] }));
   const page = counters.render();
 
   expect(page).toContain('slipway_mesh_route_weight{service="orders",namespace="prod",version="v2"} 0\n');
   expect(page).toContain('slipway_mesh_route_weight_max{service="orders",namespace="prod",version="v2"} 25\n');
+  expect(page).toContain('_weight_changed_seconds{service="orders",namespace="prod",version="v2"} 1.5\n');
 });
 
 describe("the lines of a pod", () => {

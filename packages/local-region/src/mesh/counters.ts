@@ -36,7 +36,8 @@ type Series = {
   leftAtMs: number | undefined;
 };
 
-type Gauge = { readonly labels: string; now: number; max: number };
+/** `changedAtMs`: since when it is as it is. */
+type Gauge = { readonly labels: string; now: number; max: number; changedAtMs: number };
 
 /** Istio's metrics of this proxy for each pod, the answers of each version since the proxy began, and the weights that it serves. */
 export type Counters = {
@@ -79,16 +80,18 @@ export function createCounters(now: () => number): Counters {
         if (known.pod === "" || routed.has(known.pod)) known.leftAtMs = undefined;
         else known.leftAtMs ??= now();
       }
+      const before = new Map([...gauges].map(([key, { now: percent }]) => [key, percent]));
       for (const gauge of gauges.values()) gauge.now = 0;
       for (const [host, routes] of table) {
         for (const [version, percent] of servedWeights(routes)) {
           const key = `${host}/${version}`;
           const { service, namespace } = routes;
           const labels = `service="${escaped(service)}",namespace="${escaped(namespace)}",version="${escaped(version)}"`;
-          const gauge = gauges.get(key) ?? { labels, now: 0, max: 0 };
-          gauges.set(key, { labels, now: percent, max: Math.max(gauge.max, percent) });
+          const gauge = gauges.get(key) ?? { labels, now: 0, max: 0, changedAtMs: 0 };
+          gauges.set(key, { ...gauge, now: percent, max: Math.max(gauge.max, percent) });
         }
       }
+      for (const [key, gauge] of gauges) if (gauge.now !== before.get(key)) gauge.changedAtMs = now();
     },
     render() {
       const before = now() - keptAfterLeavingMs;
@@ -117,6 +120,8 @@ function weightLines(gauges: ReadonlyMap<string, Gauge>): string[] {
     ...all.map(({ labels, now }) => `${name}{${labels}} ${now}`),
     `# TYPE ${name}_max gauge`,
     ...all.map(({ labels, max }) => `${name}_max{${labels}} ${max}`),
+    `# TYPE ${name}_changed_seconds gauge`,
+    ...all.map(({ labels, changedAtMs }) => `${name}_changed_seconds{${labels}} ${changedAtMs / 1_000}`),
   ];
 }
 

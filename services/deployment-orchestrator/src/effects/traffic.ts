@@ -115,7 +115,7 @@ async function untilServed(ports: Ports, ctx: Context, region: string, percent: 
 
 /** Traffic to the baseline, gate shut. A fence that this grant never opened carries nothing of it. */
 export async function lowerWeight(ports: Ports, command: Of<"LowerWeight">, ctx: Context): Result {
-  const { plan } = await currentState(ctx);
+  const { plan } = ctx.state;
   const { region, epoch } = command;
   const cluster = await ports.regions.cluster(region);
   const answer = await cluster.lower(plan, {
