@@ -223,6 +223,8 @@ export type RegionCluster = {
   ): Promise<AsyncIterable<string>>;
   /** Calls back with each state of the target's routes, first with the present one, until `stop` is called. `onChange` must not throw. */
   watchTraffic(target: Target, onChange: (traffic: WatchedTraffic) => void): Subscription;
+  /** Keeps the routes of the whole region in memory until `stop` is called, so that a lowering begins with its write. Waits for nothing. */
+  keepRoutes(): Subscription;
   close(): Promise<void>;
 };
 

@@ -63,6 +63,7 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     listPods: (target) => podSummaries(effects, target),
     podLog: (target, pod, options) => podLog(effects, target, pod, options),
     watchTraffic: (target, onChange) => watches.add(target, onChange),
+    keepRoutes: () => watches.keep(),
     async close() {
       await watches.stop();
       await connection.close();

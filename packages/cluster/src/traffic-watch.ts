@@ -8,13 +8,14 @@ type Listener = { readonly target: Target; readonly onChange: (traffic: WatchedT
 
 /**
  * Watches of traffic: one list+watch for the whole region, however many targets are looked at; it runs while there is a
- * listener. What it tells is in the event itself: a change costs no request, since many are told of while others are being written.
+ * listener or somebody who wants the routes kept. What it tells is in the event itself: a change costs no request, since many are told of while others are being written.
  */
 export class TrafficWatch {
   readonly #effects: Effects;
   readonly #listeners = new Set<Listener>();
   #known = new Map<string, VirtualService>();
   #listed = false;
+  #keepers = 0;
   #reflector: Subscription | undefined;
 
   constructor(effects: Effects) {
@@ -30,7 +31,21 @@ export class TrafficWatch {
     return {
       stop: async () => {
         this.#listeners.delete(listener);
-        if (this.#listeners.size === 0) await this.stop();
+        await this.#stopUnlessWanted();
+      },
+    };
+  }
+
+  /** Goes on without a listener, until this is stopped. */
+  keep(): Subscription {
+    this.#keepers += 1;
+    this.#reflector ??= this.#start();
+    let kept = true;
+    return {
+      stop: async () => {
+        if (kept) this.#keepers -= 1;
+        kept = false;
+        await this.#stopUnlessWanted();
       },
     };
   }
@@ -46,6 +61,10 @@ export class TrafficWatch {
     this.#listed = false;
     this.#listeners.clear();
     await reflector?.stop();
+  }
+
+  async #stopUnlessWanted(): Promise<void> {
+    if (this.#listeners.size === 0 && this.#keepers === 0) await this.stop();
   }
 
   #start(): Subscription {

@@ -65,9 +65,11 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     if (!known) await reconcile(service, load);
     await durable.start();
   }, log);
-  // The Kubernetes client is slow to load: it is loaded before the first FAIL needs it.
+  // The Kubernetes client is slow to load, and reading comes before writing: both are done before the first FAIL needs it.
   for (const region of regions.names) {
-    cluster(region).catch((error: unknown) => log.warn({ err: error, region }, "region not open yet"));
+    cluster(region)
+      .then((opened) => opened.keepRoutes())
+      .catch((error: unknown) => log.warn({ err: error, region }, "region not open yet"));
   }
   return {
     routes: (app) => routes(app, service),

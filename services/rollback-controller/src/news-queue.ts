@@ -4,6 +4,9 @@ import type { Logger } from "@slipway/sql";
 import type { Journal, SetAside } from "./journal.ts";
 import type { Entry, News } from "./news.ts";
 
+/** All that follows from a FAIL in the database and on the bus would share the processor with the writes that take the traffic back. */
+const failStoredAfterMs = 150;
+
 export type NewsQueueOptions = {
   readonly journal: Journal;
   readonly clock: Clock;
@@ -19,7 +22,7 @@ const mostFailures = 3;
 
 /**
  * News on their way into the database, in their order. Each is written to disk at once, whatever the database does: a process that is killed
- * while the database hangs has lost nothing. An entry that cannot be decided is set aside, so that it holds up none behind it.
+ * while the database hangs has lost nothing. A FAIL goes on with the first that comes after it, a moment later else: the traffic comes first. An entry that cannot be decided is set aside, so that it holds up none behind it.
  */
 export class NewsQueue {
   readonly #options: NewsQueueOptions;
@@ -47,7 +50,8 @@ export class NewsQueue {
     this.#waiting.push(entry);
     this.#unwritten.push(entry);
     void this.#write();
-    void this.flush();
+    if (news.type === "Failed") setTimeout(() => void this.flush(), failStoredAfterMs);
+    else void this.flush();
   }
 
   /** Why what was done cannot be written down now; what is seen is acted upon all the same. */

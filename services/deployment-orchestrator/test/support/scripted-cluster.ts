@@ -79,6 +79,7 @@ export class ScriptedCluster {
         }),
       ),
       lastLines: answer(() => []),
+      keepRoutes: () => ({ stop: async () => undefined }),
       watchTraffic: (_target, onChange) => {
         const listener = () => onChange(this.#view());
         this.#listeners.add(listener);
