@@ -32,6 +32,8 @@ export type ConnectOptions = {
   readonly kubeconfig: string;
   readonly context: string;
   readonly timeoutMs: number;
+  /** After how long the kubeconfig is read again, beside the next request. Default 30 s. */
+  readonly headersLifetimeMs?: number;
 };
 
 type Client = typeof import("./kubernetes-client.ts");
@@ -43,7 +45,7 @@ type Session = {
   readonly since: number;
 };
 
-/** Tokens in a kubeconfig may expire: headers are asked for again after this long. */
+/** Tokens in a kubeconfig may expire: headers are asked for again after this long, beside the request that finds them old. */
 const headersLifetimeMs = 30_000;
 
 export async function connect(options: ConnectOptions): Promise<Connection> {
@@ -58,6 +60,7 @@ class ClusterConnection implements Connection {
   readonly #http: ReturnType<Client["createConfiguration"]>["httpApi"];
   readonly #closing = new AbortController();
   #session: Session | undefined;
+  #opening: Promise<Session> | undefined;
 
   constructor(client: Client, options: ConnectOptions) {
     this.region = options.region;
@@ -124,14 +127,22 @@ class ClusterConnection implements Connection {
     return this.#http.send(context).toPromise();
   }
 
+  /** A request does not wait for newer headers: those it has are good, or the region says that they are not, and they are asked for before the next. */
   async #current(): Promise<Session> {
-    if (this.#session === undefined || performance.now() - this.#session.since > headersLifetimeMs) {
-      this.#session = await openSession(this.#client, this.#options, this.#session);
-    }
+    const age = performance.now() - (this.#session?.since ?? Number.NEGATIVE_INFINITY);
+    if (age <= (this.#options.headersLifetimeMs ?? headersLifetimeMs) && this.#session !== undefined)
+      return this.#session;
+    this.#opening ??= openSession(this.#client, this.#options, this.#session)
+      .then((session) => (this.#session = session))
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    if (this.#session === undefined || age === Number.POSITIVE_INFINITY) return this.#opening;
+    this.#opening.catch(() => this.#expire());
     return this.#session;
   }
 
-  /** A region that came back may have moved, a token may have been renewed: the kubeconfig is read again. */
+  /** A region that came back may have moved, a token may have been renewed: the kubeconfig is read again, before the next request. */
   #expire(): void {
     if (this.#session !== undefined) this.#session = { ...this.#session, since: Number.NEGATIVE_INFINITY };
   }

@@ -4,6 +4,9 @@ import type { Subscription, Target, WatchedTraffic } from "./port.ts";
 import { reflect } from "./reflector.ts";
 import { VirtualService, watchedOf } from "./virtual-service.ts";
 
+/** Shorter than servers keep a connection to which nothing comes. */
+const greetEveryMs = 20_000;
+
 type Listener = { readonly target: Target; readonly onChange: (traffic: WatchedTraffic) => void };
 
 /**
@@ -40,9 +43,15 @@ export class TrafficWatch {
   keep(): Subscription {
     this.#keepers += 1;
     this.#reflector ??= this.#start();
+    // The watch takes a connection of its own: another one stays open, with the headers at hand, for what is to be written at once.
+    const greet = () => this.#effects.connection.request("GET", "/version").catch(() => undefined);
+    void greet();
+    const timer = setInterval(greet, greetEveryMs);
+    timer.unref();
     let kept = true;
     return {
       stop: async () => {
+        clearInterval(timer);
         if (kept) this.#keepers -= 1;
         kept = false;
         await this.#stopUnlessWanted();

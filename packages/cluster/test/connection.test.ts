@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { RegionName } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { connect } from "../src/connection.ts";
 import { ApiStatus, RegionRejected, RegionUnavailable } from "../src/errors.ts";
 import { reflect } from "../src/reflector.ts";
 import { openRegion } from "../src/region.ts";
@@ -106,6 +107,37 @@ test("a region that comes back under another address is found by its kubeconfig"
   await until(() => region.ping().then(() => api.server().port > 0), { what: "the region at its new address" });
 
   await region.close();
+});
+
+test("headers that have grown old serve one request more, beside which they are asked for again", async () => {
+  const { kubeconfig, context } = api;
+  const connection = await connect({
+    region: "us-east-1",
+    kubeconfig,
+    context,
+    timeoutMs: 5_000,
+    headersLifetimeMs: 0,
+  });
+  const call = () => connection.request("GET", "/version");
+  await call();
+  const text = await readFile(kubeconfig, "utf8");
+  await writeFile(kubeconfig, text.replaceAll(`:${api.server().port}`, ":1"));
+
+  await call();
+  await until(
+    () =>
+      call().then(
+        () => false,
+        (error: unknown) => error instanceof RegionUnavailable,
+      ),
+    {
+      what: "the address that the kubeconfig says now",
+    },
+  );
+  await writeFile(kubeconfig, text);
+  await until(call, { what: "the address of before" });
+
+  await connection.close();
 });
 
 test("a context that is not in the kubeconfig is refused with words", async () => {

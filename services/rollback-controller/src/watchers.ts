@@ -136,8 +136,8 @@ export class Watchers {
 
   #tell(id: DeploymentId, news: News): void {
     this.#options.queue.tell(id, news);
-    // A controller that starts without a database has to know what it had found.
-    if (news.type === "Failed") void this.keepOnDisk();
+    // A controller that starts without a database has to know what it had found; the requests that shut go out before that.
+    if (news.type === "Failed") setImmediate(() => void this.keepOnDisk());
   }
 }
 
