@@ -11,6 +11,9 @@ import { type Region, wallMs, watchRegions } from "./platform/weights.ts";
 
 const badDeployments = 24;
 const aborts = 30;
+const abortsUnderLoad = 15;
+/** In each region. `busy`: with meshes, pods and the load process itself about what two cores can do beside a platform. */
+const requestsPerSecond = { busy: 100, quiet: 20 };
 const unreadyRuns = 3;
 const replicas = 4;
 const firstWeight = 5;
@@ -28,7 +31,7 @@ type World = {
 
 /**
  * Bad deployments of three kinds (a fifth of the answers fail; a third of them are slow; the process dies) and people's aborts of a good one, all on one
- * platform with three regions, four pods each and 100 requests a second through each mesh. Weight 0 = the region's watch has told it and the proxy's
+ * platform with three regions, four pods each and 100 requests a second through each mesh; aborts again at 20 requests a second. Weight 0 = the region's watch has told it and the proxy's
  * gauge shows it, in the region that came last. A verdict counts from the moment that stands in it, an abort from before its request is sent.
  */
 export const rollback: Benchmark = {
@@ -46,15 +49,19 @@ export const rollback: Benchmark = {
         digests[kind] = await bring(platform, example, `feat: ${kind}`, kind);
       const regions = await watchRegions(platform);
       closing.push(...regions.map((region) => () => region.close()));
-      const load = await startLoad(platform, program);
+      const load = await startLoad(platform, program, requestsPerSecond.busy);
       closing.push(load.stop);
       const world = { platform, regions, load, digests, say };
       const caught = await failMany(world, badDeployments);
-      const aborted = await abortMany(world, aborts);
+      const underLoad = await abortMany(world, abortsUnderLoad);
       const goOn = await hangOnePod(platform, regions, first.version);
       const unready = [...(await abortMany(world, unreadyRuns)), ...(await failMany(world, unreadyRuns)).map(toZero)];
       goOn();
-      return { runs: badDeployments, figures: figuresOf(caught, aborted, unready) };
+      load.stop();
+      const quietLoad = await startLoad(platform, program, requestsPerSecond.quiet);
+      closing.push(quietLoad.stop);
+      const aborted = await abortMany(world, aborts);
+      return { runs: badDeployments, figures: figuresOf(caught, aborted, underLoad, unready) };
     } finally {
       for (const close of closing) await close();
       await platform.stop();
@@ -76,7 +83,12 @@ type Caught = {
 
 const toZero = ({ servedMs }: Caught): number => servedMs;
 
-function figuresOf(caught: readonly Caught[], aborted: readonly number[], unready: readonly number[]) {
+function figuresOf(
+  caught: readonly Caught[],
+  aborted: readonly number[],
+  underLoad: readonly number[],
+  unready: readonly number[],
+) {
   const served = caught.map(toZero);
   return {
     verdict_to_zero_p50_ms: rounded(median(served)),
@@ -84,6 +96,8 @@ function figuresOf(caught: readonly Caught[], aborted: readonly number[], unread
     verdict_to_object_zero_p50_ms: rounded(median(caught.map(({ objectMs }) => objectMs))),
     abort_to_zero_p50_ms: rounded(median(aborted)),
     abort_to_zero_p99_ms: rounded(percentile(aborted, 0.99)),
+    abort_under_load_p50_ms: rounded(median(underLoad)),
+    abort_under_load_p99_ms: rounded(percentile(underLoad, 0.99)),
     unready_baseline_to_zero_ms: rounded(Math.max(...unready)),
     failed_requests_mean: rounded(mean(caught.map(({ failed }) => failed))),
     failed_requests_max: Math.max(...caught.map(({ failed }) => failed)),

@@ -6,12 +6,10 @@ import { until } from "../../packages/testkit/src/index.ts";
 import { serviceName } from "./example.ts";
 import type { Platform } from "./platform.ts";
 
-export const requestsPerSecond = 100;
-
 /** The story's load process: so many requests a second through each region's mesh, whatever the answers take. */
 export type Load = { counts(): LoadCounts; stop(): void };
 
-export async function startLoad(platform: Platform, program: string): Promise<Load> {
+export async function startLoad(platform: Platform, program: string, requestsPerSecond: number): Promise<Load> {
   const { dataDir } = platform;
   const countsFile = join(dataDir, "bench", "load.json");
   const regions = Object.fromEntries(

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { listDeployments } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { request } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -207,14 +208,27 @@ describe("a token", () => {
   });
 });
 
-describe("status --watch", () => {
-  test("goes on when the platform was killed and comes back, says so, and ends with how the deployment ended", async () => {
+describe("a canary to which nothing comes", () => {
+  let id = "";
+
+  test("is held and goes on by word", async () => {
     const revision = commit("second");
     await add(foreignImage(folder, base, { greeting: "second", revision }));
     await toProd(revision);
-    const accepted = await ok("deploy");
-    const id = /^(D-\d+) /.exec(accepted)?.[1] ?? "";
-    const watching = running(["status", "--watch"]);
+    expect(await ok("promotions", "list", revision)).toMatch(
+      /^P-\d+ PROMOTED: dev -> staging.*\n(.*\n)*P-\d+ PROMOTED: staging -> prod.*approved by approver/,
+    );
+    id = /^(D-\d+) /.exec(await ok("deploy"))?.[1] ?? "";
+    await at("CANARY_MONITORING");
+
+    expect(await ok("halt", id, "--reason", "lunch")).toMatch(/HELD/);
+    expect(await ok("status", id)).toMatch(/HELD[\s\S]*lunch/);
+    expect(await ok("resume", id)).not.toMatch(/HELD/);
+    await at("CANARY_MONITORING");
+  });
+
+  test("followed by status --watch goes on when the platform was killed and comes back, says so, and ends with how the deployment ended", async () => {
+    const watching = running(["status", id, "--watch"]);
     await until(() => watching.said.out.includes("CANARY_MONITORING at 5%"), { what: "the canary", timeoutMs: 90_000 });
 
     await platform.kill();
@@ -234,4 +248,26 @@ describe("status --watch", () => {
     expect(ran.out).toMatch(/ROLLED_BACK/);
     expect(ran.out.split("\n").filter((line) => line.includes("CANARY_MONITORING at 5%")).length).toBe(1);
   });
+
+  test("is promoted only so far as to wait for approval, and goes to 100% when somebody else approves it", async () => {
+    id = /^(D-\d+) /.exec(await ok("--as", "approver", "deploy"))?.[1] ?? "";
+    await at("CANARY_MONITORING");
+
+    expect(await ok("promote", id, "--expected-step", "0")).toMatch(/AWAITING_APPROVAL/);
+    const own = await slipway("--as", "approver", "approve", id);
+    expect([own.code, own.err]).toEqual([1, expect.stringContaining("may not approve it")]);
+    await ok("--as", "admin", "approve", id, "--reason", "nobody uses it yet");
+    const ran = await slipway("status", id, "--watch");
+
+    expect([ran.code, ran.out]).toEqual([0, expect.stringContaining("SUCCEEDED")]);
+    expect(await ask()).toMatchObject({ greeting: "second" });
+  });
+
+  async function at(status: string): Promise<void> {
+    const there = async () => {
+      const { deployments } = await platform.as("viewer").call(listDeployments, { query: { page_size: 1 } });
+      return deployments[0]?.deployment_id === id && deployments[0].status === status;
+    };
+    await until(there, { what: `${id} at ${status}`, timeoutMs: 90_000 });
+  }
 });

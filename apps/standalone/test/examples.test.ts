@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { request } from "undici";
@@ -46,17 +46,22 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A repository of its own, as somebody would begin one. */
-function ownRepository(name: string): string {
-  const repository = join(folder, name);
-  cpSync(join(home, "examples", name), repository, { recursive: true });
-  const who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
-  const git = (...args: readonly string[]) =>
-    execFileSync("git", [...who, ...args], { cwd: repository, stdio: "ignore" });
-  git("init", "--quiet", "--initial-branch=main");
-  git("add", "--all");
-  git("commit", "--quiet", "-m", "first");
-  return repository;
+const homeFolder = join(folder, "home");
+
+/** The commands under "Your own repository" in the README, with an example and a name of one's own, typed by somebody whose home is this folder. */
+async function asTheReadmeSays(name: string) {
+  const readme = readFileSync(join(home, "README.md"), "utf8");
+  const commands = /^## Your own repository[\s\S]*?```sh\n([\s\S]*?)```/m.exec(readme)?.[1] ?? "exit 99";
+  const { host } = new URL(platform.endpoints().platform?.url ?? "");
+  const typed = commands
+    .replace("/path/to/slipway/.slipway", join(folder, "data"))
+    .replace("127.0.0.1:7400", host)
+    .replace("examples/node-web", join(home, "examples", name))
+    .replaceAll("hello", name);
+  mkdirSync(homeFolder, { recursive: true });
+  const git = { GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "ada@example.com" };
+  const env = { HOME: homeFolder, ...git, GIT_COMMITTER_NAME: "Ada", GIT_COMMITTER_EMAIL: "ada@example.com" };
+  return await runCommand("sh", ["-ec", typed], env, pushWithinMs);
 }
 
 for (const { name, kind, asks, path, says } of examples) {
@@ -64,15 +69,12 @@ for (const { name, kind, asks, path, says } of examples) {
   const there = spawnSync(program, args, { cwd: tmpdir(), stdio: "ignore", timeout: 60_000 }).status === 0;
 
   test.skipIf(!there)(
-    `a ${kind} service without slipway.yaml is detected, built, and answers in dev after one push`,
+    `a ${kind} service without slipway.yaml, pushed as the README says, is detected, built, and answers in dev`,
     async () => {
-      const repository = ownRepository(name);
-      const url = new URL(`/git/${name}.git`, platform.endpoints().platform?.url);
-      url.username = "deployer";
-      url.password = platform.token("deployer");
-      const { err } = await runCommand("git", ["-C", repository, "push", url.href, "main"], {}, pushWithinMs);
+      const { code, err } = await asTheReadmeSays(name);
 
-      expect(existsSync(join(repository, "slipway.yaml"))).toBe(false);
+      expect(code, err).toBe(0);
+      expect(existsSync(join(homeFolder, name, "slipway.yaml"))).toBe(false);
       expect(err).toMatch(new RegExp(`remote: slipway \\| +kind: +${kind} `));
       expect(err).toMatch(/remote: slipway: D-\d+ SUCCEEDED: /);
       const { host, port } = new URL(/remote: +(http:\S+)/.exec(err)?.[1] ?? "");
