@@ -1,6 +1,9 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { postgresPid } from "../apps/standalone/test/support/processes.ts";
+import { listDeployments } from "../packages/contracts/src/index.ts";
+import { until } from "../packages/testkit/src/index.ts";
 import { type Benchmark, median, pause, rounded } from "./figures.ts";
 import { bring, deployFirst, openExample } from "./platform/example.ts";
 import { home, newDataFolder, type Platform, removeDataFolder, startPlatform } from "./platform/platform.ts";
@@ -10,10 +13,11 @@ const starts = 5;
 const settleSeconds = 20;
 const idleSeconds = 30;
 const replicas = 2;
+const databaseKills = 3;
 
 /**
  * `npm start` on a data folder in which a version of the example serves in three regions: until it is ready, and what it takes when nobody wants
- * anything of it. Sample pods are not counted.
+ * anything of it. Sample pods are not counted. At the end its Postgres is killed with -9: until the API answers out of the next one, at the longest.
  */
 export const start: Benchmark = {
   name: "start",
@@ -37,9 +41,15 @@ export const start: Benchmark = {
         readyMs.push(platform.readyMs);
       }
       const idle = await lookAtIdle(platform, say);
+      const databaseBackMs = await killDatabase(platform, say);
       return {
         runs: starts,
-        figures: { ready_ms: Math.round(median(readyMs)), ready_cold_ms: Math.round(coldMs), ...idle },
+        figures: {
+          ready_ms: Math.round(median(readyMs)),
+          ready_cold_ms: Math.round(coldMs),
+          ...idle,
+          database_back_ms: databaseBackMs,
+        },
       };
     } finally {
       await platform?.stop();
@@ -65,4 +75,22 @@ async function lookAtIdle(platform: Platform, say: (line: string) => void) {
         .slice(0, 110)}`,
     );
   return { idle_pss_mib: Math.round(pssMib(pids)), idle_cpu_percent: rounded(cpu, 2) };
+}
+
+async function killDatabase({ dataDir, as }: Platform, say: (line: string) => void): Promise<number> {
+  const times: number[] = [];
+  for (let at = 0; at < databaseKills; at += 1) {
+    const before = postgresPid(dataDir);
+    const began = performance.now();
+    process.kill(before, "SIGKILL");
+    const answered = () => as("viewer").call(listDeployments, { query: { page_size: 1 } });
+    // Not by a backend of the one that was killed, which may live a moment longer.
+    await until(async () => postgresPid(dataDir) !== before && (await answered()), {
+      what: "an answer out of another Postgres",
+    });
+    times.push(performance.now() - began);
+    say(`answers again ${times.at(-1)?.toFixed(0)} ms after Postgres was killed`);
+    await pause(settleSeconds * 1_000);
+  }
+  return Math.round(Math.max(...times));
 }

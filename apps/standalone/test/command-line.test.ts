@@ -219,12 +219,12 @@ describe("a canary to which nothing comes", () => {
       /^P-\d+ PROMOTED: dev -> staging.*\n(.*\n)*P-\d+ PROMOTED: staging -> prod.*approved by approver/,
     );
     id = /^(D-\d+) /.exec(await ok("deploy"))?.[1] ?? "";
-    await at("CANARY_MONITORING");
+    await baking();
 
     expect(await ok("halt", id, "--reason", "lunch")).toMatch(/HELD/);
     expect(await ok("status", id)).toMatch(/HELD[\s\S]*lunch/);
     expect(await ok("resume", id)).not.toMatch(/HELD/);
-    await at("CANARY_MONITORING");
+    await baking();
   });
 
   test("followed by status --watch goes on when the platform was killed and comes back, says so, and ends with how the deployment ended", async () => {
@@ -249,25 +249,23 @@ describe("a canary to which nothing comes", () => {
     expect(ran.out.split("\n").filter((line) => line.includes("CANARY_MONITORING at 5%")).length).toBe(1);
   });
 
-  test("is promoted only so far as to wait for approval, and goes to 100% when somebody else approves it", async () => {
+  test("that is promoted still waits for its PASS, which nobody can approve away, least of all who asked for it", async () => {
     id = /^(D-\d+) /.exec(await ok("--as", "approver", "deploy"))?.[1] ?? "";
-    await at("CANARY_MONITORING");
+    await baking();
 
-    expect(await ok("promote", id, "--expected-step", "0")).toMatch(/AWAITING_APPROVAL/);
+    expect(await ok("promote", id, "--expected-step", "0")).toMatch(/^D-\d+ ROLLING_OUT [\s\S]*waiting for a PASS/);
     const own = await slipway("--as", "approver", "approve", id);
-    expect([own.code, own.err]).toEqual([1, expect.stringContaining("may not approve it")]);
-    await ok("--as", "admin", "approve", id, "--reason", "nobody uses it yet");
-    const ran = await slipway("status", id, "--watch");
+    const other = await slipway("--as", "admin", "approve", id);
 
-    expect([ran.code, ran.out]).toEqual([0, expect.stringContaining("SUCCEEDED")]);
-    expect(await ask()).toMatchObject({ greeting: "second" });
+    expect([own.code, own.err]).toEqual([1, expect.stringContaining("may not approve it")]);
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining("is baking: it cannot be approved now")]);
   });
 
-  async function at(status: string): Promise<void> {
+  async function baking(): Promise<void> {
     const there = async () => {
       const { deployments } = await platform.as("viewer").call(listDeployments, { query: { page_size: 1 } });
-      return deployments[0]?.deployment_id === id && deployments[0].status === status;
+      return deployments[0]?.deployment_id === id && deployments[0].phase === "baking";
     };
-    await until(there, { what: `${id} at ${status}`, timeoutMs: 90_000 });
+    await until(there, { what: `${id} baking`, timeoutMs: 90_000 });
   }
 });

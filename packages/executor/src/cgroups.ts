@@ -14,6 +14,8 @@ export type StepGroup = {
   kill(): void;
   /** True when the kernel killed something here for want of memory. */
   ranOutOfMemory(): boolean;
+  /** True when the kernel refused somebody here another process. */
+  ranOutOfProcesses(): boolean;
   remove(): void;
 };
 
@@ -95,6 +97,7 @@ export function makeGroup(parents: readonly CgroupParent[], name: string, limits
     }
   }
   const memory = groups.find((group) => group.controllers.includes("memory"));
+  const pids = groups.find((group) => group.controllers.includes("pids"));
   return {
     procsFiles: groups.map((group) => join(group.path, "cgroup.procs")),
     limitsMemory: memory !== undefined,
@@ -102,6 +105,7 @@ export function makeGroup(parents: readonly CgroupParent[], name: string, limits
       for (const group of groups) attempt(() => writeFileSync(join(group.path, "cgroup.kill"), "1", { flag: "r+" }));
     },
     ranOutOfMemory: () => memory !== undefined && /^oom_kill [1-9]/m.test(read(join(memory.path, oomFile(memory)))),
+    ranOutOfProcesses: () => pids !== undefined && /^max [1-9]/m.test(read(join(pids.path, "pids.events"))),
     remove: () => {
       for (const group of groups) attempt(() => rmdirSync(group.path));
     },

@@ -152,13 +152,17 @@ function conclude(
   limits: Limits,
   ended: ChildEnd,
 ): StepResult {
-  if (verdict !== undefined) return { ...verdict, exitCode: ended.code };
+  const processes = group.ranOutOfProcesses() ? `; it wanted more than ${limits.processes} processes at once` : "";
+  if (verdict !== undefined) {
+    const because = verdict.outcome === "cancelled" ? "" : processes;
+    return { ...verdict, reason: `${verdict.reason}${because}`, exitCode: ended.code };
+  }
   if (!ended.ready && request.isolation.method !== "none") {
     throw new Error(`the isolation (${request.isolation.method}) could not be set up: ${ended.stderr.trim()}`);
   }
   if (ended.code === 0) return { outcome: "succeeded", exitCode: 0 };
   const memory = `used more than ${bytesText(limits.memoryBytes)} of memory`;
-  const reason = group.ranOutOfMemory() ? memory : exitText(ended);
+  const reason = group.ranOutOfMemory() ? memory : `${exitText(ended)}${processes}`;
   return { outcome: "failed", exitCode: ended.code, reason };
 }
 

@@ -83,9 +83,9 @@ async function compress(tar: AsyncIterable<Uint8Array>, diffId: Digest, cacheDir
   }
 }
 
-/** gzip at level 6, fed in pieces of one size and with the operating system's byte of the header fixed (255, unknown). */
+/** gzip at level 2, which takes half the time of the usual 6 and a fourteenth more room, fed in pieces of one size and with the operating system's byte of the header fixed (255, unknown). */
 async function* gzip(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const stream = createGzip({ level: 6 });
+  const stream = createGzip({ level: 2 });
   const feeding = feed(stream, bytes);
   feeding.catch((error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))));
   let offset = 0;

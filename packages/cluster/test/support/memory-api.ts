@@ -38,7 +38,7 @@ export class MemoryApi {
   connection(region = "memory"): Connection {
     return {
       region,
-      request: async (method, path, options = {}) => structuredClone(this.#answer(method, path, options)),
+      request: async (method, path, options = {}) => JSON.parse(JSON.stringify(this.#answer(method, path, options))),
       lines: async (path, query, signal) => this.#watch(path, Number(query.resourceVersion), signal),
       close: async () => undefined,
     };

@@ -297,6 +297,16 @@ test("a Dockerfile alone cannot be built here, and what can be done is said", ()
   expect(problem).toMatch(/image\.base takes the one of your FROM line/);
 });
 
+test("a Dockerfile beside a service that is detected is told of, with the port that it exposes", () => {
+  const server = { "package.json": start("node server.js"), "server.js": "" };
+
+  const { said } = fileOf({ ...server, Dockerfile: "FROM node\nEXPOSE 3000\n" });
+
+  expect(said).toMatch(/Dockerfile: +not used/);
+  expect(said).toMatch(/port: +the one in \$PORT +\(the Dockerfile exposes 3000: the service must not insist on it\)/);
+  expect(fileOf({ ...server, Dockerfile: "FROM node\n" }).said).not.toContain("port:");
+});
+
 test("an empty repository, and one whose service lies deeper, say what would make them work", () => {
   expect(problemOf({ "README.md": "" })).toMatch(/Node: package\.json[\s\S]*Python: [\s\S]*Go: /);
   expect(problemOf({ "api/package.json": start("node a.js") })).toContain("git subtree push --prefix api slipway main");

@@ -1,3 +1,4 @@
+import { exposedPort, hasDockerfile } from "./dockerfile.ts";
 import { type Draft, isUndetected, type Undetected, undetected } from "./found.ts";
 import { detectGo } from "./go.ts";
 import { detectNode } from "./node.ts";
@@ -62,7 +63,7 @@ function nothing(view: RepositoryView): Undetected {
     /^[^/]+\/(package\.json|requirements\.txt|pyproject\.toml|go\.mod)$/.test(path),
   );
   const [first] = inside;
-  if (view.texts.Dockerfile !== undefined || view.texts.Containerfile !== undefined) return dockerfileAlone(view);
+  if (hasDockerfile(view)) return dockerfileAlone(view);
   if (first !== undefined) {
     const folder = first.slice(0, first.indexOf("/"));
     return undetected(
@@ -79,7 +80,7 @@ function nothing(view: RepositoryView): Undetected {
 }
 
 function dockerfileAlone(view: RepositoryView): Undetected {
-  const port = /^\s*EXPOSE\s+(\d+)/im.exec(view.texts.Dockerfile ?? view.texts.Containerfile ?? "")?.[1];
+  const port = exposedPort(view);
   return undetected(
     `there is a Dockerfile${port === undefined ? "" : ` (it exposes ${port})`} and nothing else that says how to build it; Slipway has no image builder`,
     "Where another builder makes the image: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md).",

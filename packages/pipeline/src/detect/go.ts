@@ -1,3 +1,4 @@
+import { dockerfileFound } from "./dockerfile.ts";
 import {
   type Draft,
   type DraftStep,
@@ -7,7 +8,6 @@ import {
   type Undetected,
   undetected,
 } from "./found.ts";
-import { dockerfileFound } from "./node.ts";
 import { isTest, readyPath } from "./ready-path.ts";
 import { hasFile, hasFolder, lastPart, type RepositoryView } from "./repository-view.ts";
 import { type Start, startOf } from "./start.ts";
@@ -50,7 +50,7 @@ export function detectGo(
     found: [
       { what: "kind", value: "Go", why: `go.mod${version === undefined ? "" : `, go ${version}`}` },
       { what: "main package", value: main.folder, why: main.why },
-      ...(hasFile(view, "Dockerfile") ? [dockerfileFound] : []),
+      ...dockerfileFound(view),
       ...steps.map(({ name, run = "" }) => ({ what: name, value: run, why: whyOf(view, name) })),
       ...[start.found, ready.found],
     ],

@@ -1,3 +1,4 @@
+import { dockerfileFound } from "./dockerfile.ts";
 import {
   type Draft,
   type DraftStep,
@@ -98,15 +99,9 @@ function foundOf(view: RepositoryView, own: PackageJson, manager: PackageManager
   return [
     { what: "kind", value: "Node", why: `package.json${version}` },
     ...(manager === undefined ? [] : [manager.found]),
-    ...(view.paths.includes("Dockerfile") ? [dockerfileFound] : []),
+    ...dockerfileFound(view),
   ];
 }
-
-export const dockerfileFound: Found = {
-  what: "Dockerfile",
-  value: "not used",
-  why: "there is no image builder here; the image is made from the steps",
-};
 
 function scriptsFound(steps: readonly DraftStep[]): Found[] {
   return steps

@@ -1,3 +1,4 @@
+import { dockerfileFound } from "./dockerfile.ts";
 import {
   type Draft,
   type DraftStep,
@@ -7,7 +8,6 @@ import {
   type Undetected,
   undetected,
 } from "./found.ts";
-import { dockerfileFound } from "./node.ts";
 import { type PythonPackages, pythonPackages } from "./python-packages.ts";
 import { pythonStart } from "./python-start.ts";
 import { isTest, readyPath } from "./ready-path.ts";
@@ -48,7 +48,7 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
     found: [
       { what: "kind", value: "Python", why: packages?.found.why ?? start.found.why },
       ...(packages === undefined ? [] : [packages.found]),
-      ...(hasFile(view, "Dockerfile") ? [dockerfileFound] : []),
+      ...dockerfileFound(view),
       ...steps.found,
       ...[start.found, ready.found],
     ],
