@@ -13,5 +13,6 @@ export {
 export { startApiServer } from "./api/api-server.ts";
 export { type Fault, Faults, type FaultyRequest } from "./api/faults.ts";
 export type { ApiServer, ApiServerOptions } from "./api/types.ts";
+export { readKubeconfig } from "./kube/kubeconfig.ts";
 export { startMesh } from "./mesh/mesh.ts";
 export type { Mesh, MeshOptions } from "./mesh/types.ts";

@@ -46,7 +46,7 @@ async function copy(from: string, to: string): Promise<void> {
 
 beforeAll(async () => {
   await start();
-  hand = byHand(dataDir, region);
+  hand = await byHand(dataDir, region);
   const { deployments } = await platform.as("viewer").call(listDeployments, { query: { page_size: 100 } });
   badSha = deployments.find(({ status }) => status === "ROLLED_BACK")?.git_sha ?? "";
 });

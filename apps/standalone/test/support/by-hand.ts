@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readKubeconfig } from "@slipway/local-region";
 import { Agent, request } from "undici";
 import { z } from "zod";
 
@@ -26,11 +26,9 @@ export type ByHand = {
   remove(): Promise<void>;
 };
 
-export function byHand(dataDir: string, region: string): ByHand {
-  const text = readFileSync(join(dataDir, "regions", region, "api", "kubeconfig"), "utf8");
-  const field = (name: string) => new RegExp(`${name}: *>?-?\\s*(\\S+)`).exec(text)?.[1] ?? "";
-  const [server, ca, token] = [field("server"), field("certificate-authority-data"), field("token")];
-  const dispatcher = new Agent({ connect: { ca: Buffer.from(ca, "base64").toString() } });
+export async function byHand(dataDir: string, region: string): Promise<ByHand> {
+  const { server, ca, token } = await readKubeconfig(join(dataDir, "regions", region, "api", "kubeconfig"));
+  const dispatcher = new Agent({ connect: ca === undefined ? {} : { ca } });
   const headers = { authorization: `Bearer ${token}` };
   const url = `${server}/apis/networking.istio.io/v1/namespaces/prod/virtualservices/orders`;
   const call = async (method: "GET" | "PATCH" | "DELETE", body?: unknown): Promise<unknown> => {
