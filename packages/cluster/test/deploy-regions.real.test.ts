@@ -139,6 +139,16 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
       });
     });
 
+    test("knows the routes of its region, so that a lowering begins with its write", async () => {
+      const target = await underWay();
+
+      const { items } = (await controller("GET", "/apis/networking.istio.io/v1/virtualservices")) as {
+        items: { metadata: { name: string } }[];
+      };
+
+      expect(items.map(({ metadata }) => metadata.name)).toContain(target.service);
+    });
+
     test.each([
       ["gives the canary more", [set(weight(1), 90), set(weight(2), 10)]],
       ["gives the canary more by giving the baseline less", [set(weight(1), 20)]],
