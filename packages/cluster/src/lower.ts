@@ -1,7 +1,7 @@
 import { patchObject } from "./calls.ts";
 import { RegionRejected, RegionUnavailable } from "./errors.ts";
 import { type PatchOperation, pointer, setAnnotations, testVersion } from "./json-patch.ts";
-import { decideLower, isExposed } from "./lowering.ts";
+import { decideLower, isExposed, type LowerDecision } from "./lowering.ts";
 import { type Effects, jitter, readBase, readVirtualService } from "./objects.ts";
 import * as paths from "./paths.ts";
 import type { LowerRequest, LowerResult, RepairRequest, RepairResult, Target } from "./port.ts";
@@ -41,8 +41,8 @@ export async function lower(effects: Effects, target: Target, request: LowerRequ
 async function lowerRoutes(effects: Effects, target: Target, request: LowerRequest, deadline: number) {
   // First over what the watch told last, which saves a reading: the patch tests all that it is built on, so that over older routes it can only fail.
   const told = effects.lastTold(target);
-  const known = told !== undefined && decideLower(told, target.service, request).kind === "write" ? told : undefined;
-  const result = known === undefined ? null : await attemptLower(effects, target, request, known).catch(orNull);
+  const decision = told === undefined ? undefined : decideLower(told, target.service, request);
+  const result = decision?.kind === "write" ? await writeLower(effects, target, request, decision).catch(orNull) : null;
   return result ?? (await persist(effects, deadline, () => attemptLower(effects, target, request)));
 }
 
@@ -53,14 +53,8 @@ function orNull(error: unknown): null {
 }
 
 /** Null: lost a race or an answer, go again. */
-async function attemptLower(
-  effects: Effects,
-  target: Target,
-  request: LowerRequest,
-  known?: VirtualService,
-): Promise<LowerResult | null> {
-  const { connection, lowerRequestMs } = effects;
-  const vs = known ?? (await readVirtualService(effects, target, lowerRequestMs));
+async function attemptLower(effects: Effects, target: Target, request: LowerRequest): Promise<LowerResult | null> {
+  const vs = await readVirtualService(effects, target, effects.lowerRequestMs);
   if (vs === null) {
     // A gate that does not exist could still be opened by a late request of this very epoch.
     await createTraffic(effects, target, request, "shut");
@@ -69,6 +63,16 @@ async function attemptLower(
   const decision = decideLower(vs, target.service, request);
   if (decision.kind === "stale") return decision;
   if (decision.kind === "already") return { kind: "shut", seq: decision.seq };
+  return await writeLower(effects, target, request, decision);
+}
+
+/** Null: it did not take hold, or did not reach all that it has to. */
+async function writeLower(
+  { connection, lowerRequestMs }: Effects,
+  target: Target,
+  request: LowerRequest,
+  decision: Extract<LowerDecision, { kind: "write" }>,
+): Promise<LowerResult | null> {
   const outcome = await patchObject(connection, paths.virtualService(target), decision.patch, lowerRequestMs);
   if (outcome.kind !== "written") return null;
   const after = VirtualService.safeParse(outcome.object);

@@ -30,10 +30,9 @@ export type RegionOptions = {
 
 /** A region over any connection. */
 export function regionOver(connection: Connection, options: RegionOptions): RegionCluster {
-  const lastTold: Effects["lastTold"] = (target) => watches.lastTold(target);
   const effects: Effects = {
-    lastTold,
     connection,
+    lastTold: (target) => watches.lastTold(target),
     log: options.log,
     random: options.random ?? Math.random,
     monotonicMs: options.monotonicMs ?? (() => performance.now()),

@@ -18,7 +18,8 @@ export class TrafficWatch {
   readonly #listeners = new Set<Listener>();
   #known = new Map<string, VirtualService>();
   #listed = false;
-  #keepers = 0;
+  readonly #keepers = new Set<object>();
+  #greeting: NodeJS.Timeout | undefined;
   #reflector: Subscription | undefined;
 
   constructor(effects: Effects) {
@@ -41,22 +42,29 @@ export class TrafficWatch {
 
   /** Goes on without a listener, until this is stopped. */
   keep(): Subscription {
-    this.#keepers += 1;
+    const keeper = {};
+    this.#keepers.add(keeper);
     this.#reflector ??= this.#start();
-    // The watch takes a connection of its own: another one stays open, with the headers at hand, for what is to be written at once.
-    const greet = () => this.#effects.connection.request("GET", "/version").catch(() => undefined);
-    void greet();
-    const timer = setInterval(greet, greetEveryMs);
-    timer.unref();
-    let kept = true;
+    this.#greeting ??= this.#greet();
     return {
       stop: async () => {
-        clearInterval(timer);
-        if (kept) this.#keepers -= 1;
-        kept = false;
+        this.#keepers.delete(keeper);
+        if (this.#keepers.size === 0) this.#endGreeting();
         await this.#stopUnlessWanted();
       },
     };
+  }
+
+  /** The watch takes a connection of its own: another one stays open, with the headers at hand, for what is to be written at once. */
+  #greet(): NodeJS.Timeout {
+    const greet = () => this.#effects.connection.request("GET", "/version").catch(() => undefined);
+    void greet();
+    return setInterval(greet, greetEveryMs).unref();
+  }
+
+  #endGreeting(): void {
+    clearInterval(this.#greeting);
+    this.#greeting = undefined;
   }
 
   /** What was told last of a target; undefined where nothing was, or nobody listens. */
@@ -69,11 +77,13 @@ export class TrafficWatch {
     this.#reflector = undefined;
     this.#listed = false;
     this.#listeners.clear();
+    this.#keepers.clear();
+    this.#endGreeting();
     await reflector?.stop();
   }
 
   async #stopUnlessWanted(): Promise<void> {
-    if (this.#listeners.size === 0 && this.#keepers === 0) await this.stop();
+    if (this.#listeners.size === 0 && this.#keepers.size === 0) await this.stop();
   }
 
   #start(): Subscription {

@@ -1,4 +1,4 @@
-import { escaped } from "./label-value.ts";
+import { labelText } from "./labels.ts";
 import { type RouteTable, servedWeights } from "./routes.ts";
 import { Totals } from "./totals.ts";
 
@@ -29,6 +29,8 @@ type Series = {
   readonly pod: string;
   readonly labels: string;
   readonly codes: Map<number, number>;
+  /** Of its version, shared with the other pods. */
+  readonly totals: Map<number, number>;
   readonly buckets: number[];
   sumMs: number;
   count: number;
@@ -63,11 +65,11 @@ export function createCounters(now: () => number): Counters {
         const buckets = new Array<number>(bounds.length + 1).fill(0);
         const labels = labelsOf(service, namespace, version, pod);
         const leftAtMs = pod === "" || routed.has(pod) ? undefined : now();
-        known = { pod, labels, codes: new Map(), buckets, sumMs: 0, count: 0, leftAtMs };
+        const ofVersion = totals.of({ service, namespace, version });
+        known = { pod, labels, codes: new Map(), totals: ofVersion, buckets, sumMs: 0, count: 0, leftAtMs };
         series.set(key, known);
       }
-      totals.count({ service, namespace, version, code });
-      known.codes.set(code, (known.codes.get(code) ?? 0) + 1);
+      for (const codes of [known.codes, known.totals]) codes.set(code, (codes.get(code) ?? 0) + 1);
       const bucket = bounds.findIndex((bound) => ms <= bound);
       const index = bucket === -1 ? bounds.length : bucket;
       known.buckets[index] = (known.buckets[index] ?? 0) + 1;
@@ -86,7 +88,7 @@ export function createCounters(now: () => number): Counters {
         for (const [version, percent] of servedWeights(routes)) {
           const key = `${host}/${version}`;
           const { service, namespace } = routes;
-          const labels = `service="${escaped(service)}",namespace="${escaped(namespace)}",version="${escaped(version)}"`;
+          const labels = labelText({ service, namespace, version });
           const gauge = gauges.get(key) ?? { labels, now: 0, max: 0, changedAtMs: 0 };
           gauges.set(key, { ...gauge, now: percent, max: Math.max(gauge.max, percent) });
         }
@@ -147,7 +149,7 @@ function seriesLines(series: ReadonlyMap<string, Series>): string[] {
 }
 
 function labelsOf(service: string, namespace: string, version: string, pod: string): string {
-  const labels = {
+  return labelText({
     reporter: "destination",
     destination_service: `${service}.${namespace}.svc.cluster.local`,
     destination_service_name: service,
@@ -157,8 +159,5 @@ function labelsOf(service: string, namespace: string, version: string, pod: stri
     destination_version: version,
     request_protocol: "http",
     pod,
-  };
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}="${escaped(value)}"`)
-    .join(",");
+  });
 }

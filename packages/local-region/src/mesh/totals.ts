@@ -1,20 +1,25 @@
-import { escaped } from "./label-value.ts";
+import { labelText } from "./labels.ts";
 
-type Answer = { readonly service: string; readonly namespace: string; readonly version: string; readonly code: number };
+type Version = { readonly service: string; readonly namespace: string; readonly version: string };
 
 const name = "slipway_mesh_requests_total";
 
 /** The answers of each version by code, whatever pod gave them. These lines stay: versions are few. */
 export class Totals {
-  readonly #counts = new Map<string, number>();
+  readonly #versions = new Map<string, Map<number, number>>();
 
-  count({ service, namespace, version, code }: Answer): void {
-    const labels = Object.entries({ service, namespace, version, response_code: String(code) });
-    const line = `${name}{${labels.map(([label, value]) => `${label}="${escaped(value)}"`).join(",")}}`;
-    this.#counts.set(line, (this.#counts.get(line) ?? 0) + 1);
+  /** By code, to be counted up by whoever observes answers of this version. */
+  of({ service, namespace, version }: Version): Map<number, number> {
+    const labels = labelText({ service, namespace, version });
+    const codes = this.#versions.get(labels) ?? new Map<number, number>();
+    this.#versions.set(labels, codes);
+    return codes;
   }
 
   lines(): string[] {
-    return [`# TYPE ${name} counter`, ...[...this.#counts].map(([line, count]) => `${line} ${count}`)];
+    const counts = [...this.#versions].flatMap(([labels, codes]) =>
+      [...codes].map(([code, count]) => `${name}{${labels},response_code="${code}"} ${count}`),
+    );
+    return [`# TYPE ${name} counter`, ...counts];
   }
 }
