@@ -111,19 +111,18 @@ function kubernetesModelsLeftOut() {
   return {
     name: "kubernetes-models-left-out",
     setup(builder) {
-      builder.onResolve({ filter: /^(@kubernetes\/client-node$|\.)/ }, async ({ path, pluginData, ...from }) => {
-        const own = path === "@kubernetes/client-node" || within.test(from.importer);
-        if (pluginData?.resolving || !own || path.endsWith("/polyfill.js")) return undefined;
+      builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, async ({ path, pluginData, ...from }) => {
+        if (pluginData?.resolving) return undefined;
         const { importer, resolveDir, kind, namespace } = from;
-        const found = await builder.resolve(path, {
-          importer,
-          resolveDir,
-          kind,
-          namespace,
-          pluginData: { resolving: true },
-        });
-        return { ...found, sideEffects: false };
+        const how = { importer, resolveDir, kind, namespace, pluginData: { resolving: true } };
+        return { ...(await builder.resolve(path, how)), sideEffects: false };
       });
+      // Its own imports name files. To have esbuild find each of them takes 4 ms: for two thousand of them most of the bundling.
+      builder.onResolve({ filter: /^\..*\.js(on)?$/ }, ({ path, importer, resolveDir }) =>
+        within.test(importer) && !path.endsWith("/polyfill.js")
+          ? { path: join(resolveDir, path), sideEffects: false }
+          : undefined,
+      );
     },
   };
 }
