@@ -16,7 +16,7 @@ export async function startLoad(platform: Platform, program: string, requestsPer
     Object.entries(platform.endpoints().regions).map(([name, { mesh }]) => [name, `http://127.0.0.1:${mesh}`]),
   );
   const host = `${serviceName}.prod`;
-  const config = { dataDir, countsFile, host, path: "/orders", requestsPerSecond, regions };
+  const config = { dataDir, countsFile, host, path: "/orders", requestsPerSecond, tickMs: 10, regions };
   const child = spawn(process.execPath, [program, "role", "load", JSON.stringify(config)], { stdio: "ignore" });
   const counts = () => readLoad(countsFile);
   const everywhere = () =>

@@ -6,3 +6,4 @@ export { type MigrateOptions, migrate } from "./migrate.ts";
 export { type Db, dbNow, type OpenDbOptions, openDb, type Tx } from "./open-db.ts";
 export { answers } from "./postgres-server.ts";
 export { rolePassword } from "./role-password.ts";
+export { serviceRole } from "./roles.ts";

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { access, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Db, type EmbeddedPostgres, migrate, openDb, silentLogger } from "@slipway/sql";
+import { type Db, type EmbeddedPostgres, migrate, openDb, serviceRole, silentLogger } from "@slipway/sql";
 import pg from "pg";
 import { testServer } from "./test-server.ts";
 
@@ -28,17 +28,19 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
   const server = await testServer();
   const template = await ensureTemplate(server, names);
   const database = `test_${randomBytes(6).toString("hex")}`;
-  await asAdmin(server, async (client) => {
-    await client.query(`create database ${database} template ${template}`);
-  });
-  // Rights on a database are not cloned with it.
-  await migrateAll(server, database, names);
+  const clone = async (client: pg.Client, from: string) => {
+    await client.query(`create database ${database} template ${from}`);
+    // Rights on a database are not cloned with it.
+    await client.query(`revoke all on database ${database} from public`);
+    for (const name of names) await client.query(`grant connect on database ${database} to ${serviceRole(name)}`);
+  };
+  await asAdmin(server, (client) => clone(client, template));
   const pools = new Set<Db<never>>();
   const closePools = async () => {
     for (const pool of pools) await pool.destroy().catch(() => {});
     pools.clear();
   };
-  const url = (schema: string): string => server.roleUrl(`slipway_${schema}`, database);
+  const url = (schema: string): string => server.roleUrl(serviceRole(schema), database);
   return {
     adminUrl: server.adminUrl(database),
     url,
@@ -58,9 +60,8 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
       await closePools();
       await asAdmin(server, async (client) => {
         await client.query(`drop database ${database} with (force)`);
-        await client.query(`create database ${database} template ${database}_backup`);
+        await clone(client, `${database}_backup`);
       });
-      await migrateAll(server, database, names);
     },
     async close() {
       await closePools();
@@ -72,8 +73,17 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
   };
 }
 
-/** Made once a run for each set of schemas and each state of their files. Test files ask at the same time. */
-async function ensureTemplate(server: EmbeddedPostgres, schemas: readonly string[]): Promise<string> {
+const templates = new Map<string, Promise<string>>();
+
+/** Made once a run for each set of schemas; the migrations' files are read once a process. Test files ask at the same time. */
+function ensureTemplate(server: EmbeddedPostgres, schemas: readonly string[]): Promise<string> {
+  const key = schemas.join(",");
+  const known = templates.get(key) ?? makeTemplate(server, schemas);
+  templates.set(key, known);
+  return known;
+}
+
+async function makeTemplate(server: EmbeddedPostgres, schemas: readonly string[]): Promise<string> {
   const hash = createHash("sha256").update(schemas.join(","));
   for (const schema of schemas)
     for (const directory of await migrationDirectories(schema)) hash.update(await contents(directory));
@@ -95,7 +105,7 @@ async function migrateAll(server: EmbeddedPostgres, database: string, schemas: r
   for (const schema of schemas) {
     await migrate({
       adminUrl: server.adminUrl(database),
-      roleUrl: server.roleUrl(`slipway_${schema}`, database),
+      roleUrl: server.roleUrl(serviceRole(schema), database),
       schema,
       directories: await migrationDirectories(schema),
       log: silentLogger,

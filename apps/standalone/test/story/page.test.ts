@@ -1,12 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { haltDeployment } from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Platform, startPlatform } from "./support/platform.ts";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { type Platform, startPlatform } from "../support/platform.ts";
 
 const executablePath = "/usr/bin/chromium";
 const args = [
@@ -29,7 +27,7 @@ const caught =
 describe.skipIf(!existsSync(executablePath))(
   "the live page in Chromium (skipped where /usr/bin/chromium is not)",
   () => {
-    const dataDir = mkdtempSync(join(tmpdir(), "slipway-page-"));
+    const { dataDir } = inject("story");
     const trouble: string[] = [];
     let platform: Platform;
     let browser: Browser;
@@ -55,7 +53,6 @@ describe.skipIf(!existsSync(executablePath))(
       await browser?.close();
       platform?.interrupt();
       await platform?.exit();
-      rmSync(dataDir, { recursive: true, force: true });
     });
 
     test("without a session it asks for a token, and nothing of the platform is told", async () => {
