@@ -17,7 +17,9 @@ export async function startLoad(platform: Platform, program: string, requestsPer
   );
   const host = `${serviceName}.prod`;
   const config = { dataDir, countsFile, host, path: "/orders", requestsPerSecond, tickMs: 10, regions };
-  const child = spawn(process.execPath, [program, "role", "load", JSON.stringify(config)], { stdio: "ignore" });
+  // A benchmark that is killed takes its load with it.
+  const role = ["--pdeathsig", "TERM", process.execPath, program, "role", "load", JSON.stringify(config)];
+  const child = spawn("setpriv", role, { stdio: "ignore" });
   const counts = () => readLoad(countsFile);
   const everywhere = () =>
     Object.keys(regions).every((name) => (counts().regions[name]?.timeline.at(-1)?.[1] ?? 0) > 0);

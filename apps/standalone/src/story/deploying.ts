@@ -81,9 +81,12 @@ async function lookOnce(work: Work, change: OnItsWay, id: DeploymentId, seen: Se
   await noteWeights(work, change, view.version);
   tellGates(work, view, seen);
   const status = await client.call(getDeploymentStatus, { params: { id } });
-  const line = `${view.status}${view.step === null ? "" : ` at ${status.weight_percent}%`}`;
-  if (line !== seen.line) tell.line(`  ${line}${view.waiting === null ? "" : `, waiting for ${view.waiting.for}`}`);
-  else if (status.sentence !== null) tell.passing(`  ${line}: ${status.sentence}`);
+  const state = `${view.status}${view.step === null ? "" : ` at ${status.weight_percent}%`}`;
+  const waiting = view.waiting === null ? "" : `, waiting for ${view.waiting.for}`;
+  // Told again where it waits for something else, not where it waits for one region less.
+  const line = `${state}${waiting.replace(/ in .*/, "")}`;
+  if (line !== seen.line) tell.line(`  ${state}${waiting}`);
+  else if (status.sentence !== null) tell.passing(`  ${state}: ${status.sentence}`);
   seen.line = line;
   return view;
 }

@@ -65,6 +65,18 @@ test("the weight's own window begins when it is served everywhere, after a look 
   expect(judgementOf(addLook(both, seen(300), later), served, later).counts.canary_requests).toBe(600);
 });
 
+test("a FAIL counts what its sentence speaks of, also what came before the weight's own window", () => {
+  const served = sampleSpec({ window_from: later });
+  const begun = addLook(addLook(startLooking(served, start), seen(100, 4), start), seen(100, 4), start);
+
+  const judged = judgementOf(begun, served, later);
+
+  expect(judged).toMatchObject({ verdict: "FAIL", window_from: later });
+  expect(judged.sentence).toContain("16 of 400 requests failed");
+  expect(judged.counts).toMatchObject({ canary_requests: 400, canary_errors: 16, baseline_requests: 4_000 });
+  expect(judged.regions.a).toMatchObject({ canary_requests: 200, canary_errors: 8 });
+});
+
 test("a watch that begins with the window asked for gathers for it from the first look at each region on", () => {
   const served = sampleSpec({ window_from: later });
   const begun = addLook(startLooking(served, start), seen(500), start);

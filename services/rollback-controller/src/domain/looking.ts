@@ -81,7 +81,10 @@ export function addLook(looking: Looking, seen: Look, now: Instant): Looking {
   return beginWindow({ ...looking, judge, totals, firstErrorAt }, Object.keys(seen.regions));
 }
 
-/** The verdict of everything seen so far, as the event and the API say it. */
+/**
+ * The verdict of everything seen so far, as the event and the API say it. Its counts are those that its sentence speaks of: for PASS and NONE the
+ * window's, for FAIL all that the watch has seen.
+ */
 export function judgementOf(looking: Looking, spec: WatchRequest, now: Instant): Judgement {
   const found: Finding = verdict(looking.judge, Object.keys(spec.epochs));
   return {
@@ -91,8 +94,9 @@ export function judgementOf(looking: Looking, spec: WatchRequest, now: Instant):
     sentence: found.sentence,
     requests_needed: found.requestsNeeded,
     ...(looking.judge.mode === "canary" ? { evidence: found.evidence } : {}),
-    counts: found.counts,
-    regions: { ...found.regions },
+    ...(found.verdict === "FAIL" && looking.judge.after == null
+      ? { counts: Object.values(looking.totals).reduce(addCounts, noCounts), regions: { ...looking.totals } }
+      : { counts: found.counts, regions: { ...found.regions } }),
     window_from: looking.windowFrom,
     at: now,
   };
