@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { root } from "./check/processes.mjs";
 import { runTests } from "./check/tests.mjs";
 import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
+import { ownNetwork } from "./real/network.mjs";
 import { makeRunFolder } from "./real/run-folder.mjs";
 
 const { values, positionals: filters } = parseArgs({
@@ -49,9 +50,11 @@ async function runReal() {
   let result;
   try {
     process.env.SLIPWAY_REAL_RUN = folder;
-    writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing }));
+    const { through, why } = ownNetwork();
+    if (why !== undefined) console.log(`\nno network of its own (${why}): tests that give pods addresses are skipped`);
+    writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing, addresses: why === undefined }));
     console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm run test:real\n`);
-    result = await runTests("real", filters.length > 0 ? files : [], seed);
+    result = await runTests("real", filters.length > 0 ? files : [], seed, through);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

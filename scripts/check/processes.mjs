@@ -25,10 +25,11 @@ export function programOf(packageName, program) {
 
 /**
  * Runs Node in a process group of its own, so that a run that takes too long ends with everything that it started.
- * With `show`, what it prints goes on at once and is not kept.
+ * With `show`, what it prints goes on at once and is not kept. `through`: a program and its arguments that end by running Node.
  */
-export async function runNode(args, { cwd = root, timeoutMs, show = false, env = {} }) {
-  const child = spawn(process.execPath, args, {
+export async function runNode(args, { cwd = root, timeoutMs, show = false, env = {}, through = [] }) {
+  const [program, ...rest] = [...through, process.execPath, ...args];
+  const child = spawn(program, rest, {
     cwd,
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },
     stdio: ["ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],

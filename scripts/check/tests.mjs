@@ -25,7 +25,7 @@ export function projectsOf(filters) {
 }
 
 /** One vitest project: its tests are counted from vitest's own report, and a run that breaks without a failed test is one failure. */
-export async function runTests(project, filters, seed) {
+export async function runTests(project, filters, seed, through = []) {
   const folder = mkdtempSync(join(tmpdir(), "slipway-check-"));
   const file = join(folder, "report.json");
   try {
@@ -39,7 +39,7 @@ export async function runTests(project, filters, seed) {
         `--outputFile.json=${file}`,
         ...(filters.length > 0 ? ["--passWithNoTests", ...filters] : []),
       ],
-      { timeoutMs: testsTimeoutMs, show: true, env: { SLIPWAY_TEST_SEED: seed } },
+      { timeoutMs: testsTimeoutMs, show: true, env: { SLIPWAY_TEST_SEED: seed }, through },
     );
     return countReport(readReport(file), code);
   } finally {

@@ -1,3 +1,7 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseRegions, type RegionEntry } from "@slipway/host";
+
 /** SLIPWAY_PORT; a sentence where it is no port. */
 export function askedPort(env: NodeJS.ProcessEnv): number | string | undefined {
   const asked = env.SLIPWAY_PORT;
@@ -5,6 +9,18 @@ export function askedPort(env: NodeJS.ProcessEnv): number | string | undefined {
   return /^\d{1,5}$/.test(asked) && Number(asked) <= 65_535
     ? Number(asked)
     : `SLIPWAY_PORT is ${asked}, which is no port.`;
+}
+
+/** SLIPWAY_REGIONS: regions of one's own instead of this laptop's three; a sentence where the file cannot be read. */
+export function askedRegions(env: NodeJS.ProcessEnv): readonly RegionEntry[] | string | undefined {
+  const asked = env.SLIPWAY_REGIONS ?? "";
+  if (asked === "" || asked === "local:") return undefined;
+  const file = resolve(asked.startsWith("file:") ? asked.slice("file:".length) : asked);
+  try {
+    return parseRegions(readFileSync(file, "utf8"), file);
+  } catch (error) {
+    return `SLIPWAY_REGIONS: ${file}: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 const loopback = "127.0.0.1";

@@ -12,23 +12,27 @@ export const regionNames = ["us-east-1", "eu-west-1", "ap-southeast-1"] as Regio
 export type Layout = {
   readonly platformPort: number;
   readonly rollbackPort: number;
-  readonly regions: readonly (RegionEntry & {
-    readonly apiPort: number;
-    readonly meshPort: number;
-    readonly adminPort: number;
-    readonly adminUrl: string;
-  })[];
+  readonly regions: readonly LayoutRegion[];
+};
+
+/** `local`: it is one of this laptop's own, with processes that the platform starts. Without it the region is somebody else's cluster. */
+export type LayoutRegion = RegionEntry & { readonly local?: LocalRegion };
+
+export type LocalRegion = {
+  readonly apiPort: number;
+  readonly meshPort: number;
+  readonly adminPort: number;
+  readonly adminUrl: string;
 };
 
 const firstPort = 7400;
 const lastPort = 7419;
 
+export type Asked = { readonly port: number | undefined; readonly regions: readonly RegionEntry[] | undefined };
+
 /** Chooses ports: those of before where they are free or held by our own processes. Returns a sentence where the asked port is taken. */
-export async function chooseLayout(
-  dataDir: string,
-  pids: PidFiles,
-  askedPort: number | undefined,
-): Promise<Layout | string> {
+export async function chooseLayout(dataDir: string, pids: PidFiles, asked: Asked): Promise<Layout | string> {
+  const { port: askedPort } = asked;
   const before = readEndpoints(dataDir);
   const platformPort = askedPort === undefined ? await firstFree(before.platform?.port) : await tryPort(askedPort);
   if (platformPort === undefined) {
@@ -37,6 +41,7 @@ export async function chooseLayout(
       : `port.taken: port ${askedPort} (SLIPWAY_PORT) is taken by another program. Stop it, or name another port.`;
   }
   const rollbackPort = await portOf(pids, "rollback-controller", before.rollback);
+  if (asked.regions !== undefined) return { platformPort, rollbackPort, regions: asked.regions };
   const regions = [];
   for (const name of regionNames) regions.push(await regionLayout(dataDir, pids, name, before));
   return { platformPort, rollbackPort, regions };
@@ -60,7 +65,7 @@ async function regionLayout(
   pids: PidFiles,
   name: RegionName,
   before: Endpoints,
-): Promise<Layout["regions"][number]> {
+): Promise<LayoutRegion> {
   const known = before.regions[name];
   const apiPort = await portOf(pids, name, known?.api);
   const meshPort = await portOf(pids, `mesh-${name}`, known?.mesh);
@@ -72,10 +77,7 @@ async function regionLayout(
     context: name,
     mesh_url: `http://127.0.0.1:${meshPort}`,
     metrics_url: `scrape:${adminUrl}/metrics`,
-    apiPort,
-    meshPort,
-    adminPort,
-    adminUrl,
+    local: { apiPort, meshPort, adminPort, adminUrl },
   };
 }
 
@@ -92,10 +94,9 @@ export function endpointsOf(layout: Layout): Endpoints {
     platform: { url: `http://127.0.0.1:${platformPort}`, port: platformPort },
     rollback: rollbackPort,
     regions: Object.fromEntries(
-      regions.map(({ name, apiPort, meshPort, adminPort }) => [
-        name,
-        { api: apiPort, mesh: meshPort, admin: adminPort },
-      ]),
+      regions.flatMap(({ name, local }) =>
+        local === undefined ? [] : [[name, { api: local.apiPort, mesh: local.meshPort, admin: local.adminPort }]],
+      ),
     ),
   };
 }

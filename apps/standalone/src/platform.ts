@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { askedPort, hostRefusal, listensEverywhere } from "./asked.ts";
+import { askedPort, askedRegions, hostRefusal, listensEverywhere } from "./asked.ts";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
 import { holdFolder } from "./hold-folder.ts";
 import { chooseLayout } from "./layout.ts";
@@ -57,8 +57,9 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   const tell = narrator(process.stdout);
   const pids = pidFiles(join(options.dataDir, "pids"));
   const port = hostRefusal(process.env) ?? askedPort(process.env);
-  if (typeof port === "string") {
-    process.stderr.write(`slipway: ${port}\n`);
+  const regions = askedRegions(process.env);
+  if (typeof port === "string" || typeof regions === "string") {
+    process.stderr.write(`slipway: ${typeof port === "string" ? port : regions}\n`);
     return 1;
   }
   const log = processLog("platform", { file: join(options.dataDir, "logs", "platform.log") });
@@ -68,7 +69,7 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   const { dataDir, noIsolation } = options;
   const page = livePage(dataDir, entry);
   const stack = await startOnFreePort({
-    choose: () => chooseLayout(dataDir, pids, port),
+    choose: () => chooseLayout(dataDir, pids, { port, regions }),
     start: (layout) =>
       startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, pageRoutes: page.routes, log }),
     asked: port !== undefined,
@@ -102,7 +103,8 @@ async function startAndTell(options: Options, home: string): Promise<number> {
 }
 
 function tellUp(tell: Narrator, stack: Stack, ms: number): void {
-  tell.line(`Six services, Postgres and three regions are ready after ${(ms / 1_000).toFixed(1)} s: ${stack.url}`);
+  const regions = stack.layout.regions.length === 3 ? "three" : stack.layout.regions.length;
+  tell.line(`Six services, Postgres and ${regions} regions are ready after ${(ms / 1_000).toFixed(1)} s: ${stack.url}`);
   if (listensEverywhere(process.env))
     tell.line(
       "  it listens on every address (SLIPWAY_HOST): whoever reaches the port still needs a token, sent without encryption",

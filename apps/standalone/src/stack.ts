@@ -140,30 +140,28 @@ function rollbackChild({ dataDir, layout }: StackOptions): ChildSpec {
 function regionChildren({ dataDir, layout }: StackOptions): readonly ChildSpec[] {
   const registryHost = `127.0.0.1:${layout.platformPort}`;
   const tokenFile = join(dataDir, "tokens", "viewer");
-  return layout.regions.flatMap(({ name, kubeconfig, apiPort, meshPort, adminPort }) => [
-    {
-      name,
-      role: "region",
-      graceMs: 20_000,
-      config: { dataDir, region: name, port: apiPort, registryHost, tokenFile },
-    },
-    {
-      name: `mesh-${name}`,
-      role: "mesh",
-      graceMs: 10_000,
-      config: { dataDir, region: name, kubeconfig, port: meshPort, adminPort },
-    },
-  ]);
+  return layout.regions.flatMap(({ name, kubeconfig, local }) => {
+    if (local === undefined) return [];
+    const { apiPort, meshPort, adminPort } = local;
+    return [
+      {
+        name,
+        role: "region",
+        graceMs: 20_000,
+        config: { dataDir, region: name, port: apiPort, registryHost, tokenFile },
+      },
+      {
+        name: `mesh-${name}`,
+        role: "mesh",
+        graceMs: 10_000,
+        config: { dataDir, region: name, kubeconfig, port: meshPort, adminPort },
+      },
+    ];
+  });
 }
 
 function writeRegionsFile(dataDir: string, layout: Layout): void {
-  const entries = layout.regions.map(({ name, kubeconfig, context, mesh_url, metrics_url }) => ({
-    name,
-    kubeconfig,
-    context,
-    mesh_url,
-    metrics_url,
-  }));
+  const entries = layout.regions.map(({ local: _, ...entry }) => entry);
   writeFileSync(join(dataDir, "regions.json"), `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 });
 }
 

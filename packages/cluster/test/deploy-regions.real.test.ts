@@ -1,18 +1,19 @@
 import { join } from "node:path";
 import type { Epoch } from "@slipway/kernel";
-import { type KubeCall, type RealRegion, realPart, until } from "@slipway/testkit";
+import {
+  regionAccounts as accounts,
+  installedRegion,
+  type KubeCall,
+  regionManifestFiles as manifestFiles,
+  regionManifests as manifests,
+  type RealRegion,
+  realPart,
+  until,
+} from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RegionCluster, Target } from "../src/port.ts";
 import { environment, freshTarget, grant, prepareVersions, v1, v2 } from "./support/fence-world.ts";
-import {
-  accounts,
-  asAdmin,
-  connectAs,
-  installedRegion,
-  manifestFiles,
-  manifests,
-  regionOf,
-} from "./support/real-region.ts";
+import { asAdmin, connectAs, regionOf } from "./support/real-region.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 const parts = etcd && kubernetes && crds ? { etcd, kubernetes, crds } : undefined;

@@ -1,7 +1,7 @@
-import { clusterContract, type RealRegion, realPart } from "@slipway/testkit";
+import { clusterContract, installedRegion, type RealRegion, realPart } from "@slipway/testkit";
 import { afterAll, beforeAll, describe } from "vitest";
 import { fenceOrdersContract } from "./support/fence-orders.contract.ts";
-import { asAdmin, connectAs, installedRegion, regionOf } from "./support/real-region.ts";
+import { asAdmin, connectAs, regionOf } from "./support/real-region.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 const parts = etcd && kubernetes && crds ? { etcd, kubernetes, crds } : undefined;

@@ -1,4 +1,5 @@
 import {
+  installedRegion,
   type MeshStage,
   meshStage,
   type RealMesh,
@@ -9,7 +10,7 @@ import {
 } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RegionCluster } from "../src/port.ts";
-import { connectAs, installedRegion, regionOf } from "./support/real-region.ts";
+import { connectAs, regionOf } from "./support/real-region.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 const [istio, envoy] = [realPart("istio"), realPart("envoy")];

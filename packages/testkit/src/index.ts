@@ -9,14 +9,17 @@ export { countedService, type MetricsWorld, metricsContract } from "./metrics.co
 export { objectsContract } from "./objects.contract.ts";
 export { makeCertificates, type TestCertificates } from "./real/certificates.ts";
 export { freePort } from "./real/free-ports.ts";
+export { installedRegion, regionAccounts, regionManifestFiles, regionManifests } from "./real/installed-region.ts";
 export { startIstiod } from "./real/istiod.ts";
 export { type RealKafka, type RealKafkaOptions, startKafka } from "./real/kafka.ts";
 export { type KubeCall, KubeRefusal } from "./real/kube-api.ts";
 export { type RealRegion, type RegionParts, startRegion } from "./real/kubernetes.ts";
 export { machineMs, type RealMesh, startMesh } from "./real/mesh.ts";
 export { type MeshStage, meshStage } from "./real/mesh-stage.ts";
-export { type RealPart, realPart, runFolder } from "./real/part.ts";
+export { singleNode } from "./real/node.ts";
+export { hasAddresses, type RealPart, realPart, runFolder } from "./real/part.ts";
 export { startPrometheus } from "./real/prometheus.ts";
+export { type RealProxy, startProxy } from "./real/proxy.ts";
 export { startRedis } from "./real/redis.ts";
 export { startS3 } from "./real/s3.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";

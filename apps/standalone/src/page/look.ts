@@ -14,7 +14,7 @@ import {
   type PageRegion,
   type PageView,
 } from "@slipway/contracts";
-import type { Layout } from "../layout.ts";
+import type { Layout, LayoutRegion } from "../layout.ts";
 import { servedWeights } from "../served-weights.ts";
 
 /** What one look at the platform finds: the page without what this process knows by itself. */
@@ -95,18 +95,30 @@ async function judgementOf(client: Client, shown: DeploymentView): Promise<Judge
 }
 
 async function regionsOf(layout: Layout, shown: DeploymentView | undefined): Promise<readonly PageRegion[]> {
-  const served = async (adminUrl: string): Promise<PageRegion["served"]> => {
-    const all = await servedWeights(adminUrl, shown?.service ?? "", shown?.environment ?? "");
+  const served = async ({ name, local }: LayoutRegion): Promise<PageRegion["served"]> => {
+    const all =
+      local === undefined
+        ? confirmed(shown, name)
+        : await servedWeights(local.adminUrl, shown?.service ?? "", shown?.environment ?? "");
     return all?.filter(({ percent }) => percent > 0).map(({ version, percent }) => ({ version, percent })) ?? null;
   };
   return Promise.all(
-    layout.regions.map(async ({ name, adminUrl, mesh_url, kubeconfig }) => ({
-      name,
-      served: await served(adminUrl),
-      mesh_url,
-      kubectl: `kubectl --kubeconfig ${kubeconfig} get pods,virtualservices -A`,
+    layout.regions.map(async (region) => ({
+      name: region.name,
+      served: await served(region),
+      mesh_url: region.mesh_url,
+      kubectl: `kubectl --kubeconfig ${region.kubeconfig} get pods,virtualservices -A`,
     })),
   );
+}
+
+/** What the platform saw a region serve that is not this laptop's, whose proxies it cannot ask. */
+function confirmed(shown: DeploymentView | undefined, region: string): PageRegion["served"] {
+  const seen = shown?.regions[region];
+  if (shown === undefined || seen === undefined) return [];
+  const { weight_percent: percent, baseline } = seen;
+  const rest = baseline === null ? [] : [{ version: baseline, percent: 100 - percent }];
+  return [{ version: shown.version, percent }, ...rest];
 }
 
 function focusOf(

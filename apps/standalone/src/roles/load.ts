@@ -77,7 +77,8 @@ async function ask(config: z.infer<typeof LoadConfig>, url: string, agent: Agent
       bodyTimeout: requestTimeoutMs,
     });
     await answer.body.dump();
-    const version = answer.headers["x-slipway-version"];
+    // A mesh of this laptop says who answered; behind any other the example's own word is all there is.
+    const version = answer.headers["x-slipway-version"] ?? answer.headers["x-version"];
     addAnswer(counts, {
       version: typeof version === "string" ? version : "none",
       // What no version answered is the mesh's own word that it has nobody to ask.

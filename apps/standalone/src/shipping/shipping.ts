@@ -125,7 +125,9 @@ function onItsWay(file: ShipFile, { what, record }: Underway): (work: Pick<Work,
 
 function noteEndedIn(stack: Stack, file: ShipFile): Shipping["noteEnded"] {
   return async (view, change) => {
-    const maxima = await Promise.all(stack.layout.regions.map(({ adminUrl }) => servedWeight(adminUrl, view.version)));
+    const maxima = await Promise.all(
+      stack.layout.regions.map(({ local }) => servedWeight(local?.adminUrl, view.version)),
+    );
     const seen = [...maxima.map((served) => served?.max ?? 0), ...Object.values(change.weights ?? {}).flat()];
     const sentence = outcomeOf(view, change, Math.max(0, ...seen));
     if (sentence !== undefined) file.noteOutcome(view, sentence);

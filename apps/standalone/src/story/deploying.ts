@@ -78,7 +78,7 @@ async function lookOnce(work: Work, change: OnItsWay, id: DeploymentId, seen: Se
   const { stack, tell } = work;
   const client = stack.as("viewer");
   const view = await client.call(getDeployment, { params: { id } });
-  await noteWeights(work, change, view.version);
+  await noteWeights(work, change, view);
   tellGates(work, view, seen);
   const status = await client.call(getDeploymentStatus, { params: { id } });
   const state = `${view.status}${view.step === null ? "" : ` at ${status.weight_percent}%`}`;
@@ -101,17 +101,20 @@ function tellGates(work: Work, view: DeploymentView, seen: Seen): void {
   seen.gates = view.gates.length;
 }
 
-/** Every weight that a proxy said it served, by region, in order. */
-async function noteWeights({ stack }: Work, change: OnItsWay, version: string): Promise<void> {
+/** Every weight that a region served, in order: by the word of this laptop's proxies, else as the platform saw it confirmed. */
+async function noteWeights({ stack }: Work, change: OnItsWay, view: DeploymentView): Promise<void> {
   const weights = change.record.weights ?? {};
   change.record.weights = weights;
   await Promise.all(
-    stack.layout.regions.map(async ({ name: region, adminUrl }) => {
-      const served = await servedWeight(adminUrl, version);
+    stack.layout.regions.map(async ({ name: region, local }) => {
+      const now =
+        local === undefined
+          ? view.regions[region]?.weight_percent
+          : (await servedWeight(local.adminUrl, view.version))?.now;
       const list = weights[region] ?? [];
       weights[region] = list;
-      if (served === null || served.now === list.at(-1) || (served.now === 0 && list.length === 0)) return;
-      list.push(served.now);
+      if (now === undefined || now === list.at(-1) || (now === 0 && list.length === 0)) return;
+      list.push(now);
       // A platform that is killed goes on with what was seen.
       change.save();
     }),

@@ -68,7 +68,9 @@ async function tellChange(telling: StoryTelling, name: "good" | "bad", title: st
 async function conclude(telling: Telling, goodView: DeploymentView, badView: DeploymentView): Promise<number> {
   const { file, tell, options, stack } = telling;
   const { good, bad } = file.state;
-  const maxima = await Promise.all(stack.layout.regions.map(({ adminUrl }) => servedWeight(adminUrl, badView.version)));
+  const maxima = await Promise.all(
+    stack.layout.regions.map(({ local }) => servedWeight(local?.adminUrl, badView.version)),
+  );
   const maxWeight = Math.max(
     0,
     ...maxima.map((served) => served?.max ?? 0),

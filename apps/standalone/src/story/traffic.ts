@@ -34,8 +34,12 @@ export function readLoad(file: string): LoadCounts {
 
 type ServedWeight = { readonly now: number; readonly sinceMs: number; readonly max: number };
 
-/** What a region's proxy says of a version: the weight it serves now, since when, and the largest since it started; null where it does not answer. */
-export async function servedWeight(adminUrl: string, version: string): Promise<ServedWeight | null> {
+/**
+ * What a region's proxy says of a version: the weight it serves now, since when, and the largest since it started; null where it does not answer,
+ * or is somebody else's.
+ */
+export async function servedWeight(adminUrl: string | undefined, version: string): Promise<ServedWeight | null> {
+  if (adminUrl === undefined) return null;
   const served = await servedWeights(adminUrl, serviceName, "prod");
   const own = served?.find((one) => one.version === version);
   return served === null ? null : { now: own?.percent ?? 0, sinceMs: own?.sinceMs ?? 0, max: own?.most ?? 0 };

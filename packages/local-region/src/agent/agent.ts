@@ -26,6 +26,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const context: AgentContext = {
     ...{ dir, region, client, images, log, clock, random },
     ports: new Set(),
+    network: options.network ?? { kind: "host" },
     memory: memoryParent(),
   };
   const left = new Map((await readStates(dir)).map((state) => [state.uid, state]));

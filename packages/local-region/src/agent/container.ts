@@ -4,6 +4,7 @@ import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, writeFile
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { UnpackedImage } from "@slipway/oci";
+import type { PodPlace } from "./pod-place.ts";
 import { isSafeVariable, type PodSpec } from "./pod-spec.ts";
 import { bootId, firstChild, identify, isAlive, type ProcessIdentity, parseStat, signalProcess } from "./process.ts";
 import { ownFolders, podArgv, type RootEntry } from "./recipe.ts";
@@ -32,12 +33,14 @@ export type StartRequest = {
   /** Values of the pod's secret variables: for its environment, and never for an argument or a file. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly image: UnpackedImage;
-  readonly port: number;
+  /** A number of its own among the pods of the machine. */
+  readonly slot: number;
+  readonly place: PodPlace;
   readonly groups: readonly string[];
   readonly limitedByGroup: boolean;
 };
 
-/** Host uids of pods: above what accounts and container runtimes use, and one per port, so one per pod of the machine. */
+/** Host uids of pods: above what accounts and container runtimes use, and one per slot, so one per pod of the machine. */
 const firstUid = 700_000;
 const logLimitBytes = 256 * 1_048_576;
 const rlimitHeadroomBytes = 512 * 1_048_576;
@@ -51,7 +54,7 @@ export async function startContainer(request: StartRequest): Promise<RunningCont
   const { dir, pod, image } = request;
   const folder = podFolder(dir, pod.uid);
   const asRoot = process.getuid?.() === 0;
-  const uid = (await manyUids()) ? firstUid + request.port : request.port;
+  const uid = (await manyUids()) ? firstUid + request.slot : request.slot;
   const stage = join(folder, "root");
   await mkdir(stage, { recursive: true, mode: 0o755 });
   await rm(join(folder, "pid"), { force: true });
@@ -173,13 +176,13 @@ function commandOf(pod: PodSpec, image: UnpackedImage): readonly string[] {
   return command;
 }
 
-function environment({ pod, secrets, image, port }: StartRequest): Record<string, string> {
-  const place = { HOSTNAME: pod.name, PORT: String(port), HOST: "127.0.0.1" };
+function environment({ pod, secrets, image, place }: StartRequest): Record<string, string> {
+  const own = { HOSTNAME: pod.name, PORT: String(place.port), HOST: place.host };
   // Whoever may push a commit decides on these, and the tools that make a pod's namespaces would act on them as root.
   const forbidden = Object.keys(image.env).find((name) => !isSafeVariable(name));
   if (forbidden !== undefined)
     throw new Error(`the image sets ${forbidden.slice(0, 80)}, which cannot be set in a local region`);
-  return { PATH: defaultPath, HOME: "/tmp", ...image.env, ...pod.env, ...secrets, ...place };
+  return { PATH: defaultPath, HOME: "/tmp", ...image.env, ...pod.env, ...secrets, ...own };
 }
 
 /** The image's top level, each entry bound read-only; what a pod has of its own is left out. */

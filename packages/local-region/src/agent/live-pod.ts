@@ -2,6 +2,7 @@ import type { Clock, Instant } from "@slipway/kernel";
 import type { KubeClient } from "../kube/client.ts";
 import type { Images } from "./images.ts";
 import type { memoryParent } from "./memory-group.ts";
+import { type PodNetwork, type PodPlace, placeOf } from "./pod-place.ts";
 import type { PodSpec } from "./pod-spec.ts";
 import { type PodRuntime, type PodStatus, podStatus } from "./pod-status.ts";
 import type { Reporter } from "./reporter.ts";
@@ -20,6 +21,7 @@ export type AgentContext = {
   /** Ports given to pods of this agent. */
   readonly ports: Set<number>;
   readonly memory: ReturnType<typeof memoryParent>;
+  readonly network: PodNetwork;
 };
 
 /**
@@ -70,14 +72,20 @@ export function firstState(pod: PodSpec): PodState {
 /** Changes what is known of the pod and tells the API. */
 export function note(live: LivePod, change: Partial<PodRuntime>): void {
   live.runtime = { ...live.runtime, ...change };
-  live.status = podStatus(live.pod, live.runtime, live.status, live.context.clock.now());
-  const { port, limits } = live.state;
+  const place = placeOfPod(live);
+  live.status = podStatus({ pod: live.pod, host: place?.host }, live.runtime, live.status, live.context.clock.now());
+  const { limits } = live.state;
   const annotations = {
-    [podAnnotations.network]: "host",
-    ...(port === null ? {} : { [podAnnotations.port]: String(port) }),
+    [podAnnotations.network]: live.context.network.kind,
+    ...(place === undefined ? {} : { [podAnnotations.port]: String(place.port) }),
     ...(limits === null ? {} : { [podAnnotations.limits]: limits }),
   };
   live.reporter.report({ annotations, status: live.status });
+}
+
+/** Undefined before its first start. */
+export function placeOfPod({ context, pod, state }: LivePod): PodPlace | undefined {
+  return state.port === null ? undefined : placeOf(context.network, pod, state.port);
 }
 
 export async function save(live: LivePod, change: Partial<PodState>): Promise<void> {

@@ -28,6 +28,7 @@ const Container = z.looseObject({
   env: z
     .array(z.looseObject({ name: z.string(), value: z.string().nullish(), valueFrom: z.unknown().optional() }))
     .nullish(),
+  ports: z.array(z.looseObject({ containerPort: z.number().int() })).nullish(),
   volumeMounts: z.array(z.unknown()).nullish(),
   resources: z.looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).nullish() }).nullish(),
   readinessProbe: probe.nullish(),
@@ -85,6 +86,8 @@ export type PodSpec = {
   /** Variables whose values stand in Secrets of the pod's namespace. */
   readonly secretEnv: readonly SecretVariable[];
   readonly memoryBytes: number | null;
+  /** The first port that the container names. */
+  readonly containerPort: number | null;
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly graceMs: number;
   readonly deleting: boolean;
@@ -119,6 +122,7 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
     ),
     secretEnv: (container.env ?? []).flatMap(({ name, valueFrom }) => secretVariable(name, valueFrom)),
     memoryBytes: readQuantity(container.resources?.limits?.memory),
+    containerPort: container.ports?.[0]?.containerPort ?? null,
     restartPolicy: spec.restartPolicy,
     graceMs: graceSeconds * 1_000,
     deleting: typeof metadata.deletionTimestamp === "string",

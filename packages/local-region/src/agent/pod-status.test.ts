@@ -22,9 +22,9 @@ const runtime: PodRuntime = {
 
 describe("the status of a pod", () => {
   it("keeps the time of a condition until the condition changes", () => {
-    const first = podStatus(spec(), runtime, null, at(1));
-    const same = podStatus(spec(), runtime, first, at(2));
-    const other = podStatus(spec(), { ...runtime, ready: false, notReady: "gone" }, same, at(3));
+    const first = podStatus({ pod: spec() }, runtime, null, at(1));
+    const same = podStatus({ pod: spec() }, runtime, first, at(2));
+    const other = podStatus({ pod: spec() }, { ...runtime, ready: false, notReady: "gone" }, same, at(3));
     const ready = (status: typeof first) => status.conditions.find(({ type }) => type === "Ready");
 
     expect(ready(same)?.lastTransitionTime).toBe("2026-01-05T09:00:01Z");
@@ -47,12 +47,14 @@ describe("the status of a pod", () => {
   ] as const)(
     "of a container that is %j under %s after %i restarts has its phase",
     (container, policy, restartCount, phase) => {
-      expect(podStatus(spec(policy), { ...runtime, container, restartCount }, null, at(3))).toMatchObject({ phase });
+      expect(podStatus({ pod: spec(policy) }, { ...runtime, container, restartCount }, null, at(3))).toMatchObject({
+        phase,
+      });
     },
   );
 
   it("is read back from the object that it was written to", () => {
-    const status = podStatus(spec(), runtime, null, at(1));
+    const status = podStatus({ pod: spec() }, runtime, null, at(1));
 
     expect(wasReady(reportedStatus({ status }))).toBe(true);
     expect(wasReady(reportedStatus({ status: {} }))).toBe(false);

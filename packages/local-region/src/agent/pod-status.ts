@@ -53,8 +53,17 @@ export function wasReady(status: PodStatus | null): boolean {
 /** Kubernetes knows no fractions of a second here. */
 const seconds = (at: Instant): string => `${at.slice(0, 19)}Z`;
 
-/** The status object of a pod. `previous` keeps the times of conditions that did not change. Pure. */
-export function podStatus(pod: PodSpec, runtime: PodRuntime, previous: PodStatus | null, now: Instant): PodStatus {
+const loopback = "127.0.0.1";
+
+/**
+ * The status object of a pod that listens on `host` (none yet: loopback). `previous` keeps the times of conditions that did not change. Pure.
+ */
+export function podStatus(
+  { pod, host = loopback }: { readonly pod: PodSpec; readonly host?: string | undefined },
+  runtime: PodRuntime,
+  previous: PodStatus | null,
+  now: Instant,
+): PodStatus {
   const { container } = runtime;
   const condition = (type: string, holds: boolean, reason = "", message = ""): Condition => {
     const status = holds ? "True" : "False";
@@ -72,10 +81,10 @@ export function podStatus(pod: PodSpec, runtime: PodRuntime, previous: PodStatus
       condition("ContainersReady", runtime.ready, ...unready),
       condition("Ready", runtime.ready, ...unready),
     ],
-    hostIP: "127.0.0.1",
-    hostIPs: [{ ip: "127.0.0.1" }],
-    podIP: "127.0.0.1",
-    podIPs: [{ ip: "127.0.0.1" }],
+    hostIP: loopback,
+    hostIPs: [{ ip: loopback }],
+    podIP: host,
+    podIPs: [{ ip: host }],
     startTime: seconds(runtime.startTime),
     qosClass: "Burstable",
     containerStatuses: [

@@ -7,6 +7,7 @@ import { type AgentContext, type Ending, firstRuntime, firstState, type LivePod,
 import { lastWords } from "./logs.ts";
 import { makeMemoryGroup } from "./memory-group.ts";
 import { finish, type Held } from "./pod-end.ts";
+import { placeOf } from "./pod-place.ts";
 import type { PodSpec } from "./pod-spec.ts";
 import { type PodStatus, type Terminated, wasReady } from "./pod-status.ts";
 import { freePort } from "./ports.ts";
@@ -171,7 +172,8 @@ async function start(live: LivePod, image: Image, secrets: Readonly<Record<strin
     pod,
     secrets,
     image,
-    port,
+    slot: port,
+    place: placeOf(context.network, pod, port),
     groups: group === undefined ? [] : [group.procsFile],
     limitedByGroup: group !== undefined,
   });
@@ -192,8 +194,8 @@ async function serve(live: LivePod, running: RunningContainer): Promise<Exit | u
   const { ending } = live;
   const probes = new AbortController();
   const signal = AbortSignal.any([probes.signal, ending]);
-  const port = live.state.port ?? 0;
-  const probing = runProbes(live, running, port, signal);
+  const place = placeOf(live.context.network, live.pod, live.state.port ?? 0);
+  const probing = runProbes(live, running, place, signal);
   const exit = await Promise.race([running.exited, aborted(signal)]);
   probes.abort();
   await probing;

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 
 /** Below the range from which Linux takes ports for outgoing connections, so that none of those gets in the way. */
-const lowest = 20_000;
+export const lowestSlot = 20_000;
 const count = 10_000;
 const attempts = 200;
 
@@ -11,10 +11,10 @@ const attempts = 200;
  */
 export async function freePort(random: () => number, taken: ReadonlySet<number>): Promise<number> {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const port = lowest + Math.floor(random() * count);
+    const port = lowestSlot + Math.floor(random() * count);
     if (!taken.has(port) && (await isFree(port))) return port;
   }
-  throw new Error(`no free port between ${lowest} and ${lowest + count - 1}`);
+  throw new Error(`no free port between ${lowestSlot} and ${lowestSlot + count - 1}`);
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -1,11 +1,12 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import type { PodPlace } from "./pod-place.ts";
 import type { Probe } from "./pod-spec.ts";
 
 export type ProbeRun = {
   readonly probe: Probe;
-  readonly port: number;
+  readonly place: PodPlace;
   /** Ask often while the container is not ready: a deployment waits for the first answer. */
   readonly eager: boolean;
   readonly signal: AbortSignal;
@@ -21,11 +22,11 @@ const doubtPeriodMs = 1_000;
 
 /** Probes one container until the signal fires. */
 export async function runProbe(run: ProbeRun): Promise<void> {
-  const { probe, port, signal } = run;
+  const { probe, place, signal } = run;
   const answers = new Answers(run);
   await pause(probe.initialDelayMs, undefined, { signal, ref: false }).catch(() => undefined);
   while (!signal.aborted) {
-    const failure = await probeOnce(probe, port, signal);
+    const failure = await probeOnce(probe, place, signal);
     if (signal.aborted) return;
     await pause(answers.take(failure), undefined, { signal, ref: false }).catch(() => undefined);
   }
@@ -58,19 +59,19 @@ class Answers {
 }
 
 /** Undefined when the container answers as it should, else what was wrong. */
-function probeOnce(probe: Probe, port: number, signal: AbortSignal): Promise<string | undefined> {
+function probeOnce(probe: Probe, place: PodPlace, signal: AbortSignal): Promise<string | undefined> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(probe.timeoutMs)]);
-  return probe.check.kind === "tcp" ? probeTcp(port, deadline) : probeHttp(probe.check, port, deadline);
+  return probe.check.kind === "tcp" ? probeTcp(place, deadline) : probeHttp(probe.check, place, deadline);
 }
 
 function probeHttp(
   { path, headers }: { path: string; headers: Record<string, string> },
-  port: number,
+  { host, port }: PodPlace,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const target = { host: "127.0.0.1", port, path: path.startsWith("/") ? path : `/${path}`, agent: false, signal };
-    const failed = (error: Error) => resolve(`Get http://127.0.0.1:${port}${target.path}: ${error.message}`);
+    const target = { host, port, path: path.startsWith("/") ? path : `/${path}`, agent: false, signal };
+    const failed = (error: Error) => resolve(`Get http://${host}:${port}${target.path}: ${error.message}`);
     try {
       const asking = request({ ...target, headers: { "user-agent": "kube-probe/slipway", ...headers } }, (answer) => {
         answer.on("error", () => undefined).resume();
@@ -84,9 +85,9 @@ function probeHttp(
   });
 }
 
-function probeTcp(port: number, signal: AbortSignal): Promise<string | undefined> {
+function probeTcp({ host, port }: PodPlace, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
+    const socket = connect({ host, port });
     const end = (failure: string | undefined) => {
       socket.destroy();
       resolve(failure);

@@ -1,4 +1,5 @@
 import type { Clock } from "@slipway/kernel";
+import type { PodNetwork } from "./pod-place.ts";
 
 /** Pino-compatible: object first, static message. */
 export type Logger = {
@@ -16,6 +17,8 @@ export type RegistryAccess = {
 };
 
 export type AgentOptions = {
+  /** Default: the host's own network. */
+  readonly network?: PodNetwork;
   /** Shown in logs and in the pods' `slipway.dev/region` annotation. */
   readonly region: string;
   /** Runs the pods whose `spec.nodeName` this is. */
@@ -59,9 +62,9 @@ export type PodLogs = (request: PodLogRequest) => AsyncIterable<Uint8Array>;
 
 /** Annotations that the agent writes on a pod. */
 export const podAnnotations = {
-  /** Port on 127.0.0.1 that the container was told to listen on; changes with each start of the container. */
+  /** Port that the container was told to listen on. In the host's network it is one of 127.0.0.1 and changes with each start of the container. */
   port: "slipway.dev/port",
-  /** Always `host`: pods of a local region share the network of the machine. */
+  /** `host`: the pods share the network of the machine; `addresses`: each has an address of its own. */
   network: "slipway.dev/network",
   /** What holds the memory limit: `cgroup` or `rlimit`. */
   limits: "slipway.dev/limits",

@@ -1,11 +1,11 @@
-/** Configuration of an Envoy that stands for the sidecar of a client in `namespace`, asks istiod over a Unix socket, and binds each service's port on the loopback. */
+/** Configuration of an Envoy that stands for the sidecar of a client in `namespace`, asks istiod over a Unix socket or a port, and binds each service's port on the loopback. */
 export function envoyBootstrap({
   namespace,
-  xdsSocket,
+  xds,
   adminPort,
 }: {
   readonly namespace: string;
-  readonly xdsSocket: string;
+  readonly xds: string | number;
   readonly adminPort: number;
 }): object {
   const http2 = {
@@ -40,7 +40,7 @@ export function envoyBootstrap({
           typed_extension_protocol_options: { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 },
           load_assignment: {
             cluster_name: "xds",
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: xdsSocket } } } }] }],
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: addressOf(xds) } }] }],
           },
         },
       ],
@@ -50,3 +50,9 @@ export function envoyBootstrap({
 
 /** Of the client's pod: nobody ever connects to it. */
 const clientAddress = "10.77.255.254";
+
+function addressOf(xds: string | number): object {
+  return typeof xds === "string"
+    ? { pipe: { path: xds } }
+    : { socket_address: { address: "127.0.0.1", port_value: xds } };
+}

@@ -46,7 +46,7 @@ export async function startMesh(
       async prepare(dir) {
         const xdsSocket = join(dir, "xds");
         bridge = await bridgeTo(istiod.xdsPort, xdsSocket);
-        const bootstrap = envoyBootstrap({ namespace, xdsSocket, adminPort: 15_000 });
+        const bootstrap = envoyBootstrap({ namespace, xds: xdsSocket, adminPort: 15_000 });
         await writeFile(join(dir, "envoy.json"), JSON.stringify(bootstrap));
       },
       answers: async (_, dir) => (await tell(join(dir, "control"), { kind: "seen" })) !== undefined,

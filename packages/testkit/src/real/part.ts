@@ -23,6 +23,13 @@ export function realPart(name: string): RealPart | undefined {
   return found[name];
 }
 
+/** Whether the run has a network of its own, on which every address of 10.64.0.0/10 answers. */
+export function hasAddresses(): boolean {
+  return (
+    (JSON.parse(readFileSync(join(runFolder(), "parts.json"), "utf8")) as { addresses?: boolean }).addresses === true
+  );
+}
+
 /** Another program or file of the part. */
 export function fileOf(part: RealPart, name: string): string {
   const path = part.also[name];
