@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -19,7 +19,7 @@ export function findSlipwayFile(from = process.cwd()): string | undefined {
 /** The service that the repository here is of; undefined outside of one. */
 export function serviceHere(): ServiceName | undefined {
   const file = findSlipwayFile();
-  if (file === undefined) return undefined;
+  if (file === undefined) return serviceOfRemote();
   // Only this one line: a file with errors elsewhere is still of this service.
   const name = /^service:\s*["']?([^\s"'#]+)/m.exec(readFileSync(file, "utf8"))?.[1];
   if (name === undefined)
@@ -27,12 +27,19 @@ export function serviceHere(): ServiceName | undefined {
   return typed(ServiceNameSchema, name);
 }
 
+/** A repository without the file has a service all the same: the one that `git push slipway` made. */
+function serviceOfRemote(): ServiceName | undefined {
+  const asked = spawnSync("git", ["remote", "get-url", "slipway"], { encoding: "utf8", timeout: 10_000 });
+  const name = /\/git\/([^/]+?)(?:\.git)?\/?$/.exec(asked.stdout?.trim() ?? "")?.[1];
+  return name === undefined ? undefined : typed(ServiceNameSchema, name);
+}
+
 /** The service that was named, else that of the repository here. */
 export function serviceOr(named: string | undefined): ServiceName {
   const service = named === undefined ? serviceHere() : typed(ServiceNameSchema, named);
   if (service !== undefined) return service;
   throw new Unusable(
-    "Which service? There is no slipway.yaml here or above.",
+    "Which service? There is no slipway.yaml here or above, and no remote called slipway.",
     "Name the service, or go into its repository.",
   );
 }

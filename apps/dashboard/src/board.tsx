@@ -21,7 +21,7 @@ export function Board({ may, onRefused }: Props) {
         <Connection live={live} />
         <nav aria-label="More of this platform">
           <a href="/docs">API</a>
-          <a href="/inbox">Inbox</a>
+          <a href="/page/inbox">Inbox</a>
           <a href="/readyz">Health</a>
         </nav>
       </header>

@@ -1,11 +1,14 @@
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { DeploymentView } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
+import { request } from "undici";
 import { openFeed } from "./page/feed.ts";
 import { type PageWorld, pageRoutes } from "./page/routes.ts";
 import { openSessions } from "./page/sessions.ts";
 import { readPage } from "./page/static-files.ts";
 import { openShipping } from "./shipping/shipping.ts";
+import type { Stack } from "./stack.ts";
 import type { WorkInput } from "./story/prepare.ts";
 import type { Change } from "./story/state.ts";
 
@@ -21,6 +24,15 @@ export type LivePage = {
   noteEnded(view: DeploymentView, change: Change): Promise<void>;
   stop(): void;
 };
+
+/** As a viewer sees it. What it says of itself goes with it: its policy lets nothing run. */
+async function readInbox({ url, tokenFile }: Stack): Promise<Awaited<ReturnType<PageWorld["inbox"]>>> {
+  const authorization = `Bearer ${readFileSync(tokenFile("viewer"), "utf8").trim()}`;
+  const answer = await request(`${url}/inbox`, { headers: { authorization } });
+  const kept = ["content-type", "content-security-policy", "cache-control", "x-content-type-options"];
+  const headers = Object.fromEntries(kept.flatMap((name) => [[name, String(answer.headers[name] ?? "")]]));
+  return { status: answer.statusCode, headers, text: await answer.body.text() };
+}
 
 /** `entry`: the program that runs; the built page lies beside it. */
 export function livePage(dataDir: string, entry: string): LivePage {
@@ -43,7 +55,7 @@ export function livePage(dataDir: string, entry: string): LivePage {
         outcome: shipping.outcome,
         shipping: () => shipping.view(),
       });
-      state.world = { feed: opened.feed, shipping };
+      state.world = { feed: opened.feed, shipping, inbox: () => readInbox(stack) };
       await shipping.resume();
     },
     address: (url) => `${url}/#code=${sessions.newCode()}`,

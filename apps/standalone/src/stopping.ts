@@ -10,14 +10,20 @@ const parentLookMs = 1_000;
 /** Of when this was loaded: by the time somebody waits for its end it may be gone. */
 const parent = process.ppid;
 
+/** A signal to a whole process group comes twice: from the kernel, and handed on by the parent. That is one wish, not impatience. */
+const oneWishMs = 2_000;
+
 /**
- * Signals, and the death of the parent (npm's shell dies without passing SIGTERM on), as one abort signal. A second Ctrl-C ends the process
- * at once: what lives on is adopted or stopped by the next start.
+ * Signals, and the death of the parent (npm's shell dies without passing SIGTERM on), as one abort signal. A second Ctrl-C, not at once, ends the
+ * process at once: what lives on is adopted or stopped by the next start.
  */
 export function untilStopped(): { readonly signal: AbortSignal; readonly stopped: Promise<void> } {
   const controller = new AbortController();
+  let firstAt = 0;
   const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted && performance.now() - firstAt > oneWishMs) process.exit(130);
+    if (controller.signal.aborted) return;
+    firstAt = performance.now();
     controller.abort(new StopRequested());
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);

@@ -81,6 +81,10 @@ for (const { name, kind, asks, path, says } of examples) {
       const answer = await request(`http://127.0.0.1:${port}${path}`, { headers: { host } });
       expect(answer.statusCode).toBe(200);
       expect(await answer.body.text()).toContain(says);
+      // The lines at the end of the push, by whatever Node the shell has; the repository's remote says which service.
+      const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
+      const status = await runCommand("sh", ["-c", `cd "$0" && eval ${alias} status`, join(homeFolder, name)]);
+      expect(status).toMatchObject({ code: 0, out: expect.stringContaining(name) });
     },
   );
 }

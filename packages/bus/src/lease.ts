@@ -32,7 +32,10 @@ export function keepLease(db: BusDb, claim: Claim, claimedAtMs: number, log: Log
   }
 
   function expireAt(atMs: number): NodeJS.Timeout {
-    return setTimeout(() => lost.abort(new Error("the lease of the partition ran out")), atMs - performance.now());
+    return setTimeout(
+      () => lost.abort(new Error("the lease of the partition ran out")),
+      Math.max(0, atMs - performance.now()),
+    );
   }
 
   async function beat(): Promise<void> {

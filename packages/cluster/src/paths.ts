@@ -26,6 +26,10 @@ export function pods({ environment }: Pick<Target, "environment">): string {
   return `${namespaces}/${environment}/pods`;
 }
 
+export function endpointSlices({ environment }: Pick<Target, "environment">): string {
+  return `/apis/discovery.k8s.io/v1/namespaces/${environment}/endpointslices`;
+}
+
 export function deployments({ environment }: Pick<Target, "environment">): string {
   return `/apis/apps/v1/namespaces/${environment}/deployments`;
 }

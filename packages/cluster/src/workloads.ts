@@ -103,11 +103,39 @@ export async function readWorkload(
   target: Target,
   version: VersionName,
 ): Promise<WorkloadStatus | null> {
-  const [deployment, pods] = await Promise.all([
+  const [deployment, pods, reached] = await Promise.all([
     readAs(connection, `${paths.deployments(target)}/${version}`, DeploymentObject),
     listPods(connection, target, `${versionLabel}=${version}`),
+    reachable(connection, target, version),
   ]);
-  return deployment === null ? null : statusOf(deployment, pods);
+  if (deployment === null) return null;
+  const status = statusOf(deployment, pods);
+  if (reached >= status.ready) return status;
+  const missing = status.ready - reached;
+  const reason = `${missing} of its ready pods ${missing === 1 ? "is" : "are"} not behind the Service ${version} yet`;
+  return { ...status, ready: reached, reasons: [...status.reasons, reason] };
+}
+
+const EndpointSlices = z.looseObject({
+  items: z.array(
+    z.looseObject({
+      endpoints: z
+        .array(z.looseObject({ conditions: z.looseObject({ ready: z.boolean().nullish() }).nullish() }))
+        .nullish(),
+    }),
+  ),
+});
+
+/**
+ * Ready pods behind the version's Service. A mesh sends requests to these and to no others, and they follow the pods' own word a moment later: weight
+ * that is given in between meets nobody.
+ */
+async function reachable(connection: Effects["connection"], target: Target, version: VersionName): Promise<number> {
+  const labelSelector = `kubernetes.io/service-name=${version}`;
+  const slices = await readAs(connection, paths.endpointSlices(target), EndpointSlices, { query: { labelSelector } });
+  const endpoints = (slices?.items ?? []).flatMap((slice) => slice.endpoints ?? []);
+  // By the API's word an unknown condition counts as ready.
+  return endpoints.filter(({ conditions }) => conditions?.ready !== false).length;
 }
 
 const DeploymentList = z.looseObject({ items: z.array(DeploymentObject) });

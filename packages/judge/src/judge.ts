@@ -170,7 +170,7 @@ export function verdict(state: JudgeState, regions: readonly string[]): Finding 
     return {
       ...base,
       verdict: "NONE",
-      sentence: `No sign of failure in ${state.window.canary_requests} requests.`,
+      sentence: `No sign of failure in ${state.window.canary_requests} request${state.window.canary_requests === 1 ? "" : "s"}.`,
       requestsNeeded: null,
     };
   }

@@ -74,6 +74,25 @@ environments: { Prod: { replicas: two } }
   ]);
 });
 
+test("a duration without a unit is refused with the one that was meant, beside what else is wrong", () => {
+  const text = `version: 1
+service: orders
+pipeline: { c: { run: x, timeout: 30, env: { timeout: "5" } } }
+image: { copy: [a], command: [a] }
+workload: { grace: 5, ready: { timeout: 90 } }
+deploy: { steps: [{ weight: 5, bake: 10 }], watch: 0 }
+wrokload: 1
+`;
+
+  expect(errorsOf(text)).toEqual([
+    "3:35 pipeline.c.timeout: a duration has a unit: 30s, not 30",
+    "5:20 workload.grace: a duration has a unit: 5s, not 5",
+    "5:41 workload.ready.timeout: a duration has a unit: 90s, not 90",
+    "6:38 deploy.steps.0.bake: a duration has a unit: 10s, not 10",
+    '7:1 unknown key "wrokload", did you mean "workload"?',
+  ]);
+});
+
 test("what is missing at the top is told one by one, and what is empty apart from it", () => {
   expect(errorsOf("version: 1\nservice:\n")).toEqual([
     "1:1 pipeline: is missing; it takes a map of keys and values",

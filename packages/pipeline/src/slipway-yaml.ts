@@ -2,6 +2,7 @@ import { issueText, nearest, SlipwayFile, unstorable } from "@slipway/contracts"
 import type { ServiceName } from "@slipway/kernel";
 import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, parseDocument } from "yaml";
 import type { z } from "zod";
+import { unitless } from "./durations.ts";
 import { knownKeys } from "./known-keys.ts";
 import { planProblems } from "./plan.ts";
 import { secretProblems } from "./secret-problems.ts";
@@ -44,8 +45,10 @@ export function parseSlipwayYaml(text: string, service?: ServiceName): ParsedFil
   const unkept = unstorable(value.value);
   if (unkept.length > 0)
     return failed(unkept.map(({ at: path, message }) => ({ ...at(path), message: named(path, message) })));
+  const bare = unitless(value.value).map(({ at: path, message }) => ({ ...at(path), message: named(path, message) }));
   const parsed = SlipwayFile.safeParse(value.value, { error: issueText });
-  if (!parsed.success) return failed(parsed.error.issues.flatMap((issue) => issueErrors(issue, at)));
+  if (!parsed.success || bare.length > 0)
+    return failed([...bare, ...(parsed.error?.issues ?? []).flatMap((issue) => issueErrors(issue, at))]);
   const problems = semanticProblems(parsed.data, service);
   if (problems.length > 0) return failed(problems.map(({ path, message }) => ({ ...at(path), message })));
   return { kind: "file", file: parsed.data };

@@ -50,16 +50,32 @@ export function clusterStage(world: () => ClusterWorld) {
     return { service, environment: `env-${count}-${Math.random().toString(36).slice(2, 7)}` as EnvironmentName };
   }
 
-  async function addReadyPod(target: Target, version: VersionName): Promise<void> {
+  async function addReadyPod(
+    target: Target,
+    version: VersionName,
+    { name = `${version}-x`, node, ip }: { readonly name?: string; readonly node?: string; readonly ip?: string } = {},
+  ): Promise<void> {
     const pods = `/api/v1/namespaces/${target.environment}/pods`;
-    const name = `${version}-x`;
     const labels = { "slipway.dev/service": target.service, "slipway.dev/version": version };
-    const spec = { containers: [{ name: "app", image: "none" }] };
+    const spec = {
+      ...(node === undefined ? {} : { nodeName: node }),
+      containers: [{ name: "app", image: "none", ports: [{ name: "http", containerPort: 8_080 }] }],
+    };
+    if (node !== undefined) await ensureNode(node);
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name, labels }, spec };
     // A new namespace takes no pods until its controllers have given it a service account.
     await until(() => world().api("POST", pods, pod), { what: `a pod of ${version}` });
-    const status = { phase: "Running", conditions: [{ type: "Ready", status: "True" }] };
+    const address = ip === undefined ? {} : { podIP: ip, podIPs: [{ ip }] };
+    const status = { phase: "Running", conditions: [{ type: "Ready", status: "True" }], ...address };
     await world().api("PATCH", `${pods}/${name}/status`, { status }, mergePatch);
+  }
+
+  /** A pod of a node that the API does not know is behind no Service. */
+  async function ensureNode(name: string): Promise<void> {
+    const node = { apiVersion: "v1", kind: "Node", metadata: { name } };
+    await world()
+      .api("POST", "/api/v1/nodes", node)
+      .catch(async () => void (await world().api("GET", `/api/v1/nodes/${name}`)));
   }
 
   /** Workload with a ready pod, as the region's own controllers and node agent would bring it about. */

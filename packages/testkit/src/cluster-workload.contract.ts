@@ -2,6 +2,7 @@ import { RegionRejected, type Target } from "@slipway/cluster";
 import type { Epoch } from "@slipway/kernel";
 import { describe, expect, test } from "vitest";
 import { type ClusterStage, type ClusterWorld, grant, istio, manifest, mergePatch, v1, v2 } from "./cluster-stage.ts";
+import { until } from "./until.ts";
 
 /** Workloads from their creation to their end. */
 export function workloadContract(world: () => ClusterWorld, stage: ClusterStage): void {
@@ -61,6 +62,20 @@ export function workloadContract(world: () => ClusterWorld, stage: ClusterStage)
       expect(await world().region.scaleWorkload(target, v2, 0, { epoch })).toMatchObject({ why: "in_use" });
       await world().region.lower(target, backToV1());
       expect(await world().region.scaleWorkload(target, v2, 0, { epoch })).toEqual({ kind: "done" });
+    });
+
+    test("count a ready pod once it is behind the version's Service, where a mesh finds it", async () => {
+      const target = freshTarget();
+      await world().region.ensureWorkload(target, manifest(target, v1, 1), grant(1));
+      // Without an address it is behind no Service, whatever it says of itself.
+      await addReadyPod(target, v1);
+
+      const found = await world().region.readWorkload(target, v1);
+      expect(found?.ready).toBe(0);
+      expect(found?.reasons).toContain(`1 of its ready pods is not behind the Service ${v1} yet`);
+
+      await addReadyPod(target, v1, { name: `${v1}-y`, node: "machine", ip: "10.77.9.9" });
+      await until(async () => (await world().region.readWorkload(target, v1))?.ready === 1, { what: "a pod in reach" });
     });
 
     test("say in the region's words why a pod is not ready", async () => {

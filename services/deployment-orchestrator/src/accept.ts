@@ -198,7 +198,8 @@ function confirmInitial(request: DeploymentRequest, principal: Principal, enviro
     "deployment.confirmation_required",
     `Nothing of ${request.service} serves in ${environment.name}: this is its first deployment, with nothing to compare with or return to.`,
     {
-      remedy: 'Send "confirm_initial": true with an approver\'s token.',
+      remedy:
+        'Send "confirm_initial": true with an approver\'s token (slipway deploy … --confirm-initial --as approver).',
     },
   );
 }

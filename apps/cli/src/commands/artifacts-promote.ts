@@ -20,7 +20,7 @@ export function artifactsPromoteCommand(root: Command, artifacts: Command): void
         const answer = await suggesting(client, { environment: own.to }, () =>
           client.call(requestPromotion, { params: { digest }, body: { to }, idempotencyKey: crypto.randomUUID() }),
         );
-        const next = `slipway promotions approve ${answer.promotion_id} approves it; whoever asked may not.`;
+        const next = `slipway promotions approve ${answer.promotion_id} --as approver approves it (whoever asked may not).`;
         print(root, answer, [showPromotion(answer), ...(answer.status === "PENDING" ? [next] : [])].join("\n"));
       });
     });

@@ -53,6 +53,15 @@ export const pageOperations: readonly RawOperation[] = [
     errors: "problem",
   },
   {
+    id: "showInboxInPage",
+    method: "GET",
+    path: "/page/inbox",
+    summary: "The inbox, for who is signed in to the page",
+    auth: "session",
+    answers: { 200: { description: "The page of notifications", type: "text/html" } },
+    errors: "problem",
+  },
+  {
     id: "shipFromPage",
     method: "POST",
     path: "/page/ship",

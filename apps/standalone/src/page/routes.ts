@@ -8,7 +8,12 @@ import type { Sessions } from "./sessions.ts";
 import { type StaticFile, securityHeaders } from "./static-files.ts";
 
 /** What stands behind the page once the whole platform runs. */
-export type PageWorld = { readonly feed: Feed; readonly shipping: Shipping };
+export type PageWorld = {
+  readonly feed: Feed;
+  readonly shipping: Shipping;
+  /** The notifications' own page, which asks a browser that has no session for a token. */
+  inbox(): Promise<{ readonly status: number; readonly headers: Record<string, string>; readonly text: string }>;
+};
 
 type Request = Parameters<ServiceApp["authorize"]>[0];
 
@@ -37,6 +42,11 @@ export function pageRoutes(app: ServiceApp, parts: PageParts): void {
     await mayLook(app, parts, request);
     await worldOf(parts).feed.follow(app.events(request, reply));
     return reply;
+  });
+  app.raw.get("/page/inbox", async (request, reply) => {
+    await mayLook(app, parts, request);
+    const { status, headers, text } = await worldOf(parts).inbox();
+    return reply.code(status).headers(headers).send(text);
   });
   app.raw.post("/page/ship", async (request, reply) => {
     await mayShip(app, parts, request);

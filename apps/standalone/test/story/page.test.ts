@@ -80,6 +80,16 @@ describe.skipIf(!existsSync(executablePath))(
       await stranger.close();
     });
 
+    test("the inbox opens with the session, and for nobody without one", async () => {
+      await page.getByRole("link", { name: "Inbox" }).click();
+      await page.waitForURL("**/page/inbox");
+      expect(await page.title()).toMatch(/inbox/i);
+      await page.goBack();
+      await page.getByText("Live", { exact: true }).waitFor();
+
+      expect((await fetch(new URL("/page/inbox", address))).status).toBe(401);
+    });
+
     test("another site cannot ship with this browser's session, nor a viewer's token", async () => {
       const [cookie] = await page.context().cookies(new URL("/page", address).href);
       const ask = (headers: Record<string, string>) =>

@@ -48,6 +48,7 @@ export class MemoryApi {
     const path = url.replace(/\/status$/, "");
     if (path === "/version") return { major: "1", minor: "34" };
     if (method === "POST") return this.#create(path, options.body as Kube);
+    if (method === "GET" && path.endsWith("/endpointslices")) return this.#slices(path, options.query?.labelSelector);
     if (method === "GET" && isCollection(path)) return this.#list(path, options.query?.labelSelector);
     const found = this.#objects.get(path);
     if (found === undefined) throw new ApiStatus(404, "NotFound", `${path} not found`);
@@ -118,6 +119,20 @@ export class MemoryApi {
     return { metadata: { resourceVersion: String(this.#version) }, items };
   }
 
+  /** What a controller would have made of the Service and the pods that it selects. */
+  #slices(collection: string, selector: string | undefined): object {
+    const namespace = /\/namespaces\/([^/]+)\//.exec(collection)?.[1];
+    const at = `/api/v1/namespaces/${namespace}`;
+    const service = this.#objects.get(`${at}/services/${selector?.split("=")[1]}`);
+    const wanted = Object.entries((service?.spec as { selector?: Record<string, string> } | undefined)?.selector ?? {});
+    const selected = [...this.#objects.entries()]
+      .filter(([path]) => wanted.length > 0 && inCollection(path, `${at}/pods`))
+      .map(([, pod]) => pod)
+      .filter(({ metadata: { labels = {} } }) => wanted.every(([label, value]) => labels[label] === value))
+      .filter(({ status }) => (status as { podIP?: string } | undefined)?.podIP !== undefined);
+    return { items: [{ endpoints: selected.map((pod) => ({ conditions: { ready: isReadyPod(pod) } })) }] };
+  }
+
   #store(type: Change["type"], path: string, object: Kube): Kube {
     this.#objects.set(path, object);
     this.#tell({ type, path, object });
@@ -163,6 +178,11 @@ export class MemoryApi {
       signal.removeEventListener("abort", stop);
     }
   }
+}
+
+function isReadyPod(pod: Kube): boolean {
+  const { conditions = [] } = (pod.status ?? {}) as { conditions?: readonly { type: string; status: string }[] };
+  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
 const kinds = new Set([

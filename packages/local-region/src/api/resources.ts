@@ -48,6 +48,7 @@ export const services = resource("", "v1", "services", "Service", {
   shortName: true,
 });
 export const endpoints = resource("", "v1", "endpoints", "Endpoints", { shortNames: ["ep"] });
+export const endpointslices = resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");
 export const events = resource("", "v1", "events", "Event", { shortNames: ["ev"] });
 export const configmaps = resource("", "v1", "configmaps", "ConfigMap", { shortNames: ["cm"] });
 export const secrets = resource("", "v1", "secrets", "Secret");
@@ -76,7 +77,7 @@ const leases = resource("coordination.k8s.io", "v1", "leases", "Lease");
 /** In the order in which discovery lists them. */
 export const allResources: readonly Resource[] = [
   ...[namespaces, nodes, pods, services, endpoints, events, configmaps, secrets],
-  ...[deployments, replicasets, virtualservices, destinationrules, leases],
+  ...[deployments, replicasets, endpointslices, virtualservices, destinationrules, leases],
 ];
 
 export function idOf({ group, plural }: Pick<Resource, "group" | "plural">): string {

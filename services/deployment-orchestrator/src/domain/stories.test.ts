@@ -129,6 +129,29 @@ describe("a person", () => {
     expect(judged(world, "PASS").after).toMatchObject({ phase: "raising", step: 1 });
   });
 
+  test("approves a step that has too few requests for a verdict: it goes on when its time is up, and the next one asks for its own", () => {
+    const world = given("baking");
+    const approve = () => world.send({ type: "Approve", by: "grace", reason: "a quiet service", now: world.now });
+
+    expect(approve().after).toMatchObject({ phase: "baking", step: 0, approval: { by: "grace" } });
+    world.pass(11 * minuteMs);
+    expect(world.send({ type: "TimeReached", purpose: "bake", now: world.now }).after).toMatchObject({ step: 1 });
+    world.settle(20, () => world.state.phase === "baking");
+    world.pass(11 * minuteMs);
+
+    expect(world.send({ type: "TimeReached", purpose: "bake", now: world.now }).after).toMatchObject({
+      ...{ phase: "baking", step: 1 },
+    });
+    expect(approve().after).not.toMatchObject({ phase: "baking", step: 1 });
+  });
+
+  test("cannot approve away a FAIL, which takes it back all the same", () => {
+    const world = given("baking");
+    world.send({ type: "Approve", by: "grace", reason: "a quiet service", now: world.now });
+
+    expect(failed(world).after.phase).toBe("restoring");
+  });
+
   test("may not promote a step that is another one by now, or without naming it a moment after it began", () => {
     const world = given("baking");
 

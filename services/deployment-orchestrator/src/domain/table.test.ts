@@ -153,6 +153,7 @@ const table: Record<Phase, Record<InputType, Expected>> = {
   },
   baking: {
     ...leaving,
+    Approve: "raising",
     Halt: "held",
     Promote: "raising",
     Judged: "raising",

@@ -1,6 +1,7 @@
 import type { DeploymentStatus, DeploymentStatusView, DeploymentView, Judgement } from "@slipway/contracts";
 import { addMs, type Instant, msBetween, unreachable, type Waiting } from "@slipway/kernel";
 import type { Deployment, In } from "./deployment.ts";
+import { isApprovedStep } from "./phases/baking.ts";
 
 /** The public status of a phase. */
 export function statusOf(state: Deployment): DeploymentStatus {
@@ -111,15 +112,26 @@ function waitingToRaise(state: In<"raising">): Waiting {
 }
 
 function waitingToBake(state: In<"baking">): Waiting {
+  if (isApprovedStep(state))
+    return {
+      for: "the bake of an approved step",
+      holder: state.approval?.by ?? "",
+      since: state.since,
+      unblockedBy: state.until,
+    };
   if (state.promotedBy !== null) {
     return {
       for: "a PASS",
       holder: state.promotedBy,
       since: state.since,
-      unblockedBy: "enough canary requests: then it goes on",
+      unblockedBy: "enough canary requests, or a named approval of this step: then it goes on",
     };
   }
-  return { for: "the bake and a PASS", since: state.since, unblockedBy: `${state.until} and enough canary requests` };
+  return {
+    for: "the bake and a PASS",
+    since: state.since,
+    unblockedBy: `${state.until} and enough canary requests, or a named approval of this step`,
+  };
 }
 
 function waitingToVerify(state: In<"watching">): Waiting {

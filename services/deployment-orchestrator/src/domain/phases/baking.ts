@@ -26,6 +26,8 @@ export function onBaking(state: In<"baking">, input: Input): Answer {
       return onSilent(state, input);
     case "Promote":
       return onPromote(state, input);
+    case "Approve":
+      return onApprove(state, input);
     case "Halt":
       return hold(state, { why: input.reason, by: input.by, unblockedBy: "a person resumes it", now: input.now });
     default:
@@ -69,13 +71,18 @@ function advance(state: In<"baking">, now: Instant): Answer {
 }
 
 /**
- * A canary step needs a PASS recomputed from its counts. Where there is nothing to compare with (the confirmed first deployment, the way back
+ * A canary step needs a PASS recomputed from its counts, or a named approval of this very step. Where there is nothing to compare with (the confirmed first deployment, the way back
  * to a verified version) and outside production the watch must not have failed. The step at 100% of a proven version has no canary to hold.
  */
 function gateAllows(state: In<"baking">, gate: Gate | null): boolean {
   if (!state.plan.production || state.plan.initial || state.plan.rollsBack !== null) return true;
   const last = state.step === state.plan.steps.length - 1 && state.plan.steps[state.step]?.weightPercent === 100;
-  return last || (gate !== null && gatePasses(gate, state.plan.regions));
+  return last || isApprovedStep(state) || (gate !== null && gatePasses(gate, state.plan.regions));
+}
+
+/** A person's name in place of the evidence, for this step alone: what a service with too few requests for a verdict has. */
+export function isApprovedStep({ approval, since }: In<"baking">): boolean {
+  return approval !== null && approval.at >= since;
 }
 
 /** The regular look at the watch itself: it also brings a judgement whose event was late. */
@@ -115,4 +122,9 @@ function onPromote(state: In<"baking">, input: Extract<Input, { type: "Promote" 
   }
   if (state.latest?.verdict === "FAIL") return refuse("deployment.gate_failed", state.latest.sentence);
   return advance({ ...state, promotedBy: by }, now);
+}
+
+function onApprove(state: In<"baking">, { by, reason, now }: Extract<Input, { type: "Approve" }>): Answer {
+  if (state.latest?.verdict === "FAIL") return refuse("deployment.gate_failed", state.latest.sentence);
+  return advance({ ...state, approval: { by, reason, at: now } }, now);
 }
