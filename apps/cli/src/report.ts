@@ -23,13 +23,17 @@ function reportUsage(error: CommanderError, json: boolean): number {
   return exitCodes.usage;
 }
 
+const typedWrong = "With --help after it a command says what it takes.";
+
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) {
     const remedy = [error.remedy, knownHere(error)].filter((line) => line !== undefined).join("\n") || undefined;
     return problemBody(new ProblemError(error.code, error.message, { remedy, errors: error.errors }));
   }
   if (error instanceof CommandFailure) {
-    return problemBody(new ProblemError(error.problem, error.message, { remedy: error.remedy }));
+    // The usual remedy names the API, of which whoever typed this has not spoken.
+    const remedy = error.remedy ?? (error.problem === "request.invalid" ? typedWrong : undefined);
+    return problemBody(new ProblemError(error.problem, error.message, { remedy }));
   }
   return problemBody(new ProblemError("internal", error instanceof Error ? error.message : String(error)));
 }

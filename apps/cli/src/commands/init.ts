@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
@@ -37,7 +38,11 @@ export function initCommand(root: Command): void {
       }
       writeFileSync(path, text);
       const service = /^service: (.+)$/m.exec(text)?.[1] ?? "app";
-      const said = [...detectionLines(detected).map((line) => `  ${line}`), "", ...nextLines(path, service)];
+      const said = [
+        ...detectionLines(detected).map((line) => `  ${line}`),
+        "",
+        ...nextLines(path, service, remoteIn(folder)),
+      ];
       if (!wantsJson(root)) process.stdout.write(`Found in ${folder}:\n`);
       print(root, { detected: true, written: path, file: text, found, notes }, said.join("\n"));
     });
@@ -51,14 +56,19 @@ async function serviceOf(folder: string, asked: string | undefined) {
   throw new Unusable(`--service ${asked}: ${parsed.error.issues[0]?.message ?? "not a name"}`);
 }
 
-function nextLines(path: string, service: string): string[] {
+/** Whether the repository can be pushed already. */
+function remoteIn(folder: string): boolean {
+  return spawnSync("git", ["-C", folder, "remote", "get-url", "slipway"], { stdio: "ignore" }).status === 0;
+}
+
+function nextLines(path: string, service: string, hasRemote: boolean): string[] {
   const { url, tokenFile } = localAddress();
   const remote = `${url.replace("://", `://deployer:$(cat ${tokenFile})@`)}/git/${service}.git`;
   return [
     `Written: ${path}. Next:`,
     "  slipway run                    tries the steps on this machine, isolated as in a build",
     "  git add slipway.yaml && git commit -m 'build: by slipway'",
-    `  git remote add slipway "${remote}"`,
+    ...(hasRemote ? [] : [`  git remote add slipway "${remote}"`]),
     "  git push slipway main          builds it, deploys it to dev and tells its address",
   ];
 }

@@ -88,6 +88,13 @@ describe("a delivery that fails", () => {
     expect(await deliverPush(hook(), push())).toEqual({ said: "the build service answered 401: webhook.signature" });
   });
 
+  test("tells the pusher in words that nothing is built for a tag", async () => {
+    answer = { status: 200, body: JSON.stringify({ ignored: "refs/tags/v1 is not a branch" }) };
+    expect(await deliverPush(hook(), { ...push(), ref: "refs/tags/v1" })).toEqual({
+      said: "nothing is built for it: refs/tags/v1 is not a branch",
+    });
+  });
+
   test("tells the pusher that nobody answered, and does not throw", async () => {
     const away = { ...hook(), webhook: "http://127.0.0.1:1/webhooks/github" };
     expect((await deliverPush(away, push())).said).toMatch(/was not told .*push again/);

@@ -28,6 +28,7 @@ export type Push = { readonly before: string; readonly after: string; readonly r
 export type Delivered = { readonly said: string; readonly buildId?: string };
 
 const Accepted = z.object({ build_id: z.string() });
+const Ignored = z.object({ ignored: z.string() });
 const git = promisify(execFile);
 
 /**
@@ -52,13 +53,23 @@ export async function deliverPush(hook: HookFile, push: Push): Promise<Delivered
       bodyTimeout: 10_000,
     });
     const text = await answer.body.text();
+    const ignored = answer.statusCode === 200 ? Ignored.safeParse(jsonOf(text)).data?.ignored : undefined;
+    if (ignored !== undefined) return { said: `nothing is built for it: ${ignored}` };
     if (answer.statusCode !== 202) {
       return { said: `the build service answered ${answer.statusCode}: ${text.slice(0, 500)}` };
     }
-    return { said: "build accepted", buildId: Accepted.parse(JSON.parse(text)).build_id };
+    return { said: "build accepted", buildId: Accepted.parse(jsonOf(text)).build_id };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return { said: `the build service was not told (${why}); push again later` };
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
