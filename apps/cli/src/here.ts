@@ -27,10 +27,16 @@ export function serviceHere(): ServiceName | undefined {
   return typed(ServiceNameSchema, name);
 }
 
+/** The address to which `git push slipway` goes from this folder; undefined where there is no such remote. */
+export function slipwayRemote(folder = process.cwd()): string | undefined {
+  const asked = ["-C", folder, "remote", "get-url", "slipway"];
+  const { status, stdout } = spawnSync("git", asked, { encoding: "utf8", timeout: 10_000 });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
 /** A repository without the file has a service all the same: the one that `git push slipway` made. */
 function serviceOfRemote(): ServiceName | undefined {
-  const asked = spawnSync("git", ["remote", "get-url", "slipway"], { encoding: "utf8", timeout: 10_000 });
-  const name = /\/git\/([^/]+?)(?:\.git)?\/?$/.exec(asked.stdout?.trim() ?? "")?.[1];
+  const name = /\/git\/([^/]+?)(?:\.git)?\/?$/.exec(slipwayRemote() ?? "")?.[1];
   return name === undefined ? undefined : typed(ServiceNameSchema, name);
 }
 

@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { parseRegions, type RegionEntry } from "@slipway/host";
+import { type RegionEntry, regionsAsked } from "@slipway/host";
 
 /** SLIPWAY_PORT; a sentence where it is no port. */
 export function askedPort(env: NodeJS.ProcessEnv): number | string | undefined {
@@ -13,13 +11,11 @@ export function askedPort(env: NodeJS.ProcessEnv): number | string | undefined {
 
 /** SLIPWAY_REGIONS: regions of one's own instead of this laptop's three; a sentence where the file cannot be read. */
 export function askedRegions(env: NodeJS.ProcessEnv): readonly RegionEntry[] | string | undefined {
-  const asked = env.SLIPWAY_REGIONS ?? "";
-  if (asked === "" || asked === "local:") return undefined;
-  const file = resolve(asked.startsWith("file:") ? asked.slice("file:".length) : asked);
   try {
-    return parseRegions(readFileSync(file, "utf8"), file);
+    const asked = regionsAsked(env.SLIPWAY_REGIONS || "local:");
+    return asked.kind === "local" ? undefined : asked.entries;
   } catch (error) {
-    return `SLIPWAY_REGIONS: ${file}: ${error instanceof Error ? error.message : String(error)}`;
+    return `SLIPWAY_REGIONS: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 

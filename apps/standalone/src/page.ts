@@ -30,7 +30,7 @@ async function readInbox({ url, tokenFile }: Stack): Promise<Awaited<ReturnType<
   const authorization = `Bearer ${readFileSync(tokenFile("viewer"), "utf8").trim()}`;
   const answer = await request(`${url}/inbox`, { headers: { authorization } });
   const kept = ["content-type", "content-security-policy", "cache-control", "x-content-type-options"];
-  const headers = Object.fromEntries(kept.flatMap((name) => [[name, String(answer.headers[name] ?? "")]]));
+  const headers = Object.fromEntries(kept.map((name) => [name, String(answer.headers[name] ?? "")]));
   return { status: answer.statusCode, headers, text: await answer.body.text() };
 }
 

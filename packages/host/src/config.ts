@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DurationMs, EnvironmentNameSchema } from "@slipway/contracts";
 import { z } from "zod";
 import { refuseUrl } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
-import { parseRegions, type RegionEntry } from "./regions.ts";
+import { type RegionEntry, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
 import { refuseScheme, type schemes } from "./schemes.ts";
 
@@ -124,13 +123,10 @@ function environmentsOf(variables: Variables): readonly EnvironmentEntry[] {
 }
 
 function readRegions(value: string, problems: ConfigProblem[]): HostConfig["regions"] {
-  if (value === "local:") return { kind: "local" };
-  const file = resolve(value.startsWith("file:") ? value.slice("file:".length) : value);
   try {
-    return { kind: "file", entries: parseRegions(readFileSync(file, "utf8"), file) };
+    return regionsAsked(value);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    problems.push({ variable: "SLIPWAY_REGIONS", message: `${file}: ${why}` });
+    problems.push({ variable: "SLIPWAY_REGIONS", message: error instanceof Error ? error.message : String(error) });
     return { kind: "local" };
   }
 }

@@ -13,5 +13,5 @@ export type {
   Subscription,
 } from "./module.ts";
 export { asProblem } from "./problems.ts";
-export { parseRegions, type RegionEntry } from "./regions.ts";
+export { type RegionEntry, regionsAsked } from "./regions.ts";
 export { type RunHostOptions, type RunningHost, runHost } from "./run-host.ts";

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { RegionNameSchema } from "@slipway/contracts";
 import type { RegionName } from "@slipway/kernel";
@@ -49,7 +50,7 @@ const Regions = z
  * Reads a regions file (JSON or YAML). Paths of kubeconfigs are relative to the file. Throws Error with every problem and its
  * place, e.g. `1.mesh_url: Invalid URL`.
  */
-export function parseRegions(text: string, file: string): readonly RegionEntry[] {
+function parseRegions(text: string, file: string): readonly RegionEntry[] {
   const parsed = Regions.safeParse(parse(text));
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
@@ -63,4 +64,17 @@ export function parseRegions(text: string, file: string): readonly RegionEntry[]
     metrics_url: entry.metrics_url,
     ...(entry.metrics_shape === undefined ? {} : { metrics_shape: entry.metrics_shape }),
   }));
+}
+
+/** What SLIPWAY_REGIONS asks for: `local:`, or the entries of a file. Throws Error, with the file's path, where that cannot be read. */
+export function regionsAsked(
+  value: string,
+): { readonly kind: "local" } | { readonly kind: "file"; readonly entries: readonly RegionEntry[] } {
+  if (value === "local:") return { kind: "local" };
+  const file = resolve(value.startsWith("file:") ? value.slice("file:".length) : value);
+  try {
+    return { kind: "file", entries: parseRegions(readFileSync(file, "utf8"), file) };
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
 }

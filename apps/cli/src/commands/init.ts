@@ -1,9 +1,9 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { localAddress } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
+import { slipwayRemote } from "../here.ts";
 import { print, wantsJson } from "../output.ts";
 
 type Own = { readonly force?: boolean; readonly print?: boolean; readonly service?: string };
@@ -41,7 +41,7 @@ export function initCommand(root: Command): void {
       const said = [
         ...detectionLines(detected).map((line) => `  ${line}`),
         "",
-        ...nextLines(path, service, remoteIn(folder)),
+        ...nextLines(path, service, slipwayRemote(folder) !== undefined),
       ];
       if (!wantsJson(root)) process.stdout.write(`Found in ${folder}:\n`);
       print(root, { detected: true, written: path, file: text, found, notes }, said.join("\n"));
@@ -54,11 +54,6 @@ async function serviceOf(folder: string, asked: string | undefined) {
   const parsed = ServiceNameSchema.safeParse(asked ?? serviceNameFrom(basename(folder)));
   if (parsed.success) return parsed.data;
   throw new Unusable(`--service ${asked}: ${parsed.error.issues[0]?.message ?? "not a name"}`);
-}
-
-/** Whether the repository can be pushed already. */
-function remoteIn(folder: string): boolean {
-  return spawnSync("git", ["-C", folder, "remote", "get-url", "slipway"], { stdio: "ignore" }).status === 0;
 }
 
 function nextLines(path: string, service: string, hasRemote: boolean): string[] {

@@ -6,6 +6,7 @@ import type { CloudEvent } from "@slipway/contracts";
 import { silentLogger } from "@slipway/sql";
 import { type RealKafka, type RealPart, startKafka, startRedis, startS3 } from "@slipway/testkit";
 import { eventsIn } from "./events.ts";
+import { keeping } from "./kept.ts";
 
 const bucket = "slipway";
 
@@ -27,21 +28,14 @@ export type RealBackends = {
 export async function startBackends(
   parts: Readonly<Record<"kafka" | "redis" | "s3", RealPart>>,
 ): Promise<RealBackends> {
-  const ends: (() => Promise<unknown>)[] = [];
-  const stop = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  const kept = <T extends { stop(): Promise<unknown> }>(server: T): T => {
-    ends.push(() => server.stop());
-    return server;
-  };
+  const { kept, atEnd, stop } = keeping();
   try {
     const kafka = kept(await startKafka(parts.kafka));
     const redis = kept(await startRedis(parts.redis));
     const s3 = kept(await startS3(parts.s3));
     await s3.makeBucket(bucket);
     const bus = kafkaBus({ url: kafka.url, log: silentLogger });
-    ends.push(() => bus.close());
+    atEnd(() => bus.close());
     const env = {
       SLIPWAY_BUS_URL: kafka.url,
       SLIPWAY_LOCK_URL: redis.url,

@@ -13,6 +13,7 @@ import {
   startPrometheus,
   startProxy,
 } from "@slipway/testkit";
+import { keeping } from "./kept.ts";
 
 export type RealRegionParts = Readonly<
   Record<"etcd" | "kubernetes" | "crds" | "istio" | "envoy" | "prometheus", RealPart>
@@ -31,14 +32,7 @@ export type RealRegions = {
 const node = "machine";
 
 export async function startRealRegions(parts: RealRegionParts, names: readonly string[]): Promise<RealRegions> {
-  const ends: (() => Promise<unknown>)[] = [];
-  const stop = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  const kept = <T extends { stop(): Promise<unknown> }>(server: T): T => {
-    ends.push(() => server.stop());
-    return server;
-  };
+  const { kept, atEnd, stop } = keeping();
   const start = async (name: string, number: number) => {
     const real = kept(await installedRegion(parts));
     const istiod = kept(await startIstiod(parts.istio, real));
@@ -70,7 +64,7 @@ export async function startRealRegions(parts: RealRegionParts, names: readonly s
             registries: { [registryHost]: { auth: { username: "node-agent", password } } },
             log: silentLogger,
           });
-          ends.push(() => agent.stop({ leavePods: false }));
+          atEnd(() => agent.stop({ leavePods: false }));
         }
       },
     };

@@ -17,17 +17,17 @@ export type RealPart = {
  * Name it literally in the test file: the run fetches those parts which it finds written there.
  */
 export function realPart(name: string): RealPart | undefined {
-  const { found } = JSON.parse(readFileSync(join(runFolder(), "parts.json"), "utf8")) as {
-    found: Record<string, RealPart>;
-  };
-  return found[name];
+  return ofThisRun().found[name];
 }
 
 /** Whether the run has a network of its own, on which every address of 10.64.0.0/10 answers. */
 export function hasAddresses(): boolean {
-  return (
-    (JSON.parse(readFileSync(join(runFolder(), "parts.json"), "utf8")) as { addresses?: boolean }).addresses === true
-  );
+  return ofThisRun().addresses;
+}
+
+/** What the run has told its tests. */
+function ofThisRun(): { readonly found: Readonly<Record<string, RealPart>>; readonly addresses: boolean } {
+  return JSON.parse(readFileSync(join(runFolder(), "parts.json"), "utf8"));
 }
 
 /** Another program or file of the part. */

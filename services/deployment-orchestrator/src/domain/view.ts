@@ -1,7 +1,7 @@
 import type { DeploymentStatus, DeploymentStatusView, DeploymentView, Judgement } from "@slipway/contracts";
 import { addMs, type Instant, msBetween, unreachable, type Waiting } from "@slipway/kernel";
 import type { Deployment, In } from "./deployment.ts";
-import { isApprovedStep } from "./phases/baking.ts";
+import { approvalOfStep } from "./phases/baking.ts";
 
 /** The public status of a phase. */
 export function statusOf(state: Deployment): DeploymentStatus {
@@ -112,10 +112,11 @@ function waitingToRaise(state: In<"raising">): Waiting {
 }
 
 function waitingToBake(state: In<"baking">): Waiting {
-  if (isApprovedStep(state))
+  const approval = approvalOfStep(state);
+  if (approval !== null)
     return {
       for: "the bake of an approved step",
-      holder: state.approval?.by ?? "",
+      holder: approval.by,
       since: state.since,
       unblockedBy: state.until,
     };

@@ -2,7 +2,7 @@ import type { Judgement } from "@slipway/contracts";
 import { addMs, type Instant, msBetween, refuse, step } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
 import type { Command } from "../command.ts";
-import type { Gate, In } from "../deployment.ts";
+import type { Approval, Gate, In } from "../deployment.ts";
 import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
@@ -71,18 +71,19 @@ function advance(state: In<"baking">, now: Instant): Answer {
 }
 
 /**
- * A canary step needs a PASS recomputed from its counts, or a named approval of this very step. Where there is nothing to compare with (the confirmed first deployment, the way back
- * to a verified version) and outside production the watch must not have failed. The step at 100% of a proven version has no canary to hold.
+ * A canary step needs a PASS recomputed from its counts, or a named approval of this very step. Where there is nothing to compare with (the
+ * confirmed first deployment, the way back to a verified version) and outside production the watch must not have failed. The step at 100% of a
+ * proven version has no canary to hold.
  */
 function gateAllows(state: In<"baking">, gate: Gate | null): boolean {
   if (!state.plan.production || state.plan.initial || state.plan.rollsBack !== null) return true;
   const last = state.step === state.plan.steps.length - 1 && state.plan.steps[state.step]?.weightPercent === 100;
-  return last || isApprovedStep(state) || (gate !== null && gatePasses(gate, state.plan.regions));
+  return last || approvalOfStep(state) !== null || (gate !== null && gatePasses(gate, state.plan.regions));
 }
 
 /** A person's name in place of the evidence, for this step alone: what a service with too few requests for a verdict has. */
-export function isApprovedStep({ approval, since }: In<"baking">): boolean {
-  return approval !== null && approval.at >= since;
+export function approvalOfStep({ approval, since }: In<"baking">): Approval | null {
+  return approval !== null && approval.at >= since ? approval : null;
 }
 
 /** The regular look at the watch itself: it also brings a judgement whose event was late. */
