@@ -1,5 +1,5 @@
-// What `npm test` runs once Node and the dependencies are there: static checks, then the tests. Those of the whole platform, which
-// wait more than they work, run one after the other beside all others. Every step runs whatever the others said; the last line sums them up, and a static check counts as one.
+// What `npm test` runs once Node and the dependencies are there: static checks, then the tests. Those of the whole platform wait
+// more than they work: each project of them runs beside all others. Every step runs whatever the others said; the last line sums them up, and a static check counts as one.
 //
 //   check.mjs [--only STEP]... [FILTER]...     steps: see --list; filters choose test files by a part of their path,
 //                                              and then only tests are run that have such a file
@@ -60,7 +60,7 @@ async function check(todo) {
   const results = new Map();
   const beside = todo.filter(({ name }) => ofWholePlatform.includes(name));
   const others = todo.filter((step) => !beside.includes(step));
-  await Promise.all([inOrder(others, results), inOrder(beside, results)]);
+  await Promise.all([others, ...beside.map((step) => [step])].map((chain) => inOrder(chain, results)));
   return summarize(todo.map((step) => results.get(step)));
 }
 

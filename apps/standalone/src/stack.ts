@@ -8,6 +8,7 @@ import { type RunningHost, readConfig, runHost, type ServiceApp } from "@slipway
 import { metricsAggregator } from "@slipway/metrics-aggregator";
 import { notificationService } from "@slipway/notification-service";
 import { type EmbeddedPostgres, type Logger, startEmbeddedPostgres } from "@slipway/sql";
+import { basesFolder } from "./bases-folder.ts";
 import { writeEndpoints } from "./data-folder.ts";
 import { gitRoutes } from "./git/git-server.ts";
 import { registrar } from "./git/own-repository.ts";
@@ -115,6 +116,8 @@ function platformEnv({ dataDir, layout, noIsolation }: StackOptions): Record<str
     SLIPWAY_GIT_ROOT: join(dataDir, "git"),
     // Where only this machine reaches the platform, a registry beside it is its user's own.
     SLIPWAY_EXTERNAL_LOOPBACK: process.env.SLIPWAY_EXTERNAL_LOOPBACK ?? String(process.env.SLIPWAY_HOST === undefined),
+    // They are the machine's: a fresh data folder need not make them again.
+    SLIPWAY_BASES: process.env.SLIPWAY_BASES ?? basesFolder(dataDir),
     ...(noIsolation ? { SLIPWAY_NO_ISOLATION: "true" } : {}),
   };
 }

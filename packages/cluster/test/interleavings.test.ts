@@ -25,19 +25,19 @@ describe("after a lowering nothing of its epoch takes hold, in every order of", 
   test("a raise and the lowering, with any one or two requests late, lost or refused", async () => {
     const explored = await explore((target) => [actors.raise(target, 25), actors.lower(target)], 2);
 
-    expect(explored.runs).toBeGreaterThan(100);
+    expect(explored.runs).toBeGreaterThan(50);
   });
 
   test("a raise and a lowering over what the watch told before, with any one request late, lost or refused", async () => {
     const explored = await explore((target) => [actors.raise(target, 25), actors.lowerTold(target)], 1);
 
-    expect(explored.runs).toBeGreaterThan(20);
+    expect(explored.runs).toBeGreaterThan(10);
   });
 
   test("a lowering over what the watch told before, and the next deployment with a raise of its own", async () => {
     const explored = await explore((target) => [actors.lowerTold(target), actors.openAndRaise(target)], 0);
 
-    expect(explored.runs).toBeGreaterThan(5);
+    expect(explored.runs).toBeGreaterThan(2);
   });
 
   test("two raises and the lowering", async () => {
@@ -46,7 +46,7 @@ describe("after a lowering nothing of its epoch takes hold, in every order of", 
       0,
     );
 
-    expect(explored.runs).toBeGreaterThan(20);
+    expect(explored.runs).toBeGreaterThan(10);
   });
 
   test("a raise, the lowering and a new grant, with any one request late, lost or refused", async () => {
@@ -55,7 +55,7 @@ describe("after a lowering nothing of its epoch takes hold, in every order of", 
       1,
     );
 
-    expect(explored.runs).toBeGreaterThan(500);
+    expect(explored.runs).toBeGreaterThan(200);
   });
 
   test("two raises, the lowering and a new grant", async () => {
@@ -64,7 +64,7 @@ describe("after a lowering nothing of its epoch takes hold, in every order of", 
       0,
     );
 
-    expect(explored.runs).toBeGreaterThan(500);
+    expect(explored.runs).toBeGreaterThan(150);
   });
 
   test("a raise, the lowering and the next deployment with a raise of its own", async () => {
@@ -73,7 +73,7 @@ describe("after a lowering nothing of its epoch takes hold, in every order of", 
       0,
     );
 
-    expect(explored.runs).toBeGreaterThan(100);
+    expect(explored.runs).toBeGreaterThan(25);
   });
 });
 
@@ -87,7 +87,7 @@ test("a base Service that was about to follow the canary does not select it afte
     most: 50_000,
   });
 
-  expect(explored.runs).toBeGreaterThan(100);
+  expect(explored.runs).toBeGreaterThan(50);
 });
 
 describe("the search finds what is wrong when", () => {

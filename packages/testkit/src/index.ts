@@ -25,4 +25,5 @@ export { startS3 } from "./real/s3.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export { makeSmallRoot } from "./small-root.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
+export { sharedFolder } from "./test-server.ts";
 export { type UntilOptions, until } from "./until.ts";

@@ -1,3 +1,4 @@
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { isBuiltInBase, readImageName } from "@slipway/contracts";
 import {
@@ -6,6 +7,7 @@ import {
   findPython,
   type HostPython,
   type ImageSource,
+  type Layer,
   makeNodeBaseLayer,
   makePythonBaseLayer,
   makeStaticBaseLayer,
@@ -33,12 +35,15 @@ export type BasesOptions = {
   stepPython(): Promise<string | undefined>;
 };
 
-/** Bases of this machine are made at the first asking and kept in `dir`; images of a registry are asked for anew each time. */
+/**
+ * Bases of this machine are made at the first asking and kept in `dir`, which several platforms of the machine may share; images of a
+ * registry are asked for anew each time.
+ */
 export function openBases({ dir, images, stepPython }: BasesOptions): Bases {
   const own = {
-    node24: once(() => makeNodeBaseLayer({ nodePath: process.execPath, dir })),
-    python3: once(async () => makePythonBaseLayer({ python: await pythonOf(await stepPython()), dir })),
-    static: once(() => makeStaticBaseLayer({ dir })),
+    node24: once(() => makeNodeBaseLayer({ nodePath: process.execPath, dir }), isKept),
+    python3: once(async () => makePythonBaseLayer({ python: await pythonOf(await stepPython()), dir }), isKept),
+    static: once(() => makeStaticBaseLayer({ dir }), isKept),
   };
   const envs = { node24: {}, python3: pythonBaseEnv, static: { SSL_CERT_FILE: certificatesInside } };
   return async (base, signal) => {
@@ -49,6 +54,12 @@ export function openBases({ dir, images, stepPython }: BasesOptions): Bases {
     return { ...(await images.base(resolved, signal)), image: pinned(resolved) };
   };
 }
+
+const isKept = ({ path }: Layer): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 function pythonOf(prefix: string | undefined): Promise<HostPython> {
   return prefix === undefined ? findPython() : findPython([join(prefix, "bin", "python3")]);

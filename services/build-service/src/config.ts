@@ -12,6 +12,8 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_GIT_ALLOW_FILE: z.stringbool().default(false),
   /** The folder that holds `scan/` and `advisories/`; found beside the sources when absent. */
   SLIPWAY_BUILD_TOOLS: z.string().optional(),
+  /** Where the bases that are made of this machine are kept, for all of its platforms; `base/` in the data folder when absent. */
+  SLIPWAY_BASES: z.string().min(1).optional(),
   /** Builds that run at once; further ones wait. */
   SLIPWAY_MAX_BUILDS: z.coerce.number().int().min(1).default(4),
   /** Steps that run at once in this process. */

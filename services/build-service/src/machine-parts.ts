@@ -25,7 +25,7 @@ export function machineParts(
   const stepPython = async () => (await toolchain()).python;
   return {
     images,
-    bases: openBases({ dir: join(dataDir, "base"), images, stepPython }),
+    bases: openBases({ dir: config.SLIPWAY_BASES ?? join(dataDir, "base"), images, stepPython }),
     caches: openStepCaches({ dir: join(dataDir, "caches"), maxBytes: config.SLIPWAY_CACHE_MIB * 1_048_576 }),
     toolchain,
     registries: once(findRegistries),

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BuildView } from "@slipway/contracts";
-import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { sharedFolder, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { testRepository } from "./git-repository.ts";
 import { pushBody, secret } from "./start-build-service.ts";
@@ -29,7 +29,7 @@ type Served = { readonly child: ChildProcess; readonly url: string; readonly tok
 async function startProcess(): Promise<Served> {
   const schemas = ["build", "registry", "access", "bus"];
   const urls = Object.fromEntries(schemas.map((schema) => [`slipway_${schema}`, database.url(schema)]));
-  const setup = { adminUrl: database.adminUrl, urls, dataDir: join(folder, "data") };
+  const setup = { adminUrl: database.adminUrl, urls, dataDir: join(folder, "data"), bases: sharedFolder("bases") };
   const program = new URL("./platform-process.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, ["--conditions=@slipway/source", program, JSON.stringify(setup)], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -8,10 +8,16 @@ const setup = JSON.parse(process.argv[2] ?? "{}") as {
   adminUrl: string;
   urls: Record<string, string>;
   dataDir: string;
+  bases: string;
 };
 const host = await runHost({
   modules: [stubRegistry().module, buildService],
-  config: readConfig({ SLIPWAY_DATA: setup.dataDir, SLIPWAY_PORT: "0", SLIPWAY_GIT_ALLOW_FILE: "true" }),
+  config: readConfig({
+    SLIPWAY_DATA: setup.dataDir,
+    SLIPWAY_BASES: setup.bases,
+    SLIPWAY_PORT: "0",
+    SLIPWAY_GIT_ALLOW_FILE: "true",
+  }),
   database: { adminUrl: setup.adminUrl, roleUrl: (role) => setup.urls[role] ?? "" },
   log: silentLogger,
 });

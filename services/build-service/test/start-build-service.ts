@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { BuildView } from "@slipway/contracts";
 import { type RunningHost, readConfig, runHost } from "@slipway/host";
 import { silentLogger } from "@slipway/sql";
-import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { sharedFolder, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { buildService } from "../src/index.ts";
 import { type StubRegistry, stubRegistry } from "./stub-registry.ts";
 
@@ -50,6 +50,7 @@ export async function startBuildService(env: Record<string, string> = {}): Promi
   const registry = stubRegistry();
   const config = readConfig({
     SLIPWAY_DATA: join(folder, "data"),
+    SLIPWAY_BASES: sharedFolder("bases"),
     SLIPWAY_PORT: "0",
     SLIPWAY_GIT_ALLOW_FILE: "true",
     // To prove one recipe where another one would be chosen.

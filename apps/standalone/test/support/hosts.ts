@@ -12,6 +12,7 @@ import { metricsAggregator } from "@slipway/metrics-aggregator";
 import { notificationService } from "@slipway/notification-service";
 import { rollbackController } from "@slipway/rollback-controller";
 import { silentLogger, startEmbeddedPostgres } from "@slipway/sql";
+import { basesFolder } from "../../src/bases-folder.ts";
 import { gitRoutes } from "../../src/git/git-server.ts";
 import { livePage } from "../../src/page.ts";
 import { watchProxyRoutes } from "../../src/watch-proxy.ts";
@@ -48,6 +49,7 @@ export async function startHosts(): Promise<Hosts> {
   const common = { database: postgres, regions: await awayRegions(dataDir), log: silentLogger, signals: false };
   const env = {
     SLIPWAY_DATA: dataDir,
+    SLIPWAY_BASES: basesFolder(dataDir),
     SLIPWAY_PORT: "0",
     SLIPWAY_NO_ISOLATION: "true",
     SLIPWAY_GIT_ALLOW_FILE: "true",

@@ -3,9 +3,9 @@ import { ApiStatus, RegionUnavailable } from "../../src/errors.ts";
 
 /**
  * Every order in which requests of several actors can reach one API, tried one after the other: each run starts anew,
- * holds every request at a gate and lets them through in the order that is being tried. Orders that differ only in
- * neighbours that cannot tell who came first are tried once (sleep sets): two reads, or anything beside a request that
- * does not arrive.
+ * holds every request at a gate and lets them through in the order that is being tried. Actors are functions of what they
+ * are answered, so what comes after two orders is the same where every actor has been told the same and the same was
+ * written in the same order: it is tried once.
  */
 type Move = {
   /** The same request of the same actor has the same id in every run. */
@@ -37,6 +37,7 @@ export type Scenario = {
   readonly check: (results: Readonly<Record<string, unknown>>) => void | Promise<void>;
 };
 
+/** `runs` came to their end; `pruned` came to where an earlier one had been. */
 export type Exploration = { readonly runs: number; readonly pruned: number };
 
 /** Orders drawn at random, for scenarios that are too large to be tried in full. */
@@ -56,48 +57,40 @@ export async function exploreSome(
   }
 }
 
-type Branch = { readonly path: readonly Move[]; readonly sleep: readonly Move[] };
-
 export async function exploreAll(
   start: () => Promise<Scenario>,
   { faults, most }: { readonly faults: number; readonly most: number },
 ): Promise<Exploration> {
-  const stack: Branch[] = [{ path: [], sleep: [] }];
+  const stack: (readonly Move[])[] = [[]];
+  const seen = new Set<string>();
   let runs = 0;
   let pruned = 0;
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     if (runs + pruned >= most) throw new Error(`more than ${most} orders: ${runs} tried`);
-    if (await explore(new Run(await start(), faults), next, stack)) runs += 1;
+    if (await explore(new Run(await start(), faults), next, { stack, seen })) runs += 1;
     else pruned += 1;
   }
   return { runs, pruned };
 }
 
-/** Follows one branch to its end, always by the first move, and leaves the other moves on the stack. */
-async function explore(run: Run, { path: given, sleep: asleep }: Branch, stack: Branch[]): Promise<boolean> {
+/** Follows one order to its end, always by the first move, and leaves the other moves on the stack. False: another had been where it came to. */
+async function explore(
+  run: Run,
+  given: readonly Move[],
+  { stack, seen }: { readonly stack: (readonly Move[])[]; readonly seen: Set<string> },
+): Promise<boolean> {
   for (const move of given) await run.make(move);
   const path = [...given];
-  let sleep = asleep;
   for (;;) {
-    const awake = (await run.moves()).filter(({ id }) => !sleep.some((slept) => slept.id === id));
-    const [first, ...others] = awake;
+    const [first, ...others] = await run.moves();
+    const place = run.place();
+    if (seen.has(place)) return run.abandon();
+    seen.add(place);
     if (first === undefined) return run.finish(path);
-    const done = [first];
-    for (const other of others) {
-      stack.push({ path: [...path, other], sleep: [...sleep, ...done].filter((each) => independent(each, other)) });
-      done.push(other);
-    }
-    sleep = sleep.filter((each) => independent(each, first));
+    for (const other of others) stack.push([...path, other]);
     path.push(first);
     await run.make(first);
   }
-}
-
-function independent(a: Move, b: Move): boolean {
-  if (a.actor === b.actor) return false;
-  // The faults are limited in number: one may take the other's place.
-  if (a.action !== "through" && b.action !== "through") return false;
-  return (a.reads && b.reads) || a.action !== "through" || b.action !== "through";
 }
 
 class Run {
@@ -106,6 +99,9 @@ class Run {
   readonly #results: Record<string, unknown> = {};
   readonly #numbers = new Map<string, number>();
   readonly #late = new Map<string, () => Promise<void>>();
+  /** What each actor was answered, and what was written. */
+  readonly #told = new Map<string, string[]>();
+  readonly #written: string[] = [];
   #running: number;
   #faults: number;
   #abandoned = false;
@@ -149,7 +145,7 @@ class Run {
     const reads = method === "GET";
     const send = async () => {
       const answer = await this.#scenario.connection.request(method, path, options);
-      if (!reads) this.#scenario.onWrite(actor, answer);
+      if (!reads) this.#wrote(actor, answer);
       return answer;
     };
     return new Promise<unknown>((resolve, reject) => {
@@ -160,7 +156,18 @@ class Run {
         number,
         reads,
         act: (action) => {
-          if (action === "through") return void send().then(resolve, reject);
+          if (action === "through")
+            return void send().then(
+              (answer) => {
+                this.#tell(actor, JSON.stringify(answer));
+                resolve(answer);
+              },
+              (error: unknown) => {
+                this.#tell(actor, String(error));
+                reject(error);
+              },
+            );
+          this.#tell(actor, action);
           if (action === "late") this.#late.set(`${actor}#${number} arriving`, () => send().then(() => {}, ignore));
           return action === "conflict" ? reject(new ApiStatus(409, "Conflict", "busy")) : timeout();
         },
@@ -168,6 +175,21 @@ class Run {
       this.#running -= 1;
       this.#wake();
     });
+  }
+
+  #tell(actor: string, what: string): void {
+    this.#told.set(actor, [...(this.#told.get(actor) ?? []), what]);
+  }
+
+  #wrote(actor: string, object: unknown): void {
+    this.#written.push(`${actor} ${JSON.stringify(object)}`);
+    this.#scenario.onWrite(actor, object);
+  }
+
+  /** Two runs at the same place go on in the same ways. */
+  place(): string {
+    const told = [...this.#told].sort(([a], [b]) => (a < b ? -1 : 1));
+    return JSON.stringify([told, this.#written, [...this.#late.keys()].sort(), this.#faults]);
   }
 
   /** What can happen next, once every actor is held or has ended. */
@@ -204,17 +226,18 @@ class Run {
     await this.moves();
   }
 
-  /** True when the run came to its end; false when it was cut short since another order covers it. */
-  async finish(path: readonly Move[]): Promise<boolean> {
-    if (this.#held.size > 0 || this.#late.size > 0) {
-      this.#abandoned = true;
-      for (const held of this.#held.values()) {
-        this.#running += 1;
-        held.act("lost");
-      }
-      this.#held.clear();
-      return false;
+  /** Lets its actors end. */
+  abandon(): false {
+    this.#abandoned = true;
+    for (const held of this.#held.values()) {
+      this.#running += 1;
+      held.act("lost");
     }
+    this.#held.clear();
+    return false;
+  }
+
+  async finish(path: readonly Move[]): Promise<true> {
     try {
       await this.#scenario.check(this.#results);
     } catch (error) {

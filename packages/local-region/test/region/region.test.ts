@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { instant } from "@slipway/kernel";
 import { makeNodeBaseLayer, RegistryClient, writeImage } from "@slipway/oci";
-import { until } from "@slipway/testkit";
+import { sharedFolder, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Agent,
@@ -70,7 +70,7 @@ async function pushImage(host: string): Promise<string> {
   const client = new RegistryClient({ url: `http://${host}`, chunkBytes: 1_024 ** 3 });
   const { digest } = await writeImage({
     client,
-    base: [await makeNodeBaseLayer({ nodePath: process.execPath, dir: cacheDir })],
+    base: [await makeNodeBaseLayer({ nodePath: process.execPath, dir: sharedFolder("bases") })],
     files: { dir: files, copy: ["server.mjs"], at: "/app" },
     command: ["node", "server.mjs"],
     createdAt: instant("2026-01-05T09:00:00.000Z"),
