@@ -7,10 +7,9 @@ import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { importRules } from "./check/import-rules.mjs";
 import { root, runTool } from "./check/processes.mjs";
-import { projects, projectsOf, runTests } from "./check/tests.mjs";
+import { ofPlatform, projects, projectsOf, runTests } from "./check/tests.mjs";
 import { checkTree } from "./check/tree.mjs";
 
-const ofWholePlatform = ["e2e", "story"];
 const seed = process.env.SLIPWAY_TEST_SEED ?? seedOfCommit();
 const { only, filters, list } = readOptions(process.argv.slice(2));
 
@@ -58,7 +57,7 @@ function chosen() {
 async function check(todo) {
   console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm test`);
   const results = new Map();
-  const beside = todo.filter(({ name }) => ofWholePlatform.includes(name));
+  const beside = todo.filter(({ name }) => ofPlatform.includes(name));
   const others = todo.filter((step) => !beside.includes(step));
   await Promise.all([others, ...beside.map((step) => [step])].map((chain) => inOrder(chain, results)));
   return summarize(todo.map((step) => results.get(step)));

@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { programOf, root, runNode } from "./processes.mjs";
 
 const testsTimeoutMs = 40 * 60_000;
+const bundleTimeoutMs = 5 * 60_000;
 
 /** Where the files of each vitest project lie: as vitest.config.ts says it. */
 const filesOf = {
@@ -13,6 +14,8 @@ const filesOf = {
   story: ["apps/standalone/test/story/*.test.ts"],
 };
 export const projects = Object.keys(filesOf);
+/** Those whose tests start platforms. */
+export const ofPlatform = ["e2e", "story"];
 
 /** The projects that have a file which one of the filters names: nothing is started for the others. */
 export function projectsOf(filters) {
@@ -24,8 +27,19 @@ export function projectsOf(filters) {
   );
 }
 
+/** Both projects of the whole platform run this one bundle, of the sources as they are now. Its folder is ignored by git, and dependencies are found from there. */
+let bundling;
+async function bundled() {
+  const folder = join(root, "apps/standalone/node_modules/.bundle-check");
+  bundling ??= runNode([join(root, "scripts/bundle.mjs"), folder], { timeoutMs: bundleTimeoutMs });
+  const { code, output } = await bundling;
+  if (code !== 0) throw new Error(`the platform could not be bundled (${code}): ${output}`);
+  return { SLIPWAY_TEST_BUNDLE: folder };
+}
+
 /** One vitest project: its tests are counted from vitest's own report, and a run that breaks without a failed test is one failure. */
 export async function runTests(project, filters, seed, through = []) {
+  const bundle = ofPlatform.includes(project) ? await bundled() : {};
   const folder = mkdtempSync(join(tmpdir(), "slipway-check-"));
   const file = join(folder, "report.json");
   try {
@@ -39,7 +53,7 @@ export async function runTests(project, filters, seed, through = []) {
         `--outputFile.json=${file}`,
         ...(filters.length > 0 ? ["--passWithNoTests", ...filters] : []),
       ],
-      { timeoutMs: testsTimeoutMs, show: true, env: { SLIPWAY_TEST_SEED: seed }, through },
+      { timeoutMs: testsTimeoutMs, show: true, env: { SLIPWAY_TEST_SEED: seed, ...bundle }, through },
     );
     return countReport(readReport(file), code);
   } finally {

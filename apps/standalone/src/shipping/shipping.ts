@@ -14,7 +14,7 @@ import { deploy } from "../story/deploying.ts";
 import { firstVersion } from "../story/first-version.ts";
 import { openWork, type WorkInput } from "../story/prepare.ts";
 import { type Change, openStory } from "../story/state.ts";
-import { readLoad, servedWeight, startTraffic } from "../story/traffic.ts";
+import { readLoad, servedWeight } from "../story/traffic.ts";
 import { outcomeOf } from "./outcome.ts";
 import { type Said, said } from "./said.ts";
 import { shipCommit } from "./ship-commit.ts";
@@ -150,7 +150,6 @@ async function shipOne(
   const file = openStory(join(input.options.dataDir, "story", "story.json"));
   const telling: Telling = { ...input, tell: lines, ...(await openWork(input)), file };
   await firstVersion(telling);
-  await startTraffic(telling);
   const own = change(telling);
   const digest = await pushAndBuild(telling, own);
   await promoteToProd(telling, digest);

@@ -9,17 +9,19 @@ import {
 import type { DeploymentId, Digest } from "@slipway/kernel";
 import { instant } from "@slipway/kernel";
 import { type OnItsWay, StoryFailed, serviceName, unlessAway, type Work } from "./context.ts";
-import { readLoad, servedWeight } from "./traffic.ts";
+import { readLoad, servedWeight, startTraffic } from "./traffic.ts";
 
 const deployWithinMs = 240_000;
-const lookEveryMs = 150;
+const lookEveryMs = 250;
 const ended: readonly DeploymentStatus[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
 
 /** What was told already. */
 type Seen = { gates: number; line: string };
 
-/** Asks for the deployment of a change (once, by its idempotency key) and follows it to its end. */
+/** Asks for the deployment of a change (once, by its idempotency key), with requests coming, and follows it to its end. */
 export async function deploy(work: Work, change: OnItsWay, digest: Digest): Promise<DeploymentView> {
+  // Before the first version nobody answers.
+  if (!change.initial) await startTraffic(work);
   const { tell, countsFile } = work;
   const { record } = change;
   if (record.deployment_id === undefined) {

@@ -6,9 +6,10 @@ import { LoadCounts } from "./load-counts.ts";
 /** Answers per second and region: enough for the evidence of a 5% step in about a quarter of a minute, and little for two cores. */
 export const requestsPerSecond = 200;
 
-/** Starts the load process (or takes over the one that runs) and waits for answers in every region. */
+/** Starts the load process where none runs (or takes over the one that a killed platform left) and waits for answers in every region. */
 export async function startTraffic(work: Work): Promise<void> {
   const { stack, options, countsFile, tell } = work;
+  if (stack.supervisor.pidOf("load") !== undefined) return;
   const regions = Object.fromEntries(stack.layout.regions.map(({ name, mesh_url }) => [name, mesh_url]));
   const host = `${serviceName}.prod`;
   await stack.supervisor.ensure({

@@ -23,8 +23,9 @@ function bundleFolder(): string {
   return folder;
 }
 
-/** Bundles the sources as they are now, by the script that `npm start` uses; in each project for itself, as two may run at once. */
+/** Bundles the sources as they are now, by the script that `npm start` uses, where `npm test` has not done it for both of its projects. */
 export async function bundle(project: string): Promise<void> {
+  if (process.env[variable] !== undefined) return;
   // Ignored by git, and dependencies are found from there.
   const folder = join(home, `apps/standalone/node_modules/.bundle-${project}`);
   await promisify(execFile)(process.execPath, [join(home, "scripts/bundle.mjs"), folder], { cwd: home });
