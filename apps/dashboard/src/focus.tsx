@@ -68,7 +68,7 @@ function Verdict({ focus: { judgement, deployment } }: { readonly focus: PageFoc
   const gate = deployment.gates.at(-1);
   const said = judgement ?? gate;
   if (said === undefined) return <p className="hint">No verdict yet: the judge begins with the first requests.</p>;
-  const { canary_requests, canary_errors, baseline_requests, baseline_errors } = said.counts;
+  const { canary_requests, canary_errors, canary_slow, baseline_requests, baseline_errors } = said.counts;
   const needed = judgement?.requests_needed;
   return (
     <div className="verdict">
@@ -81,6 +81,11 @@ function Verdict({ focus: { judgement, deployment } }: { readonly focus: PageFoc
       {needed != null && needed > 0 && (
         <p className="needed">
           <b>{count(needed)}</b> requests still needed for a PASS
+        </p>
+      )}
+      {canary_slow !== undefined && (
+        <p className="needed">
+          <b>{count(canary_slow)}</b> of {count(canary_requests)} requests slower than the limit of what served before
         </p>
       )}
       <table>

@@ -115,9 +115,24 @@ describe("the judge", () => {
     }
   });
 
-  test("fails a canary that is slow and answers everything", () => {
-    const { failedAt } = run({ canaryError: 0, baselineError: 0, canarySlow: 0.2 }, 200, 7);
+  test("fails a canary that is slow and answers everything, and counts the requests over the limit", () => {
+    const { failedAt, state, requests } = run({ canaryError: 0, baselineError: 0, canarySlow: 0.2 }, 200, 7);
+
+    const found = verdict(state, regions);
+
     expect(failedAt).not.toBeNull();
+    expect(found.slow).toBeGreaterThanOrEqual(10);
+    expect(found.sentence).toMatch(
+      new RegExp(
+        `^${found.slow} of ${requests} requests were slower than the baseline's slowest hundredth \\(over 10 ms\\)`,
+      ),
+    );
+  });
+
+  test("a FAIL that comes from errors speaks of no slow requests", () => {
+    const { state } = run({ canaryError: 0.2, baselineError: 0 }, 200, 1);
+
+    expect(verdict(state, regions)).toMatchObject({ verdict: "FAIL", slow: null });
   });
 
   test("does not take one stall for a slow release", () => {

@@ -52,6 +52,8 @@ export type Finding = {
   readonly verdict: "PASS" | "FAIL" | "NONE";
   /** One plain sentence with the numbers. */
   readonly sentence: string;
+  /** Canary requests over the baseline's limit, where the FAIL comes from slowness; null else. */
+  readonly slow: number | null;
   readonly requestsNeeded: number | null;
   /** Evidence of harm as an e-value, at most 1e12. */
   readonly evidence: number;
@@ -163,9 +165,10 @@ export function verdict(state: JudgeState, regions: readonly string[]): Finding 
     counts: state.window,
     regions: state.windowRegions,
     evidence: Math.min(cautionOf(state), mostEvidence),
+    slow: null,
   };
   const failure = failureOf(state);
-  if (failure !== null) return { ...base, verdict: "FAIL", sentence: failure, requestsNeeded: null };
+  if (failure !== null) return { ...base, ...failure, verdict: "FAIL", requestsNeeded: null };
   if (state.mode === "absolute") {
     return {
       ...base,
@@ -230,21 +233,31 @@ function guiltyHosts(state: JudgeState): boolean {
   return busy.length < 2 || busy.filter((host) => host.errors > 0).length >= 2;
 }
 
-function failureOf(state: JudgeState): string | null {
+type Failure = Pick<Finding, "sentence" | "slow">;
+
+function failureOf(state: JudgeState): Failure | null {
+  const sentence = erring(state);
+  if (sentence !== null) return { sentence, slow: null };
+  if (state.mode === "absolute" || evidenceOf(state) < failEvidence) return null;
+  const { canary_requests: n, canary_errors: x, baseline_requests: m, baseline_errors: y } = state.total;
+  const odds = "a healthy release would look this bad less than once in 10,000 rollouts";
+  const seen = `${x} of ${n} requests failed (${percent(x, n)})`;
+  if (errorsCount(state))
+    return { sentence: `${seen}, beside ${y} of ${m} on the baseline (${percent(y, m)}): ${odds}.`, slow: null };
+  const limit = `the baseline's slowest hundredth (over ${state.thresholds.at(-1)} ms)`;
+  return { sentence: `${state.slow} of ${n} requests were slower than ${limit}, ${seen}: ${odds}.`, slow: state.slow };
+}
+
+/** What is clear from the errors alone, by a plain rule. */
+function erring(state: JudgeState): string | null {
   const { canary_requests: n, canary_errors: x, baseline_requests: m, baseline_errors: y } = state.total;
   const seen = `${x} of ${n} requests failed (${percent(x, n)})`;
   if (isDead(state.total)) return `${seen}: dead on arrival.`;
   const recent = state.recent.reduce(add, nothing);
   if (isDead(recent)) return `${recent.canary_errors} of the last ${recent.canary_requests} requests failed: it died.`;
   if (state.after != null) return riseOf(state, state.after, recent);
-  if (state.mode === "absolute") return null;
-  const beside = `beside ${y} of ${m} on the baseline (${percent(y, m)})`;
-  if (overByAPoint(state)) return `${seen}, ${beside}: more than one percentage point over the baseline.`;
-  const evidence = evidenceOf(state);
-  if (evidence < failEvidence) return null;
-  const odds = "a healthy release would look this bad less than once in 10,000 rollouts";
-  if (errorsCount(state)) return `${seen}, ${beside}: ${odds}.`;
-  return `${state.slow} of ${n} requests were slower than the baseline's slowest hundredth, ${seen}: ${odds}.`;
+  if (state.mode === "absolute" || !overByAPoint(state)) return null;
+  return `${seen}, beside ${y} of ${m} on the baseline (${percent(y, m)}): more than one percentage point over the baseline.`;
 }
 
 /** A rise that lasted some looks, on more than one host, and is worth a rollback. */

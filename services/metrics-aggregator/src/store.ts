@@ -19,7 +19,8 @@ type Row = Omit<Change, "caught" | "ended"> & {
 const columns = sql`d.id, d.service, d.environment, d.version, d.git_sha as "gitSha", d.regions,
   d.exposed_at as "exposedAt", d.succeeded_at as "succeededAt", d.caught_at as "caughtAt",
   d.caught_reason as "caughtReason", d.ended_at as "endedAt", d.outcome, d.ended_reason as "endedReason",
-  d.max_weight_percent as "maxWeightPercent", d.failed_requests as "failedRequests", d.shut,
+  d.max_weight_percent as "maxWeightPercent", d.failed_requests as "failedRequests", d.slow_requests as "slowRequests",
+  d.shut,
   c.committed_at as "committedAt"`;
 
 const joined = sql`deployment d left join commit_time c on c.service = d.service and c.git_sha = d.git_sha`;
@@ -41,7 +42,7 @@ export async function addFacts(tx: MetricsTx, facts: Facts): Promise<void> {
       caught_at = ${all.caught?.at ?? null}, caught_reason = ${all.caught?.reason ?? null},
       ended_at = ${all.ended?.at ?? null}, outcome = ${all.ended?.outcome ?? null},
       ended_reason = ${all.ended?.reason ?? null}, max_weight_percent = ${all.maxWeightPercent},
-      failed_requests = ${all.failedRequests}, shut = ${JSON.stringify(all.shut)}::jsonb,
+      failed_requests = ${all.failedRequests}, slow_requests = ${all.slowRequests}, shut = ${JSON.stringify(all.shut)}::jsonb,
       counted_at = ${countedAt(all)}
     where id = ${all.id}`.execute(tx);
 }

@@ -73,7 +73,7 @@ async function goodDeployment(number: number): Promise<void> {
 
 async function badDeployment(number: number): Promise<void> {
   const id = `D-${number}`;
-  const counts = { canary_requests: 40, canary_errors: 8, baseline_requests: 760, baseline_errors: 0 };
+  const counts = { canary_requests: 40, canary_errors: 8, canary_slow: 9, baseline_requests: 760, baseline_errors: 0 };
   const judgement = {
     ...{ step: 0, weight_percent: 5, verdict: "FAIL", sentence: "It fails 20%.", requests_needed: null },
     ...{ counts, regions: {}, window_from: after(201), at: after(205) },
@@ -127,7 +127,14 @@ test("events of builds, deployments and watches become the figures and the cost 
   expect(await badOnes()).toEqual([
     {
       ...{ deployment_id: "D-2", service: "orders", environment: "prod", version: "orders-3f2a91c-aaaa3" },
-      ...{ failed_requests: 11, max_weight_percent: 5, reason: "It fails 20%.", seconds: 7, ended_at: after(207) },
+      ...{
+        failed_requests: 11,
+        slow_requests: 9,
+        max_weight_percent: 5,
+        reason: "It fails 20%.",
+        seconds: 7,
+        ended_at: after(207),
+      },
     },
   ]);
 });

@@ -6,6 +6,8 @@ const count = z.number().int().nonnegative();
 export const Counts = z.object({
   canary_requests: count,
   canary_errors: count,
+  /** Canary requests slower than the limit that its sentence names; only beside a FAIL that comes from slowness. */
+  canary_slow: count.optional(),
   baseline_requests: count,
   baseline_errors: count,
 });

@@ -39,7 +39,7 @@ export const getBadDeployments = endpoint({
   id: "getBadDeployments",
   method: "GET",
   path: "/api/v1/reports/bad-deployments",
-  summary: "What each bad deployment cost in failed requests",
+  summary: "What each bad deployment cost in failed or slow requests",
   roles: anyRole,
   query: scope,
   status: 200,
@@ -51,6 +51,8 @@ export const getBadDeployments = endpoint({
         environment: EnvironmentNameSchema,
         version: VersionNameSchema,
         failed_requests: z.number().int().nullable(),
+        /** Over the baseline's limit, where it was caught for slowness; null else. */
+        slow_requests: z.number().int().nullable(),
         max_weight_percent: z.number().nullable(),
         reason: z.string(),
         seconds: z.number().nullable(),

@@ -74,13 +74,13 @@ type Finding = {
 /** A judgement with counts that prove what it says, unless other counts are given. */
 export function judgement(finding: Finding): Judgement {
   const { verdict, step = 0, weightPercent = 5, at = start, regions = ["a"], windowFrom = start } = finding;
-  const each: Counts = {
+  const each: Omit<Counts, "canary_slow"> = {
     canary_requests: finding.requests ?? Math.ceil(600 / regions.length),
     canary_errors: finding.errors ?? (verdict === "FAIL" ? 50 : 0),
     baseline_requests: 10_000,
     baseline_errors: 0,
   };
-  const sum = (key: keyof Counts) => each[key] * regions.length;
+  const sum = (key: keyof typeof each) => each[key] * regions.length;
   return {
     step,
     weight_percent: weightPercent,

@@ -54,6 +54,7 @@ describe("the facts of a deployment", () => {
       ended: { at: second(30), outcome: "rolled_back", reason: "It fails 20%." },
       maxWeightPercent: 5,
       failedRequests: 11,
+      slowRequests: null,
       shut: { "eu-west-1": second(18), "us-east-1": second(16) },
     });
   });
@@ -67,6 +68,13 @@ describe("the facts of a deployment", () => {
         expect(events.reduce(merge)).toEqual(together);
       }),
     );
+  });
+
+  test("one that was caught for slowness has its slow requests", () => {
+    const slow = { ...judgement, counts: { ...counts, canary_errors: 0, canary_slow: 31 } };
+    const caught = told("watch.failed", { epochs: {}, judgement: slow, first_error_at: null }, second(15));
+
+    expect(caught).toMatchObject({ failedRequests: 0, slowRequests: 31 });
   });
 
   test("a success is 100%, at the time of its event", () => {
@@ -97,6 +105,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
   ),
   maxWeightPercent: fc.option(fc.integer({ min: 0, max: 100 }), { nil: null }),
   failedRequests: fc.option(fc.nat(), { nil: null }),
+  slowRequests: fc.option(fc.nat(), { nil: null }),
   shut: fc.dictionary(fc.constantFrom("a", "b"), fc.constantFrom(second(1), second(2)), { noNullPrototype: true }),
 });
 

@@ -22,6 +22,8 @@ export type Facts = {
   readonly maxWeightPercent: number | null;
   /** Requests of users that it failed, as far as its watch counted. */
   readonly failedRequests: number | null;
+  /** Its requests over the baseline's limit, where it was caught for slowness. */
+  readonly slowRequests: number | null;
   /** By region: when it was confirmed to get no traffic any more. */
   readonly shut: Readonly<Record<string, Instant>>;
 };
@@ -44,6 +46,7 @@ function nothingYet(about: About): Facts {
     ended: null,
     maxWeightPercent: null,
     failedRequests: null,
+    slowRequests: null,
     shut: {},
   };
 }
@@ -83,6 +86,7 @@ export function factsOfWatch(event: WatchEvent): Facts {
         caught: { at: judgement.at, reason: judgement.sentence },
         maxWeightPercent: judgement.weight_percent,
         failedRequests: judgement.counts.canary_errors,
+        slowRequests: judgement.counts.canary_slow ?? null,
       };
     }
     case "watch.shut_confirmed":
@@ -112,6 +116,7 @@ export function merge(a: Facts, b: Facts): Facts {
     ended: earlier(a.ended, b.ended),
     maxWeightPercent: most(a.maxWeightPercent, b.maxWeightPercent),
     failedRequests: most(a.failedRequests, b.failedRequests),
+    slowRequests: most(a.slowRequests, b.slowRequests),
     shut: mergeShut(a.shut, b.shut),
   };
 }

@@ -9,7 +9,7 @@ function change(known: Partial<Change>): Change {
   return {
     ...{ id: "D-1", service: "orders", environment: "prod", version: "v", gitSha: null, regions: ["a", "b"] },
     ...{ exposedAt: null, succeededAt: null, caught: null, ended: null, committedAt: null },
-    ...{ maxWeightPercent: null, failedRequests: null, shut: {} },
+    ...{ maxWeightPercent: null, failedRequests: null, slowRequests: null, shut: {} },
     ...known,
   };
 }
@@ -80,6 +80,7 @@ test("a deployment counts from when users met it for good or ill, and never when
 test("a bad deployment's cost says how many requests, how long, at what weight and why", () => {
   expect(costOf(bad)).toEqual({
     failed_requests: 12,
+    slow_requests: null,
     max_weight_percent: 5,
     reason: "It fails 20%.",
     seconds: 8,

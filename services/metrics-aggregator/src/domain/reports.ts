@@ -51,6 +51,8 @@ export function dora(changes: readonly Change[], days: number): Dora {
 
 export type BadDeployment = {
   readonly failed_requests: number | null;
+  /** Over the baseline's limit, where it was caught for slowness; null else. */
+  readonly slow_requests: number | null;
   readonly max_weight_percent: number | null;
   readonly reason: string;
   /** From its first traffic to traffic restored. */
@@ -63,6 +65,7 @@ export function costOf(facts: Facts): BadDeployment {
   const restored = restoredAt(facts);
   return {
     failed_requests: facts.failedRequests,
+    slow_requests: facts.slowRequests,
     max_weight_percent: facts.maxWeightPercent,
     reason: facts.caught?.reason ?? facts.ended?.reason ?? "",
     seconds: seconds(facts.exposedAt, restored),

@@ -62,6 +62,14 @@ describe("a bad deployment", () => {
     expect(notice?.byHand?.lines[1]).toContain(`"host":"orders-2222222-bbbbb"},"weight":100`);
   });
 
+  test("that only slows down is told by its slow requests, not by the none that failed", () => {
+    const slow = { ...judgement, counts: { ...counts, canary_errors: 0, canary_slow: 30 } };
+    const notice = watch("failed", { epochs: { "us-east-1": 3 }, judgement: slow, first_error_at: null });
+
+    expect(notice?.title).toBe("Slow deployment caught at 5%: orders in prod (D-7)");
+    expect(notice?.facts).toContainEqual({ name: "Slow canary requests", value: "30 of 40 (75.0%)" });
+  });
+
   test("that was verified already pages too, and offers no line that would lead to pods that are gone", () => {
     const notice = watch("failed", { epochs: { "us-east-1": 3 }, judgement, first_error_at: null, verified: true });
 

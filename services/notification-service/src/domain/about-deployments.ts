@@ -102,7 +102,7 @@ export function aboutWatch(event: WatchEvent, world: World): Notice | undefined 
   return {
     severity: "problem",
     about: deployment_id,
-    title: `Bad deployment caught ${caught}: ${service} in ${environment} (${deployment_id})`,
+    title: `${judgement.counts.canary_slow === undefined ? "Bad" : "Slow"} deployment caught ${caught}: ${service} in ${environment} (${deployment_id})`,
     text: `${sentence(judgement.sentence)} ${
       verified === true
         ? "The version verified before it is deployed again, where there is one and nothing newer is under way."
@@ -139,7 +139,11 @@ function factsOf(data: About): readonly Fact[] {
 }
 
 function factsOfJudgement({ counts, weight_percent }: Judgement): readonly Fact[] {
+  const { canary_slow, canary_requests } = counts;
   return [
+    ...(canary_slow === undefined
+      ? []
+      : [{ name: "Slow canary requests", value: share(canary_slow, canary_requests) }]),
     { name: "Canary errors", value: share(counts.canary_errors, counts.canary_requests) },
     { name: "Baseline errors", value: share(counts.baseline_errors, counts.baseline_requests) },
     { name: "Largest weight", value: `${weight_percent}%` },

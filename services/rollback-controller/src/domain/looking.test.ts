@@ -77,6 +77,24 @@ test("a FAIL counts what its sentence speaks of, also what came before the weigh
   expect(judged.regions.a).toMatchObject({ canary_requests: 200, canary_errors: 8 });
 });
 
+test("a FAIL that comes from slowness counts the slow requests of its sentence", () => {
+  const timed = (requests: number, slow: number): Sample => ({
+    ...sample(requests),
+    latency: { le: [10, 50, Number.POSITIVE_INFINITY], counts: [requests - slow, requests, requests] },
+  });
+  let looking = startLooking(spec, start);
+  for (let i = 0; i < 20; i += 1) {
+    const region = { canary: timed(10, 4), baseline: timed(1_000, 5) };
+    looking = addLook(looking, { regions: { a: region, b: region } }, start);
+  }
+
+  const judged = judgementOf(looking, spec, later);
+
+  expect(judged).toMatchObject({ verdict: "FAIL", counts: { canary_requests: 400, canary_errors: 0 } });
+  expect(judged.counts.canary_slow).toBeGreaterThan(100);
+  expect(judged.sentence).toContain(`${judged.counts.canary_slow} of 400 requests were slower`);
+});
+
 test("a watch that begins with the window asked for gathers for it from the first look at each region on", () => {
   const served = sampleSpec({ window_from: later });
   const begun = addLook(startLooking(served, start), seen(500), start);

@@ -81,10 +81,7 @@ export function addLook(looking: Looking, seen: Look, now: Instant): Looking {
   return beginWindow({ ...looking, judge, totals, firstErrorAt }, Object.keys(seen.regions));
 }
 
-/**
- * The verdict of everything seen so far, as the event and the API say it. Its counts are those that its sentence speaks of: for PASS and NONE the
- * window's, for FAIL all that the watch has seen.
- */
+/** The verdict of everything seen so far, as the event and the API say it. */
 export function judgementOf(looking: Looking, spec: WatchRequest, now: Instant): Judgement {
   const found: Finding = verdict(looking.judge, Object.keys(spec.epochs));
   return {
@@ -94,10 +91,15 @@ export function judgementOf(looking: Looking, spec: WatchRequest, now: Instant):
     sentence: found.sentence,
     requests_needed: found.requestsNeeded,
     ...(looking.judge.mode === "canary" ? { evidence: found.evidence } : {}),
-    ...(found.verdict === "FAIL" && looking.judge.after == null
-      ? { counts: Object.values(looking.totals).reduce(addCounts, noCounts), regions: { ...looking.totals } }
-      : { counts: found.counts, regions: { ...found.regions } }),
+    ...countsOf(looking, found),
     window_from: looking.windowFrom,
     at: now,
   };
+}
+
+/** Those that its sentence speaks of: for PASS and NONE the window's, for FAIL all that the watch has seen. */
+function countsOf({ judge, totals }: Looking, found: Finding): Pick<Judgement, "counts" | "regions"> {
+  if (found.verdict !== "FAIL" || judge.after != null) return { counts: found.counts, regions: { ...found.regions } };
+  const counts = Object.values(totals).reduce(addCounts, noCounts);
+  return { counts: found.slow === null ? counts : { ...counts, canary_slow: found.slow }, regions: { ...totals } };
 }
