@@ -102,7 +102,7 @@ test.each([
     commit("as before");
 
     expect(code).toBe(0);
-    expect(err).toMatch(/remote: slipway: D-\d+ FAILED: [a-z]+-[a-z]+-\d: shop-/);
+    expect(err).toMatch(/remote: slipway: D-\d+ FAILED: [a-z]+-[a-z]+-\d: \d of \d pods (is|are) not ready: /);
     expect(err).toMatch(reason);
     expect(err).toMatch(/remote: +\| the stock does not answer/);
     expect(err).toMatch(/remote: +shop-[0-9a-f]{7}-\w+ serves as before/);

@@ -50,6 +50,14 @@ test("one that answers its probe with an error says with which", () => {
   expect(reason({ phase: "Running", conditions })).toBe("orders-1: Running, HTTP probe failed with statuscode: 503");
 });
 
+test("what a region says over several lines is one", () => {
+  const waiting = { reason: "StartError", message: "unshare failed:\n  no such file\n" };
+
+  expect(reason({ containerStatuses: [{ state: { waiting } }] })).toBe(
+    "orders-1: StartError, unshare failed: no such file",
+  );
+});
+
 test("one whose image cannot be pulled or started says so", () => {
   const waiting = { reason: "ErrImagePull", message: "the image is for linux/arm64, this machine is linux/amd64" };
 

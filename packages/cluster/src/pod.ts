@@ -64,7 +64,9 @@ export function reasonOf(pod: Pod): string {
     restartsText(container?.restartCount ?? 0),
     unheard.test(condition?.message ?? "") ? "nothing listens there: a service listens on $PORT" : undefined,
   ];
-  return `${pod.metadata.name}: ${words.filter((word) => word !== undefined && word !== "").join(", ")}`;
+  const said = words.filter((word) => word !== undefined && word !== "").join(", ");
+  // Messages of a region may have lines of their own.
+  return `${pod.metadata.name}: ${said.replaceAll(/\s+/g, " ").trim()}`;
 }
 
 const unheard = /ECONNREFUSED|connection refused/i;

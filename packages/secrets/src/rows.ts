@@ -45,16 +45,11 @@ export async function presentRows(
   return query.orderBy("scope").orderBy("name").execute();
 }
 
-/** Every kept value of these names, replaced ones too. */
-export async function keptRows(db: Db<SecretTables>, { service, scope }: Scope, names: readonly string[]) {
-  if (names.length === 0) return [];
-  return db
-    .selectFrom("secret_value")
-    .selectAll()
-    .where("service", "=", service)
-    .where("scope", "=", scope)
-    .where("name", "in", [...names])
-    .execute();
+/** Every kept value of these names, or of all, replaced ones too. */
+export async function keptRows(db: Db<SecretTables>, { service, scope }: Scope, names?: readonly string[]) {
+  if (names?.length === 0) return [];
+  const all = db.selectFrom("secret_value").selectAll().where("service", "=", service).where("scope", "=", scope);
+  return (names === undefined ? all : all.where("name", "in", [...names])).execute();
 }
 
 /** Forgets values that were replaced before `before`. */

@@ -42,8 +42,8 @@ export type SecretStore = {
   revisions(scope: Scope, names: readonly string[]): Promise<Revisions>;
   /** Decrypts exactly these revisions. Throws secret.missing, secret.key_missing, secret.unreadable. */
   read(scope: Scope, revisions: Revisions): Promise<Record<string, string>>;
-  /** Values of these names that may be about, replaced ones too, for masking. What cannot be decrypted is left out. */
-  everyValue(scope: Scope, names: readonly string[]): Promise<string[]>;
+  /** Values of these names, or of all, that may be about, replaced ones too, for masking. What cannot be decrypted is left out. */
+  everyValue(scope: Scope, names?: readonly string[]): Promise<string[]>;
   /** Encrypts with the present key what a former one has encrypted, and forgets what was replaced long ago. */
   maintain(now: Instant): Promise<{ readonly renewed: number; readonly unreadable: number }>;
 };

@@ -81,6 +81,9 @@ test("a replaced value is there for a way back, and forgotten in time", async ()
   await store.set(setting("two"));
   expect(await store.read(prod, { DB_URL: revision })).toEqual({ DB_URL: "one" });
   expect((await store.everyValue(prod, ["DB_URL"])).sort()).toEqual(["one", "two"]);
+  expect((await store.everyValue(prod)).sort()).toEqual(["one", "two"]);
+  expect(await store.everyValue(prod, [])).toEqual([]);
+  expect(await store.everyValue(staging)).toEqual([]);
 
   await store.maintain(addMs(now, 2 * hourMs));
 

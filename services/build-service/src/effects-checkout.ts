@@ -1,12 +1,12 @@
 import type { SlipwayFile } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
 import { fileErrorText, type PlannedStep, removeTree } from "@slipway/pipeline";
+import { maskerFor } from "@slipway/secrets";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
 import { checkOut, GitRefused } from "./git.ts";
 import { announceLog, appendLog } from "./log-store.ts";
-import { maskerFor } from "./masking/masker.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
 import { countActiveBuilds, type RepositoryRow, repositoryOf } from "./store.ts";
 import { readSlipwayFile, settlePipeline } from "./workspaces.ts";

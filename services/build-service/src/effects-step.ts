@@ -1,13 +1,12 @@
 import { existsSync } from "node:fs";
 import { type PipelineStep, ProblemError, type SlipwayFile } from "@slipway/contracts";
 import { inputsOf, type PipelineStepResult, runPipelineStep } from "@slipway/pipeline";
-import { buildScope } from "@slipway/secrets";
+import { buildScope, maskerFor } from "@slipway/secrets";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { secretsOf } from "./effects-checkout.ts";
 import { type BuildFolders, buildFolders } from "./folders.ts";
 import { appendLog, stepLog } from "./log-store.ts";
-import { maskerFor } from "./masking/masker.ts";
 import { parseRepositoryUrl } from "./repository-url.ts";
 import { repositoryOf } from "./store.ts";
 import { readSlipwayFile, workspaceLost } from "./workspaces.ts";

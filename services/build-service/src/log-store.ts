@@ -1,7 +1,7 @@
 import type { BuildId } from "@slipway/kernel";
+import { logLines } from "@slipway/secrets";
 import type { Db } from "@slipway/sql";
 import { sql } from "kysely";
-import { logLines } from "./log-lines.ts";
 import type { BuildTables } from "./tables.ts";
 
 /** The notification channel on which a growing log is announced; its payload is the build's id. */

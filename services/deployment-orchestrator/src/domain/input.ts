@@ -25,7 +25,14 @@ export type Fact =
   | Dated<"WorkloadReady", { region: RegionName; epoch: number; step: number }>
   | Dated<
       "WorkloadFailed",
-      { region: RegionName; epoch: number; step: number; reason: string; lines?: readonly string[] }
+      {
+        region: RegionName;
+        epoch: number;
+        step: number;
+        reason: string;
+        lines?: readonly string[];
+        pods?: readonly string[];
+      }
     >
   | Dated<"WatchArmed", { step: number }>
   | Dated<"WatchSeen", { step: number; judgement: Judgement | null; epochs: Readonly<Record<string, number>> }>

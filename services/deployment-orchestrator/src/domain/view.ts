@@ -214,6 +214,7 @@ function regionView(state: Deployment, region: string, epoch: number | null): De
     baseline: state.plan.baselines[region] ?? null,
     reason: progress?.reason ?? null,
     ...(progress?.lastLines === undefined ? {} : { last_lines: [...progress.lastLines] }),
+    ...(progress?.pods === undefined ? {} : { pods: [...progress.pods] }),
   };
 }
 

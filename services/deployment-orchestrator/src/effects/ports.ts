@@ -16,7 +16,7 @@ export type Ports = {
   readonly locks: Locks;
   readonly bus: Bus;
   readonly client: Client;
-  readonly secrets: Pick<SecretStore, "read">;
+  readonly secrets: Pick<SecretStore, "read" | "everyValue">;
   readonly clock: Clock;
   /** The counters of a region's mesh, by which a drain knows that a version has no requests any more. */
   metrics(region: string): MetricsSource;

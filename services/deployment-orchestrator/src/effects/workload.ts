@@ -2,9 +2,11 @@ import type { FencedWrite, RegionCluster, WorkloadManifest } from "@slipway/clus
 import { ProblemError } from "@slipway/contracts";
 import type { Outcome } from "@slipway/durable";
 import type { VersionName } from "@slipway/kernel";
+import { lineMasker, maskerFor } from "@slipway/secrets";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
 import type { Input } from "../domain/input.ts";
+import { whyNotReady } from "../domain/not-ready.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
@@ -14,6 +16,7 @@ const pollMs = 200;
 /** Beyond the service's own readiness time: pulling and unpacking the image. */
 const pullMs = 120_000;
 const lastLinesTold = 15;
+const podsTold = 10;
 
 /** Creates or grows the version's workload and waits until all its pods are ready. */
 export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload">, ctx: Context): Result {
@@ -37,12 +40,20 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   const failure = await untilReady(ports, cluster, { plan, replicas, signal: ctx.signal });
   if (failure === undefined)
     return { kind: "fact", fact: (now) => ({ type: "WorkloadReady", region, epoch, step, now }) };
-  if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: failure };
+  if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: failure.reason };
   const lines = await cluster.lastLines(plan, plan.version, lastLinesTold).catch(() => []);
-  return {
-    kind: "fact",
-    fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, reason: failure, lines, now }),
-  };
+  const told = await withoutSecrets(ports, plan, { ...failure, lines });
+  return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, ...told, now }) };
+}
+
+type NotReady = { readonly reason: string; readonly pods: readonly string[] };
+type Told = NotReady & { readonly lines: readonly string[] };
+
+/** What its pods printed and the region says of them is stored and shown: without the values that they were given. */
+async function withoutSecrets(ports: Ports, { service, environment }: Plan, told: Told): Promise<Told> {
+  const values = await ports.secrets.everyValue({ service, scope: environment });
+  const mask = maskerFor(values);
+  return { reason: mask(told.reason), pods: told.pods.map(mask), lines: told.lines.map(lineMasker(values)) };
 }
 
 /** Values are decrypted here, when a region has to be told them, and nowhere else. What cannot be decrypted fails, with the reason. */
@@ -99,20 +110,23 @@ async function untilReady(
   ports: Ports,
   cluster: RegionCluster,
   what: { plan: Plan; replicas: number; signal: AbortSignal },
-): Promise<string | undefined> {
+): Promise<NotReady | undefined> {
   const { timeoutMs } = what.plan.workload.ready;
   let deadline = ports.clock.monotonicMs() + timeoutMs + pullMs;
   let begun = false;
-  let reasons = "its pods were not created";
+  let found: NotReady = { reason: "its pods were not created", pods: [] };
   while (ports.clock.monotonicMs() < deadline && !what.signal.aborted) {
     const status = await cluster.readWorkload(what.plan, what.plan.version);
     if (status !== null && status.desired >= what.replicas && status.ready >= what.replicas) return undefined;
-    if (status !== null) reasons = status.reasons.join("; ") || `${status.ready} of ${what.replicas} pods are ready`;
+    if (status !== null) {
+      const pods = status.reasons.slice(0, podsTold);
+      found = { reason: whyNotReady(status.reasons, { ready: status.ready, wanted: what.replicas }), pods };
+    }
     if (!begun && status !== null && status.begun >= what.replicas) {
       begun = true;
       deadline = Math.min(deadline, ports.clock.monotonicMs() + timeoutMs);
     }
     await pause(pollMs, what.signal);
   }
-  return reasons;
+  return found;
 }

@@ -37,6 +37,7 @@ function region(...lists: (readonly PodSummary[] | Error)[]) {
     target: { environment: "prod" as EnvironmentName, service: "shop" as ServiceName },
     ...{ version: undefined, tail: 7, lookMs: 0, signal: stop.signal },
     cluster: async () => reader,
+    secretValues: async () => [],
   };
   const sink: LogSink = {
     line: async (line) => heard.push(`${line.pod}: ${line.line}`) > 0,
@@ -82,4 +83,13 @@ test("trouble that lasts is said once, and its end too", async () => {
   await followRegion(request, sink);
 
   expect(heard).toEqual(["here # away", "here # answers again"]);
+});
+
+test("a value that pods were given is not shown, and one that is set while it is followed is not shown of pods that come then", async () => {
+  const { request, sink, heard } = region([pod("a")], [pod("a"), pod("b")], []);
+  const given = [["tail 7"], ["0 restarts"]];
+
+  await followRegion({ ...request, secretValues: async () => given.shift() ?? [] }, sink);
+
+  expect(heard.filter((line) => !line.includes("#"))).toEqual(["a: 0 restarts, ***, follow", "b: ***, tail 7, follow"]);
 });

@@ -1,6 +1,7 @@
 import type { PodSummary, RegionCluster, Target } from "@slipway/cluster";
 import type { ServiceLogLine, ServiceLogNote } from "@slipway/contracts";
 import type { RegionName } from "@slipway/kernel";
+import { lineMasker } from "@slipway/secrets";
 import { pause } from "../effects/pause.ts";
 
 export type LogSink = {
@@ -20,6 +21,8 @@ export type LogRequest = {
   /** How often a reader that follows looks for new pods, in milliseconds. */
   readonly lookMs: number;
   cluster(): Promise<PodReader>;
+  /** Values that pods there may have been given: what they print is shown without them. */
+  secretValues(): Promise<readonly string[]>;
 };
 
 /** More pods than anybody reads beside each other; the rest is said, not shown. */
@@ -78,8 +81,10 @@ async function readPod(
   const done = new AbortController();
   const signal = AbortSignal.any([request.signal, done.signal]);
   try {
+    // Asked for each pod: one that comes later may have been given a newer value.
+    const mask = lineMasker(await request.secretValues());
     for await (const line of await cluster.podLog(target, pod.name, { tail, follow, signal })) {
-      if (!(await sink.line({ region, pod: pod.name, version: pod.version, line }))) return;
+      if (!(await sink.line({ region, pod: pod.name, version: pod.version, line: mask(line) }))) return;
     }
     if (follow && !signal.aborted) await say(request, sink, pod.name, "its log has ended");
   } catch (error) {

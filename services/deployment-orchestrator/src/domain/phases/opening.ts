@@ -172,10 +172,10 @@ export function onPreparing(state: In<"preparing">, input: Input): Answer {
 /** Kept with the region and told to those who ask; what a program prints is no text for events. */
 export function withLines<S extends In<"preparing" | "raising">>(
   state: S,
-  { region, lines = [] }: { readonly region: string; readonly lines?: readonly string[] },
+  { region, lines = [], pods = [] }: Pick<Extract<Input, { type: "WorkloadFailed" }>, "region" | "lines" | "pods">,
 ): S {
-  if (lines.length === 0) return state;
-  return { ...state, regions: setRegion(state.regions, region, { lastLines: lines }) };
+  const told = { ...(lines.length > 0 ? { lastLines: lines } : {}), ...(pods.length > 0 ? { pods } : {}) };
+  return { ...state, regions: setRegion(state.regions, region, told) };
 }
 
 /** What ends a deployment that holds its lock but has no weight yet. */

@@ -1,8 +1,8 @@
-import { formsOf } from "./masking/forms.ts";
-import { createMasker, masked, merged, type Range } from "./masking/masker.ts";
+import { formsOf } from "./forms.ts";
+import { createMasker, masked, merged, type Range } from "./masker.ts";
 
 /**
- * What a step prints, on its way into the log: whole lines of UTF-8, each with the step's name in front, without secrets.
+ * What a program prints, on its way into a log: whole lines of UTF-8, each with a prefix in front, without secrets.
  * A line arrives in any number of chunks; a secret is found across their borders.
  */
 export type LogLines = {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { logLines } from "../log-lines.ts";
+import { logLines } from "./log-lines.ts";
 import { maskerFor } from "./masker.ts";
 
 /** As generated, so that no part of one stands in what is printed around it. */

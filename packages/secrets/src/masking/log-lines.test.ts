@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { logLines } from "./log-lines.ts";
-import { maskerFor } from "./masking/masker.ts";
+import { lineMasker, maskerFor } from "./masker.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -68,4 +68,12 @@ test("a secret is masked where a line of megabytes is cut", () => {
   expect(printed).not.toContain(secret);
   expect(printed.split("\n").length).toBeGreaterThan(1);
   expect(printed.match(/\*\*\*/g)?.length).toBeGreaterThan(395);
+});
+
+test("lines that come one by one are masked as a whole text is, also where a value goes on in the next line", () => {
+  const mask = lineMasker(["s3cret-value", "one\ntwo\nthree-lines"]);
+
+  expect(["got s3cret-value", "nothing", "one", "two", "three-lines"].map(mask)).toEqual([
+    ...["got ***", "nothing", "one", "two", "***"],
+  ]);
 });

@@ -37,6 +37,12 @@ export function maskerFor(secrets: readonly string[]): (text: string) => string 
   };
 }
 
+/** Replaces secrets in whole lines as they come, of one stream. */
+export function lineMasker(secrets: readonly string[]): (line: string) => string {
+  const masker = createMasker(formsOf(secrets));
+  return (line) => masked(line, masker.nextLine(line));
+}
+
 /** A form that a line ended within, and where in it. */
 type Open = { readonly form: Form; readonly at: number };
 
