@@ -9,6 +9,7 @@ import { openImages } from "./images.ts";
 import type { AgentContext } from "./live-pod.ts";
 import { rotateLogs } from "./logs.ts";
 import { memoryParent } from "./memory-group.ts";
+import { mayMapUsers } from "./pod-account.ts";
 import { type PodSpec, readPod } from "./pod-spec.ts";
 import { type PodStatus, reportedStatus } from "./pod-status.ts";
 import { type PodWorker, workOn } from "./pod-worker.ts";
@@ -28,7 +29,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ports: new Set(),
     network: options.network ?? { kind: "host" },
     memory: memoryParent(),
+    mapsUsers: await mayMapUsers(),
   };
+  if (process.getuid?.() === 0 && !context.mapsUsers)
+    log.warn({ region }, "this machine forbids user namespaces: pods do not see themselves as their image's USER");
   const left = new Map((await readStates(dir)).map((state) => [state.uid, state]));
   for (const { port } of left.values()) if (port !== null) context.ports.add(port);
   const workers = new Map<string, PodWorker>();

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fchownSync, openSync } from "node:fs";
-import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { UnpackedImage } from "@slipway/oci";
+import { accountEntries, podAccount } from "./pod-account.ts";
 import type { PodPlace } from "./pod-place.ts";
 import { isSafeVariable, type PodSpec } from "./pod-spec.ts";
 import { bootId, firstChild, identify, isAlive, type ProcessIdentity, parseStat, signalProcess } from "./process.ts";
@@ -38,10 +39,10 @@ export type StartRequest = {
   readonly place: PodPlace;
   readonly groups: readonly string[];
   readonly limitedByGroup: boolean;
+  /** Whether this machine lets a pod be the image's USER by a user namespace. */
+  readonly mapsUsers: boolean;
 };
 
-/** Host uids of pods: above what accounts and container runtimes use, and one per slot, so one per pod of the machine. */
-const firstUid = 700_000;
 const logLimitBytes = 256 * 1_048_576;
 const rlimitHeadroomBytes = 512 * 1_048_576;
 const appearDeadlineMs = 5_000;
@@ -54,7 +55,7 @@ export async function startContainer(request: StartRequest): Promise<RunningCont
   const { dir, pod, image } = request;
   const folder = podFolder(dir, pod.uid);
   const asRoot = process.getuid?.() === 0;
-  const uid = (await manyUids()) ? firstUid + request.slot : request.slot;
+  const account = await podAccount(request.slot, image, { asRoot, mapsUsers: request.mapsUsers });
   const stage = join(folder, "root");
   await mkdir(stage, { recursive: true, mode: 0o755 });
   await rm(join(folder, "pid"), { force: true });
@@ -62,19 +63,19 @@ export async function startContainer(request: StartRequest): Promise<RunningCont
   await rm(join(folder, "log.1"), { force: true });
   const argv = podArgv({
     asRoot,
-    uid,
+    account,
     pidFile: join(folder, "pid"),
     groups: request.groups,
     stage,
     hostname: pod.name,
-    entries: [...(await rootEntries(image.root)), ...(asRoot ? await accountEntries(folder, image.root, uid) : [])],
+    entries: [...(await rootEntries(image.root)), ...(await accountEntries(folder, image.root, account))],
     rlimits: rlimits(request),
     workingDir: pod.workingDir ?? image.workingDir,
     command: commandOf(pod, image),
   });
   const output = openSync(join(folder, "log"), "a", 0o600);
   try {
-    if (asRoot) fchownSync(output, uid, uid);
+    if (asRoot) fchownSync(output, account.host, account.host);
     const [file, ...args] = argv;
     const env = environment(request);
     const child = spawn(file, args, { cwd: "/", env, detached: true, stdio: ["ignore", output, output] });
@@ -199,26 +200,8 @@ async function rootEntries(root: string): Promise<RootEntry[]> {
   );
 }
 
-/** The pod's uid under a name, beside those of the image: without one `os.userInfo()` throws. */
-async function accountEntries(folder: string, root: string, uid: number): Promise<RootEntry[]> {
-  const names = join(root, "etc/passwd");
-  const places = [join(root, "etc"), names].map((path) => lstat(path).catch(() => undefined));
-  const [etc, passwd] = await Promise.all(places);
-  if (etc?.isDirectory() !== true || passwd?.isFile() !== true) return [];
-  const from = join(folder, "passwd");
-  await writeFile(from, `${(await readFile(names, "utf8")).trimEnd()}\npod:x:${uid}:${uid}:pod:/tmp:/sbin/nologin\n`);
-  await chmod(from, 0o644);
-  return [{ kind: "ro", from, to: "/etc/passwd" }];
-}
-
 /** Where no group holds the memory, each process is held apart, and loosely: reserved stacks count as data. */
 function rlimits({ pod, limitedByGroup }: StartRequest): string[] {
   const data = limitedByGroup || pod.memoryBytes === null ? [] : [`--data=${pod.memoryBytes + rlimitHeadroomBytes}`];
   return ["--core=0", "--nproc=512", `--fsize=${logLimitBytes}`, ...data];
-}
-
-/** False inside of containers that own the usual 65,536 ids only. */
-async function manyUids(): Promise<boolean> {
-  const map = await readFile("/proc/self/uid_map", "utf8").catch(() => "");
-  return map.split("\n").some((line) => Number(line.trim().split(/\s+/)[2]) > firstUid + 65_536);
 }

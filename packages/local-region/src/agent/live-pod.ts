@@ -22,6 +22,8 @@ export type AgentContext = {
   readonly ports: Set<number>;
   readonly memory: ReturnType<typeof memoryParent>;
   readonly network: PodNetwork;
+  /** Whether a pod can be the image's USER by a user namespace of its own. */
+  readonly mapsUsers: boolean;
 };
 
 /**
@@ -72,7 +74,7 @@ export function firstState(pod: PodSpec): PodState {
 /** Changes what is known of the pod and tells the API. */
 export function note(live: LivePod, change: Partial<PodRuntime>): void {
   live.runtime = { ...live.runtime, ...change };
-  const place = placeOfPod(live);
+  const place = live.state.port === null ? undefined : placeOfPod(live, live.state.port);
   live.status = podStatus({ pod: live.pod, host: place?.host }, live.runtime, live.status, live.context.clock.now());
   const { limits } = live.state;
   const annotations = {
@@ -83,9 +85,9 @@ export function note(live: LivePod, change: Partial<PodRuntime>): void {
   live.reporter.report({ annotations, status: live.status });
 }
 
-/** Undefined before its first start. */
-export function placeOfPod({ context, pod, state }: LivePod): PodPlace | undefined {
-  return state.port === null ? undefined : placeOf(context.network, pod, state.port);
+/** Where it listens that has this slot. */
+export function placeOfPod({ context, pod }: LivePod, slot: number): PodPlace {
+  return placeOf(context.network, pod, slot);
 }
 
 export async function save(live: LivePod, change: Partial<PodState>): Promise<void> {

@@ -3,11 +3,19 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Instant } from "@slipway/kernel";
 import { healthyAfterMs, pullDelayMs, restartDelayMs, secretDelayMs } from "./back-off.ts";
 import { adoptContainer, type Exit, type RunningContainer, startContainer } from "./container.ts";
-import { type AgentContext, type Ending, firstRuntime, firstState, type LivePod, note, save } from "./live-pod.ts";
+import {
+  type AgentContext,
+  type Ending,
+  firstRuntime,
+  firstState,
+  type LivePod,
+  note,
+  placeOfPod,
+  save,
+} from "./live-pod.ts";
 import { lastWords } from "./logs.ts";
 import { makeMemoryGroup } from "./memory-group.ts";
 import { finish, type Held } from "./pod-end.ts";
-import { placeOf } from "./pod-place.ts";
 import type { PodSpec } from "./pod-spec.ts";
 import { type PodStatus, type Terminated, wasReady } from "./pod-status.ts";
 import { freePort } from "./ports.ts";
@@ -173,9 +181,10 @@ async function start(live: LivePod, image: Image, secrets: Readonly<Record<strin
     secrets,
     image,
     slot: port,
-    place: placeOf(context.network, pod, port),
+    place: placeOfPod(live, port),
     groups: group === undefined ? [] : [group.procsFile],
     limitedByGroup: group !== undefined,
+    mapsUsers: context.mapsUsers,
   });
   await save(live, { process: running.processes });
   context.log.info({ pod: pod.name, pid: running.processes.inner.pid, port }, "pod started");
@@ -194,7 +203,7 @@ async function serve(live: LivePod, running: RunningContainer): Promise<Exit | u
   const { ending } = live;
   const probes = new AbortController();
   const signal = AbortSignal.any([probes.signal, ending]);
-  const place = placeOf(live.context.network, live.pod, live.state.port ?? 0);
+  const place = placeOfPod(live, live.state.port ?? 0);
   const probing = runProbes(live, running, place, signal);
   const exit = await Promise.race([running.exited, aborted(signal)]);
   probes.abort();

@@ -4,7 +4,7 @@ import { podArgv, type Recipe } from "./recipe.ts";
 const hostile = '"; rm -rf / #$(id)`id`';
 const recipe: Recipe = {
   asRoot: true,
-  uid: 720_001,
+  account: { host: 720_001, inside: null },
   pidFile: "/d/pid",
   groups: ["/sys/fs/cgroup/x/cgroup.procs"],
   stage: "/d/root",
@@ -40,9 +40,19 @@ describe("the recipe of a pod", () => {
   });
 
   it("ends as another user in both ways, with no way to more privileges", () => {
+    const inside = { uid: 1_000, gid: 1_000 };
+
     expect(podArgv(recipe)).toEqual(expect.arrayContaining(["--no-new-privs", "--setuid=720001", "--setgid=720001"]));
-    expect(podArgv({ ...recipe, asRoot: false })).toEqual(
+    expect(podArgv({ ...recipe, asRoot: false, account: { host: 1, inside } })).toEqual(
       expect.arrayContaining(["--no-new-privs", "--map-root-user", "--map-user=1000", "--map-group=1000"]),
     );
+  });
+
+  it("as root gives up root before it makes the user namespace in which it is the image's USER", () => {
+    const argv = podArgv({ ...recipe, account: { host: 720_001, inside: { uid: 1_000, gid: 5 } } });
+
+    expect(argv).not.toContain("--map-root-user");
+    const order = ["--no-new-privs", "--reuid=720001", "--clear-groups", "--user", "--map-user=1000", "--map-group=5"];
+    expect(argv.filter((argument) => order.includes(argument))).toEqual(order);
   });
 });

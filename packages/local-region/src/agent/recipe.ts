@@ -1,3 +1,5 @@
+import type { PodAccount } from "./pod-account.ts";
+
 /** One entry of the root file system that a pod sees. */
 export type RootEntry =
   | { readonly kind: "ro"; readonly from: string; readonly to: string }
@@ -5,8 +7,7 @@ export type RootEntry =
 
 export type Recipe = {
   readonly asRoot: boolean;
-  /** Host uid and gid of the pod when the agent is root. */
-  readonly uid: number;
+  readonly account: PodAccount;
   /** File into which the first process writes its line of /proc/<pid>/stat. */
   readonly pidFile: string;
   /** `cgroup.procs` files to join. */
@@ -63,6 +64,7 @@ ln -s /proc/self/fd/0 "$root/dev/stdin"
 ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
 mount -o remount,bind,ro,nosuid,nodev "$root"
+cd "$root"
 PATH=$pod_path
 exec "$@"
 `;
@@ -72,15 +74,12 @@ const setpriv = "/usr/bin/setpriv";
 const unshare = "/usr/bin/unshare";
 const prlimit = "/usr/bin/prlimit";
 
-/** Uid that a pod sees itself as where a user namespace hides the real one. */
-const insideUid = 1_000;
-
 /** Top-level names that the pod gets of its own, whatever the image has there. */
 export const ownFolders: ReadonlySet<string> = new Set(["proc", "tmp", "dev"]);
 
 /**
- * The argument vector that starts a pod with mount, pid, ipc and uts namespaces of its own and the host's network. As root
- * it ends as an unused uid; else in a second user namespace, so that it is not even root of the first. Pure.
+ * The argument vector that starts a pod with mount, pid, ipc and uts namespaces of its own and the host's network. It ends as an account without
+ * privileges: as root under a uid of its own, else in a second user namespace, so that it is not even root of the first. Pure.
  */
 export function podArgv(recipe: Recipe): [string, ...string[]] {
   const namespaces = [
@@ -88,20 +87,36 @@ export function podArgv(recipe: Recipe): [string, ...string[]] {
     ...(recipe.asRoot ? [] : ["--user", "--map-root-user"]),
     ...["--mount", "--propagation", "private", "--pid", "--ipc", "--uts", "--fork", "--"],
   ];
-  const identity = recipe.asRoot
-    ? [`--setgid=${recipe.uid}`, `--setuid=${recipe.uid}`]
-    : ["--user", `--map-user=${insideUid}`, `--map-group=${insideUid}`];
-  const privileges = recipe.asRoot
-    ? ["--bounding-set=-all,+setuid,+setgid,+sys_chroot", "--inh-caps=-all", "--ambient-caps=-all"]
-    : [];
+  const { privileges, identity } = endsAs(recipe);
   return [
     ...(shell(announceScript) as [string, ...string[]]),
     ...[recipe.pidFile, ...recipe.groups, "--", ...namespaces],
     ...[...shell(buildScript), recipe.stage, recipe.hostname, ...recipe.entries.flatMap(entryArgs), "--"],
     ...[prlimit, ...recipe.rlimits, "--", setpriv, "--no-new-privs", ...privileges, "--"],
-    ...[unshare, `--root=${recipe.stage}`, `--wd=${recipe.workingDir}`, ...identity, "--"],
+    // The folder it stands in: the path there is closed to an account.
+    ...[unshare, "--root=.", `--wd=${recipe.workingDir}`, ...identity, "--"],
     ...recipe.command,
   ];
+}
+
+/**
+ * A pod that is somebody else inside than on the machine gives up root first and makes its user namespace as that account, so that nobody of the
+ * machine but this account stands behind it.
+ */
+function endsAs({ asRoot, account: { host, inside } }: Recipe): Record<"privileges" | "identity", string[]> {
+  const mapped = inside === null ? [] : ["--user", `--map-user=${inside.uid}`, `--map-group=${inside.gid}`];
+  if (!asRoot) return { privileges: [], identity: mapped };
+  const none = ["--inh-caps=-all", "--ambient-caps=-all"];
+  if (inside === null) {
+    return {
+      privileges: ["--bounding-set=-all,+setuid,+setgid,+sys_chroot", ...none],
+      identity: [`--setgid=${host}`, `--setuid=${host}`],
+    };
+  }
+  return {
+    privileges: ["--bounding-set=-all", ...none, `--reuid=${host}`, `--regid=${host}`, "--clear-groups"],
+    identity: mapped,
+  };
 }
 
 function entryArgs(entry: RootEntry): string[] {

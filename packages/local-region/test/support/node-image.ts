@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -39,4 +40,15 @@ export async function placeNodeImage(imagesDir: string, programs: Readonly<Recor
     user: "",
   };
   await writeFile(join(home, "image.json"), JSON.stringify(note));
+}
+
+/** The same files under another USER; answers the image's reference. */
+export async function placeImageOf(imagesDir: string, user: string): Promise<string> {
+  const own = createHash("sha256").update(user).digest("hex");
+  const home = join(imagesDir, own);
+  const note = JSON.parse(await readFile(join(imagesDir, digest, "image.json"), "utf8"));
+  await mkdir(home, { recursive: true });
+  await symlink(`../${digest}/root`, join(home, "root"));
+  await writeFile(join(home, "image.json"), JSON.stringify({ ...note, user }));
+  return `127.0.0.1:1/app@sha256:${own}`;
 }
