@@ -15,6 +15,7 @@ import { resumeCommand } from "./commands/resume.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { runCommand } from "./commands/run.ts";
 import { secretsCommand } from "./commands/secrets.ts";
+import { servicesCommand } from "./commands/services.ts";
 import { statusCommand } from "./commands/status.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { exitCodesHelp } from "./exit-codes.ts";
@@ -34,7 +35,7 @@ export function program(json = false): Command {
   if (json) root.configureOutput({ writeErr: () => undefined });
   else root.showHelpAfterError("(slipway --help lists the commands)");
   for (const add of [initCommand, validateCommand, runCommand, doctorCommand]) add(root);
-  for (const add of [deployCommand, statusCommand, logsCommand]) add(root);
+  for (const add of [deployCommand, statusCommand, servicesCommand, logsCommand]) add(root);
   for (const add of [promoteCommand, haltCommand, resumeCommand, approveCommand, rollbackCommand]) add(root);
   for (const add of [artifactsCommand, promotionsCommand, secretsCommand, eventsCommand, restoreCommand]) add(root);
   return root;

@@ -3,6 +3,8 @@ import { clockTime } from "./texts.ts";
 
 type Wait = {
   readonly who: string;
+  /** What it waits for is why somebody or something holds it. */
+  readonly held?: boolean;
   readonly for: string;
   readonly holder?: string | undefined;
   readonly since: string;
@@ -26,7 +28,7 @@ export function Waiting({ view }: { readonly view: PageView }) {
       )}
       {waits.map((wait) => (
         <dl key={wait.who} className="wait">
-          <dt>{wait.who} waits for</dt>
+          <dt>{wait.held === true ? `${wait.who} is held` : `${wait.who} waits for`}</dt>
           <dd>{wait.for}</dd>
           <dt>held by</dt>
           <dd>{wait.holder ?? "nobody"}</dd>
@@ -45,10 +47,11 @@ export function Waiting({ view }: { readonly view: PageView }) {
 function waitsOf({ focus, recent, build }: PageView): readonly Wait[] {
   const waits: Wait[] = [];
   const own = focus?.deployment.waiting;
-  if (focus !== null && own != null) waits.push({ who: focus.deployment.deployment_id, ...own });
-  for (const { deployment_id, waiting } of recent)
+  if (focus !== null && own != null)
+    waits.push({ who: focus.deployment.deployment_id, held: focus.deployment.status === "HELD", ...own });
+  for (const { deployment_id, status, waiting } of recent)
     if (waiting !== null && deployment_id !== focus?.deployment.deployment_id)
-      waits.push({ who: deployment_id, ...waiting });
+      waits.push({ who: deployment_id, held: status === "HELD", ...waiting });
   if (build?.view.waiting != null) waits.push({ who: build.view.build_id, ...build.view.waiting });
   return waits;
 }

@@ -58,9 +58,9 @@ function commit(subject: string): string {
 }
 
 /** The command line in the repository of the service, while it runs and afterwards. */
-function running(args: readonly string[], input = "") {
+function running(args: readonly string[], input = "", cwd = repository) {
   const child = spawn(process.execPath, [entryPoints.slipway, ...args], {
-    cwd: repository,
+    cwd,
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...cleanEnvironment(), SLIPWAY_DATA: dataDir, NO_COLOR: "1" },
     timeout: 240_000,
@@ -147,8 +147,23 @@ describe("an image that was built elsewhere", () => {
 
 describe("what is going on", () => {
   test("status without a word more is the newest deployment of the service here", async () => {
-    expect(await ok("status")).toMatch(/^D-1 +SUCCEEDED +shop shop-/);
+    expect(await ok("status")).toMatch(/^D-1 +SUCCEEDED +shop shop-[\s\S]*serves +in prod: shop-\S+ since \S+ \(D-1/);
     expect(JSON.parse(await ok("--json", "status", "shop"))).toMatchObject({ deployment_id: "D-1", service: "shop" });
+  });
+
+  test("services are listed with what serves, since when and by which deployment, also by status where no service is meant", async () => {
+    const line = /^shop +prod +shop-[0-9a-f]{7}-\w+ +\d{4}-\S+Z +D-1 +-$/m;
+
+    expect(await ok("services")).toMatch(line);
+    expect((await running(["status"], "", folder).ended).out).toMatch(line);
+  });
+
+  test("logs of a service says in which environment it found the pods, unless it was told", async () => {
+    const found = await slipway("logs", "--tail", "1");
+    const told = await slipway("logs", "--tail", "1", "--env", "prod");
+
+    expect(found).toMatchObject({ code: 0, err: expect.stringMatching(/^shop in prod$/m) });
+    expect(told.err).not.toContain("shop in prod");
   });
 
   test("logs of a service are those of its pods in all regions, and of one", async () => {
@@ -221,8 +236,8 @@ describe("a canary to which nothing comes", () => {
     id = /^(D-\d+) /.exec(await ok("deploy"))?.[1] ?? "";
     await baking();
 
-    expect(await ok("halt", id, "--reason", "lunch")).toMatch(/HELD/);
-    expect(await ok("status", id)).toMatch(/HELD[\s\S]*lunch/);
+    expect(await ok("halt", "shop", "--reason", "lunch")).toMatch(/HELD/);
+    expect(await ok("status", id)).toMatch(/HELD[\s\S]*held by deployer: lunch; goes on when: a person resumes it/);
     expect(await ok("resume", id)).not.toMatch(/HELD/);
     await baking();
   });

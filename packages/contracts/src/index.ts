@@ -49,13 +49,11 @@ export {
   GateView,
   getDeployment,
   getDeploymentStatus,
-  getService,
   haltDeployment,
   listDeployments,
   listEnvironments,
   listRegions,
   promoteDeployment,
-  putService,
   RegionState,
   resumeDeployment,
   rollbackDeployment,
@@ -91,9 +89,11 @@ export {
 export {
   ServiceLogLine,
   ServiceLogNote,
+  ServiceLogPlace,
   ServiceLogQuery,
   serviceLogPath,
 } from "./http/service-logs.ts";
+export { getService, listServices, putService, ServiceView } from "./http/services.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
   BuildIdSchema,
@@ -116,3 +116,4 @@ export { largestSecretBytes, SecretNameSchema, shortestMasked } from "./secret-n
 export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
 export { StepCache } from "./step-cache.ts";
 export { unstorable } from "./storable.ts";
+export { waitingText, waitsText } from "./waiting-text.ts";

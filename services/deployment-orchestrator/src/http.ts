@@ -11,6 +11,7 @@ import {
   listDeployments as listDeploymentsEndpoint,
   listEnvironments,
   listRegions,
+  listServices,
   ProblemError,
   promoteDeployment,
   putService,
@@ -24,12 +25,12 @@ import type { Deployment } from "./domain/deployment.ts";
 import type { Intent } from "./domain/input.ts";
 import { deploymentView, progressOf, statusOf, statusView, waitingOf } from "./domain/view.ts";
 import { intend } from "./intents.ts";
-import { liveVersions } from "./live.ts";
+import { serviceView, serviceViews } from "./live.ts";
 import { waitingWhileObserved } from "./observing.ts";
 import { withReasons } from "./reasons.ts";
 import { rollBackVerified } from "./rollback.ts";
 import type { Service } from "./service.ts";
-import { findService, listDeployments, upsertService } from "./store.ts";
+import { listDeployments, upsertService } from "./store.ts";
 
 /** Routes of the orchestrator: parse, one call, map. */
 export function routes(app: ServiceApp, service: Service): void {
@@ -130,17 +131,15 @@ function catalogueRoutes(app: ServiceApp, service: Service): void {
     return { name: params.name, owner: body.owner };
   });
   app.serve(getService, async ({ params }) => {
-    const found = await findService(service.db, params.name);
-    const live = await liveVersions(service, params.name);
-    if (found === undefined && Object.keys(live).length === 0) {
-      throw new ProblemError("service.not_found", `There is no service ${params.name}.`);
-    }
-    return {
-      name: params.name,
-      owner: found?.owner ?? "nobody yet",
-      deploys_to: asEnvironment(found?.deploys_to),
-      live,
-    };
+    const view = await serviceView(service, params.name);
+    if (view === undefined) throw new ProblemError("service.not_found", `There is no service ${params.name}.`);
+    return view;
+  });
+  app.serve(listServices, async ({ query }) => {
+    const offset = Number(query.page_token ?? 0);
+    const services = await serviceViews(service, { limit: query.page_size, offset });
+    const more = services.length === query.page_size;
+    return { services: [...services], next_page_token: more ? String(offset + query.page_size) : null };
   });
   app.serve(listEnvironments, async () => ({
     environments: service.environments.map(({ name, production, minimumBakeMs }) => ({
@@ -160,10 +159,6 @@ function refuseProduction(service: Service, name: EnvironmentName | null | undef
   throw new ProblemError("request.invalid", `deploys_to cannot be ${name}: nothing goes to production by itself.`, {
     remedy: "Name an environment before it, and deploy to production by POST /api/v1/deployments.",
   });
-}
-
-function asEnvironment(name: string | null | undefined): EnvironmentName | null {
-  return (name ?? null) as EnvironmentName | null;
 }
 
 async function regionView(service: Service, name: Service["regions"]["names"][number]) {

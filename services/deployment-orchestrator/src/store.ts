@@ -1,4 +1,4 @@
-import type { DeploymentId, EnvironmentName, Instant, ServiceName, VersionName } from "@slipway/kernel";
+import type { DeploymentId, Digest, EnvironmentName, Instant, ServiceName, VersionName } from "@slipway/kernel";
 import type { Db, Tx } from "@slipway/sql";
 import { type Generated, sql } from "kysely";
 import type { Deployment, Plan } from "./domain/deployment.ts";
@@ -160,4 +160,52 @@ export async function findService(
   name: ServiceName,
 ): Promise<{ name: string; owner: string; deploys_to: string | null } | undefined> {
   return db.selectFrom("service").select(["name", "owner", "deploys_to"]).where("name", "=", name).executeTakeFirst();
+}
+
+/** Services that were registered or deployed, by name. */
+export async function serviceNames(
+  db: Db<Tables>,
+  { limit, offset }: { readonly limit: number; readonly offset: number },
+): Promise<readonly { name: ServiceName; owner: string | null; deploys_to: EnvironmentName | null }[]> {
+  const { rows } = await sql<{ name: ServiceName; owner: string | null; deploys_to: EnvironmentName | null }>`
+    select name, s.owner, s.deploys_to
+    from (select name from service union select service from deployment) as known left join service s using (name)
+    order by name limit ${limit} offset ${offset}`.execute(db);
+  return rows;
+}
+
+export type LiveRow = {
+  readonly service: ServiceName;
+  readonly environment: EnvironmentName;
+  readonly region: string;
+  readonly version: VersionName;
+  readonly digest: Digest;
+  readonly verified: boolean;
+  readonly deployment_id: DeploymentId;
+  /** When it came to 100%. */
+  readonly since: Instant;
+};
+
+/** Of each environment and region: the newest version that came to 100% and was not replaced. */
+export async function liveRows(db: Db<Tables>, services: readonly string[]): Promise<readonly LiveRow[]> {
+  const { rows } = await sql<LiveRow>`
+    select distinct on (d.service, d.environment, region)
+      d.service, d.environment, region, d.version, m.state -> 'plan' ->> 'digest' as digest,
+      m.phase = 'verified' as verified, d.id as deployment_id,
+      coalesce(m.state ->> 'since', m.state ->> 'at') as since
+    from deployment d join machine m on m.kind = 'deployment' and m.id = d.id,
+      jsonb_array_elements_text(m.state -> 'plan' -> 'regions') as region
+    where d.service = any(${[...services]}::text[]) and m.phase in ('watching', 'verified')
+    order by d.service, d.environment, region, d.number desc`.execute(db);
+  return rows;
+}
+
+/** What is on its way and has not come to 100%, oldest first. */
+export async function underWay(db: Db<Tables>, services: readonly string[]): Promise<readonly Deployment[]> {
+  const { rows } = await sql<{ state: Deployment }>`
+    select m.state from deployment d join machine m on m.kind = 'deployment' and m.id = d.id
+    where d.service = any(${[...services]}::text[])
+      and m.phase not in ('watching', 'verified', 'rolled_back', 'failed', 'cancelled', 'superseded')
+    order by d.number`.execute(db);
+  return rows.map(({ state }) => state);
 }

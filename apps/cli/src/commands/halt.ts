@@ -1,13 +1,10 @@
 import { haltDeployment } from "@slipway/contracts";
 import type { Command } from "commander";
-import { move } from "./move.ts";
+import { type Moving, move, movingCommand } from "./move.ts";
 
-/** `slipway halt DEPLOYMENT`. */
+/** `slipway halt DEPLOYMENT|SERVICE`. */
 export function haltCommand(root: Command): void {
-  root
-    .command("halt")
-    .description("hold a deployment where it is")
-    .argument("<deployment>", "e.g. D-4")
-    .option("--reason <text>", "kept in the audit log")
-    .action((id: string, own: { readonly reason?: string }) => move(root, haltDeployment, id, own));
+  movingCommand(root, "halt", "hold a deployment where it is").action((named: string, own: Moving) =>
+    move(root, haltDeployment, named, own),
+  );
 }

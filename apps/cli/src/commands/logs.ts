@@ -4,6 +4,7 @@ import {
   buildLogPath,
   ServiceLogLine,
   ServiceLogNote,
+  ServiceLogPlace,
   ServiceLogQuery,
   serviceLogPath,
 } from "@slipway/contracts";
@@ -29,7 +30,7 @@ export function logsCommand(root: Command): void {
     .command("logs")
     .description("the log of a build, live while it runs, or what a service's pods print")
     .argument("[what]", "a build, e.g. B-12, or a service (default: that of slipway.yaml here)")
-    .option("--env <environment>", "of a service: where (default: prod)")
+    .option("--env <environment>", "of a service: where (default: where it runs; prod where in several)")
     .option("--region <name>", "of a service: only there (default: all)")
     .option("--version <name>", "of a service: only this one, e.g. orders-3f2a91c-x7k2p")
     .option("--tail <lines>", "of a service: lines of each pod to begin with (default: 100)")
@@ -64,17 +65,34 @@ async function serviceLog(root: Command, client: Client, service: string, query:
     environment: query.environment,
     regions: query.region === undefined ? undefined : [query.region],
   };
+  const print = printer(root, service, query);
   await suggesting(client, asked, async () => {
-    for await (const event of client.stream(serviceLogPath(service), { query, onBreak })) {
-      if (event.event === "end") return;
-      const data: unknown = event.data === "" ? undefined : JSON.parse(event.data);
-      if (event.event === "note") {
-        const { region, pod, note: text } = ServiceLogNote.parse(data);
-        note(`${region} ${pod ?? service} # ${text}`);
-      } else {
-        const line = ServiceLogLine.parse(data);
-        printLine(root, line, `${line.region} ${line.pod} | ${line.line}`);
-      }
+    for await (const { event, data } of client.stream(serviceLogPath(service), { query, onBreak })) {
+      if (event === "end") return;
+      print(event, data === "" ? undefined : JSON.parse(data));
     }
   });
+}
+
+/** Says each event of the log. Where nobody named the environment, which one was found is said, and again where that changes. */
+function printer(root: Command, service: string, query: ServiceLogQuery): (event: string, data: unknown) => void {
+  let place = "";
+  return (event, data) => {
+    if (event === "place") {
+      const found = placeText(service, ServiceLogPlace.parse(data));
+      if (query.environment === undefined && found !== place) note(found);
+      place = found;
+    } else if (event === "note") {
+      const { region, pod, note: text } = ServiceLogNote.parse(data);
+      note(`${region} ${pod ?? service} # ${text}`);
+    } else {
+      const line = ServiceLogLine.parse(data);
+      printLine(root, line, `${line.region} ${line.pod} | ${line.line}`);
+    }
+  };
+}
+
+function placeText(service: string, { environment, also }: ServiceLogPlace): string {
+  const elsewhere = also.length === 0 ? "" : ` (it runs in ${also.join(", ")}, too: --env chooses)`;
+  return `${service} in ${environment}${elsewhere}`;
 }

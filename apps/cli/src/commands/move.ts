@@ -1,20 +1,37 @@
-import { type approveDeployment, DeploymentIdSchema, type promoteDeployment } from "@slipway/contracts";
+import { type approveDeployment, type promoteDeployment, waitingText } from "@slipway/contracts";
 import type { Command } from "commander";
+import { findDeployment } from "../find-deployment.ts";
 import { print, withClient } from "../output.ts";
-import { typed } from "../typed.ts";
 
 type Move = typeof approveDeployment | typeof promoteDeployment;
 type Body = { readonly reason?: string | undefined; readonly expected_step?: number | undefined };
 
-/** Asks for a change of a deployment that is under way and prints where it stands then. */
-export async function move(root: Command, endpoint: Move, named: string, body: Body): Promise<void> {
-  const id = typed(DeploymentIdSchema, named);
+export type Moving = { readonly env?: string; readonly reason?: string };
+
+/** A command on a deployment that is named by its id, or by its service where that says which. */
+export function movingCommand(root: Command, name: string, description: string): Command {
+  return root
+    .command(name)
+    .description(description)
+    .argument("<deployment>", "e.g. D-4, or a service")
+    .option("--env <environment>", "of a service: where")
+    .option("--reason <text>", "kept in the audit log");
+}
+
+/** Asks for a change of a deployment and prints where it stands then. `live`: a version that serves may be meant, too. */
+export async function move(
+  root: Command,
+  endpoint: Move,
+  named: string,
+  { env, ...body }: Body & Moving,
+  live = false,
+): Promise<void> {
   await withClient(root, async (client) => {
+    const id = await findDeployment(client, { named, env, live });
     const input = { params: { id }, body, idempotencyKey: crypto.randomUUID() };
     const answer = await client.call(endpoint as typeof promoteDeployment, input);
-    const { waiting } = answer;
     const lines = [`${answer.deployment_id} ${answer.status}  ${answer.progress}`];
-    if (waiting !== null) lines.push(`  waiting for ${waiting.for}; goes on when: ${waiting.unblockedBy}`);
+    if (answer.waiting !== null) lines.push(`  ${waitingText(answer)}`);
     print(root, answer, lines.join("\n"));
   });
 }

@@ -1,13 +1,10 @@
 import { rollbackDeployment } from "@slipway/contracts";
 import type { Command } from "commander";
-import { move } from "./move.ts";
+import { type Moving, move, movingCommand } from "./move.ts";
 
-/** `slipway rollback DEPLOYMENT`. */
+/** `slipway rollback DEPLOYMENT|SERVICE`. */
 export function rollbackCommand(root: Command): void {
-  root
-    .command("rollback")
-    .description("take a deployment's version back everywhere")
-    .argument("<deployment>", "e.g. D-4")
-    .option("--reason <text>", "kept in the audit log")
-    .action((id: string, own: { readonly reason?: string }) => move(root, rollbackDeployment, id, own));
+  movingCommand(root, "rollback", "take a deployment's version back everywhere").action((named: string, own: Moving) =>
+    move(root, rollbackDeployment, named, own, true),
+  );
 }

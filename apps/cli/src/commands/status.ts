@@ -4,39 +4,63 @@ import {
   EnvironmentNameSchema,
   getDeployment,
   getDeploymentStatus,
+  getService,
   listDeployments,
   ProblemError,
+  type ServiceView,
 } from "@slipway/contracts";
 import type { Command } from "commander";
-import { serviceOr } from "../here.ts";
+import { isDeploymentId } from "../find-deployment.ts";
+import { serviceHere, serviceOr } from "../here.ts";
 import type { DeploymentId } from "../ids.ts";
 import { print, withClient } from "../output.ts";
+import { servesLines } from "../services-table.ts";
 import { showDeployment } from "../show.ts";
 import { suggesting } from "../suggest.ts";
 import { typed } from "../typed.ts";
 import { watchDeployment } from "../watch/watch-deployment.ts";
+import { showServices } from "./services.ts";
 
 type Options = { readonly watch?: boolean; readonly env?: string };
 
-/** `slipway status [DEPLOYMENT|SERVICE]`: one deployment, or the newest of a service. */
+/** `slipway status [DEPLOYMENT|SERVICE]`: one deployment; the newest of a service, and what serves of it; or all services. */
 export function statusCommand(root: Command): void {
   root
     .command("status")
     .description("how a deployment is doing")
-    .argument("[deployment]", "e.g. D-4, or a service: its newest one (default: of the service here)")
+    .argument(
+      "[deployment]",
+      "e.g. D-4, or a service: its newest one (default: of the service here, else all services)",
+    )
     .option("--env <environment>", "of a service's deployments, only those there")
     .option("--watch", "follow it to its end; the exit code says how it ended")
     .action(async (named: string | undefined, own: Options) => {
-      const chosen = named !== undefined && /^D-|^\d/.test(named) ? typed(DeploymentIdSchema, named) : undefined;
-      const service = chosen === undefined ? serviceOr(named) : undefined;
+      const id = named !== undefined && isDeploymentId(named) ? typed(DeploymentIdSchema, named) : undefined;
+      if (id !== undefined) return withClient(root, (client) => showOne(root, client, id, own));
+      // Nothing was named and nothing is here: what there is, then.
+      if (named === undefined && own.watch !== true && serviceHere() === undefined) return showServices(root);
+      const name = serviceOr(named);
       await withClient(root, async (client) => {
-        const id = chosen ?? (await newest(client, service ?? "", own.env));
-        if (own.watch === true) return watchDeployment(root, client, id);
-        const view = await client.call(getDeployment, { params: { id } });
-        const status = await client.call(getDeploymentStatus, { params: { id } });
-        print(root, { ...view, ...status }, showDeployment(view, status));
+        const newestId = await newest(client, name, own.env);
+        const { live } = await client.call(getService, { params: { name } });
+        await showOne(root, client, newestId, own, live);
       });
     });
+}
+
+/** `live`: what serves of its service, where that was asked for. */
+async function showOne(
+  root: Command,
+  client: Client,
+  id: DeploymentId,
+  { watch, env }: Options,
+  live?: ServiceView["live"],
+): Promise<void> {
+  if (watch === true) return watchDeployment(root, client, id);
+  const view = await client.call(getDeployment, { params: { id } });
+  const status = await client.call(getDeploymentStatus, { params: { id } });
+  const said = [showDeployment(view, status), ...(live === undefined ? [] : servesLines(live, env))];
+  print(root, { ...view, ...status, ...(live === undefined ? {} : { live }) }, said.join("\n"));
 }
 
 async function newest(client: Client, service: string, env: string | undefined): Promise<DeploymentId> {

@@ -1,4 +1,4 @@
-import type { DeploymentStatusView, DeploymentView } from "@slipway/contracts";
+import { type DeploymentStatusView, type DeploymentView, waitingText } from "@slipway/contracts";
 
 /** What was said already, so that only changes are said. */
 export type Told = {
@@ -25,7 +25,7 @@ export function watchLines(
 ): { readonly lines: readonly string[]; readonly live: string; readonly told: Told } {
   const next: Told = {
     status: statusLine(now),
-    waiting: waitingLine(now.view),
+    waiting: waitingText(now.view),
     gates: now.view.gates.length,
     regions: Object.fromEntries(Object.entries(now.view.regions).map(([name, own]) => [name, own.reason ?? ""])),
     verdict: now.status.verdict ?? "",
@@ -64,12 +64,6 @@ function statusLine({ view, status }: Now): string {
   const reason = view.reason === null ? "" : `: ${view.reason}`;
   const verified = view.status === "SUCCEEDED" && view.verified ? ", verified" : "";
   return `${view.status}${weight}${verified}${reason}`;
-}
-
-function waitingLine({ waiting }: DeploymentView): string {
-  if (waiting === null) return "";
-  const held = waiting.holder === undefined ? "" : ` (held by ${waiting.holder})`;
-  return `waiting for ${waiting.for}${held}; goes on when: ${waiting.unblockedBy}`;
 }
 
 function regionLines(told: Told, next: Told): string[] {

@@ -9,6 +9,7 @@ import {
   listRegions,
   ProblemError,
   type PushView,
+  waitsText,
 } from "@slipway/contracts";
 import type { DeploymentId, EnvironmentName } from "@slipway/kernel";
 import { aliasText, type CommandLine, commandText } from "./command-text.ts";
@@ -36,7 +37,7 @@ export async function followPush(client: Client, build: BuildView, commands: Com
   const view = await untilEnded(client, push.deployment_id, until, print);
   if (!ended.includes(view.status)) {
     print(
-      `slipway: ${view.deployment_id} is ${view.status} after ${followedForMs / 60_000} minutes and goes on: ${waitingText(view)}`,
+      `slipway: ${view.deployment_id} is ${view.status} after ${followedForMs / 60_000} minutes and goes on: ${waitsText(view) || "waiting for its next step"}`,
     );
     print(`  ${commandText(commands, ["status", view.deployment_id, "--watch"])}`);
     return;
@@ -77,16 +78,11 @@ async function untilEnded(client: Client, id: DeploymentId, until: number, print
     if (ended.includes(view.status) || performance.now() >= until) return view;
     const status = await client.call(getDeploymentStatus, { params: { id } });
     const weight = status.weight_percent === null || status.weight_percent === 0 ? "" : ` at ${status.weight_percent}%`;
-    const text = `slipway: ${id} ${view.status}${weight}, waiting for ${waitingText(view)}`;
+    const text = `slipway: ${id} ${view.status}${weight}, ${waitsText(view) || "waiting for its next step"}`;
     if (text !== said) print(text);
     said = text;
     await pause();
   }
-}
-
-function waitingText(view: DeploymentView): string {
-  if (view.waiting === null) return "its next step";
-  return `${view.waiting.for}${view.waiting.holder === undefined ? "" : ` (${view.waiting.holder})`}`;
 }
 
 async function verdict(client: Client, view: DeploymentView, { service, environment }: PushView): Promise<string[]> {

@@ -5,10 +5,12 @@ import {
   type DeploymentView,
   getDeployment,
   getDeploymentStatus,
+  waitsText,
 } from "@slipway/contracts";
 import type { DeploymentId, Digest } from "@slipway/kernel";
 import { instant } from "@slipway/kernel";
 import { type OnItsWay, StoryFailed, serviceName, unlessAway, type Work } from "./context.ts";
+import { countsText } from "./counts-text.ts";
 import { readLoad, servedWeight, startTraffic } from "./traffic.ts";
 
 const deployWithinMs = 240_000;
@@ -67,9 +69,7 @@ async function follow(work: Work, change: OnItsWay, id: DeploymentId): Promise<D
     }
     if (performance.now() > deadline) {
       const why =
-        view === undefined
-          ? "the API does not answer"
-          : `${view.status}, waiting for ${view.waiting?.for ?? "nothing"}`;
+        view === undefined ? "the API does not answer" : `${view.status}, ${waitsText(view) || "waiting for nothing"}`;
       throw new StoryFailed(`${id} did not end: ${why}`);
     }
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
@@ -84,7 +84,8 @@ async function lookOnce(work: Work, change: OnItsWay, id: DeploymentId, seen: Se
   tellGates(work, view, seen);
   const status = await client.call(getDeploymentStatus, { params: { id } });
   const state = `${view.status}${view.step === null ? "" : ` at ${status.weight_percent}%`}`;
-  const waiting = view.waiting === null ? "" : `, waiting for ${view.waiting.for}`;
+  const waits = waitsText(view);
+  const waiting = waits === "" ? "" : `, ${waits}`;
   // Told again where it waits for something else, not where it waits for one region less.
   const line = `${state}${waiting.replace(/ in .*/, "")}`;
   if (line !== seen.line) tell.line(`  ${state}${waiting}`);
@@ -95,10 +96,7 @@ async function lookOnce(work: Work, change: OnItsWay, id: DeploymentId, seen: Se
 
 function tellGates(work: Work, view: DeploymentView, seen: Seen): void {
   for (const gate of view.gates.slice(seen.gates)) {
-    const { canary_requests, canary_errors, baseline_requests, baseline_errors } = gate.counts;
-    work.tell.line(
-      `  gate at ${gate.weight_percent}%: ${gate.verdict}: canary ${canary_errors}/${canary_requests} failed, baseline ${baseline_errors}/${baseline_requests}`,
-    );
+    work.tell.line(`  gate at ${gate.weight_percent}%: ${gate.verdict}: ${countsText(gate)}`);
   }
   seen.gates = view.gates.length;
 }

@@ -120,6 +120,8 @@ export const DeploymentView = z.object({
       reason: z.string().nullable(),
       /** What a pod that did not become ready printed last. */
       last_lines: z.array(z.string()).optional(),
+      /** Why each pod that did not become ready was not, in the region's words. */
+      pods: z.array(z.string()).optional(),
     }),
   ),
   gates: z.array(GateView),
@@ -259,42 +261,6 @@ export const resumeDeployment = action("resumeDeployment", "resume", "Go on afte
 export const approveDeployment = action("approveDeployment", "approvals", "Approve exposure beyond 5% by name", [
   "approver",
 ]);
-
-export const putService = endpoint({
-  id: "putService",
-  method: "PUT",
-  path: "/api/v1/services/:name",
-  summary: "Register a service with its owner",
-  roles: ["admin"],
-  params: z.object({ name: ServiceNameSchema }),
-  body: z.strictObject({
-    owner: z.string().min(1).max(100),
-    /** Where builds of its main branch are deployed by themselves; never production. Null: nowhere; absent: as it is. */
-    deploys_to: EnvironmentNameSchema.nullable().optional(),
-  }),
-  status: 200,
-  response: z.object({ name: ServiceNameSchema, owner: z.string() }),
-});
-
-export const getService = endpoint({
-  id: "getService",
-  method: "GET",
-  path: "/api/v1/services/:name",
-  summary: "One service: owner and what serves where",
-  roles: anyRole,
-  params: z.object({ name: ServiceNameSchema }),
-  status: 200,
-  response: z.object({
-    name: ServiceNameSchema,
-    owner: z.string(),
-    deploys_to: EnvironmentNameSchema.nullable(),
-    /** Per environment and region: the version that serves and whether it is verified. */
-    live: z.record(
-      z.string(),
-      z.record(z.string(), z.object({ version: VersionNameSchema, digest: DigestSchema, verified: z.boolean() })),
-    ),
-  }),
-});
 
 export const listEnvironments = endpoint({
   id: "listEnvironments",

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EnvironmentNameSchema, RegionNameSchema, VersionNameSchema } from "../ids.ts";
 
-/** Path of what a service's pods print: text, or server-sent events `line`, `note` and, without `follow`, `end`. */
+/** Path of what a service's pods print: text, or server-sent events `place`, `line`, `note` and, without `follow`, `end`. */
 export const serviceLogPath = (service: string): string => `/api/v1/services/${service}/logs`;
 
 export const ServiceLogQuery = z.strictObject({
@@ -14,6 +14,10 @@ export const ServiceLogQuery = z.strictObject({
   follow: z.stringbool().default(false),
 });
 export type ServiceLogQuery = z.infer<typeof ServiceLogQuery>;
+
+/** Which environment's pods are shown, and where else the service runs: comes first. */
+export const ServiceLogPlace = z.object({ environment: EnvironmentNameSchema, also: z.array(EnvironmentNameSchema) });
+export type ServiceLogPlace = z.infer<typeof ServiceLogPlace>;
 
 export const ServiceLogLine = z.object({ region: z.string(), pod: z.string(), version: z.string(), line: z.string() });
 export type ServiceLogLine = z.infer<typeof ServiceLogLine>;

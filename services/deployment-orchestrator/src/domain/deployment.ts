@@ -32,7 +32,8 @@ export type Deployment =
   | Of<"held", Granted & Held>
   | Of<"finishing", Granted & { followed: readonly RegionName[]; settled: boolean; since: Instant }>
   | Of<"watching", Granted & { since: Instant; replacedBy: DeploymentId | null }>
-  | Of<"verified", Granted & { at: Instant }>
+  /** `since`: when it came to 100%; absent in older rows. */
+  | Of<"verified", Granted & { at: Instant; since?: Instant }>
   | Of<"restoring", Restoring>
   | Of<"rolled_back", Ended>
   | Of<"failed", Ended>
@@ -98,6 +99,8 @@ export type RegionProgress = {
   readonly reason: string | null;
   /** What a pod that did not become ready printed last. */
   readonly lastLines?: readonly string[];
+  /** Why each pod that did not become ready was not, in the region's words: the reason has it in one sentence. */
+  readonly pods?: readonly string[];
   /** What somebody changed there by hand and is still so. */
   readonly drift?: Drift | null;
 };

@@ -1,17 +1,18 @@
+import type { Target } from "@slipway/cluster";
 import {
   anyRole,
   ProblemError,
   ServiceLogQuery as Query,
   type RawOperation,
+  type ServiceLogPlace,
   type ServiceLogQuery,
   ServiceNameSchema,
   serviceLogPath,
 } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
-import type { EnvironmentName, ServiceName } from "@slipway/kernel";
-import { liveVersions } from "../live.ts";
+import type { ServiceName } from "@slipway/kernel";
+import { serviceView } from "../live.ts";
 import type { Service } from "../service.ts";
-import { findService } from "../store.ts";
 import { followRegion, type LogRequest, type LogSink, readRegion } from "./read-pods.ts";
 
 /** Reading without following has an end, whatever the regions do. */
@@ -27,7 +28,7 @@ const logs: RawOperation = {
   auth: "token",
   roles: anyRole,
   parameters: [
-    query("environment", "Default: prod"),
+    query("environment", "Default: where it runs; production where in several"),
     query("region", "Default: all of them"),
     query("version", "Default: what is live there, and what is being deployed"),
     query("tail", "Lines of each pod to begin with; 100 at first, 2000 at most"),
@@ -36,7 +37,7 @@ const logs: RawOperation = {
   ],
   answers: {
     200: {
-      description: "Lines with region and pod, or the events `line`, `note` and `end`",
+      description: "Lines with region and pod, or the events `place`, `line`, `note` and `end`",
       type: "text/event-stream",
     },
   },
@@ -44,7 +45,8 @@ const logs: RawOperation = {
 };
 
 /**
- * GET /api/v1/services/:name/logs: what the service's pods print, of one environment and all its regions or one. Read from the regions'
+ * GET /api/v1/services/:name/logs: what the service's pods print, of one environment (the header `slipway-environment` or the event `place`
+ * says which) and all its regions or one. Read from the regions'
  * Kubernetes API and kept nowhere.
  */
 export function logRoutes(app: ServiceApp, service: Service): void {
@@ -55,11 +57,16 @@ export function logRoutes(app: ServiceApp, service: Service): void {
     const query = Query.safeParse(request.query);
     if (!name.success) throw new ProblemError("service.not_found", "There is no such service.");
     if (!query.success) throw invalid(query.error.issues[0]);
-    const asked = await requestsOf(service, name.data, query.data);
+    const place = await placeOf(service, name.data, query.data.environment);
+    const asked = requestsOf(service, { service: name.data, environment: place.environment }, query.data);
     if (!(request.headers.accept ?? "").includes("text/event-stream")) {
-      return reply.type("text/plain; charset=utf-8").send(await textOf(asked));
+      return reply
+        .header("slipway-environment", place.environment)
+        .type("text/plain; charset=utf-8")
+        .send(await textOf(asked));
     }
     const stream = app.events(request, reply);
+    await stream.send({ event: "place", data: JSON.stringify(place) });
     const sink: LogSink = {
       // With an id a reader that comes back is known to have had the beginning: it gets what comes from then on.
       line: (line) => stream.send({ id: "read", event: "line", data: JSON.stringify(line) }),
@@ -79,34 +86,41 @@ const lookMs = 2_000;
 
 type Asked = Omit<LogRequest, "signal">;
 
-async function requestsOf(service: Service, name: ServiceName, query: ServiceLogQuery): Promise<readonly Asked[]> {
-  const environment = environmentOf(service, query.environment);
+function requestsOf(service: Service, target: Target, query: ServiceLogQuery): readonly Asked[] {
   const { names } = service.regions;
   if (query.region !== undefined && !names.includes(query.region)) {
     throw new ProblemError("region.not_found", `There is no region ${query.region}; there are ${names.join(", ")}.`);
-  }
-  const known = await findService(service.db, name);
-  if (known === undefined && Object.keys(await liveVersions(service, name)).length === 0) {
-    throw new ProblemError("service.not_found", `There is no service ${name}.`);
   }
   return names
     .filter((region) => query.region === undefined || region === query.region)
     .map((region) => ({
       region,
-      target: { environment, service: name },
+      target,
       version: query.version,
       tail: query.tail,
       lookMs,
       cluster: () => service.regions.cluster(region),
+      secretValues: () => service.secrets.everyValue({ service: target.service, scope: target.environment }),
     }));
 }
 
-function environmentOf(service: Service, asked: string | undefined): EnvironmentName {
+/** The environment that was asked for; else production where the service runs there, else the last one in which it does. */
+async function placeOf(service: Service, name: ServiceName, asked: string | undefined): Promise<ServiceLogPlace> {
   const { environments } = service;
-  const found = environments.find(({ name, production }) => (asked === undefined ? production : name === asked));
-  if (found !== undefined) return found.name;
-  const names = environments.map(({ name }) => name).join(", ");
-  throw new ProblemError("environment.not_found", `There is no environment ${asked}; there are ${names}.`);
+  const view = await serviceView(service, name);
+  if (asked !== undefined && !environments.some((one) => one.name === asked)) {
+    const names = environments.map((one) => one.name).join(", ");
+    throw new ProblemError("environment.not_found", `There is no environment ${asked}; there are ${names}.`);
+  }
+  if (view === undefined) throw new ProblemError("service.not_found", `There is no service ${name}.`);
+  const places = [...Object.keys(view.live), ...view.under_way.map(({ environment }) => environment)];
+  const runs = environments.filter((one) => places.includes(one.name));
+  const found =
+    asked === undefined
+      ? (runs.find(({ production }) => production) ?? runs.at(-1) ?? environments.find(({ production }) => production))
+      : environments.find((one) => one.name === asked);
+  if (found === undefined) throw new ProblemError("environment.not_found", `${name} runs in no environment.`);
+  return { environment: found.name, also: runs.filter((one) => one !== found).map((one) => one.name) };
 }
 
 async function textOf(asked: readonly Asked[]): Promise<string> {

@@ -94,7 +94,7 @@ function verify(state: In<"watching">, now: In<"verified">["at"]): Answer {
     const old = state.plan.baselines[region];
     return old == null ? publishVerified(state) : { type: "DrainAndRetire", region, epoch, version: old };
   }).filter((command) => command.type === "DrainAndRetire");
-  return step({ ...common(state), phase: "verified", epochs: state.epochs, at: now }, [
+  return step({ ...common(state), phase: "verified", epochs: state.epochs, at: now, since: state.since }, [
     armLive(state, "verified"),
     ...retire,
     publishVerified(state),
