@@ -186,3 +186,26 @@ environments: { prod: { env: { DB_URL: x }, secrets: [DB_URL] } }
     expect.stringMatching(/^slipway\.yaml:7:\d+ DB_URL stands under env too/),
   ]);
 });
+
+test("a step that waits for none that there is, and what leads out of the repository, are told beside what cannot be read", () => {
+  const text = `version: 1
+service: orders
+pipeline:
+  compile: { run: node build.mjs, colour: blue }
+  unit: { needs: [compiel], run: 7 }
+  lint: { needs: [7, unit], run: x }
+image: { copy: [../dist], from: compil, command: [node, x] }
+deploy: { strategy: sideways }
+`;
+
+  expect(errorsOf(text, "billing" as ServiceName).map((error) => error.replace("slipway.yaml:", ""))).toEqual([
+    expect.stringMatching(/^2:10 the repository is registered for the service "billing"/),
+    expect.stringMatching(/^4:\d+ unknown key "pipeline.compile.colour"/),
+    expect.stringMatching(/^5:18 step "unit" needs "compiel", which does not exist, did you mean "compile"/),
+    expect.stringMatching(/^5:\d+ pipeline.unit.run: /),
+    expect.stringMatching(/^6:19 pipeline.lint.needs.0: /),
+    expect.stringMatching(/^7:17 "..\/dist" is not a path inside the repository/),
+    expect.stringMatching(/^7:\d+ image.from names the step "compil"/),
+    expect.stringMatching(/^8:\d+ deploy.strategy: /),
+  ]);
+});

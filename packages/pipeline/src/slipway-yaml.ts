@@ -4,8 +4,8 @@ import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, p
 import type { z } from "zod";
 import { unitless } from "./durations.ts";
 import { knownKeys } from "./known-keys.ts";
-import { planProblems } from "./plan.ts";
 import { secretProblems } from "./secret-problems.ts";
+import { sketchOf, sketchProblems } from "./sketch-problems.ts";
 import { onePerPlace, unresolvedAliases, yamlText } from "./yaml-text.ts";
 
 /** One thing that is wrong, where it is: line and column count from 1. */
@@ -47,11 +47,13 @@ export function parseSlipwayYaml(text: string, service?: ServiceName): ParsedFil
     return failed(unkept.map(({ at: path, message }) => ({ ...at(path), message: named(path, message) })));
   const bare = unitless(value.value).map(({ at: path, message }) => ({ ...at(path), message: named(path, message) }));
   const parsed = SlipwayFile.safeParse(value.value, { error: issueText });
-  if (!parsed.success || bare.length > 0)
-    return failed([...bare, ...(parsed.error?.issues ?? []).flatMap((issue) => issueErrors(issue, at))]);
-  const problems = semanticProblems(parsed.data, service);
-  if (problems.length > 0) return failed(problems.map(({ path, message }) => ({ ...at(path), message })));
-  return { kind: "file", file: parsed.data };
+  const issues = parsed.error?.issues ?? [];
+  const problems = [
+    ...sketchProblems(sketchOf(value.value), service).filter(({ path }) => !issues.some(isWithin(path))),
+    ...(parsed.success ? secretProblems(parsed.data) : []),
+  ].map(({ path, message }) => ({ ...at(path), message }));
+  const errors = [...bare, ...issues.flatMap((issue) => issueErrors(issue, at)), ...problems];
+  return parsed.success && errors.length === 0 ? { kind: "file", file: parsed.data } : failed(errors);
 }
 
 /** `slipway.yaml:3:5 message`, as compilers say it. */
@@ -72,6 +74,11 @@ function plainValue(document: Document.Parsed): { kind: "value"; value: unknown 
 }
 
 type At = (path: readonly PropertyKey[], key?: string) => { line: number; column: number };
+
+/** What stands at a place that cannot be read says enough of it. */
+function isWithin(path: readonly PropertyKey[]): (issue: z.core.$ZodIssue) => boolean {
+  return (issue) => path.every((part, index) => issue.path[index] === part);
+}
 
 /** A key that is wrong itself is shown at the key, everything else at the value, or at the nearest one that exists. */
 function issueErrors(issue: z.core.$ZodIssue, at: At): FileError[] {
@@ -102,35 +109,6 @@ function keyOffset(document: Document.Parsed, path: readonly PropertyKey[], key?
   if (key === undefined || !isMap(map)) return undefined;
   const found = map.items.find((item) => isScalar(item.key) && String(item.key.value) === key)?.key;
   return isScalar(found) ? found.range?.[0] : undefined;
-}
-
-type Problem = { readonly path: readonly PropertyKey[]; readonly message: string };
-
-function semanticProblems(file: SlipwayFile, service: ServiceName | undefined): Problem[] {
-  const plan = Object.entries(file.pipeline).map(([name, step]) => ({ name, needs: step.needs }));
-  const order = planProblems(plan).map(({ step, message }) => ({ path: ["pipeline", step, "needs"], message }));
-  const copies = file.image.copy.flatMap((path, index) =>
-    isInside(path)
-      ? []
-      : [{ path: ["image", "copy", index], message: `"${path}" is not a path inside the repository` }],
-  );
-  const from = imageFromProblems(file);
-  if (service === undefined || file.service === service) return [...order, ...copies, ...from, ...secretProblems(file)];
-  const message = `the repository is registered for the service "${service}", the file says "${file.service}"`;
-  return [{ path: ["service"], message }, ...order, ...copies, ...from, ...secretProblems(file)];
-}
-
-function imageFromProblems({ image, pipeline }: SlipwayFile): Problem[] {
-  if (image.from === undefined || image.from in pipeline) return [];
-  const near = nearest(image.from, Object.keys(pipeline));
-  return [
-    { path: ["image", "from"], message: `image.from names the step "${image.from}", which does not exist${near}` },
-  ];
-}
-
-function isInside(path: string): boolean {
-  const parts = path.split("/");
-  return !path.startsWith("/") && !path.includes("\0") && !parts.includes("..") && !parts.includes(".git");
 }
 
 /** YAML as plain values, within the limits of slipway.yaml but whatever it says. Throws with the first mistake. */
