@@ -81,6 +81,9 @@ test("what is too large or was not made is not kept, and says why", async () => 
   const kept = await caches(5);
 
   expect(await kept.keep("orders", "k", paths, await places())).toMatchObject({ kind: "not kept" });
+  expect(await kept.keep("orders", "k", ["~/.cache/pip"], await places())).toMatchObject({
+    reason: "the step left none of ~/.cache/pip; pip keeps only what its index allows it to keep",
+  });
   const large = await places({ "workspace/deps/a": "123456" });
   expect(await kept.keep("orders", "k", paths, large)).toMatchObject({
     reason: expect.stringMatching(/over the 5 bytes/),

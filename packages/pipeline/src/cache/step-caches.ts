@@ -105,12 +105,17 @@ async function collect(
     const from = await realPlace(...placed(path, places));
     if (from !== undefined && (await isFolder(from))) folders.push({ from, index });
   }
-  if (folders.length === 0) return `the step left none of ${paths.join(", ")}`;
+  if (folders.length === 0) return `the step left none of ${paths.join(", ")}${hintFor(paths)}`;
   let bytes = 0;
   for (const { from } of folders) bytes += await treeBytes(from);
   if (bytes > maxBytes) return `its size is over the ${maxBytes} bytes that all caches may have`;
   for (const { from, index } of folders) await copyTree(from, join(into, "files", String(index)));
   return bytes;
+}
+
+/** Why there is nothing to keep is known of one package manager, whose index has a word in it. */
+function hintFor(paths: readonly string[]): string {
+  return paths.includes("~/.cache/pip") ? "; pip keeps only what its index allows it to keep" : "";
 }
 
 async function isFolder(path: string): Promise<boolean> {

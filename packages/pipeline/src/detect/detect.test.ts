@@ -176,6 +176,33 @@ test("a Flask app is served by the gunicorn that it lists, with its packages in 
   expect(file.pipeline.test?.run).toBe("python3 -m unittest discover -s tests -v");
 });
 
+test.each([
+  ["all of it pinned", "flask==3.1.2\ngunicorn[gevent] == 23.0.0 ; python_version > '3'\n# why\n", true],
+  [
+    "pinned with hashes",
+    "flask==3.1.2 \\\n    --hash=sha256:00 \\\n    --hash=sha256:01\ngunicorn==23.0.0 --hash=sha256:02\n",
+    true,
+  ],
+  ["a version open", "flask==3.1.2\ngunicorn>=23\n", false],
+  ["a version half open", "flask==3.*\ngunicorn==23.0.0\n", false],
+  ["another file's packages", "flask==3.1.2\ngunicorn==23.0.0\n-r more.txt\n", false],
+  ["a package of the repository itself", "flask==3.1.2\ngunicorn==23.0.0\n-e .\n", false],
+])(
+  "of a requirements.txt with %s the installed folder is kept by its content, or pip's cache is",
+  (_what, requirements, folder) => {
+    const { install } = fileOf({
+      "requirements.txt": requirements,
+      "app.py": "from flask import Flask\nweb = Flask(__name__)\n",
+    }).pipeline;
+
+    expect(install?.cache).toEqual({
+      key: ["requirements.txt"],
+      paths: [folder ? ".python-packages" : "~/.cache/pip"],
+    });
+    expect(install?.run?.startsWith("[ -d .python-packages ] || ")).toBe(folder);
+  },
+);
+
 test("a FastAPI app gets its port from the environment", () => {
   const { command } = fileOf({
     "requirements.txt": "fastapi==1\nuvicorn==1\n",

@@ -22,7 +22,7 @@ export function pythonPackages(view: RepositoryView, into: string): PythonPackag
     const pinned = pinnedLines(requirements);
     const note = "Not every line of requirements.txt is pinned (==), so each build may install other versions.";
     return {
-      step: stepOf(`${pip} --target ${into} -r requirements.txt`, "requirements.txt"),
+      step: stepOf(installed("requirements.txt", requirements, into)),
       found: { what: "packages", value: "pip install -r requirements.txt", why: "requirements.txt" },
       listed: requirements,
       ...(pinned ? {} : { note }),
@@ -30,7 +30,7 @@ export function pythonPackages(view: RepositoryView, into: string): PythonPackag
   }
   if (project === undefined) return undefined;
   return {
-    step: stepOf(`${pip} --target ${into} .`, "pyproject.toml"),
+    step: stepOf(byPipCache(`${pip} --target ${into} .`, "pyproject.toml")),
     found: { what: "packages", value: "pip install .", why: "pyproject.toml" },
     listed: project,
     note: "pyproject.toml has no lock file beside it, so each build may install other versions. Commit a uv.lock.",
@@ -38,7 +38,25 @@ export function pythonPackages(view: RepositoryView, into: string): PythonPackag
 }
 
 function locked(file: string, value: string, run: string, project = ""): PythonPackages {
-  return { step: stepOf(run, file), found: { what: "packages", value, why: file }, listed: project };
+  return { step: stepOf(byPipCache(run, file)), found: { what: "packages", value, why: file }, listed: project };
+}
+
+/**
+ * pip's own cache holds what the index allows it to keep, which may be nothing. What a list pins line by line is the same whenever it is installed, so
+ * that the folder itself is kept by the list's content, and pip is not asked again; of any other list only pip's cache is.
+ */
+export function installed(file: string, text: string, into: string): Pick<DraftStep, "run" | "cache"> {
+  const run = `${pip} --target ${into} -r ${file}`;
+  if (!saysAll(text)) return byPipCache(run, file);
+  return { run: `[ -d ${into} ] || ${run}`, cache: { key: [file], paths: [into] } };
+}
+
+const pinnedLine = /^[\w.-]+(\[[^\]]*\])?\s*==\s*[\w.!+-]+\s*(;[^\\]*)?(--hash=\S+\s*)?\\?$/;
+
+/** Every package is pinned, and none stands in another file or in the repository itself. */
+function saysAll(requirements: string): boolean {
+  const lines = requirementsOf(requirements);
+  return lines.length > 0 && lines.every((line) => pinnedLine.test(line) || line.startsWith("--hash="));
 }
 
 /** The tool itself stays out of the way of the service's packages. */
@@ -58,21 +76,29 @@ function poetry(into: string): string {
   ].join("\n");
 }
 
-function stepOf(run: string, key: string): DraftStep {
+function byPipCache(run: string, key: string): Pick<DraftStep, "run" | "cache"> {
+  return { run, cache: { key: [key], paths: ["~/.cache/pip"] } };
+}
+
+function stepOf(install: Pick<DraftStep, "run" | "cache">): DraftStep {
   return {
     name: "install",
     comment:
       "The packages that the service needs, in a folder that goes into the image. Only this step reaches the registry.",
-    run,
+    ...install,
     network: "registries",
-    cache: { key: [key], paths: ["~/.cache/pip"] },
   };
 }
 
 function pinnedLines(requirements: string): boolean {
-  return requirements
+  return requirementsOf(requirements)
+    .filter((line) => !line.startsWith("-"))
+    .every((line) => /==|@ /.test(line));
+}
+
+function requirementsOf(text: string): string[] {
+  return text
     .split(/\r?\n/)
     .map((line) => line.replace(/#.*/, "").trim())
-    .filter((line) => line !== "" && !line.startsWith("-"))
-    .every((line) => /==|@ /.test(line));
+    .filter((line) => line !== "");
 }

@@ -8,7 +8,7 @@ import {
   type Undetected,
   undetected,
 } from "./found.ts";
-import { type PythonPackages, pythonPackages } from "./python-packages.ts";
+import { installed, type PythonPackages, pythonPackages } from "./python-packages.ts";
 import { pythonStart } from "./python-start.ts";
 import { isTest, readyPath } from "./ready-path.ts";
 import { firstFile, hasFile, hasFolder, type RepositoryView } from "./repository-view.ts";
@@ -91,9 +91,8 @@ function testPackages(view: RepositoryView): { step: DraftStep; file: string; li
   const step: DraftStep = {
     name: "test-packages",
     comment: "Packages that only tests and checks need; they do not get into the image.",
-    run: `python3 -m pip install --no-input --no-compile --disable-pip-version-check --target ${testFolder} -r ${file}`,
     network: "registries",
-    cache: { key: [file], paths: ["~/.cache/pip"] },
+    ...installed(file, view.texts[file] ?? "", testFolder),
   };
   return { step, file, listed: view.texts[file] ?? "" };
 }
