@@ -43,9 +43,11 @@ function answerTo(method: string, path: string): object {
     ...{ name: each, service: "orders", scope: where, revision: "00ff", set_by: "ada", readable },
     set_at: "2026-05-01T10:00:00.000Z",
   });
-  if (method === "PUT") return view(name, scope);
+  if (method === "PUT") return path.includes("/ordrs/") ? { ...view(name, scope), warning } : view(name, scope);
   return { secrets: path.includes("repositories") ? [view("NPM_TOKEN", "build")] : [view("DB_URL", "prod", false)] };
 }
+
+const warning = 'No service ordrs is known yet, did you mean "orders"?';
 
 const secrets = (input: string, ...args: string[]) => slipwayWith(folder, { env, input }, "secrets", ...args);
 
@@ -57,6 +59,12 @@ test("set sends what comes by standard input, without the line end that echo add
   expect(asked).toEqual([
     { method: "PUT", path: "/api/v1/services/orders/environments/prod/secrets/DB_URL", body: { value: "  hunter2 " } },
   ]);
+});
+
+test("set of a service that nobody knows says so beside the answer", async () => {
+  const ran = await secrets("hunter2", "set", "ordrs", "DB_URL", "--env", "prod");
+
+  expect(ran).toMatchObject({ code: 0, out: expect.stringContaining("is set"), err: `${warning}\n` });
 });
 
 test("set takes a file as it is, and --build goes to the builds", async () => {

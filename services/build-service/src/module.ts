@@ -67,7 +67,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       const ports = { db, durable, machine, hub, config };
       apiRoutes(app, ports);
       logRoutes(app, ports);
-      secretRoutes(app, world.secrets);
+      secretRoutes(app, world.db, world.secrets);
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,

@@ -28,6 +28,12 @@ export async function repositoryOf(db: Reader, service: ServiceName): Promise<Re
   return row === undefined ? undefined : toRepository(row);
 }
 
+/** Services whose repository is known. */
+export async function registeredServices(db: Reader): Promise<readonly string[]> {
+  const rows = await db.selectFrom("repository").select("service").execute();
+  return rows.map(({ service }) => service);
+}
+
 /** The repository that one of these keys names. */
 export async function repositoryByKeys(db: Reader, keys: readonly string[]): Promise<RepositoryRow | undefined> {
   if (keys.length === 0) return undefined;

@@ -100,7 +100,8 @@ describe("a step", () => {
   });
 
   test("of another service is not given it", async () => {
-    await platform.fetch(path("OTHERS", "other"), { method: "PUT", as: "deployer", body: { value } });
+    const set = await platform.fetch(path("OTHERS", "other"), { method: "PUT", as: "deployer", body: { value } });
+    expect(await set.json()).toMatchObject({ warning: expect.stringContaining("No service other is known yet") });
 
     const { reason } = await build("  one: { secrets: [OTHERS], run: printenv OTHERS }");
 

@@ -174,6 +174,13 @@ export async function serviceNames(
   return rows;
 }
 
+/** Of all of them, to find the one that was meant. */
+export async function knownServiceNames(db: Db<Tables>): Promise<readonly string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select name from service union select service from deployment`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
 export type LiveRow = {
   readonly service: ServiceName;
   readonly environment: EnvironmentName;

@@ -54,6 +54,18 @@ describe("who may set a secret", () => {
   });
 });
 
+test("a secret of a service that nobody knows is kept and warned of, and one of a service with an artifact is not", async () => {
+  const other = await platform.fetch(path("staging").replace("orders", "ordrs"), {
+    ...{ method: "PUT", as: "deployer", body: { value } },
+  });
+  const known = await put("staging", "deployer");
+  await platform.fetch(path("staging"), { method: "DELETE", as: "admin" });
+
+  expect([other.status, known.status]).toEqual([200, 200]);
+  expect(await other.json()).toMatchObject({ warning: expect.stringContaining("No service ordrs is known yet") });
+  expect(await known.json()).not.toHaveProperty("warning");
+});
+
 describe("a deployment", () => {
   test("is refused while a secret is missing, with the command that sets it, also as a dry run, also if prod has it", async () => {
     for (const query of ["?validate_only=true", ""]) {

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { z } from "zod";
 import { connect } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
-import { type Common, print } from "../output.ts";
+import { type Common, note, print } from "../output.ts";
 import { readHidden } from "../secrets/read-hidden.ts";
 import { readValue } from "../secrets/read-value.ts";
 
@@ -59,6 +59,7 @@ function setCommand(root: Command, secrets: Command): void {
           ? await client.call(putBuildSecret, { params, body })
           : await client.call(putWorkloadSecret, { params: { ...params, environment }, body });
       print(root, set, `${set.name} of ${set.service} is set (${set.scope}, revision ${set.revision})`);
+      if (set.warning !== undefined) note(set.warning);
     });
 }
 

@@ -18,6 +18,8 @@ export const SecretView = z.object({
 });
 export type SecretView = z.infer<typeof SecretView>;
 
+/** `warning`: nobody knows the service yet. That is no mistake before its first push; where it is one, this is where it is seen. */
+const SecretSet = SecretView.extend({ warning: z.string().optional() });
 const SecretList = z.object({ secrets: z.array(SecretView) });
 const Removed = z.object({ name: SecretNameSchema, service: ServiceNameSchema, scope: z.string() });
 const people = ["viewer", "deployer", "approver"] as const;
@@ -33,7 +35,7 @@ export const putBuildSecret = endpoint({
   params: ofBuild.extend({ secret: SecretNameSchema }),
   body: z.strictObject({ value: BuildSecretValue }),
   status: 200,
-  response: SecretView,
+  response: SecretSet,
 });
 
 export const listBuildSecrets = endpoint({
@@ -67,7 +69,7 @@ export const putWorkloadSecret = endpoint({
   params: ofEnvironment,
   body: z.strictObject({ value: SecretValue }),
   status: 200,
-  response: SecretView,
+  response: SecretSet,
 });
 
 export const listWorkloadSecrets = endpoint({

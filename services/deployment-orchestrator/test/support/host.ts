@@ -95,7 +95,11 @@ function artifactsModule(): ServiceModule {
     schema: "registry",
     config: z.unknown(),
     start: async () => ({
-      routes: (app) => app.serve(listArtifacts, async () => ({ artifacts: [artifact], next_page_token: null })),
+      routes: (app) =>
+        app.serve(listArtifacts, async ({ query }) => ({
+          artifacts: (query.service ?? artifact.service) === artifact.service ? [artifact] : [],
+          next_page_token: null,
+        })),
       ready: async () => undefined,
       close: async () => undefined,
     }),
