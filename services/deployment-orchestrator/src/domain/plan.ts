@@ -4,8 +4,8 @@ import type { PlanStep } from "./deployment.ts";
 
 export type PlanRules = { readonly name: string; readonly production: boolean; readonly minimumBakeMs: number };
 
-/** Where nothing is proven by requests, a longer bake proves nothing either. */
-const longestBakeOutsideMs = 10_000;
+/** Where nothing is proven by requests, a longer bake proves nothing either: enough for a program that dies of its first ones. */
+const longestBakeOutsideMs = 3_000;
 
 /**
  * The ordered steps of a canary. `canary_percent` replaces the first weight, and later ones that are not above it fall away.
@@ -16,7 +16,8 @@ export function canaryPlan(
   request: DeploymentRequest,
   rules: PlanRules,
 ): readonly PlanStep[] | Refusal {
-  const asked = stepsFor(file, rules);
+  const own = file.environments[rules.name]?.steps;
+  const asked = (own ?? file.deploy.steps).map(({ weight, bake }) => ({ weightPercent: weight, bakeMs: bake }));
   const percent = request.canary_percent;
   const [first] = asked;
   const steps =
@@ -37,18 +38,25 @@ export function canaryPlan(
       "Add { weight: 100 } as the last step.",
     );
   }
+  if (own === undefined && !rules.production) return oneLook(steps);
   return steps.map((step) => ({
     weightPercent: step.weightPercent,
     bakeMs: step.weightPercent === 100 ? step.bakeMs : Math.max(step.bakeMs, rules.minimumBakeMs),
   }));
 }
 
-/** The steps that the file has for the environment. Outside production those of `deploy` are taken quicker: they are meant for real requests. */
-function stepsFor(file: Pick<RunSpec, "deploy" | "environments">, rules: PlanRules): readonly PlanStep[] {
-  const own = file.environments[rules.name]?.steps;
-  const longest = own === undefined && !rules.production ? longestBakeOutsideMs : Number.POSITIVE_INFINITY;
-  const steps = own ?? file.deploy.steps;
-  return steps.map(({ weight, bake }) => ({ weightPercent: weight, bakeMs: Math.min(bake, longest) }));
+/**
+ * Steps are meant for the requests that prove a version. Outside production none are asked for: a short look at the first weight, then all of it.
+ * Who wants to climb there as in production says so in `environments.<name>.steps`.
+ */
+function oneLook(steps: readonly PlanStep[]): readonly PlanStep[] {
+  const [first] = steps;
+  const last = steps.at(-1);
+  if (first === undefined || last === undefined) return steps;
+  return (first === last ? [last] : [first, last]).map(({ weightPercent, bakeMs }) => ({
+    weightPercent,
+    bakeMs: Math.min(bakeMs, longestBakeOutsideMs),
+  }));
 }
 
 /** The first deployment of a service, and the way back: everything at once. */
