@@ -1,10 +1,10 @@
 import type { PageSession, PageView, ShipChange } from "@slipway/contracts";
 import { type ReactNode, useState } from "react";
 import { rollBack, ship } from "./platform.ts";
-import { inWords, since } from "./texts.ts";
+import { inWords, shippedElsewhere, since } from "./texts.ts";
 
-const buttons: readonly { readonly change: ShipChange; readonly text: string }[] = [
-  { change: "good", text: "Ship a good change" },
+const buttons: readonly { readonly change: ShipChange; readonly text: string; readonly named?: boolean }[] = [
+  { change: "good", text: "Ship a good change", named: true },
   { change: "bad", text: "Ship one that fails" },
   { change: "slow", text: "Ship one that is slow" },
   { change: "crash", text: "Ship one that crashes" },
@@ -14,7 +14,8 @@ type Props = { readonly view: PageView; readonly may: PageSession["may"]; readon
 
 export function Actions({ view, may, lost }: Props) {
   const [refusal, setRefusal] = useState<string>();
-  const { busy } = view.shipping;
+  const { busy, service } = view.shipping;
+  const elsewhere = shippedElsewhere(service, view.focus?.deployment.service);
   const shut = may !== "ship" || lost;
   const act = (work: Promise<void>) => {
     setRefusal(undefined);
@@ -22,16 +23,16 @@ export function Actions({ view, may, lost }: Props) {
   };
   const back = view.roll_back;
   return (
-    <section className="actions" aria-label="Ship">
+    <section className="actions" aria-label={`Ship changes of ${service}`}>
       <div className="buttons">
-        {buttons.map(({ change, text }) => (
+        {buttons.map(({ change, text, named }) => (
           <Button
             key={change}
             className={change === "good" ? "main" : ""}
             shut={shut || busy !== null}
             onPress={() => act(ship(change))}
           >
-            {text}
+            {named === true ? `${text} of ${service}` : text}
           </Button>
         ))}
         <Button
@@ -47,6 +48,7 @@ export function Actions({ view, may, lost }: Props) {
       <p className="refusal" role="alert">
         {refusal}
       </p>
+      {elsewhere !== undefined && <p className="hint">{elsewhere}</p>}
       {may === "look" && <p className="hint">This session may look; shipping takes a deployer's token.</p>}
       <p className="doing" role="status" aria-live="polite">
         {doing(view)}

@@ -50,3 +50,10 @@ export function since(at: string, now: string): string {
   if (seconds < 60) return `${seconds} s`;
   return seconds < 3_600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3_600)} h`;
 }
+
+/** The buttons change one service, the page shows whichever moves: said where these are two. */
+export function shippedElsewhere(ships: string, shown: string | undefined): string | undefined {
+  return shown === undefined || shown === ships
+    ? undefined
+    : `The page shows ${shown}; the Ship buttons change ${ships}, the example, and nothing else.`;
+}

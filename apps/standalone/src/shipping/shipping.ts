@@ -9,7 +9,7 @@ import {
 import type { DeploymentId } from "@slipway/kernel";
 import type { Stack } from "../stack.ts";
 import { promoteToProd, pushAndBuild } from "../story/building.ts";
-import type { OnItsWay, Telling, Work } from "../story/context.ts";
+import { type OnItsWay, serviceName, type Telling, type Work } from "../story/context.ts";
 import { deploy } from "../story/deploying.ts";
 import { firstVersion } from "../story/first-version.ts";
 import { openWork, type WorkInput } from "../story/prepare.ts";
@@ -108,7 +108,7 @@ export function openShipping(input: WorkInput, onChange: () => void): Shipping {
     },
     noteEnded,
     outcome: (view) => file.outcomeOf(view) ?? null,
-    view: () => ({ busy, said: [...lines.lines] }),
+    view: () => ({ service: serviceName, busy, said: [...lines.lines] }),
   };
 }
 

@@ -60,6 +60,8 @@ export type PageFocus = {
 };
 
 export type PageShipping = {
+  /** The service that the buttons change, whatever is shown. */
+  readonly service: string;
   /** What is on its way from this page or the story; null = the buttons are free. */
   readonly busy: { readonly what: string; readonly by: string; readonly since: string } | null;
   /** Its last sentences. */
