@@ -3,9 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceApp } from "@slipway/host";
 import { gitOperations } from "./operations.ts";
 import type { Registrar } from "./own-repository.ts";
-
-const serviceName =
-  /^\/git\/([a-z][a-z0-9-]{0,39})\.git(\/(?:info\/refs|git-upload-pack|git-receive-pack|HEAD|objects\/.*))?$/;
+import { repositoryAt } from "./repository-name.ts";
 
 /**
  * `~/git/<service>.git`: the local repositories over git's smart HTTP, served by git's own backend. Reading takes any token, pushing a deployer's;
@@ -20,19 +18,20 @@ export function gitRoutes(app: ServiceApp, folder: string, register: Registrar):
     bodyLimit: Number.MAX_SAFE_INTEGER,
     handler: async (request, reply) => {
       const url = new URL(request.raw.url ?? "/", "http://127.0.0.1");
-      const match = serviceName.exec(url.pathname);
+      const repository = repositoryAt(url.pathname);
       const writes =
         url.pathname.endsWith("/git-receive-pack") || url.searchParams.get("service") === "git-receive-pack";
       const roles = writes
         ? (["deployer", "admin"] as const)
         : (["viewer", "deployer", "approver", "admin", "service"] as const);
       const principal = await app.authorize(request, roles, { challenge: "basic" });
-      const refusal = writes && match?.[1] !== undefined ? await register(match[1], principal.name) : undefined;
+      const unknown = "refusal" in repository;
+      const refusal = unknown ? repository.refusal : writes && (await register(repository.service, principal.name));
       reply.hijack();
-      if (match === null || refusal !== undefined) {
+      if (typeof refusal === "string") {
         // Git shows its user a text that comes as text/plain.
-        reply.raw.writeHead(refusal === undefined ? 404 : 409, { "content-type": "text/plain" });
-        reply.raw.end(`${refusal ?? "no such repository"}\n`);
+        reply.raw.writeHead(unknown ? 404 : 409, { "content-type": "text/plain; charset=utf-8" });
+        reply.raw.end(`${refusal}\n`);
         return;
       }
       await backend(request.raw, reply.raw, {
