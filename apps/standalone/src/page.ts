@@ -58,7 +58,7 @@ export function livePage(dataDir: string, entry: string): LivePage {
       state.world = { feed: opened.feed, shipping, inbox: () => readInbox(stack) };
       await shipping.resume();
     },
-    address: (url) => `${url}/#code=${sessions.newCode()}`,
+    address: (url) => `${url}/#code=${sessions.code()}`,
     during: (what, work) => world().shipping.during(what, work),
     noteEnded: (view, change) => world().shipping.noteEnded(view, change),
     stop: () => state.world?.feed.stop(),

@@ -116,7 +116,7 @@ function tellUp(tell: Narrator, stack: Stack, ms: number): void {
 
 function tellHowToGoOn(tell: Narrator, stack: Stack, options: Options, page: LivePage): void {
   tell.chapter("Yours now");
-  tell.line(`Page          ${page.address(stack.url)}`);
+  tell.line(`Page          ${page.address(stack.url)}   (its code signs one browser in; any token does, too)`);
   tell.line(`API and docs  ${stack.url}/docs`);
   tell.line(`Inbox         ${stack.url}/inbox`);
   tell.line(`Repository    ${stack.url}/git/orders.git`);

@@ -96,7 +96,11 @@ export async function serveDocs(app: FastifyInstance, described: DescribedOperat
         url: "/openapi.json",
         withDefaultFonts: false,
         telemetry: false,
+        // What its maker offers to everybody: assistants, accounts, deployments elsewhere. Nothing of this platform leaves it.
         hideClientButton: true,
+        showDeveloperTools: "never",
+        agent: { disabled: true },
+        mcp: { disabled: true },
       },
     });
   });

@@ -115,13 +115,19 @@ describe("OpenAPI", () => {
     }
   });
 
-  test("the docs page loads nothing from another host", async () => {
+  test("the docs page loads nothing from another host, and offers nothing of its maker's", async () => {
     const page = await example.fetch("/docs/", { as: null });
     const html = await page.text();
 
     expect(page.status).toBe(200);
     expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
     expect(html).not.toMatch(/(src|href)="(https?:)?\/\//);
+    for (const off of [
+      /"showDeveloperTools":\s*"never"/,
+      /"agent":\s*\{\s*"disabled":\s*true/,
+      /"mcp":\s*\{\s*"disabled":\s*true/,
+    ])
+      expect(html).toMatch(off);
     const script = /<script[^>]* src="([^"]+)"/.exec(html)?.[1] ?? "";
     expect((await example.fetch(new URL(script, `${example.host.url}/docs/`).pathname, { as: null })).status).toBe(200);
   });

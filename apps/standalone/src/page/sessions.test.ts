@@ -9,11 +9,25 @@ const keyFile = () => join(mkdtempSync(join(tmpdir(), "page-")), "page-key");
 test("a code signs in once, and not after a day", () => {
   let now = 0;
   const sessions = openSessions(keyFile(), () => now);
-  const [first, second] = [sessions.newCode(), sessions.newCode()];
+  const first = sessions.code();
 
   expect([sessions.useCode(first), sessions.useCode(first), sessions.useCode("made up")]).toEqual([true, false, false]);
+  const second = sessions.code();
   now = 24 * 3_600_000;
   expect(sessions.useCode(second)).toBe(false);
+});
+
+test("an address that is told again is the same one until somebody has used it, or it has grown old", () => {
+  let now = 0;
+  const sessions = openSessions(keyFile(), () => now);
+  const told = sessions.code();
+
+  expect(sessions.code()).toBe(told);
+  sessions.useCode(told);
+  const next = sessions.code();
+  expect(next).not.toBe(told);
+  now = 13 * 3_600_000;
+  expect(sessions.code()).not.toBe(next);
 });
 
 test("a session outlives the process and ends after twelve hours", () => {

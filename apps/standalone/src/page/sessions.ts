@@ -10,7 +10,8 @@ const mostCodes = 100;
  * Who may see the page. A code is good for one sign-in and lives in this process alone; a session is a signed cookie, so that it outlives the process.
  */
 export type Sessions = {
-  newCode(): string;
+  /** The code that was given out last, as long as nobody has used it: an address that is told twice is one address. */
+  code(): string;
   /** True once for each code. */
   useCode(code: string): boolean;
   /** The value of a cookie, good for 12 hours. */
@@ -24,7 +25,10 @@ export function openSessions(keyFile: string, now: () => number): Sessions {
   const codes = new Map<string, number>();
   const sign = (text: string) => createHmac("sha256", key).update(text).digest();
   return {
-    newCode() {
+    code() {
+      const [last, until] = [...codes].at(-1) ?? [];
+      // One that ends while it is read is of no use.
+      if (last !== undefined && until !== undefined && now() < until - codeLivesMs / 2) return last;
       const code = randomBytes(24).toString("base64url");
       codes.set(code, now() + codeLivesMs);
       const [oldest] = codes.keys();
