@@ -11,6 +11,7 @@ const page = [
   'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="b-2"} 100',
   'slipway_mesh_route_weight_max{service="orders",namespace="prod",version="gone"} 25',
   'slipway_mesh_route_weight_changed_seconds{service="orders",namespace="prod",version="gone"} 1.5',
+  "",
 ].join("\n");
 
 test("what each version of this service and environment has now, since when, and had at most, largest share first", () => {
@@ -20,4 +21,8 @@ test("what each version of this service and environment has now, since when, and
     { version: "gone", percent: 0, sinceMs: 1_500, most: 25 },
   ]);
   expect(readServedWeights(page, "billing", "prod")).toEqual([]);
+});
+
+test("a page that was cut short is no reading: its last number would pass for a smaller one", () => {
+  expect(() => readServedWeights(page.slice(0, -3), "orders", "prod")).toThrow("ends inside a line");
 });

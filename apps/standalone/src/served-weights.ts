@@ -1,3 +1,4 @@
+import { prometheusParser } from "@slipway/metrics";
 import { request } from "undici";
 
 /** What a region's proxy serves of one version, in percent: now, since when (milliseconds since 1970), and the most since the proxy started. */
@@ -24,16 +25,20 @@ export async function servedWeights(
   }
 }
 
-const gauge =
-  /^slipway_mesh_route_weight(_max|_changed_seconds)?\{service="([^"]*)",namespace="([^"]*)",version="([^"]*)"\} (\S+)$/gm;
+const gauge = "slipway_mesh_route_weight";
+const parse = () => prometheusParser(new Set([gauge, `${gauge}_max`, `${gauge}_changed_seconds`]));
 
-/** The weights on a proxy's metrics page, largest share first; a version that has none any more is there with 0. */
+/**
+ * The weights on a proxy's metrics page, largest share first; a version that has none any more is there with 0. Throws MetricsUnreadable for a page that
+ * was cut short.
+ */
 export function readServedWeights(page: string, service: string, environment: string): readonly Served[] {
   const served = new Map<string, Served>();
-  for (const [, which = "", ofService, namespace, version = "", value] of page.matchAll(gauge)) {
-    if (ofService !== service || namespace !== environment) continue;
+  for (const { name, labels, value } of parse()(page)) {
+    const { version = "" } = labels;
+    if (labels.service !== service || labels.namespace !== environment) continue;
     const known = served.get(version) ?? { version, percent: 0, sinceMs: 0, most: 0 };
-    served.set(version, { ...known, ...read(which, Number(value)) });
+    served.set(version, { ...known, ...read(name.slice(gauge.length), value) });
   }
   return [...served.values()].sort((a, b) => b.percent - a.percent || (a.version < b.version ? -1 : 1));
 }
