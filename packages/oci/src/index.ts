@@ -42,3 +42,4 @@ export {
   type WrittenImage,
 } from "./types.ts";
 export { pullAndUnpack } from "./unpack.ts";
+export { markImageUse, removeUnusedImages } from "./unused-images.ts";

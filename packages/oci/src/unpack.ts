@@ -14,6 +14,7 @@ import { oneAtATime } from "./one-at-a-time.ts";
 import { requirePlatform, thisPlatform } from "./platform.ts";
 import { fetchImage } from "./read-image.ts";
 import type { Descriptor, ImageConfig, UnpackedImage, UnpackLimits } from "./types.ts";
+import { layerMark, markUse, useMark } from "./unused-images.ts";
 
 export type UnpackRequest = {
   readonly client: RegistryClient;
@@ -47,6 +48,7 @@ const Note = z.object({
 export async function pullAndUnpack(request: UnpackRequest): Promise<UnpackedImage> {
   const home = join(request.into, hexOf(request.digest));
   await mkdir(request.into, { recursive: true, mode: 0o755 });
+  await markUse(home, useMark);
   return oneAtATime({
     lock: `${home}.lock`,
     signal: request.signal,
@@ -61,7 +63,7 @@ export async function pullAndUnpack(request: UnpackRequest): Promise<UnpackedIma
 }
 
 async function readUnpacked(digest: Digest, home: string): Promise<UnpackedImage | undefined> {
-  const note = await readFile(join(home, "image.json"), "utf8").catch(() => undefined);
+  const note = await readFile(join(home, useMark), "utf8").catch(() => undefined);
   return note === undefined ? undefined : { digest, root: join(home, "root"), ...Note.parse(JSON.parse(note)) };
 }
 
@@ -84,7 +86,7 @@ async function unpack(request: UnpackRequest, home: string): Promise<void> {
       else await applyLayer(request, layer, diffId, root, limits, budget);
     }
     await chmod(root, 0o755);
-    await writeFile(join(temporary, "image.json"), JSON.stringify(configurationOf(config)));
+    await writeFile(join(temporary, useMark), JSON.stringify(configurationOf(config)));
     await chmod(temporary, 0o755);
     await publish(temporary, home);
   } finally {
@@ -103,11 +105,12 @@ async function sharedLayer(
   const folder = join(request.into, "layers");
   const home = join(folder, hexOf(diffId));
   await mkdir(folder, { recursive: true, mode: 0o755 });
+  await markUse(home, layerMark);
   return oneAtATime({
     lock: `${home}.lock`,
     signal: request.signal,
     ready: () =>
-      readFile(join(home, "complete")).then(
+      readFile(join(home, layerMark)).then(
         () => join(home, "root"),
         () => undefined,
       ),
@@ -116,7 +119,7 @@ async function sharedLayer(
       try {
         await mkdir(join(temporary, "root"), { recursive: true, mode: 0o755 });
         await applyLayer(request, layer, diffId, join(temporary, "root"), limits, budget);
-        await writeFile(join(temporary, "complete"), "");
+        await writeFile(join(temporary, layerMark), "");
         await publish(temporary, home);
         return join(home, "root");
       } finally {

@@ -20,6 +20,7 @@ import { logHub } from "./log-hub.ts";
 import { logChannel } from "./log-store.ts";
 import { machineParts } from "./machine-parts.ts";
 import { slots } from "./slots.ts";
+import { forgetDeliveries } from "./store.ts";
 import type { BuildTables } from "./tables.ts";
 
 /** Longer than a build takes: what an earlier step was given is masked to the end of the build. */
@@ -71,7 +72,10 @@ async function startBuildService(context: Context): Promise<RunningService> {
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,
-    sweep: async () => void (await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES)),
+    sweep: async () => {
+      await forgetDeliveries(db, config.SLIPWAY_KEEP_DELIVERIES);
+      await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES);
+    },
     drain: () => durable.stop(),
     close: () => close(durable, listener, registry, world.images),
   };

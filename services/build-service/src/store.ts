@@ -93,6 +93,12 @@ export async function saveDelivery(
     .execute();
 }
 
+/** A delivery that comes again after this is a new one. */
+export async function forgetDeliveries(db: Db<BuildTables>, olderThanMs: number): Promise<void> {
+  await sql`
+    delete from delivery where received_at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'`.execute(db);
+}
+
 /** Takes the next number; a rolled-back transaction leaves a gap. */
 export async function nextBuild(tx: Tx<BuildTables>): Promise<{ number: number; id: BuildId; now: Instant }> {
   const { rows } = await sql<{ number: number; now: Instant }>`

@@ -1,6 +1,9 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { request as httpRequest } from "node:http";
+import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { forgetDeliveries } from "../src/store.ts";
+import type { BuildTables } from "../src/tables.ts";
 import { type TestRepository, testRepository } from "./git-repository.ts";
 import { type Platform, pushBody, secret, startBuildService } from "./start-build-service.ts";
 
@@ -180,6 +183,24 @@ test("two pushes of one commit are two builds", async () => {
   const two = await platform.buildOf(await platform.push({ url: orders.url, sha, more: { pushed: 5 } }));
 
   expect(one).not.toBe(two);
+});
+
+test("a delivery is forgotten in time: the same one builds again then, and not before", async () => {
+  const db = platform.database.db<BuildTables>("build");
+  const push = { url: orders.url, sha, more: { pushed: 77 }, delivery: "kept-for-long" };
+  const first = await platform.buildOf(await platform.push(push));
+  await sql`
+    update delivery set received_at = received_at - interval '100 days' where delivery_id = 'kept-for-long'`.execute(
+    db,
+  );
+
+  await forgetDeliveries(db, 101 * 86_400_000);
+  const kept = await platform.buildOf(await platform.push(push));
+  await forgetDeliveries(db, 90 * 86_400_000);
+  const again = await platform.buildOf(await platform.push(push));
+
+  expect(kept).toBe(first);
+  expect(again).not.toBe(first);
 });
 
 test("what is neither JSON nor a form is refused", async () => {

@@ -1,14 +1,17 @@
+import { DurationMs } from "@slipway/contracts";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { z } from "zod";
 import { startDeliverer } from "./deliverer.ts";
 import { routes } from "./http.ts";
 import { slackWebhook } from "./slack-webhook.ts";
-import { ensureChannel, rerouteToInbox } from "./store.ts";
+import { ensureChannel, forgetNotifications, rerouteToInbox } from "./store.ts";
 import { subscriptions } from "./subscriptions.ts";
 
 const Config = z.object({
   /** An incoming webhook of Slack, or of what takes the same format. A secret. Without it there is the inbox alone. */
   SLIPWAY_SLACK_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Notifications that were delivered, or given up. */
+  SLIPWAY_KEEP_NOTIFICATIONS: DurationMs.default(90 * 86_400_000),
 });
 type Config = z.infer<typeof Config>;
 type Tables = Record<never, never>;
@@ -43,6 +46,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     routes: (app) => routes(app, db),
     subscriptions: subscriptions({ db, clock, channel, regions, startedAt: clock.now(), added: deliverer.wake }),
     ready: async () => undefined,
+    sweep: () => forgetNotifications(db, config.SLIPWAY_KEEP_NOTIFICATIONS),
     close: () => deliverer.stop(),
   };
 }

@@ -91,6 +91,16 @@ export async function learnJudgement(db: NotificationDb, deployment: string, jud
   );
 }
 
+/** Forgets what was delivered, or given up, and told of so long ago, and what was learned then to tell it by. What waits stays, whatever its age. */
+export async function forgetNotifications(db: NotificationDb, olderThanMs: number): Promise<void> {
+  const before = sql`clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'`;
+  await sql`
+    delete from notification where state <> 'pending' and announced and created_at < ${before}`.execute(db);
+  await sql`
+    delete from known_deployment k where learned_at < ${before}
+      and not exists (select from notification n where n.about = k.id)`.execute(db);
+}
+
 /** Newest first; `before` is the number that the last page ended with. */
 export async function listRows(db: NotificationDb, limit: number, before?: number): Promise<readonly Row[]> {
   const { rows } = await sql<Row>`

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DurationMs } from "@slipway/contracts";
 import { podLogs, startAgent, startApiServer } from "@slipway/local-region";
 import { z } from "zod";
 import { processLog } from "../processes/process-log.ts";
@@ -31,6 +32,7 @@ export async function runRegion(text: string): Promise<void> {
     kubeconfig: api.kubeconfigPath,
     dir: podsDir,
     imagesDir: join(dataDir, "images"),
+    keepImagesMs: DurationMs.default(7 * 86_400_000).parse(process.env.SLIPWAY_KEEP_IMAGES),
     registries: { [registryHost]: { auth: { username: "node-agent", password } } },
     log,
   });

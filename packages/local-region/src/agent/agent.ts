@@ -5,6 +5,7 @@ import { createKubeClient } from "../kube/client.ts";
 import { follow, type KubeObject } from "../kube/follow.ts";
 import { readKubeconfig } from "../kube/kubeconfig.ts";
 import { adoptContainer } from "./container.ts";
+import { forgetImages } from "./forget-images.ts";
 import { openImages } from "./images.ts";
 import type { AgentContext } from "./live-pod.ts";
 import { rotateLogs } from "./logs.ts";
@@ -17,13 +18,16 @@ import { type PodState, readStates, removePodFolder, writeState } from "./state-
 import type { Agent, AgentOptions } from "./types.ts";
 
 const rotateEveryMs = 2_000;
+const forgetEveryMs = 3_600_000;
+const keepImagesMs = 7 * 24 * 3_600_000;
 
 /** Runs the pods bound to one node until stopped. Pods that an earlier agent left are adopted with the first list. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { region, node, dir, log, clock = systemClock, random = Math.random } = options;
   await mkdir(join(dir, "pods"), { recursive: true, mode: 0o700 });
   const client = createKubeClient(await readKubeconfig(options.kubeconfig));
-  const images = openImages(options.imagesDir ?? join(dir, "images"), options.registries ?? {});
+  const imagesDir = options.imagesDir ?? join(dir, "images");
+  const images = openImages(imagesDir, options.registries ?? {});
   const context: AgentContext = {
     ...{ dir, region, client, images, log, clock, random },
     ports: new Set(),
@@ -54,9 +58,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const rotating = setInterval(() => void rotateLogs(dir, [...workers.keys()]), rotateEveryMs);
   rotating.unref();
+  const unusedMs = options.keepImagesMs ?? keepImagesMs;
+  const forget = () =>
+    forgetImages({ client, imagesDir, unusedMs }).then(
+      (removed) => removed.length > 0 && log.info({ region, removed }, "images that nobody used any more were removed"),
+      (error: unknown) => log.warn({ region, err: error }, "no image was forgotten"),
+    );
+  const forgetting = setInterval(() => void forget(), forgetEveryMs).unref();
   return {
     async stop({ leavePods }) {
       clearInterval(rotating);
+      clearInterval(forgetting);
       await following.stop();
       for (const worker of workers.values()) worker.end(leavePods ? "leave" : "shutdown");
       // Stopped before the API had answered once: what an earlier agent left is still nobody's.

@@ -29,6 +29,8 @@ export type AgentOptions = {
   readonly dir: string;
   /** Unpacked images, shareable between agents. Default `<dir>/images`. */
   readonly imagesDir?: string;
+  /** How long an unpacked image stays that nobody uses any more. Default 7 days. */
+  readonly keepImagesMs?: number;
   /** By registry host as it stands in the image, e.g. `127.0.0.1:7400`. */
   readonly registries?: Readonly<Record<string, RegistryAccess>>;
   readonly log: Logger;
