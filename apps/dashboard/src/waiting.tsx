@@ -28,8 +28,8 @@ export function Waiting({ view }: { readonly view: PageView }) {
       )}
       {waits.map((wait) => (
         <dl key={wait.who} className="wait">
-          <dt>{wait.held === true ? `${wait.who} is held` : `${wait.who} waits for`}</dt>
-          <dd>{wait.for}</dd>
+          <dt>{wait.who} waits for</dt>
+          <dd>{wait.held === true ? `the end of what holds it: ${wait.for}` : wait.for}</dd>
           <dt>held by</dt>
           <dd>{wait.holder ?? "nobody"}</dd>
           <dt>since</dt>

@@ -37,7 +37,7 @@ function caught(view: DeploymentView, change: Change, maxWeight: number): string
     report.failed_requests === 0
       ? " would never have fired: nothing failed"
       : `: ${Math.max(failed, report.failed_requests)} requests`;
-  return `caught at ${maxWeight}% after ${caughtAfter(report.failed_requests, report.slow_requests)}${time}; the usual rule “error rate over 1% for 60 s”${usual}`;
+  return `caught at ${maxWeight}% after ${caughtAfter(report)}${time}; the usual rule “error rate over 1% for 60 s”${usual}`;
 }
 
 /** What only slows down has no first failure: its time counts from its first answer. */

@@ -21,7 +21,7 @@ const bad: BadReport = {
   ...{ deployment_id: "D-3", status: "ROLLED_BACK", failed_requests: 10, max_weight_percent: 5 },
   evidence: [{ ...gate(5, 120, "FAIL"), canary_errors: 20 }],
   exposure: { [region]: { requests: 1_000, to_bad_version: 52 } },
-  ...{ requests_to_bad_version: 52, slow_requests: null },
+  requests_to_bad_version: 52,
   first_bad_request_at: "2026-01-01T00:00:00.000Z",
   verdict_at: "2026-01-01T00:00:01.500Z",
   traffic_back_at: { [region]: "2026-01-01T00:00:02.000Z" },

@@ -14,7 +14,11 @@ test("a gate that failed for slowness begins with the requests that were slow", 
 });
 
 test("what was caught for slowness is never told as caught after no failed request", () => {
-  expect(caughtAfter(6, null)).toBe("6 failed requests");
-  expect(caughtAfter(0, 61)).toBe("61 requests slower than the baseline's limit");
-  expect(caughtAfter(2, 61)).toBe("61 requests slower than the baseline's limit, and 2 failed");
+  const fail = { step: 0, weight_percent: 5, verdict: "FAIL", ...counts };
+  const after = (failed_requests: number, canary_slow?: number) =>
+    caughtAfter({ failed_requests, evidence: [{ ...fail, canary_slow }] });
+
+  expect(after(6)).toBe("6 failed requests");
+  expect(after(0, 61)).toBe("61 requests slower than the baseline's limit");
+  expect(after(2, 61)).toBe("61 requests slower than the baseline's limit, and 2 failed");
 });

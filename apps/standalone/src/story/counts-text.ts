@@ -1,4 +1,5 @@
 import type { DeploymentView } from "@slipway/contracts";
+import type { ChangeReport } from "./report.ts";
 
 type Gate = DeploymentView["gates"][number];
 
@@ -10,8 +11,12 @@ export function countsText({ counts }: Pick<Gate, "counts">): string {
 }
 
 /** What a bad change was caught after: what users saw fail, or, where it fails nothing more than usual, what they waited for. */
-export function caughtAfter(failed: number, slow: number | null): string {
-  if (slow === null) return failed === 1 ? "1 failed request" : `${failed} failed requests`;
+export function caughtAfter({
+  failed_requests: failed,
+  evidence,
+}: Pick<ChangeReport, "failed_requests" | "evidence">): string {
+  const slow = evidence.find(({ verdict }) => verdict === "FAIL")?.canary_slow;
+  if (slow === undefined) return failed === 1 ? "1 failed request" : `${failed} failed requests`;
   const also = failed === 0 ? "" : `, and ${failed} failed`;
   return `${slow} request${slow === 1 ? "" : "s"} slower than the baseline's limit${also}`;
 }

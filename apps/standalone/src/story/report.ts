@@ -10,6 +10,7 @@ export type Evidence = {
   readonly weight_percent: number;
   readonly canary_requests: number;
   readonly canary_errors: number;
+  /** Only of a FAIL for slowness. */
   readonly canary_slow?: number | undefined;
   readonly baseline_requests: number;
   readonly baseline_errors: number;
@@ -33,8 +34,6 @@ export type BadReport = ChangeReport & {
   readonly max_weight_percent: number;
   readonly exposure: Readonly<Record<string, { readonly requests: number; readonly to_bad_version: number }>>;
   readonly requests_to_bad_version: number;
-  /** Its requests slower than the baseline's limit, where it was caught for that; null else. */
-  readonly slow_requests: number | null;
   readonly first_bad_request_at: string | null;
   readonly verdict_at: string | null;
   readonly traffic_back_at: Readonly<Record<string, string | null>>;
@@ -71,7 +70,6 @@ export function changeReport(view: DeploymentView, change: Change): ChangeReport
 export function badReport(view: DeploymentView, change: Change, maxWeight: number): BadReport {
   const { before, after } = countsOf(change);
   const base = changeReport(view, change);
-  const failed = view.gates.find((gate) => gate.verdict === "FAIL");
   const exposure = Object.fromEntries(
     base.regions.map((region) => {
       const { toVersion } = exposureBetween(before, after, region, view.version);
@@ -89,9 +87,8 @@ export function badReport(view: DeploymentView, change: Change, maxWeight: numbe
     max_weight_percent: maxWeight,
     exposure,
     requests_to_bad_version: Object.values(exposure).reduce((sum, own) => sum + own.to_bad_version, 0),
-    slow_requests: failed?.counts.canary_slow ?? null,
     first_bad_request_at: firstBad,
-    verdict_at: failed?.at ?? null,
+    verdict_at: view.gates.find((gate) => gate.verdict === "FAIL")?.at ?? null,
     traffic_back_at: Object.fromEntries(
       base.regions.map((region) => [region, after.regions[region]?.versions[view.version]?.last_at ?? null]),
     ),

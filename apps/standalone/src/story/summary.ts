@@ -36,7 +36,7 @@ export function tellSummary(tell: Narrator, report: RunReport, checks: readonly 
       .sort()
       .at(-1) ?? null;
   tell.line(
-    `Bad change ${bad.deployment_id}: ${bad.status}, caught at ${bad.max_weight_percent}% after ${caughtAfter(bad.failed_requests, bad.slow_requests)}.`,
+    `Bad change ${bad.deployment_id}: ${bad.status}, caught at ${bad.max_weight_percent}% after ${caughtAfter(bad)}.`,
   );
   tell.line(
     `  ${bad.requests_to_bad_version} requests reached it; from the first failure to the verdict ${between(bad.first_bad_request_at, bad.verdict_at)}, to traffic back everywhere ${between(bad.first_bad_request_at, back)}`,
