@@ -3,17 +3,7 @@ import { chmod, lstat, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { UnpackedImage } from "@slipway/oci";
-import type { RootEntry } from "./recipe.ts";
-
-export type Account = { readonly uid: number; readonly gid: number };
-
-/** Whom a pod's processes run as. */
-export type PodAccount = {
-  /** Uid and gid on the machine, where the agent is root. */
-  readonly host: number;
-  /** Whom the pod sees itself as, by a user namespace; null: the number of the machine. */
-  readonly inside: Account | null;
-};
+import type { Account, PodAccount, RootEntry } from "./recipe.ts";
 
 /** Host uids of pods: above what accounts and container runtimes use, and one per slot, so one per pod of the machine. */
 const firstUid = 700_000;

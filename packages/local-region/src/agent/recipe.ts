@@ -1,9 +1,17 @@
-import type { PodAccount } from "./pod-account.ts";
-
 /** One entry of the root file system that a pod sees. */
 export type RootEntry =
   | { readonly kind: "ro"; readonly from: string; readonly to: string }
   | { readonly kind: "link"; readonly target: string; readonly to: string };
+
+export type Account = { readonly uid: number; readonly gid: number };
+
+/** Whom a pod's processes run as. */
+export type PodAccount = {
+  /** Uid and gid on the machine, where the agent is root. */
+  readonly host: number;
+  /** Whom the pod sees itself as, by a user namespace; null: the number of the machine. */
+  readonly inside: Account | null;
+};
 
 export type Recipe = {
   readonly asRoot: boolean;
