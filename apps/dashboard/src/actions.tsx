@@ -3,8 +3,8 @@ import { type ReactNode, useState } from "react";
 import { rollBack, ship } from "./platform.ts";
 import { inWords, shippedElsewhere, since } from "./texts.ts";
 
-const buttons: readonly { readonly change: ShipChange; readonly text: string; readonly named?: boolean }[] = [
-  { change: "good", text: "Ship a good change", named: true },
+const buttons: readonly { readonly change: ShipChange; readonly text: string }[] = [
+  { change: "good", text: "Ship a good change" },
   { change: "bad", text: "Ship one that fails" },
   { change: "slow", text: "Ship one that is slow" },
   { change: "crash", text: "Ship one that crashes" },
@@ -25,14 +25,15 @@ export function Actions({ view, may, lost }: Props) {
   return (
     <section className="actions" aria-label={`Ship changes of ${service}`}>
       <div className="buttons">
-        {buttons.map(({ change, text, named }) => (
+        <span className="ships">{service}:</span>
+        {buttons.map(({ change, text }) => (
           <Button
             key={change}
             className={change === "good" ? "main" : ""}
             shut={shut || busy !== null}
             onPress={() => act(ship(change))}
           >
-            {named === true ? `${text} of ${service}` : text}
+            {text}
           </Button>
         ))}
         <Button
