@@ -56,10 +56,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const supervisor = new Supervisor({ ...options, logsDir: join(dataDir, "logs") });
   const started: { database?: KeptPostgres; host?: RunningHost } = {};
   const stop = async () => {
-    await started.host?.stop();
-    await supervisor.stopAll();
-    await stopLeftPods(dataDir);
-    await started.database?.stop();
+    const ends = {
+      services: async () => started.host?.stop(),
+      "processes around them": () => supervisor.stopAll(),
+      "pods left by regions": () => stopLeftPods(dataDir),
+      Postgres: async () => started.database?.stop(),
+    };
+    for (const [what, end] of Object.entries(ends)) {
+      const began = performance.now();
+      await end();
+      log.info({ what, ms: Math.round(performance.now() - began) }, "stopped");
+    }
     pids.remove("platform");
   };
   try {

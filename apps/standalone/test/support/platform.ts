@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, createClient } from "@slipway/client";
 import { until } from "@slipway/testkit";
@@ -53,6 +53,12 @@ export function cleanEnvironment(): Record<string, string> {
   );
 }
 
+/** The last lines of its log. */
+function logEnd(dataDir: string): string {
+  const file = join(dataDir, "logs", "platform.log");
+  return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(-30).join("\n") : "";
+}
+
 function platformOf(child: ChildProcess, dataDir: string): Platform {
   if (child.pid === undefined) throw new Error("the platform could not be started");
   const { pid } = child;
@@ -83,7 +89,7 @@ function platformOf(child: ChildProcess, dataDir: string): Platform {
         timeoutMs,
         what: "the end of the platform",
       }).catch((error: unknown) => {
-        throw new Error(`it did not end:\n${text}`, { cause: error });
+        throw new Error(`it did not end:\n${text}\n${logEnd(dataDir)}`, { cause: error });
       });
       return ended;
     },
