@@ -1,8 +1,9 @@
 // Bundles the platform and the command line: one file per entry point, and shared parts that are loaded when needed. The live page lies beside
 // them as static files, in page/.
 //
-//   bundle.mjs [--command-line] [FOLDER]     default: all of it, into apps/standalone/dist; --command-line: that alone
-import { rmSync } from "node:fs";
+//   bundle.mjs [--command-line | --services] [FOLDER]     default: all of it, into apps/standalone/dist; --command-line: that alone;
+//                                                         --services: each service as a program of its own (service.mjs NAME), and the command line
+import { copyFileSync, globSync, rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,8 +12,10 @@ import { build as buildPage } from "vite";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
-const commandLineAlone = args[0] === "--command-line";
-const outdir = resolve(args[commandLineAlone ? 1 : 0] ?? join(root, "apps/standalone/dist"));
+const commandLineAlone = args.includes("--command-line");
+const servicesApart = args.includes("--services");
+const folder = args.find((arg) => !arg.startsWith("--"));
+const outdir = folder === undefined ? join(root, "apps/standalone/dist") : resolve(folder);
 
 rmSync(outdir, { recursive: true, force: true });
 /** Processes that stand beside the platform. Each is a bundle of its own, since shared parts hold what only some of those need who share them. */
@@ -44,6 +47,16 @@ const options = {
 const programs = { standalone: "apps/standalone/src/main.ts", slipway: "apps/cli/src/main.ts" };
 if (commandLineAlone) {
   await build({ ...options, entryPoints: { slipway: programs.slipway }, splitting: true });
+} else if (servicesApart) {
+  const names = globSync("services/*/src/main.ts", { cwd: root }).map((path) => path.split("/")[1]);
+  const mains = Object.fromEntries(names.map((name) => [`services/${name}`, `services/${name}/src/main.ts`]));
+  await build({
+    ...options,
+    entryPoints: { ...mains, slipway: programs.slipway },
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+  });
+  copyFileSync(join(root, "deploy/docker/service.mjs"), join(outdir, "service.mjs"));
 } else {
   await build({
     ...options,

@@ -28,3 +28,4 @@ export type {
 } from "./port.ts";
 export { unprovenLimitPercent } from "./raising.ts";
 export { openRegion } from "./region.ts";
+export { regionProblems } from "./region-problems.ts";

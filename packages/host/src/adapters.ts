@@ -39,7 +39,7 @@ export function openLocks<T>(lockUrl: string, db: Db<T>, log: Logger): OpenedLoc
   return { locks, close: locks.close };
 }
 
-const isRedis = (url: string) => /^rediss?:/.test(url);
+export const isRedis = (url: string) => /^rediss?:/.test(url);
 
 /** Locks are right without Redis, only slower: so nothing waits for it, and what is wrong with it is said. */
 export async function tellOfRedis(lockUrl: string, log: Logger): Promise<void> {

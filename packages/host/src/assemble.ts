@@ -13,6 +13,8 @@ import { addRoutes } from "./service-app.ts";
 import { type ModuleWorld, type StartedModule, startModule } from "./start-module.ts";
 import { type HostParts, stopHost } from "./stop-host.ts";
 import { findTokenIn, tokenVerifier } from "./token-verifier.ts";
+import type { BackendWatch } from "./watch-backends.ts";
+import { measureWork } from "./work-meters.ts";
 
 export type Routes = (app: ServiceApp) => void | Promise<void>;
 
@@ -28,7 +30,11 @@ export type Assembled = {
 export async function assemble(
   modules: readonly ServiceModule[],
   world: ModuleWorld,
-  own: { readonly routes?: Routes | undefined; readonly checks?: readonly Readiness[] | undefined },
+  own: {
+    readonly routes?: Routes | undefined;
+    readonly checks?: readonly Readiness[] | undefined;
+    readonly backends: BackendWatch;
+  },
 ): Promise<Assembled> {
   const streams = eventStreams();
   const meters = createMeters(streams.size);
@@ -39,8 +45,10 @@ export async function assemble(
   const parts: HostParts = { app, modules: started, subscriptions, streams, stopping, log: world.log };
   try {
     for (const module of modules) started.push(await startModule(module, world));
+    measureWork(meters, () => started);
     await describeEndpoints(app, "0.1.0");
-    serveHealth(app, () => [...started.map(readiness), ...(own.checks ?? [])], stopping.signal, meters);
+    const checks = () => [...started.map((module) => readiness(module, own.backends)), ...(own.checks ?? [])];
+    serveHealth(app, checks, stopping.signal, meters);
     const described: { service: string; operation: RawOperation }[] = [];
     await serveDocs(app, described);
     const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));
@@ -71,9 +79,10 @@ export async function assemble(
   };
 }
 
-const readiness = ({ name, running, bus }: StartedModule) => ({
+const readiness = ({ name, running, bus }: StartedModule, backends: BackendWatch): Readiness => ({
   name,
   ready: async () => (await running.ready()) ?? (await bus.ready()),
+  warnings: () => backends.warnings(name),
 });
 
 function servePartsOf({ name, db, idempotency, clock, log }: StartedModule, stopping: AbortSignal): ServeParts {

@@ -3,10 +3,14 @@ import { DurationMs, EnvironmentNameSchema } from "@slipway/contracts";
 import { z } from "zod";
 import { refuseUrl } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
+import { fromFiles } from "./config-files.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
 import { refuseScheme, type schemes } from "./schemes.ts";
+
+/** The variables that every process reads; a service has more of its own. */
+export const hostVariables = (): readonly string[] => Object.keys(Variables.shape);
 
 /** What the host itself reads from SLIPWAY_ variables. `env` holds all of them for the modules' own schemas. */
 export type HostConfig = {
@@ -17,6 +21,8 @@ export type HostConfig = {
   readonly host: string;
   readonly publicUrl: string | undefined;
   readonly databaseUrl: string;
+  /** Schemas, roles and tokens were prepared beforehand: this process changes none of them, and makes no secrets of its own. */
+  readonly prepared: boolean;
   readonly busUrl: string;
   readonly lockUrl: string;
   readonly objectsUrl: string;
@@ -50,6 +56,7 @@ const Variables = z.object({
   SLIPWAY_HOST: z.string().default("127.0.0.1"),
   SLIPWAY_URL: z.url({ protocol: /^https?$/ }).optional(),
   SLIPWAY_DATABASE_URL: url("SLIPWAY_DATABASE_URL", "embedded:"),
+  SLIPWAY_PREPARED: z.stringbool().default(false),
   SLIPWAY_BUS_URL: url("SLIPWAY_BUS_URL", "postgres:"),
   SLIPWAY_LOCK_URL: url("SLIPWAY_LOCK_URL", "postgres:"),
   SLIPWAY_OBJECTS_URL: url("SLIPWAY_OBJECTS_URL", "file:"),
@@ -72,8 +79,8 @@ export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
   modules: readonly Pick<ServiceModule, "config">[] = [],
 ): HostConfig {
-  const env = slipwayVariables(environment);
   const problems: ConfigProblem[] = [];
+  const env = fromFiles(slipwayVariables(environment), problems);
   const parsed = Variables.safeParse(env);
   if (!parsed.success) problems.push(...problemsOf(parsed.error));
   for (const module of modules) {
@@ -101,6 +108,7 @@ function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
     host: variables.SLIPWAY_HOST,
     publicUrl: variables.SLIPWAY_URL?.replace(/\/+$/, ""),
     databaseUrl: variables.SLIPWAY_DATABASE_URL,
+    prepared: variables.SLIPWAY_PREPARED,
     busUrl: variables.SLIPWAY_BUS_URL,
     lockUrl: variables.SLIPWAY_LOCK_URL,
     objectsUrl: variables.SLIPWAY_OBJECTS_URL,

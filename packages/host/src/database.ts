@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Db, type Logger, migrate, openDb, rolePassword } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
@@ -14,7 +15,8 @@ export function adminUrlOf({ adminUrl }: HostDatabase): string {
 
 /**
  * The database of `SLIPWAY_DATABASE_URL`. That URL is the administrator's; each service logs in under a role of its own, with a
- * password kept in `<data>/secrets/postgres/<role>` (mount these where several machines share one database).
+ * password kept in `<data>/secrets/postgres/<role>` (mount these where several machines share one database). Where it was prepared beforehand only its
+ * host and name are used.
  */
 export function databaseOf(config: HostConfig): HostDatabase {
   if (config.databaseUrl.startsWith("embedded:")) {
@@ -30,11 +32,30 @@ export function databaseOf(config: HostConfig): HostDatabase {
     roleUrl(role) {
       const url = new URL(config.databaseUrl);
       url.username = role;
-      url.password = encodeURIComponent(rolePassword(join(config.dataDir, "secrets", "postgres"), role));
+      if (config.prepared) requirePassword(config, role);
+      url.password = encodeURIComponent(rolePassword(passwordsFolder(config), role));
       return url.href;
     },
   };
 }
+
+export const passwordsFolder = (config: Pick<HostConfig, "dataDir">): string =>
+  join(config.dataDir, "secrets", "postgres");
+
+/** One that this process made up would be a password that nobody has told the database. */
+function requirePassword(config: HostConfig, role: string): void {
+  const file = join(passwordsFolder(config), role);
+  if (existsSync(file)) return;
+  throw new ConfigError([
+    {
+      variable: "SLIPWAY_DATA",
+      message: `${file} is missing: mount there the role's password, as it was given to the process that prepared the database`,
+    },
+  ]);
+}
+
+/** Of nobody's service, and used by all. */
+export const sharedSchemas = ["bus", "access"] as const;
 
 export const roleOf = (schema: string): string => `slipway_${schema}`;
 
@@ -47,8 +68,7 @@ export async function migrateAll(
 ): Promise<void> {
   const folder = (name: string) => join(migrationsDir, name);
   const schemas = [
-    { schema: "bus", directories: [folder("bus")] },
-    { schema: "access", directories: [folder("access")] },
+    ...sharedSchemas.map((schema) => ({ schema, directories: [folder(schema)] })),
     ...modules.map(({ schema }) => ({ schema, directories: [folder("durable"), folder(schema)] })),
   ];
   for (const { schema, directories } of schemas) {

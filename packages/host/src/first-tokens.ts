@@ -69,11 +69,23 @@ async function readToken(file: string): Promise<string | undefined> {
   }
 }
 
-async function makeToken(file: string, owner: TokenOwner, log: Logger): Promise<string> {
+/** A token in its file, which the database does not know yet. One that is there is kept. */
+export async function makeTokenFile(folder: string, name: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, name);
+  if ((await readToken(file)) === undefined) await writeToken(file);
+}
+
+async function writeToken(file: string): Promise<string> {
   const token = formatToken(randomBytes(30));
   const partial = `${file}.partial`;
   await writeFile(partial, `${token}\n`, { mode: 0o600 });
   await rename(partial, file);
+  return token;
+}
+
+async function makeToken(file: string, owner: TokenOwner, log: Logger): Promise<string> {
+  const token = await writeToken(file);
   log.info({ name: owner.name, roles: owner.roles, file }, "token made");
   return token;
 }

@@ -1,10 +1,23 @@
 import type { FastifyInstance } from "fastify";
+import { Gauge } from "prom-client";
 import type { Meters } from "./meters.ts";
 
-export type Readiness = { readonly name: string; ready(): Promise<string | undefined> };
+export type Readiness = {
+  readonly name: string;
+  ready(): Promise<string | undefined>;
+  /** What is wrong and keeps it from nothing else. */
+  warnings?(): readonly string[];
+};
 
 /** Of one service's own check. */
 const checkMs = 2_000;
+
+type Found = {
+  readonly service: string;
+  readonly ready: boolean;
+  readonly reason?: string;
+  readonly warnings?: readonly string[];
+};
 
 /** /livez: the process turns. /readyz: each service's own word, 503 while one cannot work. /metrics: Prometheus text. */
 export function serveHealth(
@@ -14,14 +27,11 @@ export function serveHealth(
   meters: Meters,
 ): void {
   const hidden = { schema: { hide: true } };
+  const look = () => Promise.all(services().map(foundOf));
+  countReady(meters, look, services, stopping);
   app.get("/livez", hidden, async () => ({ status: "ok" }));
   app.get("/readyz", hidden, async (_, reply) => {
-    const checks = await Promise.all(
-      services().map(async (service) => {
-        const reason = await reasonOf(service);
-        return { service: service.name, ready: reason === undefined, ...(reason === undefined ? {} : { reason }) };
-      }),
-    );
+    const checks = await look();
     const ready = !stopping.aborted && checks.every((check) => check.ready);
     const reason = stopping.aborted ? { reason: "stopping" } : {};
     return reply.code(ready ? 200 : 503).send({ status: ready ? "ready" : "not ready", ...reason, services: checks });
@@ -29,6 +39,42 @@ export function serveHealth(
   app.get("/metrics", hidden, async (_, reply) =>
     reply.type(meters.registry.contentType).send(await meters.registry.metrics()),
   );
+}
+
+function countReady(
+  { registry }: Meters,
+  look: () => Promise<readonly Found[]>,
+  services: () => readonly Readiness[],
+  stopping: AbortSignal,
+): void {
+  const shared = { labelNames: ["service"] as const, registers: [registry] };
+  new Gauge({
+    name: "slipway_service_ready",
+    help: "1 while the service can work; /readyz says why not",
+    ...shared,
+    async collect() {
+      for (const { service, ready } of await look()) this.set({ service }, ready && !stopping.aborted ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "slipway_service_warnings",
+    help: "What is wrong with what the service works with and keeps it from nothing else; /readyz says what",
+    ...shared,
+    collect() {
+      for (const { name, warnings } of services()) this.set({ service: name }, warnings?.().length ?? 0);
+    },
+  });
+}
+
+async function foundOf(service: Readiness): Promise<Found> {
+  const reason = await reasonOf(service);
+  const warnings = service.warnings?.() ?? [];
+  return {
+    service: service.name,
+    ready: reason === undefined,
+    ...(reason === undefined ? {} : { reason }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
 }
 
 async function reasonOf(service: Readiness): Promise<string | undefined> {

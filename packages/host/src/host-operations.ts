@@ -3,7 +3,14 @@ import { z } from "zod";
 
 const readiness = z.object({
   status: z.string(),
-  services: z.array(z.object({ service: z.string(), ready: z.boolean(), reason: z.string().optional() })),
+  services: z.array(
+    z.object({
+      service: z.string(),
+      ready: z.boolean(),
+      reason: z.string().optional(),
+      warnings: z.array(z.string()).optional(),
+    }),
+  ),
 });
 
 const open = { method: "GET", auth: "none", errors: "none" } as const;

@@ -1,6 +1,7 @@
 export { type Addresses, urlVariable } from "./addresses.ts";
 export type { AuthorizeOptions, Call, EventStream, EventStreamOptions, Principal, ServiceApp } from "./app.ts";
-export { type HostConfig, readConfig } from "./config.ts";
+export { type BackendCheck, checkBackends } from "./check-backends.ts";
+export { type HostConfig, hostVariables, readConfig } from "./config.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";
 export type { HostDatabase } from "./database.ts";
 export type { Readiness } from "./health.ts";
@@ -15,3 +16,4 @@ export type {
 export { asProblem } from "./problems.ts";
 export { type RegionEntry, regionsAsked } from "./regions.ts";
 export { type RunHostOptions, type RunningHost, runHost } from "./run-host.ts";
+export { runService } from "./run-service.ts";

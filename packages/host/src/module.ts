@@ -25,6 +25,8 @@ export type ServiceModule<C = unknown, DB = unknown> = {
   readonly config: z.ZodType<C>;
   /** Starts while the database is away too, and finds out by `context.database`. In a process where all modules can. Default false. */
   readonly startsWithoutDatabase?: boolean;
+  /** What it works with beside database, bus and objects: a process of its own says in `/readyz` what is wrong there, as a warning. */
+  readonly worksWith?: readonly ("locks" | "regions")[];
   start(context: ServiceContext<C, DB>): Promise<RunningService>;
 };
 
@@ -75,6 +77,8 @@ export type ServiceContext<C = unknown, DB = unknown> = {
   readonly productionEnvironments: readonly EnvironmentName[];
   /** SLIPWAY_DATA, absolute. */
   readonly dataDir: string;
+  /** True: what is shared (schemas, tokens, keys) was made beforehand, and a process that misses some says so and makes none. */
+  readonly prepared: boolean;
 };
 
 export type Subscription = SubscribeOptions;

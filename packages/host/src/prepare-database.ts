@@ -1,9 +1,10 @@
 import { answers, type Logger } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
-import { adminUrlOf, type HostDatabase, migrateAll, openAccess } from "./database.ts";
+import { adminUrlOf, type HostDatabase, migrateAll, openAccess, roleOf } from "./database.ts";
 import { ensureTokens, people, readTokens, type TokenOwner } from "./first-tokens.ts";
 import type { DatabaseState, ServiceModule } from "./module.ts";
 import { tokensFolder } from "./start-module.ts";
+import { startProblem } from "./start-problem.ts";
 
 export type PreparedDatabase = DatabaseState & {
   readonly tokens: ReadonlyMap<string, string>;
@@ -15,7 +16,7 @@ const probeMs = 1_500;
 const pauseMs = 500;
 
 /**
- * Migrates and makes tokens. Where every module can start without a database and it does not answer, this is done later, as soon as it
+ * Migrates and makes tokens, or where that was done beforehand looks whether it was. Where every module can start without a database and it does not answer, this is done later, as soon as it
  * does: until then tokens are those of the files. Rejects
  * when the database refuses, or is away and somebody needs it at the start.
  */
@@ -25,13 +26,22 @@ export async function prepareDatabase(
   modules: readonly ServiceModule[],
   log: Logger,
 ): Promise<PreparedDatabase> {
-  const owners = [...people, ...modules.map(({ name }) => ({ name, roles: ["service"] as const }))];
-  const prepare = async () => {
-    await migrateAll(database, modules, config.migrationsDir, log);
-    return await makeTokens(database, config, owners, log);
-  };
-  const isThere = () => answers(adminUrlOf(database), probeMs);
+  const services = modules.map(({ name }) => ({ name, roles: ["service"] as const }));
+  // A service that prepares nothing has nobody's token but its own.
+  const owners = config.prepared ? services : [...people, ...services];
   const tokens = await readTokens(tokensFolder(config), owners);
+  const prepare = async () => {
+    if (config.prepared) {
+      const problem = await startProblem(database, config, modules);
+      if (problem !== undefined) throw new Error(problem);
+      return tokens;
+    }
+    return await prepareServices(database, config, modules, log);
+  };
+  const [first] = modules;
+  const asWhom = () =>
+    config.prepared && first !== undefined ? database.roleUrl(roleOf(first.schema)) : adminUrlOf(database);
+  const isThere = () => answers(asWhom(), probeMs);
   // A service without a token has never been started: it has nothing to go on with.
   const canWait = modules.every(
     ({ name, startsWithoutDatabase }) => startsWithoutDatabase === true && tokens.has(name),
@@ -62,6 +72,18 @@ async function later(work: () => Promise<boolean>, signal: AbortSignal, log: Log
     if (done) return;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
+}
+
+/** Everything that services of `modules` need of the database, made once for all of them by somebody who may. */
+export async function prepareServices(
+  database: HostDatabase,
+  config: HostConfig,
+  modules: readonly ServiceModule[],
+  log: Logger,
+): Promise<ReadonlyMap<string, string>> {
+  const services = modules.map(({ name }) => ({ name, roles: ["service"] as const }));
+  await migrateAll(database, modules, config.migrationsDir, log);
+  return await makeTokens(database, config, [...people, ...services], log);
 }
 
 async function makeTokens(

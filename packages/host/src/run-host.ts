@@ -17,6 +17,7 @@ import { keepSweeping } from "./retention.ts";
 import type { ServedRoute } from "./server.ts";
 import type { ModuleWorld } from "./start-module.ts";
 import { stopHost } from "./stop-host.ts";
+import { noBackendWatch, watchBackends } from "./watch-backends.ts";
 
 export type RunHostOptions = {
   readonly modules: readonly AnyServiceModule[];
@@ -32,6 +33,8 @@ export type RunHostOptions = {
   readonly checks?: readonly Readiness[];
   /** Default: pino, JSON lines on stdout. */
   readonly log?: Logger;
+  /** Look at what the services work with all the time, and say in `/readyz` what is wrong there. Default false: that costs a look each half minute. */
+  readonly watchBackends?: boolean;
   /** Stop on SIGTERM and SIGINT and then end the process. Default true. */
   readonly signals?: boolean;
 };
@@ -73,7 +76,9 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     tokens,
     log,
   };
-  const host = await assemble(modules, world, options).catch((error: unknown) => {
+  const backends = options.watchBackends === true ? watchBackends(modules, world) : noBackendWatch;
+  const host = await assemble(modules, world, { ...options, backends }).catch((error: unknown) => {
+    backends.stop();
     prepared.stop();
     throw error;
   });
@@ -81,6 +86,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   let stopped: Promise<void> | undefined;
   let forgetSignals = () => {};
   const stop = () => {
+    backends.stop();
     sweeping.stop();
     prepared.stop();
     stopped ??= stopHost(host.parts, config.stopWithinMs).finally(() => forgetSignals());
@@ -92,7 +98,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     listening.url = url;
     if (!prepared.isReady() || !(await subscribed(host, log))) void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
-    void tellOfRedis(config.lockUrl, log);
+    if (options.watchBackends !== true) void tellOfRedis(config.lockUrl, log);
     if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     return { url, port, tokens, routes: host.routes, stop };
   } catch (error) {

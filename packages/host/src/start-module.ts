@@ -65,6 +65,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     environments: config.environments,
     productionEnvironments: config.environments.filter(({ production }) => production).map(({ name }) => name),
     dataDir: config.dataDir,
+    prepared: config.prepared,
   };
   try {
     const running = await module.start(context);

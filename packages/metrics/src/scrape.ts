@@ -11,8 +11,7 @@ export type ScrapeOptions = {
 
 /** Reads the counters of one mesh proxy itself, with no Prometheus in between. */
 export function scrapeMetrics({ url, timeoutMs = 2_000 }: ScrapeOptions): MetricsSource {
-  const page = new URL(url);
-  if (page.pathname === "/") page.pathname = "/metrics";
+  const page = pageOf(url);
   const read = meshPageReader();
   return {
     async read(wanted) {
@@ -21,7 +20,13 @@ export function scrapeMetrics({ url, timeoutMs = 2_000 }: ScrapeOptions): Metric
   };
 }
 
-async function fetchPage(page: URL, timeoutMs: number): Promise<string> {
+export function pageOf(url: string): URL {
+  const page = new URL(url);
+  if (page.pathname === "/") page.pathname = "/metrics";
+  return page;
+}
+
+export async function fetchPage(page: URL, timeoutMs: number): Promise<string> {
   try {
     const { statusCode, body } = await request(page, { signal: AbortSignal.timeout(timeoutMs) });
     const text = await body.text();

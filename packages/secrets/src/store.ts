@@ -61,13 +61,15 @@ export async function openSecrets<T>(
   options: Omit<SecretStoreOptions<T>, "keyring"> & {
     readonly keys: SecretKeys;
     readonly dataDir: string;
+    /** The key was made beforehand: several processes share it, and none makes one of its own. Default false. */
+    readonly prepared?: boolean;
     readonly clock: Clock;
     readonly log: Logger;
   },
 ): Promise<SecretStore> {
   const { db, owner, keys, dataDir, log } = options;
   const anything = secretTables(db).selectFrom("secret_value").select("name").limit(1);
-  const mayMake = async () => (await anything.executeTakeFirst()) === undefined;
+  const mayMake = async () => options.prepared !== true && (await anything.executeTakeFirst()) === undefined;
   const store = secretStore({ ...options, keyring: await openKeyring({ owner, keys, dataDir, mayMake }) });
   const { renewed, unreadable } = await store.maintain(options.clock.now());
   if (renewed > 0) log.info({ owner, renewed }, "secrets were encrypted anew with the present key");

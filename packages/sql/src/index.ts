@@ -1,3 +1,4 @@
+export { databaseProblem, schemaProblem } from "./database-problem.ts";
 export { type EmbeddedOptions, type EmbeddedPostgres, embeddedPostgresAt, startEmbeddedPostgres } from "./embedded.ts";
 export { jsonText, storableText } from "./json-text.ts";
 export { type ListenOptions, listen } from "./listen.ts";

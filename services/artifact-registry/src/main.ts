@@ -1,4 +1,4 @@
-import { runHost } from "@slipway/host";
+import { runService } from "@slipway/host";
 import { artifactRegistry } from "./module.ts";
 
-await runHost({ modules: [artifactRegistry] });
+await runService(artifactRegistry);

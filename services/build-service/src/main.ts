@@ -1,4 +1,4 @@
-import { runHost } from "@slipway/host";
+import { runService } from "@slipway/host";
 import { buildService } from "./module.ts";
 
-await runHost({ modules: [buildService] });
+await runService(buildService);

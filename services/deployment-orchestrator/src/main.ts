@@ -1,4 +1,4 @@
-import { runHost } from "@slipway/host";
+import { runService } from "@slipway/host";
 import { deploymentOrchestrator } from "./module.ts";
 
-await runHost({ modules: [deploymentOrchestrator] });
+await runService(deploymentOrchestrator);

@@ -37,6 +37,7 @@ export const deploymentOrchestrator: ServiceModule<Config, Tables> = {
   name: "deployment-orchestrator",
   schema: "deployment",
   config: Config,
+  worksWith: ["locks", "regions"],
   start,
 };
 

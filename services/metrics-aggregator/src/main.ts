@@ -1,4 +1,4 @@
-import { runHost } from "@slipway/host";
+import { runService } from "@slipway/host";
 import { metricsAggregator } from "./module.ts";
 
-await runHost({ modules: [metricsAggregator] });
+await runService(metricsAggregator);

@@ -1,4 +1,4 @@
-import { runHost } from "@slipway/host";
+import { runService } from "@slipway/host";
 import { notificationService } from "./module.ts";
 
-await runHost({ modules: [notificationService] });
+await runService(notificationService);

@@ -1,4 +1,4 @@
-import { runHost } from "@slipway/host";
+import { runService } from "@slipway/host";
 import { rollbackController } from "./module.ts";
 
-await runHost({ modules: [rollbackController] });
+await runService(rollbackController);

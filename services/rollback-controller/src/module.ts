@@ -33,6 +33,7 @@ export const rollbackController: ServiceModule<Config, Tables> = {
   schema: "rollback",
   config: Config,
   startsWithoutDatabase: true,
+  worksWith: ["regions"],
   start,
 };
 

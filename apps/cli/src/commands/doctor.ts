@@ -11,29 +11,14 @@ export function doctorCommand(root: Command): void {
   root
     .command("doctor")
     .description("check node, git, isolation, ports, data folder, disk, regions and tokens")
-    .action(async () => {
-      const {
-        dataFolderCheck,
-        diskCheck,
-        endpointsIn,
-        gitCheck,
-        isolationCheck,
-        nodeCheck,
-        portsCheck,
-        regionChecks,
-        temporaryCheck,
-      } = await import("../doctor/checks.ts");
-      const { tokenCheck, tokenFilesCheck } = await import("../doctor/token-check.ts");
-      const dataDir = localDataFolder();
-      const endpoints = endpointsIn(dataDir);
+    .option("--backends", "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, regions")
+    .action(async ({ backends = false }: { backends?: boolean }) => {
+      const { backendChecks, namesBackends } = await import("../doctor/backend-checks.ts");
       const checks: Check[] = [
-        nodeCheck(process.version),
-        ...(await Promise.all([gitCheck(), isolationCheck(), portsCheck(endpoints)])),
-        ...[dataFolderCheck(dataDir), diskCheck(dataDir), temporaryCheck()],
-        ...(await regionChecks(endpoints)),
-        ...tokenFilesCheck(dataDir),
-        await tokenCheck(root.opts<Common>()),
+        ...(backends ? [] : await machineChecks(root)),
+        ...(backends || namesBackends(process.env) ? await backendChecks(process.env) : []),
       ];
+      if (checks.length === 0) checks.push(nothingNamed);
       const width = Math.max(...checks.map(({ name }) => name.length));
       const lines = checks.map(({ name, state, found, remedy }) => {
         const line = `${marks[state]}  ${name.padEnd(width)}  ${found.replaceAll("\n", " ")}`;
@@ -42,4 +27,27 @@ export function doctorCommand(root: Command): void {
       print(root, { healthy: checks.every(({ state }) => state !== "bad"), checks }, lines.join("\n"));
       if (checks.some(({ state }) => state === "bad")) process.exitCode = 1;
     });
+}
+
+const nothingNamed: Check = {
+  name: "backends",
+  state: "warning",
+  found: "no SLIPWAY_ variable names any",
+  remedy: "Run it with the environment of a service: SLIPWAY_DATABASE_URL, SLIPWAY_BUS_URL, SLIPWAY_REGIONS, …",
+};
+
+/** Of this machine and the platform that runs on it. */
+async function machineChecks(root: Command): Promise<readonly Check[]> {
+  const checks = await import("../doctor/checks.ts");
+  const { tokenCheck, tokenFilesCheck } = await import("../doctor/token-check.ts");
+  const dataDir = localDataFolder();
+  const endpoints = checks.endpointsIn(dataDir);
+  return [
+    checks.nodeCheck(process.version),
+    ...(await Promise.all([checks.gitCheck(), checks.isolationCheck(), checks.portsCheck(endpoints)])),
+    ...[checks.dataFolderCheck(dataDir), checks.diskCheck(dataDir), checks.temporaryCheck()],
+    ...(await checks.regionChecks(endpoints)),
+    ...tokenFilesCheck(dataDir),
+    await tokenCheck(root.opts<Common>()),
+  ];
 }

@@ -1,0 +1,29 @@
+import type { Check } from "./checks.ts";
+
+/** By which a service is told what it works with. */
+const variables = ["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "REGIONS"].map((name) => `SLIPWAY_${name}`);
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function namesBackends(environment: Environment): boolean {
+  return variables.some((name) => (environment[name] ?? environment[`${name}_FILE`] ?? "") !== "");
+}
+
+/** What a service would meet that is started with this environment, a line for each problem. */
+export async function backendChecks(environment: Environment): Promise<readonly Check[]> {
+  const { checkBackends } = await import("@slipway/host");
+  const found = await checkBackends(environment);
+  return found.flatMap(({ name, problems }): Check[] =>
+    problems.length === 0
+      ? [{ name, state: "ok", found: "can be used" }]
+      : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem) })),
+  );
+}
+
+/** `what is wrong: what to do`, as the checks of a host put it. */
+function foundAndRemedy(problem: string): Pick<Check, "found" | "remedy"> {
+  const at = problem.lastIndexOf(": ");
+  if (at === -1) return { found: problem };
+  const remedy = problem.slice(at + 2);
+  return { found: problem.slice(0, at), remedy: `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.` };
+}

@@ -1,0 +1,138 @@
+{{/* The pod of one service: .root, .name, .service (of slipway.services). */}}
+{{- define "slipway.pod" -}}
+{{- $root := .root }}
+{{- $name := .name }}
+{{- $service := .service }}
+{{- $isolated := and (eq $name "build-service") (eq $root.Values.builds.isolation "namespaces") }}
+{{- $keys := dict "database" "SLIPWAY_DATABASE_URL_FILE" "bus" "SLIPWAY_BUS_URL_FILE" "lock" "SLIPWAY_LOCK_URL_FILE" }}
+{{- if $service.objects }}{{ $_ := set $keys "objects" "SLIPWAY_OBJECTS_URL_FILE" }}{{ end }}
+{{- if $service.slack }}{{ $_ := set $keys "slack" "SLIPWAY_SLACK_WEBHOOK_URL_FILE" }}{{ end }}
+serviceAccountName: {{ include "slipway.nameOf" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+# What a service has begun is rows: the next one goes on with them. This is for answers that are under way.
+terminationGracePeriodSeconds: 40
+{{- if $isolated }}
+hostUsers: false
+{{- end }}
+securityContext:
+  {{- include "slipway.podSecurity" . | nindent 2 }}
+  seccompProfile: { type: {{ ternary "Unconfined" "RuntimeDefault" $isolated }} }
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with $service.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with $service.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector: { matchLabels: {{ include "slipway.selector" $ | fromYaml | toJson }} }
+  {{- end }}
+containers:
+  - name: {{ $name }}
+    image: {{ include "slipway.image" $root }}
+    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    args: [{{ $name }}]
+    ports:
+      - { name: http, containerPort: 7400 }
+    env:
+      {{- include "slipway.commonEnv" $root | nindent 6 }}
+      {{- include "slipway.serviceEnv" . | nindent 6 }}
+      {{- include "slipway.urlEnv" (dict "root" $root "keys" $keys) | nindent 6 }}
+      {{- if $service.regions }}
+      - { name: SLIPWAY_REGIONS, value: /etc/slipway/regions/regions.yaml }
+      {{- end }}
+      {{- if eq $name "build-service" }}
+      - { name: SLIPWAY_ISOLATION, value: {{ ternary "auto" "none" $isolated }} }
+      {{- end }}
+      {{- if $service.objects }}
+      {{- with $root.Values.objects.awsRegion }}
+      - { name: AWS_REGION, value: {{ . }} }
+      {{- end }}
+      {{- if $root.Values.objects.credentialsSecret }}
+      - { name: AWS_SHARED_CREDENTIALS_FILE, value: /etc/slipway/objects/credentials }
+      {{- end }}
+      {{- end }}
+      {{- range $variable, $value := $service.env }}
+      - { name: {{ $variable }}, value: {{ $value | quote }} }
+      {{- end }}
+    startupProbe: { httpGet: { path: /livez, port: http }, periodSeconds: 2, failureThreshold: 60 }
+    livenessProbe: { httpGet: { path: /livez, port: http }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }
+    readinessProbe: { httpGet: { path: /readyz, port: http }, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 2 }
+    lifecycle:
+      # Until nobody sends requests here any more.
+      preStop: { sleep: { seconds: 5 } }
+    securityContext:
+      {{- include "slipway.restricted" . | nindent 6 }}
+      {{- if $isolated }}
+      procMount: Unmasked
+      {{- end }}
+    resources: {{ toYaml $service.resources | nindent 6 }}
+    volumeMounts:
+      - { name: data, mountPath: /data }
+      - { name: tokens, mountPath: /data/tokens, readOnly: true }
+      - { name: secrets, mountPath: /data/secrets, readOnly: true }
+      - { name: temporary, mountPath: /tmp }
+      - { name: urls, mountPath: /etc/slipway/urls, readOnly: true }
+      {{- if $service.regions }}
+      - { name: regions, mountPath: /etc/slipway/regions, readOnly: true }
+      {{- end }}
+      {{- if and $service.objects $root.Values.objects.credentialsSecret }}
+      - { name: objects, mountPath: /etc/slipway/objects, readOnly: true }
+      {{- end }}
+      {{- include "slipway.caMount" $root | nindent 6 }}
+volumes:
+  - name: data
+    {{- if $service.data.persistent }}
+    persistentVolumeClaim: { claimName: {{ include "slipway.nameOf" . }} }
+    {{- else }}
+    emptyDir: { sizeLimit: {{ $service.data.size }} }
+    {{- end }}
+  - name: temporary
+    emptyDir: { sizeLimit: 1Gi }
+  - name: tokens
+    secret:
+      secretName: {{ $root.Values.secrets.tokens }}
+      defaultMode: 0440
+      items: [{ key: {{ $name }}, path: {{ $name }} }]
+  - name: secrets
+    projected:
+      defaultMode: 0440
+      sources:
+        - secret:
+            name: {{ $root.Values.secrets.postgres }}
+            items: [{ key: slipway_{{ $service.schema }}, path: postgres/slipway_{{ $service.schema }} }]
+        {{- if $service.valuesKey }}
+        - secret:
+            name: {{ $root.Values.secrets.valuesKey }}
+            items: [{ key: values.key, path: values.key }]
+        {{- end }}
+  {{- include "slipway.urlVolume" (dict "root" $root "keys" $keys) | nindent 2 }}
+  {{- if $service.regions }}
+  - name: regions
+    secret: { secretName: {{ index $root.Values.secrets $service.regions }}, defaultMode: 0440 }
+  {{- end }}
+  {{- if and $service.objects $root.Values.objects.credentialsSecret }}
+  - name: objects
+    secret: { secretName: {{ $root.Values.objects.credentialsSecret }}, defaultMode: 0440 }
+  {{- end }}
+  {{- include "slipway.caVolume" $root | nindent 2 }}
+{{- end }}
+
+{{- define "slipway.serviceEnv" -}}
+- { name: SLIPWAY_HOST, value: "0.0.0.0" }
+- { name: SLIPWAY_PORT, value: "7400" }
+- { name: SLIPWAY_URL, value: {{ .root.Values.publicUrl }} }
+- { name: SLIPWAY_ENVIRONMENTS, value: {{ join "," .root.Values.environments | quote }} }
+- { name: SLIPWAY_PRODUCTION, value: {{ join "," .root.Values.production | quote }} }
+- { name: SLIPWAY_MINIMUM_BAKE, value: {{ .root.Values.minimumBake }} }
+{{- range $name, $_ := include "slipway.facts" .root | fromYaml }}
+- { name: SLIPWAY_{{ $name | upper | replace "-" "_" }}_URL, value: "http://{{ include "slipway.nameOf" (dict "root" $.root "name" $name) }}:7400" }
+{{- end }}
+{{- end }}

@@ -1,0 +1,50 @@
+{{/*
+What is true of each service and nobody configures: its schema, the paths of the API that are its own (packages/client/src/owners.ts), and what it is given.
+*/}}
+{{- define "slipway.facts" -}}
+build-service:
+  schema: build
+  paths: [/api/v1/builds, /api/v1/repositories, /webhooks]
+  valuesKey: true
+  single: true
+  reaches: [builds]
+artifact-registry:
+  schema: registry
+  paths: [/api/v1/artifacts, /api/v1/imports, /api/v1/promotions, /v2]
+  objects: true
+  reaches: [objects, foreignRegistries]
+deployment-orchestrator:
+  schema: deployment
+  paths: [/api/v1/deployments, /api/v1/services, /api/v1/environments, /api/v1/regions, /api/v1/pushes, /docs, /openapi.json]
+  valuesKey: true
+  regions: regions
+  reaches: [regions]
+rollback-controller:
+  schema: rollback
+  paths: [/api/v1/watches]
+  regions: rollbackRegions
+  single: true
+  reaches: [regions]
+notification-service:
+  schema: notification
+  paths: [/api/v1/notifications, /inbox]
+  slack: true
+  reaches: [slack]
+metrics-aggregator:
+  schema: metrics
+  paths: [/api/v1/reports, /api/v1/events]
+  reaches: []
+{{- end }}
+
+{{/* All services with what was configured for each: a map by name, as YAML. */}}
+{{- define "slipway.services" -}}
+{{- $facts := include "slipway.facts" . | fromYaml -}}
+{{- range $name, $fact := $facts }}
+{{- $own := index $.Values.services $name | default dict }}
+{{- $all := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $fact }}
+{{- if and $all.single (gt (int $all.replicas) 1) }}
+{{- fail (printf "services.%s.replicas: it keeps what it works on in its own memory or on its own disk, so it is one; make it larger instead" $name) }}
+{{- end }}
+{{ $name }}: {{ $all | toJson }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,74 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { databaseProblem } from "@slipway/sql";
+import { type HostConfig, readConfig } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
+import { adminUrlOf, databaseOf, passwordsFolder } from "./database.ts";
+import { prepareWith } from "./start-problem.ts";
+import { busTrouble, lockTrouble, objectsTrouble, regionTrouble } from "./trouble.ts";
+
+/** One thing that services work with, and what is wrong with it: a sentence each that says what to do. None: all is well. */
+export type BackendCheck = { readonly name: string; readonly problems: readonly string[] };
+
+/**
+ * Looks at everything that the SLIPWAY_ variables of an environment name: what a service started with them would meet. What they leave to the
+ * platform itself (`embedded:`, `file:`, `local:`) is not looked at.
+ */
+export async function checkBackends(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<readonly BackendCheck[]> {
+  let config: HostConfig;
+  try {
+    config = readConfig(environment);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ variable, message }) => ({ name: variable, problems: [message] }));
+  }
+  const { databaseUrl, busUrl, lockUrl, objectsUrl, regions } = config;
+  const one = (problem: string | undefined) => (problem === undefined ? [] : [problem]);
+  const checks: readonly (readonly [string, boolean, () => Promise<readonly string[]>])[] = [
+    ["database", !databaseUrl.startsWith("embedded:"), () => databaseTrouble(config)],
+    ["bus", busUrl.startsWith("kafka"), async () => one(await busTrouble(config))],
+    ["locks", lockUrl.startsWith("redis"), () => lockTrouble(config)],
+    ["objects", objectsUrl.startsWith("s3:"), async () => one(await objectsTrouble(config))],
+    [
+      "regions",
+      regions.kind === "file",
+      () => regionTrouble(regions.kind === "file" ? regions.entries : [], config.environments),
+    ],
+  ];
+  return await Promise.all(
+    checks.filter(([, named]) => named).map(async ([name, , look]) => ({ name, problems: await look() })),
+  );
+}
+
+/** As the administrator; where the database was prepared beforehand as each role whose password is there. */
+async function databaseTrouble(config: HostConfig): Promise<readonly string[]> {
+  const database = databaseOf(config);
+  const urlIn = "SLIPWAY_DATABASE_URL";
+  if (!config.prepared) {
+    const problem = await databaseProblem({ url: adminUrlOf(database), urlIn, passwordIn: urlIn });
+    return problem === undefined ? [] : [problem];
+  }
+  const folder = passwordsFolder(config);
+  const roles = rolesIn(folder);
+  if (roles.length === 0) return [`${folder} has no password of a role: mount there what ${prepareWith} was given`];
+  const found = await Promise.all(
+    roles.map((role) =>
+      databaseProblem({
+        url: database.roleUrl(role),
+        urlIn,
+        passwordIn: `${join(folder, role)}, and run ${prepareWith}`,
+      }),
+    ),
+  );
+  return found.filter((problem) => problem !== undefined);
+}
+
+function rolesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter((name) => /^slipway_[a-z]+$/.test(name));
+  } catch {
+    return [];
+  }
+}

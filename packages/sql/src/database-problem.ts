@@ -1,0 +1,124 @@
+import pg from "pg";
+import { type AppliedMigration, type MigrationFile, planMigrations, readMigrations } from "./migration-files.ts";
+
+export type DatabaseQuestion = {
+  readonly url: string;
+  /** The variable or file in which a person corrects it, e.g. `SLIPWAY_DATABASE_URL`. */
+  readonly urlIn: string;
+  readonly passwordIn: string;
+  readonly timeoutMs?: number;
+};
+
+type Code = string | undefined;
+type Remedy = (about: DatabaseQuestion, where: string, database: string, user: string) => string;
+
+/** By SQLSTATE or by the code of the socket. Postgres's own words hold neither password nor query. */
+const remedies: readonly (readonly [RegExp, Remedy])[] = [
+  [/^28/, ({ passwordIn }, where, _, user) => `Postgres at ${where} does not let ${user} in: correct ${passwordIn}`],
+  [
+    /^3D000$/,
+    ({ urlIn }, where, database) =>
+      `there is no database ${database} at ${where}: create it, or name another in ${urlIn}`,
+  ],
+  [
+    /^42501$/,
+    ({ urlIn }, where, database, user) =>
+      `${user} may not use the database ${database} at ${where}: grant it CONNECT, or correct ${urlIn}`,
+  ],
+  [
+    /^53300$/,
+    (_, where) => `Postgres at ${where} has no connection left: raise max_connections, or put a pooler before it`,
+  ],
+  [/^57P0/, (_, where) => `Postgres at ${where} is starting or stopping`],
+  [/^ECONNREFUSED$/, ({ urlIn }, where) => `nothing listens at ${where}: start Postgres, or correct ${urlIn}`],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, ({ urlIn }, where) => `the host of ${where} is not known: correct ${urlIn}`],
+];
+
+/** What keeps this login from being used, as a sentence that says what to do; undefined: nothing. Never rejects. */
+export async function databaseProblem(about: DatabaseQuestion): Promise<string | undefined> {
+  return await asked(about, async () => undefined);
+}
+
+/**
+ * The same, and whether the schema is as this program needs it: read under the service's own role, which changes nothing.
+ * `prepareWith`: the command that prepares it.
+ */
+export async function schemaProblem(
+  about: DatabaseQuestion & {
+    readonly schema: string;
+    readonly directories: readonly string[];
+    readonly prepareWith: string;
+  },
+): Promise<string | undefined> {
+  const files = (await Promise.all(about.directories.map(readMigrations))).flat();
+  return await asked(about, async (client) => {
+    const remedy = `run ${about.prepareWith} with the version that is to run`;
+    const applied = await readApplied(client, about.schema);
+    if (applied === undefined) return `the database has no schema ${about.schema} for this service: ${remedy}`;
+    const pending = pendingOf(about.schema, files, applied);
+    if (typeof pending === "string") return pending;
+    return pending === 0 ? undefined : `schema ${about.schema} lacks ${pending} migrations: ${remedy}`;
+  });
+}
+
+function pendingOf(schema: string, files: readonly MigrationFile[], applied: AppliedMigration[]): number | string {
+  try {
+    return planMigrations(schema, files, applied).pending.length;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Undefined: there is no such schema, or it is not this role's. */
+async function readApplied(client: pg.Client, schema: string): Promise<AppliedMigration[] | undefined> {
+  try {
+    const { rows } = await client.query<AppliedMigration>(
+      `select source, name, checksum, breaking from ${pg.escapeIdentifier(schema)}.schema_migration`,
+    );
+    return rows;
+  } catch (error) {
+    if (["42P01", "3F000", "42501"].includes((error as { code?: string }).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
+async function asked(
+  about: DatabaseQuestion,
+  work: (client: pg.Client) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const timeoutMs = about.timeoutMs ?? 3_000;
+  const client = new pg.Client({
+    connectionString: about.url,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+    application_name: "slipway-check",
+  });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    return await work(client);
+  } catch (error) {
+    return sentence(about, client, error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function sentence(about: DatabaseQuestion, client: pg.Client, error: unknown): string {
+  const where = client.host.startsWith("/") ? client.host : `${client.host}:${client.port}`;
+  const [code, words] = firstOf(error);
+  const remedy = remedies.find(([pattern]) => pattern.test(code ?? ""))?.[1];
+  if (remedy !== undefined) return remedy(about, where, client.database ?? "", client.user ?? "");
+  if (/timeout|timed out|terminated/i.test(words))
+    return `nothing answers in time as Postgres at ${where}: start it, or correct ${about.urlIn}`;
+  if (/SSL|TLS|certificate/i.test(words))
+    return `no TLS connection with Postgres at ${where} can be made (${words}): say sslmode= in ${about.urlIn}, and the authority in NODE_EXTRA_CA_CERTS`;
+  return `Postgres at ${where} cannot be used (${words}): correct ${about.urlIn}`;
+}
+
+/** Several addresses of one name fail together: the first one speaks for all. */
+function firstOf(error: unknown): readonly [Code, string] {
+  const one: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  if (!(one instanceof Error)) return [undefined, String(one)];
+  return ["code" in one && typeof one.code === "string" ? one.code : undefined, one.message];
+}
