@@ -9,7 +9,7 @@ import { type Attempt, attempts, type RetryRule } from "./retry.ts";
 import { streamEvents } from "./stream.ts";
 
 export type ClientOptions = {
-  /** Base URL for every call whose owner is not in `urls`. A function is asked at each call. */
+  /** Base URL for every call whose owner is not in `urls`. A function is asked at each call, with the path and without its query. */
   readonly url: string | ((path: string) => string);
   readonly urls?: Readonly<Partial<Record<PlatformService, string>>>;
   /** `slp_…`; a function is asked at each call, so that a token may be renewed. */
@@ -30,9 +30,10 @@ export function createClient(options: ClientOptions): Client {
   const rule: RetryRule = { random: options.random ?? Math.random };
 
   const urlOf = (path: string): string => {
-    const owner = ownerOf(path.split("?")[0] ?? path);
+    const [withoutQuery = path] = path.split("?");
+    const owner = ownerOf(withoutQuery);
     const own = owner === undefined ? undefined : options.urls?.[owner];
-    const base = own ?? (typeof options.url === "function" ? options.url(path) : options.url);
+    const base = own ?? (typeof options.url === "function" ? options.url(withoutQuery) : options.url);
     return `${base.replace(/\/+$/, "")}${path}`;
   };
 

@@ -63,6 +63,28 @@ test("a call carries token, trace and key, and reuses connections", async () => 
   expect(sockets.size).toBeLessThan(4);
 });
 
+test("where a call goes is asked by its path alone: a query changes no owner", async () => {
+  const listThings = endpoint({
+    ...{ id: "listThings", method: "GET", path: "/api/v1/things", summary: "", roles: [], status: 200 },
+    query: z.object({ of: z.string() }),
+    response: z.object({ of: z.string().nullable() }),
+  });
+  handle = (request, response) =>
+    json(response, 200, { of: new URL(request.url ?? "", "http://a").searchParams.get("of") });
+  const address = server.address();
+  const asked: string[] = [];
+  const apart = createClient({
+    url: (path) => {
+      asked.push(path);
+      return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+    },
+  });
+
+  expect(await apart.call(listThings, { query: { of: "a/b" } })).toEqual({ of: "a/b" });
+  expect(asked).toEqual(["/api/v1/things"]);
+  await apart.close();
+});
+
 test("a POST with a key survives a connection that breaks before the answer; without a key it is not sent again", async () => {
   let sent = 0;
   handle = (request, response) => {

@@ -4,7 +4,7 @@ import { ApiStatus, isStatus, RegionUnavailable } from "./errors.ts";
 import type { RegionAccess } from "./open-regions.ts";
 import { namespaces } from "./paths.ts";
 
-const timeoutMs = 3_000;
+const timeoutMs = 5_000;
 const istioGroup = "/apis/networking.istio.io/v1";
 const install = "kubectl apply -f deploy/regions";
 

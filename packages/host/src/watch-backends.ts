@@ -13,6 +13,8 @@ export type BackendWatch = {
 };
 
 const everyMs = 30_000;
+/** While something is wrong: what was mended is to be seen soon. */
+const againMs = 5_000;
 
 export const noBackendWatch: BackendWatch = { warnings: () => [], stop: () => undefined };
 
@@ -62,7 +64,8 @@ export function watchBackends(
     look()
       .catch((error: unknown) => log.warn({ err: error }, "the backends could not be looked at"))
       .finally(() => {
-        if (!stopped) timer = setTimeout(run, everyMs).unref();
+        const wrong = [...found.values()].some((warnings) => warnings.length > 0);
+        if (!stopped) timer = setTimeout(run, wrong ? againMs : everyMs).unref();
       });
   };
   let timer: NodeJS.Timeout | undefined;

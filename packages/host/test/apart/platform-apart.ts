@@ -1,0 +1,187 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { type Client, createClient, type PlatformService } from "@slipway/client";
+import { freePort, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+
+const root = resolve(import.meta.dirname, "../../../..");
+const run = promisify(execFile);
+
+const schemas = {
+  "build-service": "build",
+  "artifact-registry": "registry",
+  "deployment-orchestrator": "deployment",
+  "rollback-controller": "rollback",
+  "notification-service": "notification",
+  "metrics-aggregator": "metrics",
+} as const satisfies Record<PlatformService, string>;
+export const serviceNames = Object.keys(schemas) as PlatformService[];
+
+export type Replica = {
+  readonly service: PlatformService;
+  readonly url: string;
+  readonly pid: number;
+  /** Standard output and error so far. */
+  said(): string;
+  end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null>;
+};
+
+/** Six services as a cluster runs them: processes of one bundle, each with its own folder, token and role, prepared beforehand. */
+export type PlatformApart = {
+  readonly database: TestDatabase;
+  readonly folder: string;
+  readonly tokens: Readonly<Record<"admin" | "deployer" | "viewer", string>>;
+  /** The folder which a process of that service has for itself. */
+  dataOf(service: PlatformService): string;
+  urlOf(service: PlatformService): string;
+  /** A process of the service, at its own address or, for a second one, at another. */
+  start(service: PlatformService, env?: Readonly<Record<string, string>>): Promise<Replica>;
+  client(as: "admin" | "deployer" | "viewer"): Client;
+  stop(): Promise<void>;
+};
+
+/** The program of all of them, made once for each caller's process. */
+let bundle: Promise<string> | undefined;
+export function servicesBundle(): Promise<string> {
+  bundle ??= (async () => {
+    // Ignored by git, and what a bundle leaves out is found from there.
+    const folder = join(root, "apps/standalone/node_modules/.bundle-services");
+    await run(process.execPath, [join(root, "scripts/bundle.mjs"), "--services", folder], { cwd: root });
+    return join(folder, "service.mjs");
+  })();
+  return bundle;
+}
+
+/** Runs `service.mjs` for what ends by itself: `prepare`, `credentials`. */
+export async function runServices(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const program = await servicesBundle();
+  return run(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? "", ...env } });
+}
+
+/**
+ * Prepares an empty database and starts nothing yet. `env`: of every service, e.g. another bus. `own`: of one.
+ */
+export async function preparePlatform(
+  env: Readonly<Record<string, string>> = {},
+  own: Partial<Record<PlatformService, Readonly<Record<string, string>>>> = {},
+): Promise<PlatformApart> {
+  const database = await testDatabase([]);
+  const folder = await mkdtemp(join(tmpdir(), "slipway-apart-"));
+  const credentials = join(folder, "credentials");
+  await runServices(["credentials"], { SLIPWAY_DATA: credentials });
+  await takeOverPasswords(database, credentials);
+  await writeFile(join(folder, "admin-url"), `${database.adminUrl}\n`);
+  await runServices(["prepare"], {
+    SLIPWAY_DATA: credentials,
+    SLIPWAY_PREPARED: "true",
+    SLIPWAY_DATABASE_URL_FILE: join(folder, "admin-url"),
+  });
+  const ports = new Map<PlatformService, number>();
+  for (const name of serviceNames) ports.set(name, await freePort());
+  const urlOf = (service: PlatformService) => `http://127.0.0.1:${ports.get(service)}`;
+  const dataOf = (service: PlatformService) => join(folder, "data", service);
+  for (const name of serviceNames) await giveCredentials(credentials, dataOf(name), name);
+
+  const replicas = new Set<Replica>();
+  const clients = new Set<Client>();
+  const tokenOf = async (name: string) => (await readFile(join(credentials, "tokens", name), "utf8")).trim();
+  const tokens = {
+    admin: await tokenOf("admin"),
+    deployer: await tokenOf("deployer"),
+    viewer: await tokenOf("viewer"),
+  };
+  const shared = {
+    SLIPWAY_PREPARED: "true",
+    SLIPWAY_DATABASE_URL: withoutLogin(database.adminUrl),
+    SLIPWAY_URL: urlOf("deployment-orchestrator"),
+    ...Object.fromEntries(serviceNames.map((name) => [variableOf(name), urlOf(name)])),
+    ...env,
+  };
+  const taken = new Set<PlatformService>();
+  return {
+    ...{ database, folder, tokens, dataOf, urlOf },
+    async start(service, more = {}) {
+      const port = taken.has(service) ? await freePort() : (ports.get(service) ?? 0);
+      taken.add(service);
+      const replica = await startReplica(service, {
+        ...{ ...shared, SLIPWAY_DATA: dataOf(service), SLIPWAY_PORT: String(port) },
+        ...{ ...own[service], ...more },
+      });
+      replicas.add(replica);
+      return replica;
+    },
+    client(as) {
+      const urls = Object.fromEntries(serviceNames.map((name) => [name, urlOf(name)]));
+      const client = createClient({ url: urlOf("deployment-orchestrator"), urls, token: tokens[as] });
+      clients.add(client);
+      return client;
+    },
+    async stop() {
+      for (const client of clients) await client.close();
+      await Promise.all([...replicas].map((replica) => replica.end("SIGKILL")));
+      await database.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const variableOf = (service: string) => `SLIPWAY_${service.toUpperCase().replaceAll("-", "_")}_URL`;
+
+/** What a service is told of a database that others prepared: where it is. */
+function withoutLogin(url: string): string {
+  const place = new URL(url);
+  place.username = "";
+  place.password = "";
+  return place.href;
+}
+
+/** Roles belong to the whole server of the tests: its passwords stay those that the other tests use. */
+async function takeOverPasswords(database: TestDatabase, credentials: string): Promise<void> {
+  for (const schema of ["bus", "access", ...Object.values(schemas)]) {
+    const password = decodeURIComponent(new URL(database.url(schema)).password);
+    await writeFile(join(credentials, "secrets/postgres", `slipway_${schema}`), `${password}\n`);
+  }
+}
+
+/** Its own token, its own role's password, and the key where it has secrets: nobody else's. */
+async function giveCredentials(from: string, to: string, service: PlatformService): Promise<void> {
+  const role = `slipway_${schemas[service]}`;
+  const files = [`tokens/${service}`, `secrets/postgres/${role}`];
+  if (service === "build-service" || service === "deployment-orchestrator") files.push("secrets/values.key");
+  for (const file of files) {
+    await mkdir(join(to, file, ".."), { recursive: true });
+    await cp(join(from, file), join(to, file));
+  }
+}
+
+async function startReplica(service: PlatformService, env: Readonly<Record<string, string>>): Promise<Replica> {
+  const program = await servicesBundle();
+  const child: ChildProcess = spawn(process.execPath, [program, service], {
+    env: { PATH: process.env.PATH ?? "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+  }
+  const exited = once(child, "exit").then(([code]) => code as number | null);
+  const url = `http://127.0.0.1:${env.SLIPWAY_PORT}`;
+  const alive = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${service} has ended:\n${text}`);
+    return (await fetch(`${url}/livez`)).status === 200;
+  };
+  await until(alive, { what: `${service} at ${url}`, timeoutMs: 60_000 });
+  return {
+    ...{ service, url, pid: child.pid ?? 0 },
+    said: () => text,
+    async end(signal) {
+      child.kill(signal);
+      return await exited;
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import { createDeployment, getDeployment, listArtifacts } from "@slipway/contracts";
+import { until } from "@slipway/testkit";
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type OneRegion, oneRegion } from "./one-region.ts";
+import { type PlatformApart, preparePlatform, type Replica, serviceNames } from "./platform-apart.ts";
+import { buildOf, shopRepository } from "./shop.ts";
+
+export type Backends = {
+  /** Of every service, beside its database. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Of the artifact-registry. */
+  readonly objects: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+};
+
+/** Six processes, two of them orchestrators, do the main job over these backends, and go on when one of them is killed. */
+export function servicesApart(startBackends: () => Promise<Backends>): void {
+  let backends: Backends;
+  let platform: PlatformApart;
+  let region: OneRegion;
+  let replicas: Replica[];
+  let shop: { url: string; sha: string };
+
+  beforeAll(async () => {
+    backends = await startBackends();
+    platform = await preparePlatform(backends.env);
+    region = await oneRegion(platform.folder, {
+      url: platform.urlOf("artifact-registry"),
+      token: platform.tokens.viewer,
+    });
+    const withRegions = { SLIPWAY_REGIONS: region.file };
+    const own = {
+      "build-service": { SLIPWAY_GIT_ALLOW_FILE: "true" },
+      "artifact-registry": {
+        SLIPWAY_REGISTRY_HOST: new URL(platform.urlOf("artifact-registry")).host,
+        ...backends.objects,
+      },
+      "deployment-orchestrator": withRegions,
+      "rollback-controller": withRegions,
+      "notification-service": {},
+      "metrics-aggregator": {},
+    };
+    replicas = await Promise.all(
+      [...serviceNames, "deployment-orchestrator" as const].map((name) => platform.start(name, own[name])),
+    );
+  });
+  afterAll(async () => {
+    await platform?.stop();
+    await region?.stop();
+    await backends?.stop();
+  });
+
+  const orchestrators = () => replicas.filter(({ service }) => service === "deployment-orchestrator");
+
+  test("each process becomes ready, says that it lives, and is measured", async () => {
+    for (const { service, url, said } of replicas) {
+      const look = async () => (await fetch(`${url}/readyz`)).text();
+      // All of it, without a warning: a region that was slow to answer is looked at again.
+      const well = JSON.stringify({ status: "ready", services: [{ service, ready: true }] });
+      await until(async () => (await look()) === well, { what: `${service} ready` }).catch(async () => {
+        throw new Error(`${service}: ${await look()}\n${said()}`);
+      });
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+      expect(await (await fetch(`${url}/metrics`)).text()).toContain(`slipway_service_ready{service="${service}"} 1`);
+    }
+  });
+
+  test("a push becomes a build, an image and an artifact, each in a process of its own", async () => {
+    shop = await shopRepository(platform);
+    const build = await buildOf(platform, shop);
+
+    expect(build).toMatchObject({ status: "SUCCEEDED" });
+    const { artifacts } = await platform.client("viewer").call(listArtifacts, { query: { service: "shop" } });
+    expect(artifacts).toMatchObject([{ git_sha: shop.sha, environments: [{ environment: "dev" }] }]);
+  });
+
+  test("the orchestrator that works is killed, and the other one brings the deployment to its end", async () => {
+    const { deployment_id } = await platform.client("deployer").call(createDeployment, {
+      body: { service: "shop", version: shop.sha, environment: "dev", regions: ["us-east-1"] },
+      idempotencyKey: "first",
+    });
+    const id = String(deployment_id);
+    const victim = await until(() => workingOn(id), { what: `a process that works on ${id}` });
+    await victim.end("SIGKILL");
+    const survivor = orchestrators().find((replica) => replica !== victim) as Replica;
+
+    const deployment = await until(
+      async () => {
+        const answer = await fetch(`${survivor.url}${getDeployment.path.replace(":id", id)}`, {
+          headers: { authorization: `Bearer ${platform.tokens.viewer}` },
+        });
+        const view = (await answer.json()) as { status: string };
+        return /SUCCEEDED|FAILED|ROLLED_BACK/.test(view.status) ? view : undefined;
+      },
+      { what: `the end of ${id}`, timeoutMs: 120_000 },
+    );
+    expect(deployment.status).toBe("SUCCEEDED");
+    const page = await fetch(region.meshUrl, { headers: { host: "shop.dev.localhost" } });
+    expect(page.status).toBeLessThan(500);
+    replicas = replicas.filter((replica) => replica !== victim);
+  });
+
+  test("told to stop, each process drains, gives back what it held, and ends with 0", async () => {
+    const ended = await Promise.all(replicas.map(async (replica) => [replica, await replica.end("SIGTERM")] as const));
+
+    for (const [{ service, said }, code] of ended) {
+      expect([service, code]).toEqual([service, 0]);
+      expect(said()).toContain('"msg":"host stopped"');
+      for (const token of Object.values(platform.tokens)) expect(said()).not.toContain(token);
+    }
+    expect(await heldCommands()).toEqual([]);
+  });
+
+  /** The orchestrator that has a command of this deployment in its hands. */
+  async function workingOn(id: string): Promise<Replica | undefined> {
+    const holders = await heldCommands(id);
+    return orchestrators().find(({ pid }) => holders.some((holder) => holder.startsWith(`${pid}-`)));
+  }
+
+  async function heldCommands(id?: string): Promise<readonly string[]> {
+    const db = platform.database.db<never>("deployment");
+    const { rows } = await sql<{ holder: string }>`
+      select holder from command where holder is not null and leased_until > clock_timestamp()
+        and (${id ?? null}::text is null or id = ${id ?? null})`.execute(db);
+    return rows.map(({ holder }) => holder);
+  }
+}

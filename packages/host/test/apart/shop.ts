@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { createHmac, randomUUID } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type BuildView, getBuild, putRepository } from "@slipway/contracts";
+import { until } from "@slipway/testkit";
+import type { PlatformApart } from "./platform-apart.ts";
+
+const run = promisify(execFile);
+const secret = "a webhook secret of some length";
+const server = `import { createServer } from "node:http";
+createServer((_, response) => response.end("hello")).listen(process.env.PORT, process.env.HOST);
+`;
+const slipwayYaml = `version: 1
+service: shop
+pipeline: { compile: { run: node --check server.mjs } }
+image: { base: node24, copy: [server.mjs], command: [node, server.mjs] }
+workload: { replicas: 1, ready: { path: /, timeout: 60s } }
+`;
+
+/** A service in a repository on disk, which the platform knows. Answers where it is and its one commit. */
+export async function shopRepository(platform: PlatformApart): Promise<{ url: string; sha: string }> {
+  const tree = join(platform.folder, "shop");
+  await mkdir(tree);
+  await writeFile(join(tree, "server.mjs"), server);
+  await writeFile(join(tree, "slipway.yaml"), slipwayYaml);
+  const person = { GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "a@b.c", GIT_COMMITTER_NAME: "Ada" };
+  const env = { ...process.env, ...person, GIT_COMMITTER_EMAIL: "a@b.c", GIT_CONFIG_GLOBAL: "/dev/null" };
+  const git = async (...args: string[]) => (await run("git", args, { cwd: tree, env })).stdout.trim();
+  await git("init", "--quiet", "--initial-branch=main");
+  await git("add", "--all");
+  await git("commit", "--quiet", "--message", "first");
+  const url = `file://${join(tree, ".git")}`;
+  await platform.client("admin").call(putRepository, { params: { service: "shop" }, body: { url, secret } });
+  return { url, sha: await git("rev-parse", "HEAD") };
+}
+
+/** Delivers the push as GitHub does, and waits for the end of the build. */
+export async function buildOf(platform: PlatformApart, { url, sha }: { url: string; sha: string }): Promise<BuildView> {
+  const body = JSON.stringify({
+    ...{ ref: "refs/heads/main", after: sha, deleted: false },
+    head_commit: { id: sha, timestamp: "2026-11-20T10:00:00Z", author: { name: "Ada" } },
+    repository: { full_name: "acme/shop", clone_url: url },
+  });
+  const answer = await fetch(`${platform.urlOf("build-service")}/webhooks/github`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "x-github-event": "push",
+      "x-github-delivery": randomUUID(),
+      "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
+    },
+    body,
+  });
+  const { build_id: id } = (await answer.json()) as { build_id: BuildView["build_id"] };
+  const client = platform.client("viewer");
+  return await until(
+    async () => {
+      const build = await client.call(getBuild, { params: { id } });
+      return build.ended_at === null ? undefined : build;
+    },
+    { what: `the end of ${id}`, timeoutMs: 120_000 },
+  );
+}

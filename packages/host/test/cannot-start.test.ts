@@ -1,0 +1,164 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { freePort, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+
+const program = ["--conditions=@slipway/source", join(import.meta.dirname, "notes-service-main.ts")];
+const prepared = { SLIPWAY_PREPARED: "true" };
+
+let database: TestDatabase;
+let folder: string;
+let place: URL;
+let password: string;
+const children = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  database = await testDatabase(["bus", "access", "notification"]);
+  password = decodeURIComponent(new URL(database.url("notification")).password);
+  place = new URL(database.adminUrl);
+  place.username = "";
+  place.password = "";
+});
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "slipway-cannot-"));
+});
+afterEach(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  children.clear();
+  await rm(folder, { recursive: true });
+});
+afterAll(() => database.close());
+
+const give = async (file: string, text: string) => {
+  await mkdir(join(folder, file, ".."), { recursive: true });
+  await writeFile(join(folder, file), text);
+};
+const givePassword = (text: string) => give("secrets/postgres/slipway_notification", text);
+const run = (command: string, env: Record<string, string>) =>
+  promisify(execFile)(process.execPath, [...program, command], { env: { PATH: process.env.PATH, ...env } });
+
+/** A token as `credentials` makes it, which nobody has told the database. */
+const giveToken = async () => {
+  await run("credentials", { SLIPWAY_DATA: join(folder, "made") });
+  await give("tokens/notification-service", await readFile(join(folder, "made/tokens/notification-service"), "utf8"));
+};
+/** Roles belong to the whole server of the tests: their passwords stay what they are. */
+const prepare = async () => {
+  for (const schema of ["bus", "access", "notification"]) {
+    const own = decodeURIComponent(new URL(database.url(schema)).password);
+    await give(`made/secrets/postgres/slipway_${schema}`, own);
+  }
+  await run("prepare", { SLIPWAY_DATA: join(folder, "made"), SLIPWAY_DATABASE_URL: database.adminUrl, ...prepared });
+};
+
+async function start(env: Record<string, string>) {
+  const port = await freePort();
+  const child = spawn(process.execPath, program, {
+    env: { PATH: process.env.PATH, SLIPWAY_DATA: folder, SLIPWAY_PORT: String(port), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.add(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  const exited = once(child, "exit").then(([code]) => code as number | null);
+  const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+  return {
+    ...{ child, exited, get, said: () => said },
+    /** The reason why it is not ready, once it says one that matches. */
+    reason: (pattern: RegExp) =>
+      until(
+        async () => {
+          const body = (await (await get("/readyz")).json()) as { services: { reason?: string }[] };
+          const reason = body.services[0]?.reason ?? "";
+          return pattern.test(reason) ? reason : undefined;
+        },
+        { what: `a reason like ${pattern}` },
+      ),
+    ready: () => until(async () => (await get("/readyz")).status === 200, { what: "readiness" }),
+  };
+}
+
+test("what is missing is said under /readyz one after the other, and once all is there the same process works", async () => {
+  const service = await start({ ...prepared, SLIPWAY_DATABASE_URL: place.href });
+
+  expect(await service.reason(/token/)).toMatch(/tokens\/notification-service is missing: mount there/);
+  expect((await service.get("/livez")).status).toBe(200);
+  expect((await service.get("/api/v1/notes")).status).toBe(404);
+
+  await giveToken();
+  expect(await service.reason(/password/)).toMatch(/slipway_notification is missing: mount there the role's password/);
+
+  await givePassword("not-the-password");
+  expect(await service.reason(/let slipway_notification in/)).toMatch(
+    /correct .*secrets\/postgres\/slipway_notification/,
+  );
+
+  await givePassword(password);
+  expect(await service.reason(/does not know/)).toMatch(
+    /token in .*tokens\/notification-service: run `slipway-service prepare`/,
+  );
+
+  await prepare();
+  await service.ready();
+  expect(service.said()).not.toContain("not-the-password");
+  expect(service.said()).not.toContain(password);
+});
+
+test.each([
+  ["a host that is not there", "postgres://nobody.invalid:5432/slipway", /host of nobody\.invalid:5432 is not known/],
+  [
+    "a port on which nothing listens",
+    "postgres://admin:hunter2@127.0.0.1:1/slipway",
+    /nothing listens at 127\.0\.0\.1:1/,
+  ],
+])("%s is named, with the variable to correct, and the password stays unsaid", async (_, url, sentence) => {
+  const service = await start({ SLIPWAY_DATABASE_URL: url });
+
+  expect(await service.reason(sentence)).toContain("correct SLIPWAY_DATABASE_URL");
+  expect(service.said()).not.toContain("hunter2");
+  service.child.kill("SIGTERM");
+  expect(await service.exited).toBe(0);
+});
+
+test("a database that nobody has prepared is named with what prepares it", async () => {
+  const empty = await testDatabase([]);
+  await giveToken();
+  await givePassword(password);
+  const url = new URL(empty.url("notification"));
+  url.username = "";
+  url.password = "";
+  const service = await start({ ...prepared, SLIPWAY_DATABASE_URL: url.href });
+
+  expect(await service.reason(/./)).toMatch(/slipway_notification may not use the database|no schema notification/);
+  await service.child.kill("SIGKILL");
+  await service.exited;
+  await empty.close();
+});
+
+test("a variable may stand in a file; one that cannot be read, or is said twice, is named", async () => {
+  await give("url", `${place.href}\n`);
+  const twice = await start({
+    ...prepared,
+    SLIPWAY_DATABASE_URL_FILE: join(folder, "url"),
+    SLIPWAY_DATABASE_URL: place.href,
+    SLIPWAY_LOCK_URL_FILE: join(folder, "nowhere"),
+  });
+
+  expect(await twice.exited).toBe(1);
+  expect(twice.said()).toMatch(/SLIPWAY_DATABASE_URL_FILE: SLIPWAY_DATABASE_URL is set as well/);
+  expect(twice.said()).toMatch(/SLIPWAY_LOCK_URL_FILE: .*nowhere/);
+
+  await giveToken();
+  await givePassword(password);
+  await prepare();
+  const service = await start({ ...prepared, SLIPWAY_DATABASE_URL_FILE: join(folder, "url") });
+  await service.ready();
+});
