@@ -43,8 +43,9 @@ function isSent(path) {
 test("the Dockerfile has only instructions that Docker knows, and ends as an ordinary user", () => {
   const known = "ARG FROM WORKDIR COPY RUN USER ENV VOLUME EXPOSE HEALTHCHECK STOPSIGNAL ENTRYPOINT".split(" ");
   expect(instructions.filter(({ name }) => !known.includes(name))).toEqual([]);
-  expect(of("USER").at(-1)).toBe("node");
-  for (const json of of("ENTRYPOINT")) expect(JSON.parse(json)).toContain("slipway-start");
+  expect(of("USER")).toEqual(["1000:1000", "node"]);
+  // The last stage is what a build without --target makes.
+  expect(of("ENTRYPOINT").map((json) => JSON.parse(json).at(-1))).toEqual(["slipway-service", "slipway-start"]);
 });
 
 test("every source of a COPY is a file of this checkout that .dockerignore lets through", () => {
@@ -67,7 +68,8 @@ test("what a stage takes from another was put there, and what only building need
   const stages = of("FROM").map((text) => / AS (\S+)$/.exec(text)?.[1]);
   for (const { from, sources } of copies.filter((copy) => copy.from !== undefined)) {
     expect(stages).toContain(from);
-    const made = ["/slipway/node_modules", "/slipway/apps/standalone/node_modules", "/slipway/apps/standalone/dist"];
+    const standalone = ["node_modules", "dist", "services"].map((name) => `/slipway/apps/standalone/${name}`);
+    const made = ["/slipway/node_modules", ...standalone];
     for (const path of sources.filter((source) => !made.includes(source)))
       expect(existsSync(join(root, path.replace(/^\/slipway\//, ""))), path).toBe(true);
   }
@@ -77,13 +79,13 @@ test("versions are the pinned ones", () => {
   const { version } = JSON.parse(read("scripts/node/package.json"));
   const pnpm = /pnpmVersion = "([^"]+)"/.exec(read("scripts/bootstrap.mjs"))?.[1];
   expect(of("ARG")).toEqual([`NODE_IMAGE=node:${version}-bookworm-slim`]);
-  for (const text of of("FROM")) expect(text).toMatch(/^\$\{NODE_IMAGE\}( AS build)?$/);
+  expect(of("FROM")).toEqual(["${NODE_IMAGE} AS build", "${NODE_IMAGE} AS runtime", "runtime AS services", "runtime"]);
   expect(dockerfile.match(/pnpm@[\d.]+/g)).toEqual([`pnpm@${pnpm}`]);
 });
 
 test("the start script is what npm start runs, and is a script that sh takes", () => {
-  for (const name of ["slipway", "slipway-start"]) {
-    const path = join(root, "deploy/docker/bin", name);
+  for (const name of ["bin/slipway", "bin/slipway-start", "services-bin/slipway", "services-bin/slipway-service"]) {
+    const path = join(root, "deploy/docker", name);
     expect(statSync(path).mode & 0o111).toBe(0o111);
     execFileSync("sh", ["-n", path]);
   }
@@ -95,4 +97,14 @@ test("the start script is what npm start runs, and is a script that sh takes", (
     expect(start).toContain(`${name}=${value}`);
   const port = /firstPort = (\d+)/.exec(read("packages/host/src/listen-on.ts"))?.[1];
   expect([of("EXPOSE"), of("VOLUME")]).toEqual([[port], ["/data"]]);
+});
+
+test("a service is started from where the image has the bundle of services, which is where the build makes it", () => {
+  const made = /bundle\.mjs --services (\S+)/.exec(dockerfile)?.[1];
+  for (const [name, program] of [
+    ["slipway", "slipway.mjs"],
+    ["slipway-service", "service.mjs"],
+  ])
+    expect(read(`deploy/docker/services-bin/${name}`)).toContain(`exec node /slipway/${made}/${program} "$@"`);
+  expect(copies.find(({ to }) => to === `/slipway/${made}`)).toMatchObject({ from: "build" });
 });

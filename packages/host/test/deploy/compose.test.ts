@@ -1,0 +1,143 @@
+import { execFile } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { ownerOf } from "@slipway/client";
+import * as contracts from "@slipway/contracts";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { servicesBundle } from "../apart/platform-apart.ts";
+import { knownVariables, read, readYaml, root, servicesOfTree } from "./tree.ts";
+
+const folder = "deploy/compose";
+const Mount = z.union([z.string(), z.object({ source: z.string(), target: z.string() })]);
+const Compose = z.object({
+  services: z.record(
+    z.string(),
+    z.looseObject({
+      image: z.string(),
+      command: z.union([z.string(), z.array(z.string())]).optional(),
+      environment: z.record(z.string(), z.string()).default({}),
+      volumes: z.array(z.string()).default([]),
+      secrets: z.array(Mount).default([]),
+      networks: z.array(z.string()),
+      read_only: z.boolean().optional(),
+      cap_drop: z.array(z.string()).optional(),
+      healthcheck: z.looseObject({}).optional(),
+      depends_on: z.union([z.array(z.string()), z.record(z.string(), z.looseObject({}))]).default([]),
+    }),
+  ),
+  networks: z.record(z.string(), z.looseObject({})),
+  volumes: z.record(z.string(), z.looseObject({})),
+  secrets: z.record(z.string(), z.object({ file: z.string() })),
+});
+const compose = Compose.parse(readYaml(`${folder}/docker-compose.yml`));
+const all = Object.entries(compose.services);
+const services = servicesOfTree();
+
+test("the six services are there under their own names, with nothing of the image to write to and no capability", () => {
+  for (const name of services.keys()) {
+    expect(compose.services[name], name).toMatchObject({ command: [name], read_only: true, cap_drop: ["ALL"] });
+    expect(compose.services[name]?.healthcheck, name).toBeDefined();
+  }
+});
+
+test("every image has a version, and every variable is one that a service reads", () => {
+  const known = knownVariables();
+  for (const [name, { image, environment }] of all) {
+    expect(image, name).toMatch(/:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$/);
+    expect(
+      Object.keys(environment).filter((variable) => variable.startsWith("SLIPWAY_") && !known.has(variable)),
+      name,
+    ).toEqual([]);
+  }
+});
+
+test("whatever is named is there: secrets, volumes, networks, neighbours and files", () => {
+  for (const [name, service] of all) {
+    const secrets = service.secrets.map((secret) => (typeof secret === "string" ? secret : secret.source));
+    expect(
+      secrets.filter((secret) => compose.secrets[secret] === undefined),
+      name,
+    ).toEqual([]);
+    expect(
+      service.networks.filter((network) => compose.networks[network] === undefined),
+      name,
+    ).toEqual([]);
+    const after = Array.isArray(service.depends_on) ? service.depends_on : Object.keys(service.depends_on);
+    expect(
+      after.filter((other) => compose.services[other] === undefined),
+      name,
+    ).toEqual([]);
+    for (const volume of service.volumes) {
+      const [source = ""] = volume.split(":");
+      const made = source.startsWith("./secrets/");
+      if (!source.startsWith(".")) expect(compose.volumes[source], volume).toBeDefined();
+      else if (!made) expect(existsSync(resolve(root, folder, source)), volume).toBe(true);
+    }
+    for (const url of Object.values(service.environment).flatMap(
+      (value) => value.match(/^http:\/\/[a-z-]+:7400$/) ?? [],
+    ))
+      expect(compose.services[new URL(url).hostname], url).toBeDefined();
+  }
+});
+
+test("a service is given its own token and the password of its own role, and nobody else's", () => {
+  for (const [name, { schema }] of services) {
+    const given = (compose.services[name]?.secrets ?? []).flatMap((one) => (typeof one === "string" ? [] : [one]));
+    const files = given.map(({ source, target }) => [target, compose.secrets[source]?.file]);
+    const own = [
+      [`/data/tokens/${name}`, `secrets/slipway/tokens/${name}`],
+      [`/data/secrets/postgres/slipway_${schema}`, `secrets/slipway/secrets/postgres/slipway_${schema}`],
+    ];
+    const key = ["/data/secrets/values.key", "secrets/slipway/secrets/values.key"];
+    expect(files, name).toEqual(["build", "deployment"].includes(schema) ? [...own, key] : own);
+  }
+});
+
+test("make-secrets.sh makes every secret that is mounted, keeps what is there, and no two are the same", async () => {
+  const copy = mkdtempSync(join(tmpdir(), "slipway-compose-"));
+  try {
+    cpSync(join(root, folder, "make-secrets.sh"), join(copy, "make-secrets.sh"));
+    const env = { ...process.env, SLIPWAY_SERVICE: `${process.execPath} ${await servicesBundle()}` };
+    const make = () => promisify(execFile)("sh", [join(copy, "make-secrets.sh")], { env });
+    await make();
+    const files = Object.values(compose.secrets).map(({ file }) => file);
+    const texts = () =>
+      files.map((file) => promisify(execFile)("cat", [join(copy, file)]).then(({ stdout }) => stdout));
+    const first = await Promise.all(texts());
+
+    expect(first.every((text) => text.trim().length >= 20)).toBe(true);
+    expect(new Set(first).size).toBe(first.length);
+    expect(statSync(join(copy, "secrets")).mode & 0o777).toBe(0o700);
+    await make();
+    expect(await Promise.all(texts())).toEqual(first);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+});
+
+test("nothing that is a secret stands in the files of this folder", () => {
+  const text = `${read(`${folder}/docker-compose.yml`)}${read(`${folder}/nginx.conf`)}`;
+  expect(text).not.toMatch(/slp_[0-9a-z]{12}/);
+  expect(text.match(/(?<=PASSWORD|SECRET_KEY|_TOKEN)[A-Z_]*: *[^/\s{][^\s,}]*/g)).toBeNull();
+});
+
+test("the gateway sends each path of the API to the service that owns it", () => {
+  const map = [...read(`${folder}/nginx.conf`).matchAll(/^ {4}"~(\^[^"]+)" ([a-z-]+);$/gm)].map(
+    ([, pattern = "", service = ""]) => ({ pattern: new RegExp(pattern), service }),
+  );
+  const paths = Object.values(contracts).flatMap((value) =>
+    typeof value === "object" && value !== null && "path" in value && typeof value.path === "string"
+      ? [value.path]
+      : [],
+  );
+  const leads = (path: string) => map.find(({ pattern }) => pattern.test(path))?.service;
+
+  expect(paths.length).toBeGreaterThan(30);
+  for (const path of [...paths, "/v2", "/v2/", "/v2/shop/manifests/x", "/webhooks/github", "/inbox"])
+    expect([path, leads(path)]).toEqual([path, ownerOf(path)]);
+  expect(leads("/livez")).toBeUndefined();
+  expect(leads("/api/v1/deploymentsx")).toBeUndefined();
+});
