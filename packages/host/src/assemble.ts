@@ -47,8 +47,8 @@ export async function assemble(
     for (const module of modules) started.push(await startModule(module, world));
     measureWork(meters, () => started);
     await describeEndpoints(app, "0.1.0");
-    const checks = () => [...started.map((module) => readiness(module, own.backends)), ...(own.checks ?? [])];
-    serveHealth(app, checks, stopping.signal, meters);
+    const services = () => [...started.map((module) => readiness(module, own.backends)), ...(own.checks ?? [])];
+    serveHealth(app, { services, stopping: stopping.signal, started: true }, meters);
     const described: { service: string; operation: RawOperation }[] = [];
     await serveDocs(app, described);
     const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));

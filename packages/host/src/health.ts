@@ -19,17 +19,28 @@ type Found = {
   readonly warnings?: readonly string[];
 };
 
-/** /livez: the process turns. /readyz: each service's own word, 503 while one cannot work. /metrics: Prometheus text. */
-export function serveHealth(
-  app: FastifyInstance,
-  services: () => readonly Readiness[],
-  stopping: AbortSignal,
-  meters: Meters,
-): void {
+export type Health = {
+  readonly services: () => readonly Readiness[];
+  /** Aborted when the host stops. */
+  readonly stopping: AbortSignal;
+  /** False: the services do not run yet, and nothing else is answered here. */
+  readonly started: boolean;
+};
+
+/**
+ * /livez: the process turns. /servingz: requests may be sent here, though the answer may be that something is away. /readyz: each service's own
+ * word, 503 while one lacks something. /metrics: Prometheus text.
+ */
+export function serveHealth(app: FastifyInstance, { services, stopping, started }: Health, meters: Meters): void {
   const hidden = { schema: { hide: true } };
   const look = () => Promise.all(services().map(foundOf));
   countReady(meters, look, services, stopping);
   app.get("/livez", hidden, async () => ({ status: "ok" }));
+  app.get("/servingz", hidden, async (_, reply) => {
+    const reason = stopping.aborted ? "stopping" : "not started";
+    const serving = started && !stopping.aborted;
+    return reply.code(serving ? 200 : 503).send(serving ? { status: "serving" } : { status: "not serving", reason });
+  });
   app.get("/readyz", hidden, async (_, reply) => {
     const checks = await look();
     const ready = !stopping.aborted && checks.every((check) => check.ready);

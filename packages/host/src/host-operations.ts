@@ -13,6 +13,8 @@ const readiness = z.object({
   ),
 });
 
+const serving = z.object({ status: z.string(), reason: z.string().optional() });
+
 const open = { method: "GET", auth: "none", errors: "none" } as const;
 
 /** What every process of Slipway answers. */
@@ -23,6 +25,16 @@ export const hostOperations: readonly RawOperation[] = [
     path: "/livez",
     summary: "Whether the process turns",
     answers: { 200: { description: "It does", type: "application/json", schema: z.object({ status: z.string() }) } },
+  },
+  {
+    ...open,
+    id: "getServing",
+    path: "/servingz",
+    summary: "Whether requests may be sent to this process",
+    answers: {
+      200: { description: "They may", type: "application/json", schema: serving },
+      503: { description: "It has not started yet, or is stopping", type: "application/json", schema: serving },
+    },
   },
   {
     ...open,

@@ -26,7 +26,12 @@ export async function waitToStart(
   for (const signal of signals) process.once(signal, stop);
   const meters = createMeters(() => 0);
   const { app } = createServer(log, meters);
-  serveHealth(app, () => services.map((name) => ({ name, ready: async () => reason })), stopping.signal, meters);
+  const health = { stopping: stopping.signal, started: false };
+  serveHealth(
+    app,
+    { ...health, services: () => services.map((name) => ({ name, ready: async () => reason })) },
+    meters,
+  );
   try {
     const port = await listenOn(app, config.host, config.port);
     log.warn({ url: baseUrl(config.host, port), services, reason }, "cannot start yet");

@@ -91,6 +91,7 @@ test("what is missing is said under /readyz one after the other, and once all is
 
   expect(await service.reason(/token/)).toMatch(/tokens\/notification-service is missing: mount there/);
   expect((await service.get("/livez")).status).toBe(200);
+  expect((await service.get("/servingz")).status).toBe(503);
   expect((await service.get("/api/v1/notes")).status).toBe(404);
 
   await giveToken();
@@ -108,6 +109,7 @@ test("what is missing is said under /readyz one after the other, and once all is
 
   await prepare();
   await service.ready();
+  expect((await service.get("/servingz")).status).toBe(200);
   expect(service.said()).not.toContain("not-the-password");
   expect(service.said()).not.toContain(password);
 });

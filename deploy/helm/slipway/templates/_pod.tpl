@@ -62,9 +62,11 @@ containers:
       {{- range $variable, $value := $service.env }}
       - { name: {{ $variable }}, value: {{ $value | quote }} }
       {{- end }}
-    startupProbe: { httpGet: { path: /livez, port: http }, periodSeconds: 2, failureThreshold: 60 }
+    # All is well once, or the rollout goes no further; the log and /readyz say what is not. What goes wrong later takes no process out of service: an API
+    # that answers is of more use than none, above all for taking something back.
+    startupProbe: { httpGet: { path: {{ ternary "/servingz" "/readyz" (default false $service.startsAnyway) }}, port: http }, periodSeconds: 3, timeoutSeconds: 5, failureThreshold: 1200 }
+    readinessProbe: { httpGet: { path: /servingz, port: http }, periodSeconds: 3, timeoutSeconds: 5, failureThreshold: 2 }
     livenessProbe: { httpGet: { path: /livez, port: http }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }
-    readinessProbe: { httpGet: { path: /readyz, port: http }, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 2 }
     lifecycle:
       # Until nobody sends requests here any more.
       preStop: { sleep: { seconds: 5 } }

@@ -24,6 +24,7 @@ rollback-controller:
   paths: [/api/v1/watches]
   regions: rollbackRegions
   single: true
+  startsAnyway: true
   reaches: [regions]
 notification-service:
   schema: notification

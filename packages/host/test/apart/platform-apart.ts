@@ -48,7 +48,7 @@ let bundle: Promise<string> | undefined;
 export function servicesBundle(): Promise<string> {
   bundle ??= (async () => {
     // Ignored by git, and what a bundle leaves out is found from there.
-    const folder = join(root, "apps/standalone/node_modules/.bundle-services");
+    const folder = join(root, `apps/standalone/node_modules/.bundle-services-${process.env.VITEST_POOL_ID ?? 0}`);
     await run(process.execPath, [join(root, "scripts/bundle.mjs"), "--services", folder], { cwd: root });
     return join(folder, "service.mjs");
   })();
