@@ -55,12 +55,14 @@ function reachProblem(error: unknown, { kubeconfig, context }: RegionAccess): st
   if (isStatus(error, 403)) return `its API lets this account ask nothing: ${install}, and use its service accounts`;
   if (error instanceof ApiStatus) return `its API answers ${error.status} ${error.reason}: see the server's own log`;
   const codes = codesOf(error);
-  if (codes.includes("ECONNREFUSED")) return `nothing listens where ${kubeconfig} says: correct server: there`;
-  if (/ENOTFOUND|EAI_AGAIN/.test(codes)) return `the host of server: in ${kubeconfig} is not known: correct it there`;
+  if (codes.includes("ECONNREFUSED")) return `nothing listens where ${kubeconfig} says: correct \`server\` there`;
+  if (/ENOTFOUND|EAI_AGAIN/.test(codes))
+    return `the host of \`server\` in ${kubeconfig} is not known: correct it there`;
   if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(codes))
-    return `its certificate is not trusted: correct certificate-authority-data: in ${kubeconfig}`;
+    return `its certificate is not trusted: correct \`certificate-authority-data\` in ${kubeconfig}`;
   const words = error instanceof Error ? error.message.replace(/^region [^:]*: /, "") : String(error);
-  if (/no context|cannot be read/.test(words)) return `${words}: correct kubeconfig: and context: in the regions file`;
+  if (/no context|cannot be read/.test(words))
+    return `${words}: correct \`kubeconfig\` and \`context\` in the regions file`;
   if (error instanceof RegionUnavailable) return `${words}: see that ${kubeconfig} (context ${context}) reaches it`;
   return `${kubeconfig} cannot be used (${words.slice(0, 200)})`;
 }

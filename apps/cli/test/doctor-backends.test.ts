@@ -1,0 +1,56 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { backendChecks, namesBackends } from "../src/doctor/backend-checks.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "slipway-doctor-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test("each backend that the environment names is looked at, and none that it leaves to the platform itself", async () => {
+  expect(namesBackends({ SLIPWAY_PORT: "7400" })).toBe(false);
+  expect(namesBackends({ SLIPWAY_BUS_URL_FILE: "/run/secrets/bus" })).toBe(true);
+  expect(await backendChecks({ SLIPWAY_DATABASE_URL: "embedded:", SLIPWAY_BUS_URL: "postgres:" })).toEqual([]);
+});
+
+test("what is wrong is told with a remedy each, and without the passwords", async () => {
+  const file = join(folder, "regions.yaml");
+  await writeFile(
+    file,
+    "- { name: eu, kubeconfig: nowhere, context: eu, mesh_url: 'http://m', metrics_url: 'prometheus:http://me:hunter2@127.0.0.1:1' }\n",
+  );
+  const checks = await backendChecks({
+    SLIPWAY_DATABASE_URL: "postgres://admin:hunter2@127.0.0.1:1/slipway",
+    SLIPWAY_BUS_URL: "kafka://127.0.0.1:1",
+    SLIPWAY_LOCK_URL: "redis://:hunter2@127.0.0.1:1",
+    SLIPWAY_REGIONS: file,
+  });
+
+  expect(checks.map(({ name, state }) => [name, state])).toEqual([
+    ["database", "bad"],
+    ["bus", "bad"],
+    ["locks", "bad"],
+    ["regions", "bad"],
+    ["regions", "bad"],
+  ]);
+  for (const { remedy } of checks) expect(remedy).toMatch(/SLIPWAY_|kubeconfig|metrics_url/);
+  expect(JSON.stringify(checks)).not.toContain("hunter2");
+});
+
+test("a store that is no S3 is named, and so is a variable that cannot be read", async () => {
+  const server = createServer((_, response) => response.writeHead(418).end("no")).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const url = `s3://bucket?endpoint=http://127.0.0.1:${port}&region=us-east-1`;
+
+  expect(await backendChecks({ SLIPWAY_OBJECTS_URL: url })).toMatchObject([{ name: "objects", state: "bad" }]);
+  expect(await backendChecks({ SLIPWAY_OBJECTS_URL: "s4://bucket" })).toMatchObject([
+    { name: "SLIPWAY_OBJECTS_URL", state: "bad" },
+  ]);
+  server.close();
+});

@@ -1,0 +1,47 @@
+import type { RegionName } from "@slipway/kernel";
+import { type RealRegion, realPart, regionAccounts, regionManifests, startRegion, until } from "@slipway/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { regionProblems } from "../src/index.ts";
+
+const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
+
+describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", () => {
+  let real: RealRegion;
+  beforeAll(async () => {
+    real = await startRegion({ etcd: etcd!, kubernetes: kubernetes! });
+  });
+  afterAll(() => real?.stop());
+
+  const problemsOf = async (token: string) =>
+    regionProblems(
+      { name: "here" as RegionName, kubeconfig: await real.kubeconfigWith(token), context: real.context },
+      ["prod"],
+    );
+
+  test("is Istio, then deploy/regions, then the rights of the account, and at last nothing", async () => {
+    const nobody = () => real.tokenOf({ namespace: "default", name: "default" });
+    expect(await problemsOf(await nobody())).toEqual([
+      expect.stringMatching(/^region here: it has no Istio .*install Istio/),
+      expect.stringMatching(/may not write VirtualServices: kubectl apply -f deploy\/regions/),
+    ]);
+
+    await real.kubectl(["apply", "--server-side", "-f", crds!.program]);
+    await real.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
+    await real.kubectl(["apply", "-f", regionManifests]);
+    expect(await problemsOf(await nobody())).toEqual([expect.stringMatching(/may not write VirtualServices/)]);
+
+    const { orchestrator, rollbackController } = regionAccounts;
+    const well = async (account: typeof orchestrator | typeof rollbackController) =>
+      (await problemsOf(await real.tokenOf(account))).length === 0;
+    for (const account of [orchestrator, rollbackController])
+      await until(() => well(account), { what: `${account.name} may do all it needs`, timeoutMs: 60_000 });
+
+    expect(await problemsOf("nobody's")).toEqual([expect.stringMatching(/refuses the credentials/)]);
+    const labels = "istio.io/dataplane-mode=ambient";
+    await real.kubectl(["create", "namespace", "prod"]);
+    await real.kubectl(["label", "namespace", "prod", labels, "app.kubernetes.io/managed-by=slipway"]);
+    expect(await problemsOf(await real.tokenOf(orchestrator))).toEqual([
+      expect.stringMatching(/prod is in ambient mode/),
+    ]);
+  });
+});
