@@ -79,7 +79,8 @@ test("versions are the pinned ones", () => {
   const { version } = JSON.parse(read("scripts/node/package.json"));
   const pnpm = /pnpmVersion = "([^"]+)"/.exec(read("scripts/bootstrap.mjs"))?.[1];
   expect(of("ARG")).toEqual([`NODE_IMAGE=node:${version}-bookworm-slim`]);
-  expect(of("FROM")).toEqual(["${NODE_IMAGE} AS build", "${NODE_IMAGE} AS runtime", "runtime AS services", "runtime"]);
+  const base = `\${NODE_IMAGE}`;
+  expect(of("FROM")).toEqual([`${base} AS build`, `${base} AS runtime`, "runtime AS services", "runtime"]);
   expect(dockerfile.match(/pnpm@[\d.]+/g)).toEqual([`pnpm@${pnpm}`]);
 });
 

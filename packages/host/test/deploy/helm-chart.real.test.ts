@@ -47,8 +47,9 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     return (await promisify(execFile)(parts.helm?.program ?? "", args, { env, maxBuffer: 2 ** 26 })).stdout;
   };
   const render = async (...args: string[]): Promise<readonly Rendered[]> => {
+    // 1.1, as Kubernetes reads it: 0440 is octal.
     const text = await helm("template", "slipway", chart, "--namespace", "slipway", ...args);
-    return parseAllDocuments(text).flatMap((document) => {
+    return parseAllDocuments(text, { version: "1.1" }).flatMap((document) => {
       const value: unknown = document.toJS();
       return value === null ? [] : [Rendered.parse(value)];
     });
