@@ -33,7 +33,7 @@ export function createDurable<T>(options: DurableOptions<T>): Durable {
   if (machines.size !== options.machines.length) throw new Error("two machines have the same name");
   const queue = createQueue(db, machines, log, () => worker.wake());
   const holder = `${process.pid}-${randomUUID()}`;
-  const worker = createWorker({ db, url, machines, queue, log, slots: workers, holder, random });
+  const worker = createWorker({ db, url, machines, queue, log, slots: workers, holder, random, place: options.place });
 
   return {
     async create<S extends AnyState, I extends AnyInput, C extends AnyCommand, U>(

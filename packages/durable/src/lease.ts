@@ -6,6 +6,9 @@ import type { AnyCommand, AnyState } from "./types.ts";
 /** Short, so that a killed worker's commands are taken over within two seconds; renewed three times within it. */
 export const leaseMs = 1_500;
 
+/** A place whose commands nobody has taken for so long has nobody any more: its processes look each second. */
+export const abandonedMs = 10_000;
+
 export type Claim = {
   readonly lease: Lease;
   readonly command: AnyCommand;
@@ -37,14 +40,18 @@ export async function claimCommands(
   db: DurableDb,
   holder: string,
   kinds: readonly string[],
-  { limit, urgentOnly }: { readonly limit: number; readonly urgentOnly: boolean },
+  {
+    limit,
+    urgentOnly,
+    place,
+  }: { readonly limit: number; readonly urgentOnly: boolean; readonly place?: string | undefined },
 ): Promise<Claim[]> {
   const { rows } = await sql<ClaimedRow>`
     with head as (
       select c.seq, not c.survives and c.generation < m.generation as void, m.state
       from command c join machine m on m.kind = c.kind and m.id = c.id
       where c.run_after <= clock_timestamp() and (c.leased_until is null or c.leased_until <= clock_timestamp())
-        and c.kind = any(${[...kinds]}::text[]) ${urgentOnly ? sql`and c.urgent` : sql``}
+        and c.kind = any(${[...kinds]}::text[]) ${urgentOnly ? sql`and c.urgent` : sql``} ${atPlace(place)}
         and (c.lane is null or not exists (
           select 1 from command e where e.kind = c.kind and e.id = c.id and e.lane = c.lane and e.seq < c.seq))
       order by c.run_after, c.seq limit ${limit}
@@ -64,6 +71,13 @@ export async function claimCommands(
       urgent,
       void: isVoid,
     }));
+}
+
+/** Of this place, of none, or of one where nobody has taken it for so long that nobody can be there. */
+function atPlace(place: string | undefined) {
+  if (place === undefined) return sql``;
+  return sql`and (m.state->>'place' is null or m.state->>'place' = ${place}
+    or greatest(c.run_after, coalesce(c.leased_until, c.run_after)) < clock_timestamp() - ${abandonedMs} * interval '1 millisecond')`;
 }
 
 export type Renewed = { readonly seq: number; readonly attempts: number; readonly superseded: boolean };

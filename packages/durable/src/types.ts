@@ -142,4 +142,9 @@ export type DurableOptions<T> = {
   readonly workers?: number;
   /** For the jitter of retries, in [0, 1). Default Math.random. */
   readonly random?: () => number;
+  /**
+   * Where this process has its files. Commands of a machine whose state says `place` are performed by processes of that place, and by another only once
+   * they have been due for ten seconds: then nobody is left there. Default: of every place.
+   */
+  readonly place?: string;
 };

@@ -29,6 +29,7 @@ export type WorkerOptions = {
   /** Unlike that of any other worker, dead or alive. */
   readonly holder: string;
   readonly random: () => number;
+  readonly place: string | undefined;
 };
 
 /** Five times a lease: one lost answer costs nothing. */
@@ -132,10 +133,10 @@ async function claimRound(
   ring: () => void,
   headStart: HeadStart,
 ): Promise<number> {
-  const { machines, holder, slots } = options;
+  const { machines, holder, slots, place } = options;
   const launch = async (kinds: readonly string[], limit: number, urgentOnly: boolean): Promise<number> => {
     const askedAt = performance.now();
-    const claims = await claimCommands(own, holder, kinds, { limit, urgentOnly });
+    const claims = await claimCommands(own, holder, kinds, { limit, urgentOnly, place });
     for (const claim of claims)
       flights.launch(claim, askedAt + leaseMs, async (flight) => await fly(options, flights, flight), ring);
     return claims.length;

@@ -19,7 +19,7 @@ afterEach(async () => {
 afterAll(async () => await database.close());
 
 /** Each with a pool of its own, as another process would have. */
-function worker(perform: Perform, workers = 64): Durable {
+function worker(perform: Perform, workers = 64, place?: string): Durable {
   const own = database.db<Record<string, never>>(schema);
   const durable = createDurable({
     db: own,
@@ -27,6 +27,7 @@ function worker(perform: Perform, workers = 64): Durable {
     machines: [tape(perform)],
     log: silentLogger,
     workers,
+    ...(place === undefined ? {} : { place }),
   });
   durables.push(durable);
   return durable;
@@ -95,6 +96,42 @@ test("three workers never perform two commands of one lane at once or out of ord
       }
     }
   }
+});
+
+test("what has a place is performed there, and by another only once nobody there has taken it for long", async () => {
+  const by: string[] = [];
+  const at = (place: string) =>
+    worker(
+      async (command) => {
+        by.push(`${place} ${command.tag}`);
+        return { kind: "fact", fact: note(command.tag) };
+      },
+      64,
+      place,
+    );
+  const [here, there] = [at("here"), at("there")];
+  await here.start();
+  await there.start();
+  const placed = { ...opened, place: "here" } as TapeState;
+  const tags = Array.from({ length: 30 }, (_, index) => String(index));
+  await here.create(
+    undefined,
+    "tape",
+    "placed",
+    placed,
+    tags.map((tag) => work(tag, { lane: tag })),
+  );
+  await until(() => by.length === tags.length, { what: "all of them" });
+  expect([...by].sort()).toEqual(tags.map((tag) => `here ${tag}`).sort());
+
+  await here.stop();
+  await there.send("tape", "placed", (): TapeInput => ({ type: "emit", commands: [work("last")] }));
+  await there.create(undefined, "tape", "free", opened, [work("other")]);
+  await until(() => by.includes("there other"), { what: "what has no place" });
+  expect(by).not.toContain("there last");
+
+  await sql`update command set run_after = run_after - interval '11 seconds' where id = 'placed'`.execute(db);
+  await until(() => by.includes("there last"), { what: "what nobody has taken" });
 });
 
 test("the outcome of a holder whose lease was taken by another does not count", async () => {

@@ -22,6 +22,8 @@ export type BuildWorld = {
   readonly isolation: Isolation;
   readonly config: BuildServiceConfig;
   readonly dataDir: string;
+  /** The name of the disk on which workspaces are. */
+  readonly place: string;
   readonly tools: Tools;
   readonly stepSlots: Slots;
   readonly secrets: SecretStore;

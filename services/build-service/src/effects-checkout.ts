@@ -65,7 +65,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
     state.buildId,
     `slipway | checked out; steps: ${plan.map(({ name }) => name).join(", ")}\n`,
   );
-  return { kind: "fact", fact: (at) => ({ type: "checked_out", committedAt, plan, at }) };
+  return { kind: "fact", fact: (at) => ({ type: "checked_out", place: world.place, committedAt, plan, at }) };
 }
 
 /** Removes the build's files and tells the readers of its log that it has ended. */

@@ -19,6 +19,7 @@ import { removeLeftWorkspaces } from "./left-workspaces.ts";
 import { logHub } from "./log-hub.ts";
 import { logChannel } from "./log-store.ts";
 import { machineParts } from "./machine-parts.ts";
+import { placeOf } from "./place.ts";
 import { slots } from "./slots.ts";
 import { forgetDeliveries } from "./store.ts";
 import type { BuildTables } from "./tables.ts";
@@ -40,8 +41,9 @@ async function startBuildService(context: Context): Promise<RunningService> {
   const { config, db, dbUrl, dataDir, log } = context;
   const isolation = await requireIsolation(context);
   const registry = lateRegistry(context);
+  const place = await placeOf(dataDir);
   const world: BuildWorld = {
-    ...{ db, config, dataDir, isolation, registry: registry.client },
+    ...{ db, config, dataDir, place, isolation, registry: registry.client },
     ...{ bus: context.bus, client: context.client, token: context.token },
     tools: await installTools({
       configured: config.SLIPWAY_BUILD_TOOLS,
@@ -54,7 +56,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
     ...machineParts(dataDir, config, registry.access),
   };
   const machine = buildMachine(world);
-  const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
+  const durable = createDurable({ db, url: dbUrl, machines: [machine], log, place });
   const hub = logHub();
   const listener = await listen({ url: dbUrl, channel: logChannel, onNotify: hub.announce, log });
   // The first build would wait seconds for it.

@@ -100,14 +100,18 @@ export async function preparePlatform(
     ...Object.fromEntries(serviceNames.map((name) => [variableOf(name), urlOf(name)])),
     ...env,
   };
-  const taken = new Set<PlatformService>();
+  const taken = new Map<PlatformService, number>();
   return {
     ...{ database, folder, tokens, dataOf, urlOf },
     async start(service, more = {}) {
-      const port = taken.has(service) ? await freePort() : (ports.get(service) ?? 0);
-      taken.add(service);
+      const before = taken.get(service) ?? 0;
+      taken.set(service, before + 1);
+      const port = before > 0 ? await freePort() : (ports.get(service) ?? 0);
+      // As on another node.
+      const dataDir = before > 0 ? `${dataOf(service)}-${before + 1}` : dataOf(service);
+      if (before > 0) await giveCredentials(credentials, dataDir, service);
       const replica = await startReplica(service, {
-        ...{ ...shared, SLIPWAY_DATA: dataOf(service), SLIPWAY_PORT: String(port) },
+        ...{ ...shared, SLIPWAY_DATA: dataDir, SLIPWAY_PORT: String(port) },
         ...{ ...own[service], ...more },
       });
       replicas.add(replica);

@@ -4,7 +4,10 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames } from "./platform-apart.ts";
-import { buildOf, shopRepository } from "./shop.ts";
+import { endOf, push, shopRepository } from "./shop.ts";
+
+const twice = ["deployment-orchestrator", "build-service"] as const;
+const schemas = { "deployment-orchestrator": "deployment", "build-service": "build" } as const;
 
 export type Backends = {
   /** Of every service, beside its database. */
@@ -14,7 +17,7 @@ export type Backends = {
   stop(): Promise<void>;
 };
 
-/** Six processes, two of them orchestrators, do the main job over these backends, and go on when one of them is killed. */
+/** Six services, two processes each of the orchestrator and the build-service, do the main job over these backends, and go on when one of them is killed. */
 export function servicesApart(startBackends: () => Promise<Backends>): void {
   let backends: Backends;
   let platform: PlatformApart;
@@ -41,9 +44,7 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
       "notification-service": {},
       "metrics-aggregator": {},
     };
-    replicas = await Promise.all(
-      [...serviceNames, "deployment-orchestrator" as const].map((name) => platform.start(name, own[name])),
-    );
+    replicas = await Promise.all([...serviceNames, ...twice].map((name) => platform.start(name, own[name])));
   });
   afterAll(async () => {
     await platform?.stop();
@@ -51,7 +52,7 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
     await backends?.stop();
   });
 
-  const orchestrators = () => replicas.filter(({ service }) => service === "deployment-orchestrator");
+  const replicasOf = (name: string) => replicas.filter(({ service }) => service === name);
 
   test("each process becomes ready, says that it lives, and is measured", async () => {
     for (const { service, url, said } of replicas) {
@@ -68,11 +69,26 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
 
   test("a push becomes a build, an image and an artifact, each in a process of its own", async () => {
     shop = await shopRepository(platform);
-    const build = await buildOf(platform, shop);
+    const id = await push(platform, shop);
 
-    expect(build).toMatchObject({ status: "SUCCEEDED" });
+    expect(await endOf(platform, id)).toMatchObject({ status: "SUCCEEDED" });
+    // Its workspace is on one disk, and nobody else took a step of it.
+    expect((await logOf(id)).match(/checked out; steps/g)).toHaveLength(1);
     const { artifacts } = await platform.client("viewer").call(listArtifacts, { query: { service: "shop" } });
     expect(artifacts).toMatchObject([{ git_sha: shop.sha, environments: [{ environment: "dev" }] }]);
+  });
+
+  test("the build-service that works is killed, and the other one begins the build again and ends it", async () => {
+    const id = await push(platform, { ...shop, branch: "again" });
+    const victim = await until(
+      async () => ((await logOf(id)).includes("slow | $ node") ? await workingOn("build-service", id) : undefined),
+      { what: `a process in the slow step of ${id}`, timeoutMs: 120_000 },
+    );
+    await victim.end("SIGKILL");
+    replicas = replicas.filter((replica) => replica !== victim);
+
+    const build = await until(async () => (await buildRow(id)).state, { what: `the end of ${id}`, timeoutMs: 120_000 });
+    expect(build).toMatchObject({ phase: "succeeded", restarts: 1 });
   });
 
   test("the orchestrator that works is killed, and the other one brings the deployment to its end", async () => {
@@ -81,9 +97,11 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
       idempotencyKey: "first",
     });
     const id = String(deployment_id);
-    const victim = await until(() => workingOn(id), { what: `a process that works on ${id}` });
+    const victim = await until(() => workingOn("deployment-orchestrator", id), {
+      what: `a process that works on ${id}`,
+    });
     await victim.end("SIGKILL");
-    const survivor = orchestrators().find((replica) => replica !== victim) as Replica;
+    const survivor = replicasOf("deployment-orchestrator").find((replica) => replica !== victim) as Replica;
 
     const deployment = await until(
       async () => {
@@ -109,17 +127,32 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
       expect(said()).toContain('"msg":"host stopped"');
       for (const token of Object.values(platform.tokens)) expect(said()).not.toContain(token);
     }
-    expect(await heldCommands()).toEqual([]);
+    for (const schema of ["deployment", "build"]) expect(await heldCommands(schema)).toEqual([]);
   });
 
-  /** The orchestrator that has a command of this deployment in its hands. */
-  async function workingOn(id: string): Promise<Replica | undefined> {
-    const holders = await heldCommands(id);
-    return orchestrators().find(({ pid }) => holders.some((holder) => holder.startsWith(`${pid}-`)));
+  /** The process that has a command of this deployment or build in its hands. */
+  async function workingOn(service: keyof typeof schemas, id: string): Promise<Replica | undefined> {
+    const holders = await heldCommands(schemas[service], id);
+    return replicasOf(service).find(({ pid }) => holders.some((holder) => holder.startsWith(`${pid}-`)));
   }
 
-  async function heldCommands(id?: string): Promise<readonly string[]> {
-    const db = platform.database.db<never>("deployment");
+  /** A build in the database, once it has ended: the process that people reach may be the one that was killed. */
+  async function buildRow(id: string): Promise<{ state?: Record<string, unknown> }> {
+    const { rows } = await sql<{ state: Record<string, unknown> }>`
+      select state from machine where id = ${id} and phase in ('succeeded', 'failed', 'cancelled')`.execute(
+      platform.database.db<never>("build"),
+    );
+    return rows[0] ?? {};
+  }
+
+  async function logOf(id: string): Promise<string> {
+    const headers = { authorization: `Bearer ${platform.tokens.viewer}` };
+    const [replica] = replicasOf("build-service");
+    return await (await fetch(`${replica?.url}/api/v1/builds/${id}/logs`, { headers })).text();
+  }
+
+  async function heldCommands(schema: string, id?: string): Promise<readonly string[]> {
+    const db = platform.database.db<never>(schema);
     const { rows } = await sql<{ holder: string }>`
       select holder from command where holder is not null and leased_until > clock_timestamp()
         and (${id ?? null}::text is null or id = ${id ?? null})`.execute(db);

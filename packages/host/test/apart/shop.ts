@@ -14,7 +14,11 @@ createServer((_, response) => response.end("hello")).listen(process.env.PORT, pr
 `;
 const slipwayYaml = `version: 1
 service: shop
-pipeline: { compile: { run: node --check server.mjs } }
+pipeline:
+  compile: { run: node --check server.mjs && cp server.mjs made.mjs }
+  unit: { needs: [compile], run: test -s made.mjs }
+  lint: { needs: [compile], run: test -s made.mjs }
+  slow: { needs: [unit, lint], run: 'node -e "setTimeout(() => {}, 3000)"' }
 image: { base: node24, copy: [server.mjs], command: [node, server.mjs] }
 workload: { replicas: 1, ready: { path: /, timeout: 60s } }
 `;
@@ -36,10 +40,13 @@ export async function shopRepository(platform: PlatformApart): Promise<{ url: st
   return { url, sha: await git("rev-parse", "HEAD") };
 }
 
-/** Delivers the push as GitHub does, and waits for the end of the build. */
-export async function buildOf(platform: PlatformApart, { url, sha }: { url: string; sha: string }): Promise<BuildView> {
+/** Delivers the push as GitHub does. Answers the build's id. */
+export async function push(
+  platform: PlatformApart,
+  { url, sha, branch = "main" }: { url: string; sha: string; branch?: string },
+): Promise<BuildView["build_id"]> {
   const body = JSON.stringify({
-    ...{ ref: "refs/heads/main", after: sha, deleted: false },
+    ...{ ref: `refs/heads/${branch}`, after: sha, deleted: false },
     head_commit: { id: sha, timestamp: "2026-11-20T10:00:00Z", author: { name: "Ada" } },
     repository: { full_name: "acme/shop", clone_url: url },
   });
@@ -53,7 +60,10 @@ export async function buildOf(platform: PlatformApart, { url, sha }: { url: stri
     },
     body,
   });
-  const { build_id: id } = (await answer.json()) as { build_id: BuildView["build_id"] };
+  return ((await answer.json()) as Pick<BuildView, "build_id">).build_id;
+}
+
+export async function endOf(platform: PlatformApart, id: BuildView["build_id"]): Promise<BuildView> {
   const client = platform.client("viewer");
   return await until(
     async () => {

@@ -65,10 +65,10 @@ function whileCheckingOut(state: In<"checking_out">, fact: Progress): Decision {
   if (fact.type === "checkout_failed") return fail(state, fact.at, fact.reason);
   if (fact.type !== "checked_out") return step(state);
   const { steps, started } = startReady(fact.plan, waitingSteps(fact.plan), fact.at);
-  const { committedAt, plan } = fact;
-  if (plan.length === 0)
-    return step({ ...state, phase: "imaging", committedAt, plan, steps }, [{ type: "write_image" }]);
-  return step({ ...state, phase: "running", committedAt, plan, steps }, started.map(runStep));
+  const { committedAt, plan, place } = fact;
+  const planned = { ...(place === undefined ? {} : { place }), committedAt, plan, steps };
+  if (plan.length === 0) return step({ ...state, ...planned, phase: "imaging" }, [{ type: "write_image" }]);
+  return step({ ...state, ...planned, phase: "running" }, started.map(runStep));
 }
 
 function stepFinished(state: In<"running">, fact: Extract<Fact, { type: "step_finished" }>): Decision {
@@ -129,7 +129,7 @@ function ended<S extends Live>(state: S, at: Instant, reason: string): S {
 function beginAgain(state: Live, at: Instant): Decision {
   if (state.phase !== "running" && state.phase !== "imaging") return step(state);
   if (state.restarts >= mostRestarts) return fail(state, at, "its workspace was lost again and again");
-  const { plan: _plan, steps: _steps, committedAt: _committedAt, ...kept } = state;
+  const { plan: _plan, steps: _steps, committedAt: _committedAt, place: _place, ...kept } = state;
   const next: BuildState = { ...kept, phase: "checking_out", restarts: state.restarts + 1 };
   return { ...step<BuildState, BuildCommand>(next, [{ type: "check_out" }]), supersedes: true };
 }

@@ -49,6 +49,8 @@ export type Begun = {
 };
 
 export type Planned = {
+  /** Whose disk has its workspaces: `durable` leads its commands there. None for builds of earlier versions. */
+  readonly place?: string;
   readonly committedAt: Instant;
   readonly plan: readonly PlannedStep[];
   readonly steps: Steps;
@@ -78,6 +80,7 @@ export type Fact =
   | { readonly type: "begun"; readonly isolation: string; readonly at: Instant }
   | {
       readonly type: "checked_out";
+      readonly place?: string;
       readonly committedAt: Instant;
       readonly plan: readonly PlannedStep[];
       readonly at: Instant;
