@@ -91,8 +91,17 @@ containers:
       {{- include "slipway.caMount" $root | nindent 6 }}
 volumes:
   - name: data
-    {{- if $service.data.persistent }}
-    persistentVolumeClaim: { claimName: {{ include "slipway.nameOf" . }} }
+    {{- if $service.data.claim }}
+    # Each pod has one of its own, which goes with it: what it holds can be made again.
+    ephemeral:
+      volumeClaimTemplate:
+        metadata: { labels: {{ include "slipway.selector" $ | fromYaml | toJson }} }
+        spec:
+          accessModes: [ReadWriteOnce]
+          {{- with $service.data.storageClass }}
+          storageClassName: {{ . }}
+          {{- end }}
+          resources: { requests: { storage: {{ $service.data.size }} } }
     {{- else }}
     emptyDir: { sizeLimit: {{ $service.data.size }} }
     {{- end }}

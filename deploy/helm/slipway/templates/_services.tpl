@@ -6,7 +6,6 @@ build-service:
   schema: build
   paths: [/api/v1/builds, /api/v1/repositories, /webhooks]
   valuesKey: true
-  single: true
   reaches: [builds]
 artifact-registry:
   schema: registry
@@ -44,7 +43,7 @@ metrics-aggregator:
 {{- $own := index $.Values.services $name | default dict }}
 {{- $all := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $fact }}
 {{- if and $all.single (gt (int $all.replicas) 1) }}
-{{- fail (printf "services.%s.replicas: it keeps what it works on in its own memory or on its own disk, so it is one; make it larger instead" $name) }}
+{{- fail (printf "services.%s.replicas: it knows what it watches in its own memory, so it is one; make it larger instead" $name) }}
 {{- end }}
 {{ $name }}: {{ $all | toJson }}
 {{- end }}

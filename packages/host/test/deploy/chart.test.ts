@@ -21,8 +21,8 @@ test("values.yaml is what values.schema.json allows", () => {
 
 test.each([
   [
-    "a second build-service",
-    (all: ReturnType<typeof values>) => ({ ...all, services: { "build-service": { replicas: 2 } } }),
+    "a second rollback-controller",
+    (all: ReturnType<typeof values>) => ({ ...all, services: { "rollback-controller": { replicas: 2 } } }),
   ],
   ["a key that nobody reads", (all) => ({ ...all, replicaCount: 3 })],
   ["an address with a path", (all) => ({ ...all, publicUrl: "https://slipway.example.com/slipway" })],

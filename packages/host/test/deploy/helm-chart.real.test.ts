@@ -24,7 +24,7 @@ const everything = {
     podAnnotations: { x: "y" },
     serviceAccountAnnotations: { role: "some-role" },
   },
-  services: { "rollback-controller": { data: { persistent: true, storageClass: "fast" } } },
+  services: { "rollback-controller": { data: { claim: true, storageClass: "fast" } } },
   image: { digest: `sha256:${"0".repeat(64)}` },
 };
 
