@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -34,6 +34,8 @@ export type PlatformApart = {
   readonly database: TestDatabase;
   readonly folder: string;
   readonly tokens: Readonly<Record<"admin" | "deployer" | "viewer", string>>;
+  /** Every token, password and key that any of them was given. */
+  secrets(): Promise<readonly string[]>;
   /** The folder which a process of that service has for itself. */
   dataOf(service: PlatformService): string;
   urlOf(service: PlatformService): string;
@@ -103,6 +105,13 @@ export async function preparePlatform(
   const taken = new Map<PlatformService, number>();
   return {
     ...{ database, folder, tokens, dataOf, urlOf },
+    async secrets() {
+      const files = await readdir(credentials, { recursive: true, withFileTypes: true });
+      const texts = files
+        .filter((file) => file.isFile())
+        .map((file) => readFile(join(file.parentPath, file.name), "utf8"));
+      return (await Promise.all(texts)).map((text) => text.trim());
+    },
     async start(service, more = {}) {
       const before = taken.get(service) ?? 0;
       taken.set(service, before + 1);
