@@ -147,7 +147,7 @@ describe.skipIf(!existsSync(executablePath))(
     });
 
     test.each([
-      ["is slow", /caught at 5% after \d+ failed requests, back in/],
+      ["is slow", /caught at 5% after \d+ requests slower than the baseline's limit, back in/],
       ["crashes", caught],
     ])("one that %s is caught, too, and what served before serves again", async (what, sentence) => {
       await page.getByRole("button", { name: `Ship one that ${what}` }).click();
