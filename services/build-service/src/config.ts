@@ -24,8 +24,8 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_CACHE_MIB: z.coerce.number().int().min(0).default(2_048),
   /** Workspaces that no build needs any more are removed when nothing changed in them for so long. */
   SLIPWAY_KEEP_WORKSPACES: DurationMs.default(3_600_000),
-  /** Answers of webhook deliveries: so long the same one builds nothing a second time. */
-  SLIPWAY_KEEP_DELIVERIES: DurationMs.default(90 * 86_400_000),
+  /** Answers of webhook deliveries: so long the same one builds nothing a second time. They are small, and what is forgotten can be replayed. */
+  SLIPWAY_KEEP_DELIVERIES: DurationMs.default(3_650 * 86_400_000),
   ...SecretKeys.shape,
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;
