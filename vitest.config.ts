@@ -1,10 +1,24 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const resolve = { conditions: ["@slipway/source"] };
 // Tests resolve through `ssr`, global setup through vitest's own environment.
 const source = { resolve, ssr: { resolve }, environments: { __vitest__: { resolve } } };
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
+
+const longest = ["packages/host/test/apart/", "local-region-orders", "orchestrator/test/canary", "build-service/test/"];
+
+/** What takes longest begins first, so that at the end no core waits for one file. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((part) => moduleId.includes(part));
+      return found < 0 ? longest.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 /** Tests that start platforms: one after the other, each in its time. */
 const ofPlatform = (name: string, files: { include: string[]; exclude?: string[] }, setup: string) => ({
@@ -28,6 +42,7 @@ const ofPlatform = (name: string, files: { include: string[]; exclude?: string[]
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         ...source,

@@ -6,6 +6,7 @@ import {
   type LockWorld,
   lockContract,
   realPart,
+  startFaultProxy,
   startRedis,
   type TestDatabase,
   testDatabase,
@@ -55,39 +56,70 @@ describe.skipIf(part === undefined)("locks in Postgres behind a real Redis", () 
   lockContract(() => world);
 });
 
-describe.skipIf(part === undefined)("locks while Redis is killed, wiped and halted again and again", () => {
+type Trouble = { readonly url: string; round(ask: () => Promise<unknown>): Promise<void>; stop(): Promise<void> };
+
+const troubles: Readonly<Record<string, () => Promise<Trouble>>> = {
+  "Redis is killed, wiped and halted": async () => ({
+    url: redis.url,
+    async round(ask) {
+      await redis.kill("SIGSTOP");
+      await ask();
+      await redis.kill("SIGCONT");
+      await redis.kill();
+      await ask();
+      await redis.start();
+    },
+    stop: async () => undefined,
+  }),
+  "the network to Redis delays, drops and cuts": async () => {
+    const network = await startFaultProxy(redis.port);
+    return {
+      url: `redis://127.0.0.1:${network.port}`,
+      async round(ask) {
+        network.delay(30);
+        await ask();
+        network.swallow(true);
+        await ask();
+        network.cut();
+        await ask();
+        network.swallow(false);
+        network.delay(0);
+        await ask();
+      },
+      stop: () => network.stop(),
+    };
+  },
+};
+
+describe.skipIf(part === undefined).each(Object.entries(troubles))("locks while %s again and again", (_what, begin) => {
   let world: LockWorld;
-  let trouble: Promise<number>;
+  let trouble: Trouble;
+  let rounds: Promise<number>;
   let over = false;
   // The suite's holders have one life each.
   let own: TestDatabase;
 
   beforeAll(async () => {
     own = await testDatabase("deployment");
-    const locks = () => redisLocks({ url: redis.url, db: own.db("deployment"), log: silentLogger });
+    trouble = await begin();
+    const locks = () => redisLocks({ url: trouble.url, db: own.db("deployment"), log: silentLogger });
     const both = [locks(), locks()] as const;
     opened.push(...both);
     world = { locks: both[0], elsewhere: both[1] };
-    trouble = makeTrouble();
+    rounds = makeTrouble();
   });
   afterAll(async () => {
     over = true;
-    expect(await trouble).toBeGreaterThan(2);
+    expect(await rounds).toBeGreaterThan(2);
+    await trouble.stop();
     await own.close();
   });
 
   /** Each kill wipes it, too: it keeps nothing on disk. */
   async function makeTrouble(): Promise<number> {
-    let rounds = 0;
-    for (; !over; rounds += 1) {
-      await redis.kill("SIGSTOP");
-      await world.locks.holders(targets("trouble", "a"));
-      await redis.kill("SIGCONT");
-      await redis.kill();
-      await world.elsewhere.holders(targets("trouble", "a"));
-      await redis.start();
-    }
-    return rounds;
+    let made = 0;
+    for (; !over; made += 1) await trouble.round(() => world.elsewhere.holders(targets("trouble", "a")));
+    return made;
   }
 
   lockContract(() => world);

@@ -4,6 +4,7 @@ export type { ClusterWorld } from "./cluster-stage.ts";
 export { databaseText } from "./database-text.ts";
 export { deliveredTwice, doublingBus } from "./doubling-bus.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
+export { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";

@@ -70,7 +70,9 @@ export function fenceOrdersContract(start: () => Promise<FenceOrdersWorld>): voi
         actors.lower(target),
         actors.openAndRaise(target),
       ];
-      await exploreSome(() => scenario(all, false), { faults: 2, runs: 100, random: next });
+      // A soak draws more.
+      const runs = 40 * Number(process.env.SLIPWAY_TEST_CASES_FACTOR ?? 1);
+      await exploreSome(() => scenario(all, false), { faults: 2, runs, random: next });
     });
   });
 

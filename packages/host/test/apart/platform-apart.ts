@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { type Client, createClient, type PlatformService } from "@slipway/client";
-import { freePort, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { freePort, sharedFolder, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const run = promisify(execFile);
@@ -97,6 +97,7 @@ export async function preparePlatform(
   };
   const shared = {
     SLIPWAY_PREPARED: "true",
+    SLIPWAY_BASES: sharedFolder("bases"),
     SLIPWAY_DATABASE_URL: withoutLogin(database.adminUrl),
     SLIPWAY_URL: urlOf("deployment-orchestrator"),
     ...Object.fromEntries(serviceNames.map((name) => [variableOf(name), urlOf(name)])),
