@@ -40,10 +40,11 @@ export async function chooseLayout(dataDir: string, pids: PidFiles, asked: Asked
       ? `port.taken: every port from ${firstPort} to ${lastPort} is taken. Name a free one in SLIPWAY_PORT.`
       : `port.taken: port ${askedPort} (SLIPWAY_PORT) is taken by another program. Stop it, or name another port.`;
   }
-  const rollbackPort = await portOf(pids, "rollback-controller", before.rollback);
+  const given = new Set([platformPort]);
+  const rollbackPort = await portOf(pids, "rollback-controller", before.rollback, given);
   if (asked.regions !== undefined) return { platformPort, rollbackPort, regions: asked.regions };
   const regions = [];
-  for (const name of regionNames) regions.push(await regionLayout(dataDir, pids, name, before));
+  for (const name of regionNames) regions.push(await regionLayout(dataDir, pids, { name, before, given }));
   return { platformPort, rollbackPort, regions };
 }
 
@@ -63,13 +64,12 @@ export async function firstFree(
 async function regionLayout(
   dataDir: string,
   pids: PidFiles,
-  name: RegionName,
-  before: Endpoints,
+  { name, before, given }: { readonly name: RegionName; readonly before: Endpoints; readonly given: Set<number> },
 ): Promise<LayoutRegion> {
   const known = before.regions[name];
-  const apiPort = await portOf(pids, name, known?.api);
-  const meshPort = await portOf(pids, `mesh-${name}`, known?.mesh);
-  const adminPort = await portOf(pids, `mesh-${name}`, known?.admin);
+  const apiPort = await portOf(pids, name, known?.api, given);
+  const meshPort = await portOf(pids, `mesh-${name}`, known?.mesh, given);
+  const adminPort = await portOf(pids, `mesh-${name}`, known?.admin, given);
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   return {
     name,
@@ -82,10 +82,11 @@ async function regionLayout(
 }
 
 /** A process of ours that is still there keeps its port. */
-async function portOf(pids: PidFiles, name: string, before: number | undefined): Promise<number> {
+async function portOf(pids: PidFiles, name: string, before: number | undefined, given: Set<number>): Promise<number> {
   const file = pids.read(name);
-  if (before !== undefined && file !== undefined && isAlive(file)) return before;
-  return keepPort(before);
+  if (before === undefined || file === undefined || !isAlive(file)) return keepPort(before, given);
+  given.add(before);
+  return before;
 }
 
 export function endpointsOf(layout: Layout): Endpoints {

@@ -8,12 +8,21 @@ test("a port that somebody has is not free, and is free again once it is let go"
   const address = other.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   expect(await tryPort(port)).toBeUndefined();
-  const another = await keepPort(port);
+  const another = await keepPort(port, new Set());
   expect(another).not.toBe(port);
   await new Promise((resolve) => other.close(resolve));
-  expect(await keepPort(port)).toBe(port);
+  expect(await keepPort(port, new Set())).toBe(port);
 });
 
 test("without an earlier port any free one is given", async () => {
-  expect(await keepPort(undefined)).toBeGreaterThan(0);
+  expect(await keepPort(undefined, new Set())).toBeGreaterThan(0);
+});
+
+test("no port is given twice, not even one that was chosen twice before", async () => {
+  const given = new Set<number>();
+  const first = await keepPort(undefined, given);
+  const second = await keepPort(first, given);
+
+  expect(second).not.toBe(first);
+  expect([...given]).toEqual([first, second]);
 });

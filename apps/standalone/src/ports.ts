@@ -13,10 +13,15 @@ export function tryPort(port: number): Promise<number | undefined> {
   });
 }
 
-/** The port of before where it is free still, so that addresses stay; else any free one. */
-export async function keepPort(before: number | undefined): Promise<number> {
-  const kept = before === undefined ? undefined : await tryPort(before);
-  const port = kept ?? (await tryPort(0));
-  if (port === undefined) throw new Error("there is no free port on 127.0.0.1");
+/** A port that was given and is not listened on yet is free to everybody: the system may well name it a second time. */
+const mostTries = 100;
+
+/** The port of before where it is free still, so that addresses stay; else any free one. None that is among `given`, to which it is added. */
+export async function keepPort(before: number | undefined, given: Set<number>): Promise<number> {
+  const kept = before === undefined || given.has(before) ? undefined : await tryPort(before);
+  let port = kept ?? (await tryPort(0));
+  for (let tries = 1; port !== undefined && given.has(port) && tries < mostTries; tries += 1) port = await tryPort(0);
+  if (port === undefined || given.has(port)) throw new Error("there is no free port on 127.0.0.1");
+  given.add(port);
   return port;
 }
