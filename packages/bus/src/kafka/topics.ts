@@ -32,8 +32,9 @@ export function openTopics(questions: Questions, address: KafkaAddress, keepEven
       // With three copies one broker may be away, and what was acknowledged is on two.
       ...(replicationFactor >= 3 ? [{ name: "min.insync.replicas", value: "2" }] : []),
     ];
-    // False: somebody else made it meanwhile.
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitionsOfNew, replicationFactor, configEntries }] });
+    const topics = [{ topic, numPartitions: partitionsOfNew, replicationFactor, configEntries }];
+    // False: somebody else made it meanwhile. The library's own waiting takes a broker that has not heard of it yet for a failure.
+    await admin.createTopics({ topics, waitForLeaders: false });
   }
 
   return {
@@ -42,7 +43,7 @@ export function openTopics(questions: Questions, address: KafkaAddress, keepEven
       const there = await look(topic);
       if (there !== undefined) return there;
       await questions.ask((admin) => make(admin, topic), topic);
-      // Brokers hear of a new topic one after the other.
+      // Brokers hear of a new topic one after the other; one that knows of no leader yet is asked again.
       return await questions.ask(async (admin) => {
         for (let left = 100; ; left -= 1) {
           const count = await partitionsOf(admin, topic);
