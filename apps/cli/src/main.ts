@@ -1,4 +1,5 @@
-import { program } from "./program.ts";
+import { say } from "./output.ts";
+import { ownVersion, program } from "./program.ts";
 import { report } from "./report.ts";
 
 const json = process.argv.includes("--json");
@@ -10,7 +11,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program(json).parseAsync(process.argv);
+  const version = ownVersion(process.argv);
+  if (version === undefined) await program(json).parseAsync(process.argv);
+  else say(`${version}\n`);
 } catch (error) {
   process.exitCode = report(error, json);
 }

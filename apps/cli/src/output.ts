@@ -1,9 +1,13 @@
-import type { Client } from "@slipway/client";
+import { type Client, lineWriter } from "@slipway/client";
 import type { Command } from "commander";
 import { type ConnectionOptions, connect } from "./connection.ts";
 
 /** Options that every command has. */
 export type Common = ConnectionOptions & { readonly json?: boolean };
+
+/** All of standard output goes through this one: two of them would mix up their pieces. */
+export const say = lineWriter(process.stdout);
+const sayBeside = lineWriter(process.stderr);
 
 export function wantsJson(root: Command): boolean {
   return root.opts<Common>().json === true;
@@ -11,17 +15,17 @@ export function wantsJson(root: Command): boolean {
 
 /** Prints a value as JSON, or what it says to people. */
 export function print(root: Command, value: unknown, text: string): void {
-  process.stdout.write(`${wantsJson(root) ? JSON.stringify(value, null, 2) : text}\n`);
+  say(`${wantsJson(root) ? JSON.stringify(value, null, 2) : text}\n`);
 }
 
 /** One value of many: with --json a line of its own. */
 export function printLine(root: Command, value: unknown, text: string): void {
-  process.stdout.write(`${wantsJson(root) ? JSON.stringify(value) : text}\n`);
+  say(`${wantsJson(root) ? JSON.stringify(value) : text}\n`);
 }
 
 /** What is said beside the answer: on stderr, so that --json and pipes stay clean. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  sayBeside(`${text}\n`);
 }
 
 /** Does something with the platform that the common options name, and ends the connections. */

@@ -20,17 +20,22 @@ import { statusCommand } from "./commands/status.ts";
 import { validateCommand } from "./commands/validate.ts";
 import { exitCodesHelp } from "./exit-codes.ts";
 
+/** Of the command line itself. Only where nothing else is asked for: `slipway logs --version NAME` is about a service's. */
+export function ownVersion(argv: readonly string[]): string | undefined {
+  const [, , first, ...more] = argv;
+  return more.length === 0 && (first === "--version" || first === "-V") ? manifest.version : undefined;
+}
+
 /** The command line `slipway`. `json`: what cannot be understood is said as a problem document, not as text. */
 export function program(json = false): Command {
   const root = new Command("slipway")
     .description("Deploys code in small, watched steps, and takes it back by itself when it is bad.")
-    .version(manifest.version, "--version", "which version of the command line this is")
     .option("--url <url>", "the platform (default: SLIPWAY_URL, else the local one)")
     .option("--token <token>", "who calls (default: SLIPWAY_TOKEN, else the local deployer)")
     .option("--as <role>", "whose token of the local platform: viewer, deployer, approver or admin")
     .option("--json", "answer as JSON, errors too")
     .showSuggestionAfterError()
-    .addHelpText("after", exitCodesHelp)
+    .addHelpText("after", `\nslipway --version prints ${manifest.version}, its own.\n${exitCodesHelp}`)
     .exitOverride();
   if (json) root.configureOutput({ writeErr: () => undefined });
   else root.showHelpAfterError("(slipway --help lists the commands)");

@@ -18,7 +18,9 @@ export async function suggesting<T>(client: Client, asked: Asked, call: () => Pr
     if (!(error instanceof ProblemError)) throw error;
     const hint = await hintFor(client, error, asked).catch(() => undefined);
     if (hint === undefined) throw error;
-    throw new ProblemError(error.code, error.message, { remedy: hint, errors: error.errors, cause: error });
+    // The platform may have named it already.
+    const remedy = /did you mean/.test(error.message) ? hint.replace(/^Did you mean [^?]*\? /, "") : hint;
+    throw new ProblemError(error.code, error.message, { remedy, errors: error.errors, cause: error });
   }
 }
 

@@ -191,11 +191,11 @@ describe("what is going on", () => {
 
 describe("names that nobody knows", () => {
   test.each([
-    [["deploy", "shpo", "abcdef0"], /Did you mean "shop"\?/],
+    [["deploy", "shpo", "abcdef0"], /did you mean "shop"\?/],
     [["deploy", "shop", "abcdef0"], /The newest versions of shop are [0-9a-f]{7}|has abcdef0 been pushed/],
-    [["deploy", "--env", "prdo"], /Did you mean "prod"\?/],
-    [["deploy", "--regions", "us-east-1,eu-wset-1"], /Did you mean "eu-west-1"\?/],
-    [["logs", "--env", "stagign"], /Did you mean "staging"\?/],
+    [["deploy", "--env", "prdo"], /did you mean "prod"\?/],
+    [["deploy", "--regions", "us-east-1,eu-wset-1"], /did you mean "eu-west-1"\?/],
+    [["logs", "--env", "stagign"], /did you mean "staging"\?/],
   ])("%j", async (args, hint) => {
     const ran = await slipway(...args);
 
@@ -207,7 +207,10 @@ describe("names that nobody knows", () => {
 
     expect(JSON.parse(ran.out)).toMatchObject({
       ...{ code: "service.not_found", status: 404, exit_code: 1 },
-      remedy: expect.stringContaining('Did you mean "shop"?'),
+      ...{
+        detail: expect.stringContaining('did you mean "shop"?'),
+        remedy: expect.stringMatching(/^The services are /),
+      },
     });
     expect(ran.err).toBe("");
   });

@@ -29,7 +29,7 @@ export async function planDeployment(service: Service, { request, principal, now
   }
   const regions = regionsOf(service, request.regions);
   await refuseWhileObserving(service.behind, { service: request.service, environment: environment.name }, regions);
-  const artifact = await resolveArtifact(service, request, environment);
+  const artifact = await resolveArtifact(service, request, environment, service.environments);
   const secrets = await presentSecrets(service.secrets, artifact, environment);
   const { version, workload } = renderWorkload(artifact, environment.name, secrets);
   await refuseBanned(service, environment, version, principal);

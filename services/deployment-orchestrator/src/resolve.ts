@@ -38,6 +38,7 @@ export async function resolveArtifact(
   from: Sources,
   request: DeploymentRequest,
   environment: EnvironmentEntry,
+  environments: readonly EnvironmentEntry[],
 ): Promise<ArtifactView> {
   const artifact = await findArtifact(from, request.service, request.version, environment);
   const here = artifact.environments.some((entry) => entry.environment === environment.name);
@@ -45,9 +46,7 @@ export async function resolveArtifact(
     throw new ProblemError(
       "artifact.not_promoted",
       `${artifact.git_sha.slice(0, 7)} of ${request.service} is not promoted to ${environment.name}.`,
-      {
-        remedy: `slipway artifacts promote ${artifact.digest} --to ${environment.name}`,
-      },
+      { remedy: promotions(artifact, environment, environments) },
     );
   }
   if (environment.production && artifact.provenance.isolation === "none") {
@@ -60,6 +59,17 @@ export async function resolveArtifact(
     );
   }
   return artifact;
+}
+
+/** An artifact goes from one environment to the next: every promotion that it still needs, in order. */
+function promotions(
+  { digest, environments: reached }: ArtifactView,
+  to: EnvironmentEntry,
+  all: readonly EnvironmentEntry[],
+): string {
+  const names = all.map(({ name }) => name).slice(0, all.findIndex(({ name }) => name === to.name) + 1);
+  const missing = names.filter((name) => !reached.some(({ environment }) => environment === name));
+  return missing.map((name) => `slipway artifacts promote ${digest} --to ${name}`).join(", then ");
 }
 
 async function findArtifact(

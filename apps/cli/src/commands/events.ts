@@ -3,7 +3,7 @@ import type { CloudEvent } from "@slipway/contracts";
 import type { Command } from "commander";
 import { connect } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
-import { type Common, wantsJson } from "../output.ts";
+import { type Common, say, wantsJson } from "../output.ts";
 
 type Own = { readonly from: string; readonly topic?: string; readonly about?: string };
 
@@ -24,10 +24,10 @@ export function eventsCommand(root: Command): void {
       const shown = events
         .filter(({ subject }) => own.about === undefined || subject === own.about)
         .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
-      for (const event of shown) process.stdout.write(`${wantsJson(root) ? JSON.stringify(event) : lineOf(event)}\n`);
+      for (const event of shown) say(`${wantsJson(root) ? JSON.stringify(event) : lineOf(event)}\n`);
       const [only] = found;
       if (found.length === 1 && only !== undefined && !wantsJson(root))
-        process.stdout.write(`more, later: --topic ${topics[0]} --from ${only.next}\n`);
+        say(`more, later: --topic ${topics[0]} --from ${only.next}\n`);
     });
 }
 

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { localAddress } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
 import { slipwayRemote } from "../here.ts";
-import { print, wantsJson } from "../output.ts";
+import { print, say, wantsJson } from "../output.ts";
 
 type Own = { readonly force?: boolean; readonly print?: boolean; readonly service?: string };
 
@@ -43,7 +43,7 @@ export function initCommand(root: Command): void {
         "",
         ...nextLines(path, service, slipwayRemote(folder) !== undefined),
       ];
-      if (!wantsJson(root)) process.stdout.write(`Found in ${folder}:\n`);
+      if (!wantsJson(root)) say(`Found in ${folder}:\n`);
       print(root, { detected: true, written: path, file: text, found, notes }, said.join("\n"));
     });
 }

@@ -10,7 +10,7 @@ import {
 } from "@slipway/contracts";
 import type { Command } from "commander";
 import { serviceOr } from "../here.ts";
-import { note, printLine, wantsJson, withClient } from "../output.ts";
+import { note, printLine, say, wantsJson, withClient } from "../output.ts";
 import { suggesting } from "../suggest.ts";
 import { typed } from "../typed.ts";
 
@@ -55,7 +55,7 @@ async function buildLog(root: Command, client: Client, id: string): Promise<void
   for await (const event of client.stream(buildLogPath(id), { onBreak })) {
     if (event.event === "end") return;
     if (wantsJson(root)) printLine(root, { build: id, text: event.data }, "");
-    else process.stdout.write(event.data.endsWith("\n") ? event.data : `${event.data}\n`);
+    else say(event.data.endsWith("\n") ? event.data : `${event.data}\n`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type approveDeployment, type promoteDeployment, waitingText } from "@slipway/contracts";
 import type { Command } from "commander";
 import { findDeployment } from "../find-deployment.ts";
+import { serviceOr } from "../here.ts";
 import { print, withClient } from "../output.ts";
 
 type Move = typeof approveDeployment | typeof promoteDeployment;
@@ -13,7 +14,7 @@ export function movingCommand(root: Command, name: string, description: string):
   return root
     .command(name)
     .description(description)
-    .argument("<deployment>", "e.g. D-4, or a service")
+    .argument("[deployment]", "e.g. D-4, or a service (default: that of slipway.yaml here)")
     .option("--env <environment>", "of a service: where")
     .option("--reason <text>", "kept in the audit log");
 }
@@ -22,12 +23,12 @@ export function movingCommand(root: Command, name: string, description: string):
 export async function move(
   root: Command,
   endpoint: Move,
-  named: string,
+  named: string | undefined,
   { env, ...body }: Body & Moving,
   live = false,
 ): Promise<void> {
   await withClient(root, async (client) => {
-    const id = await findDeployment(client, { named, env, live });
+    const id = await findDeployment(client, { named: named ?? serviceOr(undefined), env, live });
     const input = { params: { id }, body, idempotencyKey: crypto.randomUUID() };
     const answer = await client.call(endpoint as typeof promoteDeployment, input);
     const lines = [`${answer.deployment_id} ${answer.status}  ${answer.progress}`];

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { Unusable } from "../exit-codes.ts";
-import { print, wantsJson } from "../output.ts";
+import { note, print, say, wantsJson } from "../output.ts";
 
 /** `slipway run [DIR]`: the pipeline of the working tree, here, under the same isolation as a build. */
 export function runCommand(root: Command): void {
@@ -25,14 +25,14 @@ export function runCommand(root: Command): void {
       // Images and isolation are of no use to the other commands, which answer faster without them.
       const { runPipeline } = await import("../run/run-pipeline.ts");
       // With --json only the report is on stdout.
-      const out = wantsJson(root) ? process.stderr : process.stdout;
-      for (const line of detected) out.write(`slipway | ${line}\n`);
+      const tell = wantsJson(root) ? note : (line: string) => say(`${line}\n`);
+      for (const line of detected) tell(`slipway | ${line}`);
       const stop = new AbortController();
       const onSignal = (): void => stop.abort();
       process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
       const report = await runPipeline({
         ...{ folder, file: parsed.file, isolate: own.isolation, places, signal: stop.signal },
-        print: (line) => void out.write(`${line}\n`),
+        print: tell,
       });
       process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
       process.exitCode = report.succeeded ? 0 : 1;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
+import { lineWriter } from "@slipway/client";
 import { z } from "zod";
 import { deliverPush, HookFile } from "../git/deliver-push.ts";
 import { followBuild } from "../git/follow-build.ts";
@@ -23,8 +24,10 @@ export async function runGitHook(config: string): Promise<void> {
   }
 }
 
+const write = lineWriter(process.stdout);
+
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  write(`${line}\n`);
 }
 
 /** The command line lies beside this program in a bundle. */

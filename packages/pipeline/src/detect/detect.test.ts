@@ -321,7 +321,7 @@ test("a Dockerfile alone cannot be built here, and what can be done is said", ()
   const problem = problemOf({ Dockerfile: "FROM nginx\nEXPOSE 8080\n" });
 
   expect(problem).toMatch(/it exposes 8080/);
-  expect(problem).toMatch(/image\.base takes the one of your FROM line/);
+  expect(problem).toMatch(/slipway artifacts add IMAGE@DIGEST .*image\.base for your FROM line/);
 });
 
 test("a Dockerfile beside a service that is detected is told of, with the port that it exposes", () => {

@@ -83,9 +83,6 @@ function dockerfileAlone(view: RepositoryView): Undetected {
   const port = exposedPort(view);
   return undetected(
     `there is a Dockerfile${port === undefined ? "" : ` (it exposes ${port})`} and nothing else that says how to build it; Slipway has no image builder`,
-    "Where another builder makes the image: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md).",
-    `Or let it be detected without the Dockerfile: ${kinds}.`,
-    "Or write slipway.yaml: a step with image: builds in any image, and image.base takes the one of your FROM line.",
-    `The service has to listen on the port in $PORT${port === undefined ? "" : `, not on ${port}`}.`,
+    `Build it elsewhere and add it: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md); or say in slipway.yaml how: a step with image:, and image.base for your FROM line.`,
   );
 }

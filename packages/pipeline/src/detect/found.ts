@@ -52,6 +52,6 @@ export function isUndetected(found: object): found is Undetected {
 
 export const scanStep: DraftStep = {
   name: "scan",
-  comment: "Secrets in the tree and packages with known holes; needs no network.",
+  comment: "Secrets in the tree, and npm packages with known holes; needs no network.",
   uses: "security-scan",
 };
