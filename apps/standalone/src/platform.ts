@@ -68,14 +68,22 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   const began = performance.now();
   const { dataDir, noIsolation } = options;
   const page = livePage(dataDir, entry);
+  let stopLeft: (() => Promise<void>) | undefined;
+  const leaves = (stop: () => Promise<void>) => {
+    stopLeft = stop;
+  };
+  const common = { dataDir, entry, build: buildOf(entry), pids, noIsolation, pageRoutes: page.routes, leaves, log };
   const stack = await startOnFreePort({
     choose: () => chooseLayout(dataDir, pids, { port, regions }),
-    start: (layout) =>
-      startStack({ dataDir, entry, build: buildOf(entry), layout, pids, noIsolation, pageRoutes: page.routes, log }),
+    start: (layout) => startStack({ ...common, layout }),
     asked: port !== undefined,
     say: tell.line,
+  }).catch(async (error: unknown) => {
+    await stopLeft?.();
+    throw error;
   });
   if (typeof stack === "string") {
+    await stopLeft?.();
     process.stderr.write(`slipway: ${stack}\n`);
     return 1;
   }

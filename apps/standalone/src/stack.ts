@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { artifactRegistry } from "@slipway/artifact-registry";
 import { buildService } from "@slipway/build-service";
 import { type Client, createClient } from "@slipway/client";
+import { ProblemError } from "@slipway/contracts";
 import { deploymentOrchestrator } from "@slipway/deployment-orchestrator";
 import { type RunningHost, readConfig, runHost, type ServiceApp } from "@slipway/host";
 import { metricsAggregator } from "@slipway/metrics-aggregator";
@@ -30,6 +31,8 @@ export type StackOptions = {
   readonly noIsolation: boolean;
   /** Routes of the page, which is there before what it shows. */
   readonly pageRoutes: (app: ServiceApp) => void;
+  /** Told, where a port was taken, how to end what runs on meanwhile: traffic is not to stop for a port, and the next try adopts it all. */
+  readonly leaves: (stop: () => Promise<void>) => void;
   readonly log: Logger;
 };
 
@@ -81,7 +84,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await regions;
     return { ...stackView(options, host, supervisor), stop };
   } catch (error) {
-    await stop();
+    if (!(error instanceof ProblemError) || error.code !== "port.taken") await stop();
+    else {
+      await started.host?.stop();
+      supervisor.release();
+      started.database?.release();
+      options.leaves(stop);
+    }
     throw error;
   }
 }

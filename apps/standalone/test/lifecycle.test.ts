@@ -103,6 +103,27 @@ describe("a platform that ends", () => {
     expect(processesOf(dataDir)).toEqual([]);
   });
 
+  test("by kill -9, and whose port somebody takes while the next one starts, costs no traffic for that: what ran on is adopted", async () => {
+    const first = start(["--no-story"]);
+    await first.printed(/Yours now/);
+    const port = first.endpoints().platform?.port;
+    const before = ["us-east-1", "mesh-us-east-1"].map((name) => pidOf(dataDir, name));
+    await first.kill();
+    // Free on the loopback, where it is looked for, and taken for who listens on every address.
+    const other = createServer().listen(port, "127.0.0.2");
+    await until(() => other.listening, { what: "a listener" });
+
+    const second = start(["--no-story"], { SLIPWAY_HOST: "0.0.0.0" });
+    await second.printed(/Starting again on the next free one/);
+    other.close();
+    await second.printed(/Yours now/);
+
+    expect(["us-east-1", "mesh-us-east-1"].map((name) => pidOf(dataDir, name))).toEqual(before);
+    second.signal("SIGTERM");
+    expect(await second.exit()).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
   test("by Ctrl-C while it starts: nothing lives on", async () => {
     const platform = start(["--no-story"]);
     await until(() => existsSync(join(dataDir, "pids", "us-east-1.json")), { what: "a first process" });

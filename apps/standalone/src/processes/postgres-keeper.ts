@@ -3,6 +3,8 @@ import { identify, isAlive } from "./identity.ts";
 
 export type KeptPostgres = {
   readonly postgres: EmbeddedPostgres;
+  /** Looks after it no more: it runs on. */
+  release(): void;
   /** Fast shutdown, for good. */
   stop(): Promise<void>;
 };
@@ -33,10 +35,12 @@ export async function keepPostgres(start: () => Promise<EmbeddedPostgres>, log: 
       starting = undefined;
     });
   }, lookEveryMs);
+  const release = () => clearInterval(timer);
   return {
     postgres,
+    release,
     async stop() {
-      clearInterval(timer);
+      release();
       await starting;
       await running.stop();
     },

@@ -77,10 +77,15 @@ export class Supervisor {
     this.#options.pids.remove(name);
   }
 
-  /** Stops them all, and what an earlier platform started and this one never needed. */
-  async stopAll(): Promise<void> {
+  /** Looks after them no more. They run on, for the next supervisor to adopt. */
+  release(): void {
     this.#stopping = true;
     clearInterval(this.#timer);
+  }
+
+  /** Stops them all, and what an earlier platform started and this one never needed. */
+  async stopAll(): Promise<void> {
+    this.release();
     await Promise.all([...this.#kept.keys()].map((name) => this.end(name)));
     const { pids } = this.#options;
     const left = pids.all().filter((file) => file.pid !== process.pid);

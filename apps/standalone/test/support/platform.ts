@@ -34,15 +34,22 @@ export type Platform = {
 };
 
 const exitWithinMs = 120_000;
+/** Where the platforms of a project listen, if not on the first free port. */
+export const portVariable = "SLIPWAY_TEST_PORT";
 
 export function startPlatform({ dataDir, args = [], env = {} }: StartOptions): Platform {
   const child = spawn(process.execPath, [entryPoints.standalone, "--data", dataDir, ...args], {
     cwd: home,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...cleanEnvironment(), SLIPWAY_HOME: home, ...env },
+    env: { ...cleanEnvironment(), ...ownPort(), SLIPWAY_HOME: home, ...env },
   });
   return platformOf(child, dataDir);
+}
+
+function ownPort(): Record<string, string> {
+  const port = process.env[portVariable];
+  return port === undefined ? {} : { SLIPWAY_PORT: port };
 }
 
 /** Nothing of the test run's own settings. */

@@ -1,6 +1,7 @@
 import type { Target } from "@slipway/cluster";
 import {
   anyRole,
+  nearest,
   ProblemError,
   ServiceLogQuery as Query,
   type RawOperation,
@@ -109,8 +110,10 @@ async function placeOf(service: Service, name: ServiceName, asked: string | unde
   const { environments } = service;
   const view = await serviceView(service, name);
   if (asked !== undefined && !environments.some((one) => one.name === asked)) {
-    const names = environments.map((one) => one.name).join(", ");
-    throw new ProblemError("environment.not_found", `There is no environment ${asked}; there are ${names}.`);
+    const names = environments.map((one) => one.name);
+    throw new ProblemError("environment.not_found", `There is no environment ${asked}${nearest(asked, names) || "."}`, {
+      remedy: `One of: ${names.join(", ")}.`,
+    });
   }
   if (view === undefined) throw new ProblemError("service.not_found", `There is no service ${name}.`);
   const places = [...Object.keys(view.live), ...view.under_way.map(({ environment }) => environment)];
