@@ -26,7 +26,7 @@ export async function prepareDatabase(
   modules: readonly ServiceModule[],
   log: Logger,
 ): Promise<PreparedDatabase> {
-  const services = modules.map(({ name }) => ({ name, roles: ["service"] as const }));
+  const services = ownersOf(modules);
   // A service that prepares nothing has nobody's token but its own.
   const owners = config.prepared ? services : [...people, ...services];
   const tokens = await readTokens(tokensFolder(config), owners);
@@ -74,6 +74,9 @@ async function later(work: () => Promise<boolean>, signal: AbortSignal, log: Log
   }
 }
 
+const ownersOf = (modules: readonly ServiceModule[]): readonly TokenOwner[] =>
+  modules.map(({ name }) => ({ name, roles: ["service"] }));
+
 /** Everything that services of `modules` need of the database, made once for all of them by somebody who may. */
 export async function prepareServices(
   database: HostDatabase,
@@ -81,7 +84,7 @@ export async function prepareServices(
   modules: readonly ServiceModule[],
   log: Logger,
 ): Promise<ReadonlyMap<string, string>> {
-  const services = modules.map(({ name }) => ({ name, roles: ["service"] as const }));
+  const services = ownersOf(modules);
   await migrateAll(database, modules, config.migrationsDir, log);
   return await makeTokens(database, config, [...people, ...services], log);
 }

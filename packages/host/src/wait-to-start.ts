@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Logger } from "@slipway/sql";
 import { baseUrl } from "./addresses.ts";
 import type { HostConfig } from "./config.ts";
@@ -36,7 +37,8 @@ export async function waitToStart(
     const port = await listenOn(app, config.host, config.port);
     log.warn({ url: baseUrl(config.host, port), services, reason }, "cannot start yet");
     while (reason !== undefined && !stopping.signal.aborted) {
-      await pause(everyMs, stopping.signal);
+      // Cut short where it is told to stop.
+      await setTimeout(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       const before: string = reason;
       reason = await problem();
       if (reason !== undefined && reason !== before) log.warn({ services, reason }, "cannot start yet");
@@ -46,16 +48,4 @@ export async function waitToStart(
     for (const signal of signals) process.off(signal, stop);
     await app.close();
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-    function end() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    }
-  });
 }

@@ -1,7 +1,6 @@
 import type { Target } from "@slipway/cluster";
 import {
   anyRole,
-  nearest,
   ProblemError,
   ServiceLogQuery as Query,
   type RawOperation,
@@ -12,6 +11,7 @@ import {
 } from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
 import type { ServiceName } from "@slipway/kernel";
+import { environmentOf } from "../accept.ts";
 import { serviceView } from "../live.ts";
 import type { Service } from "../service.ts";
 import { followRegion, type LogRequest, type LogSink, readRegion } from "./read-pods.ts";
@@ -109,19 +109,12 @@ function requestsOf(service: Service, target: Target, query: ServiceLogQuery): r
 async function placeOf(service: Service, name: ServiceName, asked: string | undefined): Promise<ServiceLogPlace> {
   const { environments } = service;
   const view = await serviceView(service, name);
-  if (asked !== undefined && !environments.some((one) => one.name === asked)) {
-    const names = environments.map((one) => one.name);
-    throw new ProblemError("environment.not_found", `There is no environment ${asked}${nearest(asked, names) || "."}`, {
-      remedy: `One of: ${names.join(", ")}.`,
-    });
-  }
+  const named = asked === undefined ? undefined : environmentOf(service, asked);
   if (view === undefined) throw new ProblemError("service.not_found", `There is no service ${name}.`);
   const places = [...Object.keys(view.live), ...view.under_way.map(({ environment }) => environment)];
   const runs = environments.filter((one) => places.includes(one.name));
-  const found =
-    asked === undefined
-      ? (runs.find(({ production }) => production) ?? runs.at(-1) ?? environments.find(({ production }) => production))
-      : environments.find((one) => one.name === asked);
+  const isProduction = ({ production }: { readonly production: boolean }) => production;
+  const found = named ?? runs.find(isProduction) ?? runs.at(-1) ?? environments.find(isProduction);
   if (found === undefined) throw new ProblemError("environment.not_found", `${name} runs in no environment.`);
   return { environment: found.name, also: runs.filter((one) => one !== found).map((one) => one.name) };
 }
