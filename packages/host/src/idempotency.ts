@@ -24,13 +24,21 @@ export type StoredAnswer = { readonly status: number; readonly body: string };
 /** Answers are kept this long at least. */
 const keepHours = 48;
 
+/**
+ * How long a claim holds unless it is kept: less than a caller waits for an answer (10 s), so that who asks again after a process was killed
+ * hears the answer and not that somebody is at work.
+ */
+export const claimMs = 4_000;
+
 /** The answers of one service's mutating calls, in the `idempotency` table of its own schema. */
 export type Idempotency = {
   /**
-   * Claims the key for this request: `undefined` = go on and then call `finish` or `free`; an answer = repeat it. Throws
-   * `idempotency.mismatch` for another request under the key, `idempotency.in_flight` while the first is being handled.
+   * Claims the key for this request: `undefined` = go on, `keep` it meanwhile, and then call `finish` or `free`; an answer = repeat
+   * it. Throws `idempotency.mismatch` for another request under the key, `idempotency.in_flight` while the first is being handled.
    */
-  begin(key: IdempotencyKey, requestHash: string, lockMs: number): Promise<StoredAnswer | undefined>;
+  begin(key: IdempotencyKey, requestHash: string): Promise<StoredAnswer | undefined>;
+  /** The claim holds for `claimMs` from now. */
+  keep(key: IdempotencyKey): Promise<void>;
   finish(key: IdempotencyKey, answer: StoredAnswer): Promise<void>;
   /** The request changed nothing: the key may be used again. */
   free(key: IdempotencyKey): Promise<void>;
@@ -42,10 +50,10 @@ export function idempotencyIn<T>(anyDb: Db<T>): Idempotency {
   const db = anyDb as unknown as Db<IdempotencyTables>;
   const mine = ({ principal, endpoint, key }: IdempotencyKey) =>
     sql<boolean>`(principal, endpoint, key) = (${principal}, ${endpoint}, ${key})`;
+  const until = sql<Instant>`clock_timestamp() + ${claimMs} * interval '1 millisecond'`;
 
   return {
-    async begin(key, requestHash, lockMs) {
-      const until = sql<Instant>`clock_timestamp() + ${lockMs} * interval '1 millisecond'`;
+    async begin(key, requestHash) {
       // A claim whose holder died is taken over once its time is up; everything else leaves the row as it is.
       const claimed = await db
         .insertInto("idempotency")
@@ -66,6 +74,14 @@ export function idempotencyIn<T>(anyDb: Db<T>): Idempotency {
       // No row: the first call was refused between our two looks and freed the key.
       if (row === undefined || row.status === null || row.body === null) throw inFlight();
       return { status: row.status, body: row.body };
+    },
+    async keep(key) {
+      await db
+        .updateTable("idempotency")
+        .set({ locked_until: until })
+        .where(mine(key))
+        .where("status", "is", null)
+        .execute();
     },
     async finish(key, answer) {
       await db

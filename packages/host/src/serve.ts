@@ -5,7 +5,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { z } from "zod";
 import type { Call, Principal } from "./app.ts";
 import type { Authorizer } from "./authorizer.ts";
-import { type Idempotency, type IdempotencyKey, requestHash, type StoredAnswer } from "./idempotency.ts";
+import type { Idempotency, StoredAnswer } from "./idempotency.ts";
+import { HandlerLate, keyOf, once } from "./once.ts";
 import { emptyBodyMark } from "./openapi.ts";
 import { invalidRequest, isRefusal, keysOf, malformedJson, refusalProblem, unstorableRequest } from "./problems.ts";
 
@@ -22,9 +23,8 @@ export type ServeParts = {
   readonly stopping: AbortSignal;
 };
 
-/** A handler that has no answer by then is given up; its key stays claimed a little longer. */
+/** A handler that has no answer by then is given up. */
 const handlerMs = 60_000;
-const claimMs = 90_000;
 
 /** The route of one endpoint. Order: who are you, may you, is it valid, was it asked before, then the handler. */
 export function routeOf(endpoint: Endpoint, handler: AnyHandler, parts: ServeParts): RouteOptions {
@@ -46,7 +46,7 @@ export function routeOf(endpoint: Endpoint, handler: AnyHandler, parts: ServePar
       const principal = principals.get(request);
       if (principal === undefined) throw new Error("a request without a principal reached its handler");
       const call = callOf(endpoint, request, reply, principal, parts);
-      const answer = await once(endpoint, request, reply, call, parts, () => perform(endpoint, handler, call));
+      const answer = await once({ endpoint, request, reply, principal }, parts, () => perform(endpoint, handler, call));
       return reply.code(answer.status).type("application/json; charset=utf-8").send(answer.body);
     },
   };
@@ -100,7 +100,7 @@ function callOf(
   principal: Principal,
   parts: ServeParts,
 ): AnyCall {
-  const key = keyOf(endpoint, request, principal);
+  const key = keyOf({ endpoint, request, principal });
   const gone = new AbortController();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
@@ -118,52 +118,6 @@ function callOf(
   };
 }
 
-function keyOf(endpoint: Endpoint, request: FastifyRequest, principal: Principal): IdempotencyKey | undefined {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined || endpoint.method === "GET") return undefined;
-  if (typeof key !== "string" || !/^[\x21-\x7e]{1,200}$/.test(key)) {
-    throw new ProblemError("request.invalid", "Idempotency-Key is 1 to 200 visible ASCII characters.", {
-      errors: [{ at: "/headers/idempotency-key", message: "1 to 200 visible ASCII characters" }],
-    });
-  }
-  return { principal: principal.name, endpoint: endpoint.id, key };
-}
-
-/** Performs, or repeats the answer that the same key had. Only answers of success are kept: a refusal changed nothing. */
-async function once(
-  endpoint: Endpoint,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  call: AnyCall,
-  { idempotency, log }: ServeParts,
-  work: () => Promise<StoredAnswer>,
-): Promise<StoredAnswer> {
-  const key = keyOf(endpoint, request, call.principal);
-  // A PUT repeats harmlessly by its meaning, and must work while the database is away; a dry run has nothing to keep.
-  if (key === undefined || endpoint.method === "PUT" || isDryRun(call.query)) return await work();
-  const hash = requestHash({ params: call.params, query: call.query, body: call.body });
-  const earlier = await idempotency.begin(key, hash, claimMs);
-  if (earlier !== undefined) {
-    reply.header("idempotent-replayed", "true");
-    return earlier;
-  }
-  try {
-    const answer = await work();
-    await idempotency.finish(key, answer).catch((error: unknown) => {
-      log.error({ err: error, endpoint: endpoint.id }, "an answer could not be kept for its idempotency key");
-    });
-    return answer;
-  } catch (error) {
-    // A handler that was given up may still be at work: its claim runs out by itself.
-    if (!(error instanceof HandlerLate)) await idempotency.free(key).catch(() => undefined);
-    throw error;
-  }
-}
-
-function isDryRun(query: unknown): boolean {
-  return typeof query === "object" && query !== null && "validate_only" in query && query.validate_only === true;
-}
-
 async function perform(endpoint: Endpoint, handler: AnyHandler, call: AnyCall): Promise<StoredAnswer> {
   const result: unknown = await withinTime(handler(call));
   if (isRefusal(result)) throw refusalProblem(result satisfies Refusal);
@@ -173,8 +127,6 @@ async function perform(endpoint: Endpoint, handler: AnyHandler, call: AnyCall): 
   }
   return { status: endpoint.status, body: JSON.stringify(parsed.data) };
 }
-
-class HandlerLate extends ProblemError {}
 
 async function withinTime<T>(work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();

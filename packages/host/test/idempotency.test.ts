@@ -1,3 +1,4 @@
+import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { requestHash } from "../src/idempotency.ts";
 import { type Example, problem, startNotes } from "./start-notes.ts";
@@ -17,6 +18,11 @@ const post = (key: string, body: unknown, more: { as?: string; query?: string } 
     as: more.as ?? "deployer",
     headers: { "idempotency-key": key },
   });
+
+type ClaimTable = {
+  idempotency: { principal: string; endpoint: string; key: string; request_hash: string; locked_until: string };
+};
+const claims = () => example.database.db<ClaimTable>("notification").selectFrom("idempotency");
 
 const times = (text: string): number => example.notes.kept.filter((kept) => kept === text).length;
 
@@ -92,7 +98,7 @@ test("a claim of a process that died is taken over once its time is up", async (
     key: "orphan",
     request_hash: requestHash({ params: {}, query: {}, body: { text } }),
   };
-  const table = example.database.db<{ idempotency: typeof row & { locked_until: string } }>("notification");
+  const table = example.database.db<ClaimTable>("notification");
   await table
     .insertInto("idempotency")
     .values({ ...row, locked_until: "2100-01-01T00:00:00Z" })
@@ -108,6 +114,21 @@ test("a claim of a process that died is taken over once its time is up", async (
   expect(early.status).toBe(409);
   expect(late.status).toBe(201);
   expect(times(text)).toBe(1);
+});
+
+test("a claim is kept while its request is being handled", async () => {
+  const gate = Promise.withResolvers<void>();
+  example.notes.gate = gate.promise;
+  const heldUntil = async () => {
+    const row = await claims().select("locked_until").where("key", "=", "slow").executeTakeFirst();
+    return Date.parse(row?.locked_until ?? "");
+  };
+  const answer = post("slow", { text: "slow" });
+  const first = await until(heldUntil, { what: "the claim" });
+  await until(async () => (await heldUntil()) > first, { what: "the claim to be renewed" });
+  gate.resolve();
+
+  expect((await answer).status).toBe(201);
 });
 
 test("a key that is no key is refused before anything happens", async () => {

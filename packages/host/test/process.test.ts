@@ -4,9 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestDatabase, testDatabase } from "@slipway/testkit";
+import { createClient } from "@slipway/client";
+import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeNote } from "./example-module.ts";
 
 const schemas = ["bus", "access", "notification"];
 let database: TestDatabase;
@@ -114,4 +116,31 @@ test("a port that another program has is refused by its number", async () => {
   expect(await exited).toBe(1);
   expect(said.err).toContain(`Port ${port} is taken`);
   other.close();
+});
+
+test("who asks again after the process was killed at work hears the answer, and not that somebody is at it", async () => {
+  const killed = start({ NOTES_HANG: "true" });
+  const tokenOf = async () => (await readFile(join(dataDir, "tokens", "deployer"), "utf8")).trim();
+  const asked = { text: "kept" };
+  const url = await killed.listening();
+  const lost = fetch(`${url}${makeNote.path}`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${await tokenOf()}`,
+      "content-type": "application/json",
+      "idempotency-key": "killed",
+    },
+    body: JSON.stringify(asked),
+  }).catch(() => "no answer");
+  await until(() => killed.lines().some(({ msg }) => msg === "a note hangs"), { what: "the call at work" });
+  killed.child.kill("SIGKILL");
+  await killed.exited;
+  const next = start({});
+  const again = createClient({ url: await next.listening(), token: await tokenOf() });
+
+  expect(await again.call(makeNote, { query: {}, body: asked, idempotencyKey: "killed" })).toEqual({
+    text: "kept",
+    count: 1,
+  });
+  expect(await lost).toBe("no answer");
 });

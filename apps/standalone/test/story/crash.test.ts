@@ -9,7 +9,7 @@ import { eventsOf, type Notice, noticesOf } from "../support/events.ts";
 import { type TrafficWrite, trafficWrites } from "../support/fences.ts";
 import { servedNow } from "../support/mesh.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
-import { comesTo, logged } from "../support/platform-log.ts";
+import { comesTo, logFromNow } from "../support/platform-log.ts";
 import { type Found, podsOf, processesOf } from "../support/processes.ts";
 
 const Ends = z.object({
@@ -23,6 +23,7 @@ const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
 const topics = ["slipway.build.v1", "slipway.artifact.v1", "slipway.deployment.v1", "slipway.watch.v1"];
 const reportFile = join(dataDir, "crash.json");
 
+const log = logFromNow(dataDir);
 let platform: Platform | undefined;
 const seen = {
   exitCode: -1 as number | null,
@@ -70,11 +71,11 @@ const moments: readonly ((running: Platform) => Promise<void>)[] = [
   // build
   (running) => running.printed(/A good change[\s\S]*compile +succeeded/, 400_000),
   // push
-  () => logged(dataDir, "an image on its way to the registry", comesTo("build", "imaging")),
+  (running) => log.line(running, "an image on its way to the registry", comesTo("build", "imaging")),
   // promotion
   (running) => running.printed(/promoted to staging/, 400_000),
   // lock
-  () => logged(dataDir, "the lock", ({ msg }) => msg === "lock granted"),
+  (running) => log.line(running, "the lock", ({ msg }) => msg === "lock granted"),
   // scale
   (running) => scaled(running),
   // weight
@@ -86,7 +87,7 @@ const moments: readonly ((running: Platform) => Promise<void>)[] = [
   // drain
   () => shutEverywhere(),
   // notification
-  () => logged(dataDir, "the end of the bad change", comesTo("deployment", "rolled_back")),
+  (running) => log.line(running, "the end of the bad change", comesTo("deployment", "rolled_back")),
 ];
 
 /** The workload of the good change is there, its pods are not yet ready. */

@@ -21,6 +21,8 @@ export type Platform = {
   output(): string;
   /** Waits until it has printed something like this. Rejects with all of its output when it ends before, or prints nothing like it. */
   printed(pattern: RegExp, timeoutMs?: number): Promise<void>;
+  /** True once it has ended, however. */
+  ended(): boolean;
   /** Its exit code; rejects where it was killed by a signal that nobody here sent. */
   exit(timeoutMs?: number): Promise<number | null>;
   /** kill -9 of this one process: the processes around it live on. */
@@ -91,6 +93,7 @@ function platformOf(child: ChildProcess, dataDir: string): Platform {
       }).catch(() => "late");
       if (found !== "found" && !pattern.test(text)) throw new Error(`${found}: no ${pattern} in:\n${text}`);
     },
+    ended: () => child.exitCode !== null || child.signalCode !== null,
     async exit(timeoutMs = exitWithinMs) {
       await until(() => child.exitCode !== null || child.signalCode !== null, {
         timeoutMs,
