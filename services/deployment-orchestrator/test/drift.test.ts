@@ -124,9 +124,16 @@ test("at 100% a lowering by hand is shown and told, and stays", async () => {
 
   a.byHand({ weights: shares(50) });
 
-  await until(async () => (await orchestrator.state(id)).regions.a?.weightPercent === 50, { what: "the finding" });
-  expect((await orchestrator.state(id)).regions.a?.reason).toMatch(/lowered to 50% by somebody/);
+  const region = async () => (await orchestrator.state(id)).regions.a;
+  await until(async () => (await region())?.weightPercent === 50, { what: "the finding" });
+  expect((await region())?.reason).toMatch(/lowered to 50% by somebody/);
   expect(a.weights[version]).toBe(50);
+
+  a.byHand({ weights: shares(70) });
+  await until(async () => (await region())?.weightPercent === 70, { what: "the next finding" });
+  expect((await region())?.reason).toMatch(/lowered to 70% by somebody/);
+  a.byHand({ weights: shares(100) });
+  await until(async () => (await region())?.reason === null, { what: "all as it should be" });
 });
 
 test("a FAIL whose event is late is taken from the watch when its shut gate is seen, with its judgement", async () => {

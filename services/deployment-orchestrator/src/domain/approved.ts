@@ -58,7 +58,7 @@ function rangeOf(state: Deployment, region: string): Pick<Approved, "least" | "m
     case "finishing":
       return { least: given, most: 100, limit: 100 };
     case "watching":
-      return state.replacedBy === null ? { least: given, most: 100, limit: 100 } : null;
+      return state.replacedBy === null ? { least: 100, most: 100, limit: 100 } : null;
     case "restoring": {
       const lowered = ["shut", "draining"].includes(state.regions[region]?.state ?? "");
       return lowered ? { least: 0, most: 0, limit: 0 } : null;

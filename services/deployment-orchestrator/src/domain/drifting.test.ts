@@ -156,6 +156,15 @@ describe("a weight that somebody lowered", () => {
     expect(types(stride.commands)).toEqual(["TellDrift"]);
     expect(stride.after).toMatchObject({ phase: "watching", regions: { a: { weightPercent: 50 } } });
   });
+
+  test.each(["watching", "baking"] as const)("in %s stays found for as long as it stays lowered", (phase) => {
+    const world = given(phase);
+    see(world, { weights: shares(2) });
+    const { drift } = world.state.regions.a ?? {};
+
+    expect(drift).toMatchObject({ kind: "lowered", percent: 2 });
+    expect(driftOf(world.state, "a", shown(world, { weights: shares(2) }))).toEqual(drift);
+  });
 });
 
 describe("slipway.dev/paused", () => {
