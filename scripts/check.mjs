@@ -6,8 +6,10 @@
 //                                              and then only tests are run that have such a file
 import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
+import { rmSync } from "node:fs";
 import { importRules } from "./check/import-rules.mjs";
 import { root, runTool } from "./check/processes.mjs";
+import { makeTestFolder } from "./check/test-folder.mjs";
 import { ofPlatform, projects, projectsOf, runTests } from "./check/tests.mjs";
 import { checkTree } from "./check/tree.mjs";
 
@@ -60,7 +62,13 @@ async function check(todo) {
   const results = new Map();
   const beside = todo.filter(({ name }) => ofPlatform.includes(name));
   const others = todo.filter((step) => !beside.includes(step));
-  await Promise.all([inOrder(others, results), inOrder(beside, results)]);
+  const folder = makeTestFolder();
+  if (folder !== undefined) process.env.TMPDIR = folder;
+  try {
+    await Promise.all([inOrder(others, results), inOrder(beside, results)]);
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  }
   return summarize(todo.map((step) => results.get(step)));
 }
 

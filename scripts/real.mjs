@@ -12,7 +12,7 @@ import { root } from "./check/processes.mjs";
 import { runTests } from "./check/tests.mjs";
 import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
 import { ownNetwork } from "./real/network.mjs";
-import { makeRunFolder } from "./real/run-folder.mjs";
+import { makeRunFolder } from "./run-folder.mjs";
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
@@ -46,7 +46,7 @@ async function runReal() {
   if (files.length === 0) return usage(`no test file has ${filters.join(" or ")} in its path`);
 
   const { found, missing } = await gather(neededParts());
-  const folder = makeRunFolder();
+  const folder = makeRunFolder("slipway-real-");
   let result;
   try {
     process.env.SLIPWAY_REAL_RUN = folder;

@@ -1,5 +1,7 @@
+import { rmSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { makeTestFolder } from "../check/test-folder.mjs";
 import { countReport } from "../check/tests.mjs";
 import {
   adaptersElsewhere,
@@ -68,4 +70,21 @@ test("a failed test is named with its file and the first line of why", () => {
   const report = { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, testResults: [file] };
 
   expect(countReport(report, 1).names).toEqual(["packages/a/test/a.test.ts > adds up: expected 2 to be 1"]);
+});
+
+describe("the folder of the tests", () => {
+  test("is the system's where TMPDIR says so, memory is short, or the folder lies on a disk", () => {
+    const plenty = 64 * 1_024 ** 3;
+    expect(makeTestFolder({ env: { TMPDIR: "/tmp" }, free: plenty })).toBeUndefined();
+    expect(makeTestFolder({ env: {}, free: 1_024 })).toBeUndefined();
+    expect(makeTestFolder({ env: {}, disk: import.meta.dirname, free: plenty })).toBeUndefined();
+  });
+
+  test("is in memory otherwise, and everybody may write there", () => {
+    const folder = makeTestFolder({ env: {} });
+    if (folder === undefined) return;
+    expect(folder).toMatch(/^\/dev\/shm\/slipway-tests-\d+$/);
+    expect(statSync(folder).mode & 0o7777).toBe(0o1777);
+    rmSync(folder, { recursive: true });
+  });
 });

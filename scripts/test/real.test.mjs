@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cached, have, readParts } from "../real/cache.mjs";
-import { makeRunFolder } from "../real/run-folder.mjs";
+import { makeRunFolder } from "../run-folder.mjs";
 
 let folder;
 let part;
@@ -130,7 +130,7 @@ test("the folder of a run that was killed goes with the next run, that of a livi
   const living = join(folder, `slipway-real-${process.ppid}`);
   for (const left of [dead, living]) mkdirSync(left);
 
-  const own = makeRunFolder(folder);
+  const own = makeRunFolder("slipway-real-", { parent: folder });
 
   const folders = readdirSync(folder).filter((name) => /^slipway-real-\d+$/.test(name));
   expect(folders.map((name) => join(folder, name)).sort()).toEqual([living, own].sort());

@@ -80,7 +80,7 @@ describe("a start that is refused", () => {
 });
 
 describe("a platform that ends", () => {
-  test("by --fresh of another, by kill -9 and then by SIGTERM: what it started ends with it or goes over to the next", async () => {
+  test("by --fresh of another, by kill -9 and then by SIGTERM: what it started ends with it or goes over to the next, also where that finds its port taken", async () => {
     const first = start(["--no-story"]);
     await first.printed(/Yours now/);
     writeFileSync(join(dataDir, "old"), "");
@@ -94,8 +94,7 @@ describe("a platform that ends", () => {
     process.kill(postgresPid(dataDir), "SIGKILL");
     for (const name of ["us-east-1", "mesh-us-east-1"]) process.kill(pidOf(dataDir, name), "SIGKILL");
     const adopted = pidOf(dataDir, "eu-west-1");
-    const third = start(["--no-story"]);
-    await third.printed(/Yours now/);
+    const third = await startWhereItsPortIsTaken(second.endpoints().platform?.port);
     expect(pidOf(dataDir, "eu-west-1")).toBe(adopted);
     // To a group a signal comes twice: from the kernel, and handed on by who started it.
     for (const _ of [1, 2]) third.signal("SIGTERM");
@@ -103,26 +102,17 @@ describe("a platform that ends", () => {
     expect(processesOf(dataDir)).toEqual([]);
   });
 
-  test("by kill -9, and whose port somebody takes while the next one starts, costs no traffic for that: what ran on is adopted", async () => {
-    const first = start(["--no-story"]);
-    await first.printed(/Yours now/);
-    const port = first.endpoints().platform?.port;
-    const before = ["us-east-1", "mesh-us-east-1"].map((name) => pidOf(dataDir, name));
-    await first.kill();
+  /** Somebody takes the port while it starts; that costs no traffic: what ran on is adopted by the next try. */
+  async function startWhereItsPortIsTaken(port: number | undefined): Promise<Platform> {
     // Free on the loopback, where it is looked for, and taken for who listens on every address.
     const other = createServer().listen(port, "127.0.0.2");
     await until(() => other.listening, { what: "a listener" });
-
-    const second = start(["--no-story"], { SLIPWAY_HOST: "0.0.0.0" });
-    await second.printed(/Starting again on the next free one/);
+    const platform = start(["--no-story"], { SLIPWAY_HOST: "0.0.0.0" });
+    await platform.printed(/Starting again on the next free one/);
     other.close();
-    await second.printed(/Yours now/);
-
-    expect(["us-east-1", "mesh-us-east-1"].map((name) => pidOf(dataDir, name))).toEqual(before);
-    second.signal("SIGTERM");
-    expect(await second.exit()).toBe(0);
-    expect(processesOf(dataDir)).toEqual([]);
-  });
+    await platform.printed(/Yours now/);
+    return platform;
+  }
 
   test("by Ctrl-C while it starts: nothing lives on", async () => {
     const platform = start(["--no-story"]);

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
@@ -14,11 +14,35 @@ import { join } from "node:path";
 import { listBuilds } from "@slipway/contracts";
 import { request } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { asTheReadmeSays } from "./support/as-the-readme-says.ts";
 import { home } from "./support/bundle.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
 import { type Ran, runCommand } from "./support/run-command.ts";
 
+/** Services as people have them, none with a slipway.yaml. `asks` succeeds where the tool and its registry are there. */
+const examples = [
+  {
+    name: "node-web",
+    kind: "Node",
+    asks: ["npm", "view", "fastify", "version"],
+    path: "/quotes/2",
+    says: "skilled sailor",
+  },
+  {
+    name: "python-web",
+    kind: "Python",
+    asks: ["pip3", "index", "versions", "flask"],
+    path: "/tides/bristol",
+    says: "12.3",
+  },
+  {
+    ...{ name: "go-web", kind: "Go", path: "/distance/hamburg/sydney", says: "kilometres" },
+    asks: ["go", "list", "-m", "github.com/go-chi/chi/v5@latest"],
+  },
+] as const;
+
 const folder = mkdtempSync(join(tmpdir(), "slipway-own-"));
+const homeFolder = join(folder, "home");
 const repository = join(folder, "shop");
 const dataDir = join(folder, "data");
 let platform: Platform;
@@ -144,10 +168,35 @@ test("who may not deploy makes no repository, and the name of another repository
 
   expect(viewer.code).not.toBe(0);
   expect(existsSync(join(dataDir, "git", "other.git"))).toBe(false);
-  expect(before.builds.every((build) => build.service === "shop")).toBe(true);
+  expect(before.builds.some((build) => build.service !== "shop")).toBe(false);
 
   rmSync(join(dataDir, "git", "shop.git"), { recursive: true });
   const elsewhere = await push("shop", "deployer");
   expect(elsewhere.code).not.toBe(0);
   expect(elsewhere.err).toContain('The service "shop" is registered with a repository elsewhere');
 });
+
+for (const { name, kind, asks, path, says } of examples) {
+  const [program, ...args] = asks;
+  const there = spawnSync(program, args, { cwd: tmpdir(), stdio: "ignore", timeout: 60_000 }).status === 0;
+
+  test.skipIf(!there)(
+    `a ${kind} service without slipway.yaml, pushed as the README says, is detected, built, and answers in dev`,
+    async () => {
+      const { code, err } = await asTheReadmeSays(platform, homeFolder, name);
+
+      expect(code, err).toBe(0);
+      expect(existsSync(join(homeFolder, name, "slipway.yaml"))).toBe(false);
+      expect(err).toMatch(new RegExp(`remote: slipway \\| +kind: +${kind} `));
+      expect(err).toMatch(/remote: slipway: D-\d+ SUCCEEDED: /);
+      const { host, port } = new URL(/remote: +(http:\S+)/.exec(err)?.[1] ?? "");
+      const answer = await request(`http://127.0.0.1:${port}${path}`, { headers: { host } });
+      expect(answer.statusCode).toBe(200);
+      expect(await answer.body.text()).toContain(says);
+      // The lines at the end of the push, by whatever Node the shell has; the repository's remote says which service.
+      const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
+      const status = await runCommand("sh", ["-c", `cd "$0" && eval ${alias} status`, join(homeFolder, name)]);
+      expect(status).toMatchObject({ code: 0, out: expect.stringContaining(name) });
+    },
+  );
+}
