@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listBuilds } from "@slipway/contracts";
 import { request } from "undici";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { asTheReadmeSays } from "./support/as-the-readme-says.ts";
 import { home } from "./support/bundle.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
@@ -176,27 +176,30 @@ test("who may not deploy makes no repository, and the name of another repository
   expect(elsewhere.err).toContain('The service "shop" is registered with a repository elsewhere');
 });
 
-for (const { name, kind, asks, path, says } of examples) {
-  const [program, ...args] = asks;
-  const there = spawnSync(program, args, { cwd: tmpdir(), stdio: "ignore", timeout: 60_000 }).status === 0;
+// Beside each other, as people push: most of the time each waits for its registry, its compiler or its evidence.
+describe.concurrent("an example", () => {
+  for (const { name, kind, asks, path, says } of examples) {
+    const [program, ...args] = asks;
+    const there = spawnSync(program, args, { cwd: tmpdir(), stdio: "ignore", timeout: 60_000 }).status === 0;
 
-  test.skipIf(!there)(
-    `a ${kind} service without slipway.yaml, pushed as the README says, is detected, built, and answers in dev`,
-    async () => {
-      const { code, err } = await asTheReadmeSays(platform, homeFolder, name);
+    test.skipIf(!there)(
+      `a ${kind} service without slipway.yaml, pushed as the README says, is detected, built, and answers in dev`,
+      async () => {
+        const { code, err } = await asTheReadmeSays(platform, homeFolder, name);
 
-      expect(code, err).toBe(0);
-      expect(existsSync(join(homeFolder, name, "slipway.yaml"))).toBe(false);
-      expect(err).toMatch(new RegExp(`remote: slipway \\| +kind: +${kind} `));
-      expect(err).toMatch(/remote: slipway: D-\d+ SUCCEEDED: /);
-      const { host, port } = new URL(/remote: +(http:\S+)/.exec(err)?.[1] ?? "");
-      const answer = await request(`http://127.0.0.1:${port}${path}`, { headers: { host } });
-      expect(answer.statusCode).toBe(200);
-      expect(await answer.body.text()).toContain(says);
-      // The lines at the end of the push, by whatever Node the shell has; the repository's remote says which service.
-      const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
-      const status = await runCommand("sh", ["-c", `cd "$0" && eval ${alias} status`, join(homeFolder, name)]);
-      expect(status).toMatchObject({ code: 0, out: expect.stringContaining(name) });
-    },
-  );
-}
+        expect(code, err).toBe(0);
+        expect(existsSync(join(homeFolder, name, "slipway.yaml"))).toBe(false);
+        expect(err).toMatch(new RegExp(`remote: slipway \\| +kind: +${kind} `));
+        expect(err).toMatch(/remote: slipway: D-\d+ SUCCEEDED: /);
+        const { host, port } = new URL(/remote: +(http:\S+)/.exec(err)?.[1] ?? "");
+        const answer = await request(`http://127.0.0.1:${port}${path}`, { headers: { host } });
+        expect(answer.statusCode).toBe(200);
+        expect(await answer.body.text()).toContain(says);
+        // The lines at the end of the push, by whatever Node the shell has; the repository's remote says which service.
+        const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
+        const status = await runCommand("sh", ["-c", `cd "$0" && eval ${alias} status`, join(homeFolder, name)]);
+        expect(status).toMatchObject({ code: 0, out: expect.stringContaining(name) });
+      },
+    );
+  }
+});

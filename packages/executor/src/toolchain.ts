@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { promisify } from "node:util";
 import { pathInside } from "./minimal-root.ts";
@@ -66,7 +66,7 @@ function allowed(found: readonly string[], files: readonly string[], keepOut: re
 export function mayBeSeen(folder: string, files: readonly string[], keepOut: readonly string[]): boolean {
   if (!existsSync(folder) || !files.every((file) => existsSync(join(folder, file)))) return false;
   const place = realpathSync(folder);
-  const held = ["/etc", "/home", "/root", "/var", "/proc", "/tmp", homedir()].map(real);
+  const held = ["/etc", "/home", "/root", "/var", "/proc", "/tmp", tmpdir(), homedir()].map(real);
   if (held.some((path) => isWithin(path, place))) return false;
   return !keepOut.map(real).some((path) => isWithin(path, place) || isWithin(place, path));
 }
