@@ -82,6 +82,8 @@ export const listNotifications = endpoint({
         attempts: z.number().int(),
         created_at: InstantSchema,
         delivered_at: InstantSchema.nullable(),
+        /** How what it asks for was decided; null where it is not yet, or asks for nothing. Older platforms do not say. */
+        settled: z.object({ how: z.string(), at: InstantSchema }).nullable().optional(),
       }),
     ),
     next_page_token: z.string().nullable(),
