@@ -64,6 +64,28 @@ test.each([
   },
 );
 
+test.each([
+  ["0", "0"],
+  ["101", "101"],
+  ["4.5", '"4.5"'],
+  ["NaN", '"NaN"'],
+  ["many", '"many"'],
+])("a number that is none, or out of its range, is one sentence: --canary-percent %s", async (given, said) => {
+  const { code, err } = await slipway(folder, "deploy", "shop", "3f2a91c", "--canary-percent", given);
+
+  expect(code).toBe(2);
+  expect(err).toContain(`--canary-percent must be a whole number from 1 to 100, not ${said}.\n`);
+});
+
+test("a strategy that nobody knows is told the nearest one, in words", async () => {
+  const { code, err } = await slipway(folder, "deploy", "shop", "3f2a91c", "--strategy", "canry");
+
+  expect(code).toBe(2);
+  expect(err).toContain(
+    'strategy: must be one of "canary", "blue-green", "rolling", not "canry", did you mean "canary"?',
+  );
+});
+
 test("the same is told to people", async () => {
   expect((await slipway(folder, "artifacts", "promote", "--bogus")).err).toContain(
     "(slipway artifacts promote --help says what it takes)",

@@ -118,3 +118,4 @@ export { StepCache } from "./step-cache.ts";
 export { unstorable } from "./storable.ts";
 export { usualRemedies } from "./usual-remedies.ts";
 export { waitingText, waitsText } from "./waiting-text.ts";
+export { rangeText } from "./whole-number.ts";
