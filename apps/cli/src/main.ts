@@ -1,5 +1,5 @@
 import { say } from "./output.ts";
-import { ownVersion, program } from "./program.ts";
+import { helpFor, ownVersion, program } from "./program.ts";
 import { report } from "./report.ts";
 
 const json = process.argv.includes("--json");
@@ -10,10 +10,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
+const root = program(json);
 try {
   const version = ownVersion(process.argv);
-  if (version === undefined) await program(json).parseAsync(process.argv);
+  if (version === undefined) await root.parseAsync(process.argv);
   else say(`${version}\n`);
 } catch (error) {
-  process.exitCode = report(error, json);
+  process.exitCode = report(error, { json, help: helpFor(root, process.argv.slice(2)) });
 }

@@ -38,10 +38,32 @@ export function program(json = false): Command {
     .addHelpText("after", `\nslipway --version prints ${manifest.version}, its own.\n${exitCodesHelp}`)
     .exitOverride();
   if (json) root.configureOutput({ writeErr: () => undefined });
-  else root.showHelpAfterError("(slipway --help lists the commands)");
   for (const add of [initCommand, validateCommand, runCommand, doctorCommand]) add(root);
   for (const add of [deployCommand, statusCommand, servicesCommand, logsCommand]) add(root);
   for (const add of [promoteCommand, haltCommand, resumeCommand, approveCommand, rollbackCommand]) add(root);
   for (const add of [artifactsCommand, promotionsCommand, secretsCommand, eventsCommand, restoreCommand]) add(root);
+  if (!json) tellWhereHelpIs(root, root.name());
   return root;
+}
+
+function tellWhereHelpIs(command: Command, name: string): void {
+  command.showHelpAfterError(`(${helpOf(name, command)})`);
+  for (const own of command.commands) tellWhereHelpIs(own, `${name} ${own.name()}`);
+}
+
+/** Which help has what the typed words were about: that of the command that they name, as far as they name one. */
+export function helpFor(root: Command, words: readonly string[]): string {
+  let at = root;
+  let name = root.name();
+  for (const word of words) {
+    const next = at.commands.find((own) => own.name() === word);
+    if (next === undefined) continue;
+    at = next;
+    name = `${name} ${word}`;
+  }
+  return `${helpOf(name, at)}.`;
+}
+
+function helpOf(name: string, { commands }: Command): string {
+  return `${name} --help ${commands.length > 0 ? "lists the commands" : "says what it takes"}`;
 }

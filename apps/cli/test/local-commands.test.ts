@@ -48,6 +48,50 @@ test("a command that is misspelt is told what was meant, with exit code 2", asyn
   expect(err).toContain("Did you mean validate?");
 });
 
+test.each([
+  [["--json", "deploy", "--bogus"], "slipway deploy --help says what it takes."],
+  [["deploy", "shop", "3f2a91c", "--canary-percent", "many", "--json"], "slipway deploy --help says what it takes."],
+  [["artifacts", "promote", "3f2a91c", "--json"], "slipway artifacts promote --help says what it takes."],
+  [["--json", "artifacts"], "slipway artifacts --help lists the commands."],
+  [["--json", "valdate"], "slipway --help lists the commands."],
+])(
+  "what is typed wrong is answered as JSON with the help of that command, not with the API's pages: %j",
+  async (words, remedy) => {
+    const { code, out } = await slipway(folder, ...words);
+
+    expect(code).toBe(2);
+    expect(JSON.parse(out)).toMatchObject({ code: "request.invalid", remedy, exit_code: 2 });
+  },
+);
+
+test.each([
+  ["0", "0"],
+  ["101", "101"],
+  ["4.5", '"4.5"'],
+  ["NaN", '"NaN"'],
+  ["many", '"many"'],
+])("a number that is none, or out of its range, is one sentence: --canary-percent %s", async (given, said) => {
+  const { code, err } = await slipway(folder, "deploy", "shop", "3f2a91c", "--canary-percent", given);
+
+  expect(code).toBe(2);
+  expect(err).toContain(`--canary-percent must be a whole number from 1 to 100, not ${said}.\n`);
+});
+
+test("a strategy that nobody knows is told the nearest one, in words", async () => {
+  const { code, err } = await slipway(folder, "deploy", "shop", "3f2a91c", "--strategy", "canry");
+
+  expect(code).toBe(2);
+  expect(err).toContain(
+    'strategy: must be one of "canary", "blue-green", "rolling", not "canry", did you mean "canary"?',
+  );
+});
+
+test("the same is told to people", async () => {
+  expect((await slipway(folder, "artifacts", "promote", "--bogus")).err).toContain(
+    "(slipway artifacts promote --help says what it takes)",
+  );
+});
+
 test("where there is no slipway.yaml and nothing is detected, what would help is named", async () => {
   expect(await slipway(folder, "validate")).toMatchObject({
     code: 2,

@@ -1,5 +1,5 @@
 import type { PageDeployment, PageFocus } from "@slipway/contracts";
-import { count, percentOf, spoken, toneOf } from "./texts.ts";
+import { count, percentOf, spoken, toneOf, verdictText } from "./texts.ts";
 
 type Props = { readonly focus: PageFocus | null; readonly recent: readonly PageDeployment[] };
 
@@ -64,19 +64,24 @@ function Exposure({ focus }: { readonly focus: PageFocus }) {
   );
 }
 
-function Verdict({ focus: { judgement, deployment } }: { readonly focus: PageFocus }) {
+function Verdict({ focus }: { readonly focus: PageFocus }) {
+  const { judgement, deployment, under_way } = focus;
   const gate = deployment.gates.at(-1);
   const said = judgement ?? gate;
-  if (said === undefined) return <p className="hint">No verdict yet: the judge begins with the first requests.</p>;
+  if (said === undefined)
+    return under_way ? <p className="hint">No verdict yet: the judge begins with the first requests.</p> : null;
   const { canary_requests, canary_errors, canary_slow, baseline_requests, baseline_errors } = said.counts;
-  const needed = judgement?.requests_needed;
+  const needed = under_way ? judgement?.requests_needed : null;
+  const word = verdictText(said.verdict, focus);
   return (
     <div className="verdict">
       <p>
-        <span className={`pill ${said.verdict === "FAIL" ? "bad" : said.verdict === "PASS" ? "good" : "busy"}`}>
-          {said.verdict}
-        </span>{" "}
-        at {said.weight_percent}%. {said.sentence}
+        {word !== undefined && (
+          <span className={`pill ${said.verdict === "FAIL" ? "bad" : said.verdict === "PASS" ? "good" : "busy"}`}>
+            {word}
+          </span>
+        )}{" "}
+        At {said.weight_percent}%. {said.sentence}
       </p>
       {needed != null && needed > 0 && (
         <p className="needed">
@@ -104,12 +109,14 @@ function Verdict({ focus: { judgement, deployment } }: { readonly focus: PageFoc
             <td>{count(canary_errors)}</td>
             <td>{percentOf(canary_errors, canary_requests)}</td>
           </tr>
-          <tr>
-            <th scope="row">what served before</th>
-            <td>{count(baseline_requests)}</td>
-            <td>{count(baseline_errors)}</td>
-            <td>{percentOf(baseline_errors, baseline_requests)}</td>
-          </tr>
+          {!deployment.initial && (
+            <tr>
+              <th scope="row">what served before</th>
+              <td>{count(baseline_requests)}</td>
+              <td>{count(baseline_errors)}</td>
+              <td>{percentOf(baseline_errors, baseline_requests)}</td>
+            </tr>
+          )}
         </tbody>
       </table>
     </div>

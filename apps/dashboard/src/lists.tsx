@@ -32,13 +32,13 @@ export function Notifications({ notifications }: { readonly notifications: PageV
       <h2 id="notifications">Notifications</h2>
       {notifications.length === 0 && <p className="hint">None yet.</p>}
       <ul className="recent">
-        {notifications.map(({ id, title, text, at }) => (
-          <li key={id}>
+        {notifications.map(({ id, title, text, at, settled }) => (
+          <li key={id} className={settled === null ? "" : "settled"}>
             <span className="line">
               <b className="title">{title}</b>
               <time dateTime={at}>{clockTime(at)}</time>
             </span>
-            <Text text={text} />
+            {settled === null ? <Text text={text} /> : <span className="hint">Done: {settled}</span>}
           </li>
         ))}
       </ul>

@@ -55,9 +55,14 @@ function Bar({ region: { name, served }, version, state }: BarProps) {
         <div className="new" style={{ width: `${share}%` }} />
       </div>
       <p className="versions">
-        <code>{share > 0 ? version : "–"}</code>
-        <code>{other?.version ?? "–"}</code>
+        <span>{share > 0 ? <code>{version}</code> : null}</span>
+        <span>{other === undefined ? nobodyElse(served, share) : <code>{other.version}</code>}</span>
       </p>
     </>
   );
+}
+
+/** What stands where a version before this one would: nothing beside one that serves all, or where nothing is known. */
+function nobodyElse(served: PageRegion["served"], share: number): string {
+  return served === null || share > 0 ? "" : "no version serves yet";
 }

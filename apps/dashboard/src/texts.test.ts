@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shippedElsewhere } from "./texts.ts";
+import { inWords, shippedElsewhere, verdictText } from "./texts.ts";
 
 test("the page says what its buttons ship where it shows another service", () => {
   expect(shippedElsewhere("orders", "shop")).toBe(
@@ -7,4 +7,23 @@ test("the page says what its buttons ship where it shows another service", () =>
   );
   expect(shippedElsewhere("orders", "orders")).toBeUndefined();
   expect(shippedElsewhere("orders", undefined)).toBeUndefined();
+});
+
+const compared = { initial: false, rolls_back: null };
+
+test.each([
+  ["FAIL", { under_way: false, deployment: compared }, "FAIL"],
+  ["PASS", { under_way: true, deployment: compared }, "PASS"],
+  ["NONE", { under_way: true, deployment: compared }, "No verdict yet"],
+  ["NONE", { under_way: false, deployment: compared }, undefined],
+  ["NONE", { under_way: true, deployment: { ...compared, initial: true } }, undefined],
+] as const)("a %s of the judge is a word for people or nothing: %j", (verdict, focus, text) => {
+  expect(verdictText(verdict, focus)).toBe(text);
+});
+
+test("a line of the platform's shows no status as programs write it", () => {
+  expect(inWords("D-4 ROLLING_OUT; gate at 5%: NONE: 0 of 3 failed")).toBe(
+    "D-4 rolling out; gate at 5%: no verdict: 0 of 3 failed",
+  );
+  expect(inWords("gate at 5%: PASS")).toBe("gate at 5%: PASS");
 });

@@ -1,4 +1,4 @@
-import type { DeploymentStatus } from "@slipway/contracts";
+import type { DeploymentStatus, Judgement, PageFocus } from "@slipway/contracts";
 
 export function clockTime(at: string): string {
   return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -39,10 +39,24 @@ export function spoken(status: string): string {
 
 /** A line of the platform's, its statuses as people say them. */
 export function inWords(line: string): string {
-  return line.replaceAll(/\b[A-Z]{4,}(_[A-Z]+)*\b/g, (word) =>
-    ["PASS", "FAIL", "NONE"].includes(word) ? word : spoken(word).toLowerCase(),
-  );
+  return line.replaceAll(/\b[A-Z]{4,}(_[A-Z]+)*\b/g, (word) => {
+    if (word === "NONE") return "no verdict";
+    return word === "PASS" || word === "FAIL" ? word : spoken(word).toLowerCase();
+  });
 }
+
+/**
+ * The judge's word as people say it. NONE is none yet, where one is still to come; nothing is said where nothing is compared, or it is over
+ * and none came.
+ */
+export function verdictText(verdict: Judgement["verdict"], { under_way, deployment }: Judged): string | undefined {
+  if (verdict !== "NONE") return verdict;
+  return under_way && !deployment.initial && deployment.rolls_back === null ? "No verdict yet" : undefined;
+}
+
+type Judged = Pick<PageFocus, "under_way"> & {
+  readonly deployment: Pick<PageFocus["deployment"], "initial" | "rolls_back">;
+};
 
 /** `12 s`, `3 min`, `2 h`. */
 export function since(at: string, now: string): string {

@@ -63,11 +63,11 @@ describe("a deployment of what is not there names it, and what was meant", () =>
 
 describe("a wrong field is named by its place, in words", () => {
   test.each([
-    [{ canary_percent: 0 }, "/body/canary_percent: must be at least 1"],
-    [{ canary_percent: 101 }, "/body/canary_percent: must be at most 100"],
-    [{ canary_percent: 4.5 }, "/body/canary_percent: must be a whole number, not 4.5"],
-    [{ canary_percent: "5" }, '/body/canary_percent: must be a number, not "5"'],
-    [{ canary_percent: null }, "/body/canary_percent: is empty (null); it takes a number"],
+    [{ canary_percent: 0 }, "/body/canary_percent: must be a whole number from 1 to 100, not 0"],
+    [{ canary_percent: 101 }, "/body/canary_percent: must be a whole number from 1 to 100, not 101"],
+    [{ canary_percent: 4.5 }, "/body/canary_percent: must be a whole number from 1 to 100, not 4.5"],
+    [{ canary_percent: "5" }, '/body/canary_percent: must be a whole number from 1 to 100, not "5"'],
+    [{ canary_percent: null }, "/body/canary_percent: must be a whole number from 1 to 100, not null"],
     [{ regions: [] }, "/body/regions: must not be empty"],
     [{ regions: ["eu-west-1", "eu-west-1"] }, "/body/regions: a region is named twice"],
     [{ service: undefined }, "/body/service: is missing; it takes a text"],
@@ -107,14 +107,17 @@ describe("a wrong field is named by its place, in words", () => {
     ["/api/v1/builds?page_token=-1", "/query/page_token: is none that this list gave out"],
     ["/api/v1/artifacts?page_token=%00", "/query/page_token: is none that this list gave out"],
     ["/api/v1/notifications?page_token=1e3", "/query/page_token: is none that this list gave out"],
-    ["/api/v1/deployments?page_size=0", "/query/page_size: must be at least 1"],
-    ["/api/v1/deployments?page_size=many", "/query/page_size: must be a number"],
-    ["/api/v1/deployments?page_size=1&page_size=2", "/query/page_size: must be a number"],
+    ["/api/v1/deployments?page_size=0", "/query/page_size: must be a whole number from 1 to 500, not 0"],
+    ["/api/v1/deployments?page_size=many", '/query/page_size: must be a whole number from 1 to 500, not "many"'],
+    [
+      "/api/v1/deployments?page_size=1&page_size=2",
+      "/query/page_size: must be a whole number from 1 to 500, not a list",
+    ],
     ["/api/v1/deployments?servce=orders", '/query/servce: is not known here, did you mean "service"?'],
     ["/api/v1/deployments?status=DONE", "/query/status: must be one of"],
     ["/api/v1/environments?verbose=1", "/query/verbose: is not known here"],
     ["/api/v1/deployments/456", "/params/id: a deployment id looks like D-456"],
-    ["/api/v1/reports/dora?days=1000", "/query/days: must be at most 365"],
+    ["/api/v1/reports/dora?days=1000", "/query/days: must be a whole number from 1 to 365, not 1000"],
   ])("GET %s", async (path, detail) => {
     expect(await problem(path, {})).toMatchObject({ code: "request.invalid", detail: expect.stringContaining(detail) });
   });

@@ -116,4 +116,6 @@ export { largestSecretBytes, SecretNameSchema, shortestMasked } from "./secret-n
 export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
 export { StepCache } from "./step-cache.ts";
 export { unstorable } from "./storable.ts";
+export { usualRemedies } from "./usual-remedies.ts";
 export { waitingText, waitsText } from "./waiting-text.ts";
+export { rangeText } from "./whole-number.ts";

@@ -34,9 +34,9 @@ export function issueText(issue: Issue): string | undefined {
     case "invalid_value":
       return issue.expected === "stringbool" ? typeText("stringbool", issue.input) : choiceText(issue);
     case "too_small":
-      return limitText("at least", Number(issue.minimum), String(issue.origin));
+      return limitText("at least", Number(issue.minimum), issue);
     case "too_big":
-      return limitText("at most", Number(issue.maximum), String(issue.origin));
+      return limitText("at most", Number(issue.maximum), issue);
     case "invalid_format":
       return formatText(issue);
     case "invalid_key":
@@ -62,9 +62,9 @@ function choiceText(issue: Extract<Issue, { code: "invalid_value" }>): string {
   return `must be ${one}, not ${shown(issue.input)}${typeof issue.input === "string" ? nearest(issue.input, known) : ""}`;
 }
 
-function limitText(which: string, limit: number, origin: string): string {
+function limitText(which: string, limit: number, { origin, input }: { origin: string; input?: unknown }): string {
   const unit = counted[origin];
-  if (unit === undefined) return `must be ${which} ${limit}`;
+  if (unit === undefined) return `must be ${which} ${limit}, not ${shown(input)}`;
   if (which === "at least" && limit === 1) return "must not be empty";
   return `must have ${which} ${limit} ${limit === 1 ? unit[0] : unit[1]}`;
 }
@@ -76,7 +76,7 @@ function formatText(issue: Extract<Issue, { code: "invalid_format" }>): string {
 }
 
 /** A value as it was written, short. Lists and maps by their kind: they can be long. */
-function shown(input: unknown): string {
+export function shown(input: unknown): string {
   if (Array.isArray(input)) return "a list";
   if (typeof input === "object" && input !== null) return "a map";
   if (typeof input === "number" && Number.isNaN(input)) return "something else";

@@ -3,6 +3,7 @@ import { DurationMs, EnvironmentNameSchema, ServiceNameSchema } from "./ids.ts";
 import { ImageBaseSchema, ImageNameSchema } from "./image-name.ts";
 import { SecretNames } from "./secret-names.ts";
 import { StepCache } from "./step-cache.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const StepName = z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, "a step name is lower-case letters, digits, - and _");
 
@@ -39,13 +40,13 @@ export type PipelineStep = z.infer<typeof PipelineStep>;
 
 export const PlanStepSpec = z.strictObject({
   /** Whole percents: Istio knows no fractions. */
-  weight: z.number().int().min(1).max(100),
+  weight: wholeNumber(1, 100),
   bake: DurationMs.default(0),
 });
 export type PlanStepSpec = z.infer<typeof PlanStepSpec>;
 
 export const WorkloadSpec = z.strictObject({
-  replicas: z.number().int().min(1).max(1_000).default(2),
+  replicas: wholeNumber(1, 1_000).default(2),
   ready: z
     .strictObject({ path: z.string().startsWith("/").default("/healthz"), timeout: DurationMs.default(30_000) })
     .prefault({}),
@@ -105,7 +106,7 @@ export const SlipwayFile = z.strictObject({
     .record(
       EnvironmentNameSchema as unknown as z.ZodType<string, string>,
       z.strictObject({
-        replicas: z.number().int().min(1).max(1_000).optional(),
+        replicas: wholeNumber(1, 1_000).optional(),
         env: z.record(z.string(), z.string()).default({}),
         /** In place of `deploy.steps` there. */
         steps: z.array(PlanStepSpec).min(1).max(20).optional(),

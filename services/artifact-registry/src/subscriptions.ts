@@ -21,6 +21,8 @@ const passing = new Set<DeploymentEvent["type"]>([
   "deployment.gate",
   "deployment.held",
   "deployment.approval_requested",
+  "deployment.approved",
+  "deployment.resumed",
 ]);
 
 /** What deployments do with artifacts: which digests they hold on to, and which ones turned out bad. */

@@ -41,7 +41,7 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
       const turn = await takeTurn(tx, slack.channel);
       if (turn.kind === "wait") return Math.min(longestWaitMs, turn.ms ?? longestWaitMs);
       const { row } = turn;
-      const result = await slack.send(slackMessage(row.notice, slack.link(row)), stopping.signal);
+      const result = await slack.send(slackMessage(row.notice, slack.link(row), row.settled), stopping.signal);
       const attempts = row.attempts + 1;
       const ruling = ruleOn(result, attempts);
       await recordAttempt(tx, row, attempts, ruling);

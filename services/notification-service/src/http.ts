@@ -37,6 +37,7 @@ export function routes(app: ServiceApp, db: NotificationDb): void {
         attempts: row.attempts,
         created_at: row.createdAt,
         delivered_at: row.deliveredAt,
+        settled: row.settled === null || row.settledAt === null ? null : { how: row.settled, at: row.settledAt },
       })),
       next_page_token: rows.length > page.length && last !== undefined ? String(last.number) : null,
     };

@@ -16,6 +16,8 @@ const entry: Entry = {
   attempts: 1,
   lastReason: "HTTP 500",
   createdAt: "2026-01-01T00:00:00.000Z",
+  settled: null,
+  settledAt: null,
 };
 
 test("an entry shows everything it has, escaped, and how its delivery stands", () => {
@@ -28,9 +30,18 @@ test("an entry shows everything it has, escaped, and how its delivery stands", (
   expect(page).toContain("slack: pending after 1 attempt: HTTP 500");
 });
 
+test("an entry that asked for what is decided says how, and is loud no more", () => {
+  const page = inboxPage([{ ...entry, settled: "approved by <ada>", settledAt: "2026-01-01T00:01:00.000Z" }]);
+
+  expect(page).toContain(`<article id="D-7" class="settled">`);
+  expect(page).toContain("<strong>Done: approved by &lt;ada&gt;</strong>");
+  expect(inboxPage([entry])).not.toContain("Done:");
+});
+
 test("no text can bring an element or attribute of its own", () => {
   const tags = (page: string) => page.match(/<[^>]*>/g)?.map((tag) => tag.replace(/"[^"]*"/g, '""'));
-  const expected = tags(inboxPage([entry]));
+  const decided = { ...entry, settled: "x", settledAt: "2026-01-01T00:01:00.000Z" };
+  const expected = tags(inboxPage([decided]));
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom("<", ">", '"', "'", "&", "a", "=", "/") }), (evil) => {
       const notice = {
@@ -41,7 +52,7 @@ test("no text can bring an element or attribute of its own", () => {
         facts: [{ name: evil, value: evil }],
         byHand: { why: evil, lines: [evil] },
       };
-      expect(tags(inboxPage([{ ...entry, notice, lastReason: evil }]))).toEqual(expected);
+      expect(tags(inboxPage([{ ...decided, notice, lastReason: evil, settled: evil }]))).toEqual(expected);
     }),
   );
 });

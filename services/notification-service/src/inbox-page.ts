@@ -8,6 +8,8 @@ export type Entry = {
   readonly attempts: number;
   readonly lastReason: string | null;
   readonly createdAt: string;
+  readonly settled: string | null;
+  readonly settledAt: string | null;
 };
 
 const style = `
@@ -16,6 +18,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 0; } p { margin: .4rem 0; }
 article { border-left: .35rem solid var(--bar); padding: .3rem 0 .3rem 1rem; margin: 1.5rem 0; }
 .problem { --bar: #d13438; } .attention { --bar: #c98a00; } .good { --bar: #2f9e44; }
+.settled { --bar: #8a8f98; } .settled > p:not(.done), .settled > dl { opacity: .65; }
 time, .state { font-size: .85rem; opacity: .75; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; margin: .4rem 0; font-size: .9rem; }
 dt { opacity: .75; } dd { margin: 0; overflow-wrap: anywhere; }
@@ -44,10 +47,18 @@ function article(entry: Entry): string {
     notice.byHand === undefined
       ? ""
       : `<details><summary>${escaped(notice.byHand.why)}</summary><pre>${escaped(notice.byHand.lines.join("\n"))}</pre></details>`;
-  return `<article id="${escaped(notice.about)}" class="${escaped(notice.severity)}">
-<h2>${escaped(notice.title)}</h2><time datetime="${escaped(createdAt)}">${escaped(createdAt)}</time>
+  const severity = entry.settled === null ? notice.severity : "settled";
+  return `<article id="${escaped(notice.about)}" class="${escaped(severity)}">
+<h2>${escaped(notice.title)}</h2><time datetime="${escaped(createdAt)}">${escaped(createdAt)}</time>${done(entry)}
 <p>${escaped(notice.text)}</p>${facts.length === 0 ? "" : `<dl>${facts.join("")}</dl>`}${byHand}${state(entry)}
 </article>`;
+}
+
+/** What was asked for is decided: said before it. */
+function done({ settled, settledAt }: Entry): string {
+  if (settled === null || settledAt === null) return "";
+  const when = `<time datetime="${escaped(settledAt)}">${escaped(settledAt)}</time>`;
+  return `<p class="done"><strong>Done: ${escaped(settled)}</strong> ${when}</p>`;
 }
 
 function state({ channel, state, attempts, lastReason }: Entry): string {

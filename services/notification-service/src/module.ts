@@ -27,6 +27,8 @@ export const notificationService: ServiceModule<Config, Tables> = {
 async function start(context: ServiceContext<Config, Tables>): Promise<RunningService> {
   const { db, bus, clock, log, config, urls, regions } = context;
   const slackUrl = config.SLIPWAY_SLACK_WEBHOOK_URL;
+  // Where it listens is known once everything has started.
+  const page = () => `${urls.public}/inbox`;
   const channel = slackUrl === undefined ? "inbox" : "slack";
   if (slackUrl === undefined) {
     const rerouted = await rerouteToInbox(db);
@@ -39,12 +41,12 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       : {
           channel,
           send: slackWebhook(slackUrl),
-          link: (row: { about: string }) => `${urls.public}/inbox#${row.about}`,
+          link: (row: { about: string }) => `${page()}#${row.about}`,
         };
   const deliverer = startDeliverer({ db, bus, clock, log, slack });
   return {
     routes: (app) => routes(app, db),
-    subscriptions: subscriptions({ db, clock, channel, regions, startedAt: clock.now(), added: deliverer.wake }),
+    subscriptions: subscriptions({ db, clock, channel, regions, page, startedAt: clock.now(), added: deliverer.wake }),
     ready: async () => undefined,
     sweep: () => forgetNotifications(db, config.SLIPWAY_KEEP_NOTIFICATIONS),
     close: () => deliverer.stop(),

@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import type { Known } from "./domain/about-deployments.ts";
 import type { Ruling } from "./domain/delivery.ts";
 import type { Notice } from "./domain/notice.ts";
+import type { Settling } from "./domain/settling.ts";
 
 /** All SQL of the schema `notification`. Statements name their tables themselves, so no table type is needed. */
 export type NotificationDb = Db<Record<never, never>>;
@@ -20,10 +21,13 @@ export type Row = {
   readonly lastReason: string | null;
   readonly createdAt: Instant;
   readonly deliveredAt: Instant | null;
+  /** How what it waits for was decided, and when; null while it waits, and where it waits for nothing. */
+  readonly settled: string | null;
+  readonly settledAt: Instant | null;
 };
 
 const columns = sql`number, about, channel, notice, state, attempts, last_reason as "lastReason",
-  created_at as "createdAt", delivered_at as "deliveredAt"`;
+  created_at as "createdAt", delivered_at as "deliveredAt", settled, settled_at as "settledAt"`;
 
 /** False when the event has its notification already. One for the inbox is delivered by being written. */
 export async function addNotification(
@@ -39,6 +43,13 @@ export async function addNotification(
       ${inbox ? "delivered" : "pending"}, ${inbox ? 1 : 0}, case when ${inbox} then clock_timestamp() end)
     on conflict (event_key) do nothing`.execute(db);
   return numAffectedRows === 1n;
+}
+
+/** Marks what waited for this as decided. What comes later waits anew. */
+export async function settle(tx: NotificationTx, { about, waits, how }: Settling): Promise<void> {
+  await sql`
+    update notification set settled = ${how}, settled_at = clock_timestamp()
+    where about = ${about} and settled is null and notice ->> 'waits' = any(${[...waits]}::text[])`.execute(tx);
 }
 
 /** With no address for a channel any more, what waits for it is shown in the inbox alone. */

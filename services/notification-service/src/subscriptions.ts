@@ -13,6 +13,7 @@ import { aboutArtifact, aboutBuild } from "./domain/about-builds.ts";
 import { aboutDeployment, aboutWatch, type World } from "./domain/about-deployments.ts";
 import type { RegionAccess } from "./domain/kubectl.ts";
 import type { Notice } from "./domain/notice.ts";
+import { type Settling, settledByArtifact, settledByDeployment } from "./domain/settling.ts";
 import {
   addNotification,
   learnAccepted,
@@ -20,6 +21,7 @@ import {
   learnJudgement,
   type NotificationDb,
   readKnown,
+  settle,
 } from "./store.ts";
 
 export type Intake = {
@@ -27,6 +29,8 @@ export type Intake = {
   readonly clock: Clock;
   readonly channel: string;
   readonly regions: readonly RegionAccess[];
+  /** Address of the inbox page. */
+  readonly page: () => string;
   readonly startedAt: Instant;
   /** Called after a notification was added. */
   added(): void;
@@ -43,10 +47,24 @@ export function subscriptions(intake: Intake): readonly Subscription[] {
 }
 
 async function take(intake: Intake, event: CloudEvent): Promise<void> {
+  const settling = settlingOf(event);
+  if (settling !== undefined) {
+    await intake.db.transaction().execute(async (tx) => {
+      // One that comes again late decides nothing that was asked since.
+      if (await inboxOnce(tx, group, `${event.source}/${event.id}`)) await settle(tx, settling);
+    });
+  }
   const notice = await noticeOf(intake, event);
   if (notice === undefined) return;
   const key = `${event.source}/${event.id}`;
   if (await addNotification(intake.db, key, intake.channel, notice)) intake.added();
+}
+
+function settlingOf(event: CloudEvent): Settling | undefined {
+  const artifact = parseEvent(artifactTopic, event);
+  if (artifact !== undefined) return settledByArtifact(artifact);
+  const deployment = parseEvent(deploymentTopic, event);
+  return deployment === undefined ? undefined : settledByDeployment(deployment);
 }
 
 async function noticeOf(intake: Intake, event: CloudEvent): Promise<Notice | undefined> {
@@ -58,7 +76,7 @@ async function noticeOf(intake: Intake, event: CloudEvent): Promise<Notice | und
     }
     case "artifact": {
       const read = parseEvent(artifactTopic, event);
-      return read === undefined ? undefined : aboutArtifact(read);
+      return read === undefined ? undefined : aboutArtifact(read, intake.page());
     }
     case "deployment":
       return deploymentNotice(intake, event);
@@ -99,6 +117,6 @@ async function watchNotice(intake: Intake, event: CloudEvent): Promise<Notice | 
   return notice;
 }
 
-async function worldOf({ db, regions }: Intake, deployment: string, event: CloudEvent): Promise<World> {
-  return { known: await readKnown(db, deployment), regions, at: event.time };
+async function worldOf({ db, regions, page }: Intake, deployment: string, event: CloudEvent): Promise<World> {
+  return { known: await readKnown(db, deployment), regions, at: event.time, page: page() };
 }

@@ -13,7 +13,7 @@ export function artifactsListCommand(root: Command, artifacts: Command): void {
     .option("--limit <count>", "at most so many", "20")
     .action(async (named: string | undefined, own: { readonly limit: string }) => {
       const service = named === undefined ? serviceHere() : typed(ServiceNameSchema, named);
-      const page_size = Math.max(1, count("--limit", own.limit, 500));
+      const page_size = count("--limit", own.limit, [1, 500]);
       await withClient(root, async (client) => {
         const answer = await client.call(listArtifacts, { query: { service, page_size } });
         const none = service === undefined ? "There are no artifacts yet." : `There are no artifacts of ${service}.`;

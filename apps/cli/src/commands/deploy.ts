@@ -27,7 +27,7 @@ export function deployCommand(root: Command): void {
     .option("--env <environment>", "where to (default: prod)")
     .option("--regions <names>", "comma separated (default: all)")
     .option("--strategy <name>", "canary, blue-green or rolling (default: canary)")
-    .option("--canary-percent <percent>", "first weight")
+    .option("--canary-percent <percent>", "first weight, a whole number from 1 to 100")
     .option("--confirm-initial", "this is the first deployment there")
     .option("--dry-run", "check everything, change nothing")
     .option("--watch", "follow it to its end; the exit code says how it ended")
@@ -75,7 +75,9 @@ function requested(own: Options) {
     ...(own.env === undefined ? {} : { environment: own.env }),
     ...(own.regions === undefined ? {} : { regions: own.regions.split(",").map((name) => name.trim()) }),
     ...(own.strategy === undefined ? {} : { strategy: own.strategy }),
-    ...(own.canaryPercent === undefined ? {} : { canary_percent: count("--canary-percent", own.canaryPercent, 100) }),
+    ...(own.canaryPercent === undefined
+      ? {}
+      : { canary_percent: count("--canary-percent", own.canaryPercent, [1, 100]) }),
     ...(own.confirmInitial === true ? { confirm_initial: true } : {}),
   };
 }

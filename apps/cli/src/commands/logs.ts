@@ -12,7 +12,7 @@ import type { Command } from "commander";
 import { serviceOr } from "../here.ts";
 import { note, printLine, say, wantsJson, withClient } from "../output.ts";
 import { suggesting } from "../suggest.ts";
-import { typed } from "../typed.ts";
+import { count, typed } from "../typed.ts";
 
 type Options = {
   readonly env?: string;
@@ -43,7 +43,7 @@ export function logsCommand(root: Command): void {
       const service = serviceOr(what);
       const query = typed(ServiceLogQuery, {
         ...{ region: own.region, version: own.version, environment: own.env },
-        ...(own.tail === undefined ? {} : { tail: own.tail }),
+        ...(own.tail === undefined ? {} : { tail: count("--tail", own.tail, [0, 2_000]) }),
         ...(own.follow === true ? { follow: "true" } : {}),
       });
       return withClient(root, (client) => serviceLog(root, client, service, query));

@@ -8,7 +8,8 @@ export function promoteCommand(root: Command): void {
   movingCommand(root, "promote", "end this step's bake early; never overrides a gate")
     .option("--expected-step <step>", "refuse if it is at another step, counted from 0")
     .action((named: string | undefined, { expectedStep, ...own }: Moving & { readonly expectedStep?: string }) => {
-      const step = expectedStep === undefined ? {} : { expected_step: count("--expected-step", expectedStep, 100) };
+      const step =
+        expectedStep === undefined ? {} : { expected_step: count("--expected-step", expectedStep, [0, 100]) };
       return move(root, promoteDeployment, named, { ...own, ...step });
     });
 }

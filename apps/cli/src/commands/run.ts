@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { Unusable } from "../exit-codes.ts";
 import { note, print, say, wantsJson } from "../output.ts";
+import { count } from "../typed.ts";
 
 /** `slipway run [DIR]`: the pipeline of the working tree, here, under the same isolation as a build. */
 export function runCommand(root: Command): void {
@@ -13,8 +13,7 @@ export function runCommand(root: Command): void {
     .option("--no-isolation", "run the steps unprotected")
     .action(async (dir: string, own: { jobs: string; isolation: boolean }) => {
       const folder = resolve(dir);
-      const places = Number(own.jobs);
-      if (!Number.isInteger(places) || places < 1) throw new Unusable(`--jobs ${own.jobs} is not a count`);
+      const places = count("--jobs", own.jobs, [1, 1_000]);
       const { fileErrorText, readSlipwayFile } = await import("../read-slipway-file.ts");
       const { parsed, detected } = await readSlipwayFile(folder);
       if (parsed.kind === "errors") {

@@ -72,11 +72,9 @@ export async function lookAround(options: LookOptions): Promise<Look> {
     roll_back: rollBackOf(shown, deployments),
     build: builds[0] ?? null,
     recent: deployments.map((own) => recentOf(own, outcome(own))),
-    notifications: notifications.map(({ notification_id, title, text, created_at }) => ({
-      id: notification_id,
-      title,
-      text,
-      at: created_at,
+    notifications: notifications.map(({ notification_id, title, text, created_at, settled }) => ({
+      ...{ id: notification_id, title, text, at: created_at },
+      settled: settled?.how ?? null,
     })),
     missing,
     observed: differences.map(({ environment, service, region, holder_there }) => {

@@ -45,6 +45,10 @@ export const deploymentTopic = topic("slipway.deployment.v1", "deployment", {
   }),
   held: z.object({ ...about, reason: z.string() }),
   approval_requested: z.object({ ...about, reason: z.string() }),
+  /** A named person stood for it: what waited for that waits no more. */
+  approved: z.object({ ...about, by: z.string(), reason: z.string() }),
+  /** A person let what was held go on. */
+  resumed: z.object({ ...about, by: z.string() }),
   /** 100% everywhere and settled. */
   succeeded: z.object({ ...about, created_at: z.string() }),
   verified: z.object(about),

@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { wholeParameter } from "../whole-number.ts";
 
 /** `?validate_only=true`: check everything, change nothing. */
 export const ValidateOnly = z.object({ validate_only: z.stringbool().optional() });
 
 export const Page = z.object({
-  page_size: z.coerce.number().int().min(1).max(500).default(50),
+  page_size: wholeParameter(1, 500).prefault(50),
   /** From the answer before: opaque to callers. */
   page_token: z
     .string()

@@ -10,6 +10,7 @@ import {
   ServiceNameSchema,
   VersionNameSchema,
 } from "../ids.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { Page, ValidateOnly, WaitingView } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
@@ -74,7 +75,7 @@ export const DeploymentRequest = z.strictObject({
     ),
   strategy: z.enum(["canary", "blue-green", "rolling"]).default("canary"),
   /** Replaces the plan's first weight; above 5 in production it needs an approval. */
-  canary_percent: z.number().int().min(1).max(100).optional(),
+  canary_percent: wholeNumber(1, 100).optional(),
   regions: z
     .array(RegionNameSchema)
     .min(1)

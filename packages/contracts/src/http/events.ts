@@ -6,6 +6,7 @@ import { deploymentTopic } from "../events/deployment.ts";
 import { notificationTopic } from "../events/notification.ts";
 import { regionTopic } from "../events/region.ts";
 import { watchTopic } from "../events/watch.ts";
+import { wholeParameter } from "../whole-number.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
 const topics = [buildTopic, artifactTopic, deploymentTopic, watchTopic, regionTopic, notificationTopic];
@@ -26,7 +27,7 @@ export const listEvents = endpoint({
       .string()
       .regex(/^\d{1,15}(\.\d{1,15})*$/, "0, or the next of an earlier answer")
       .default("0"),
-    page_size: z.coerce.number().int().min(1).max(500).default(100),
+    page_size: wholeParameter(1, 500).prefault(100),
   }),
   status: 200,
   response: z.object({

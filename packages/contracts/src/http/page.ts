@@ -34,6 +34,8 @@ export type PageView = {
     readonly title: string;
     readonly text: string;
     readonly at: string;
+    /** How what it asks for was decided; null where it is not yet, or asks for nothing. */
+    readonly settled: string | null;
   }[];
   /** Targets that are only observed, because the database was restored to an older state. */
   readonly observed: readonly string[];

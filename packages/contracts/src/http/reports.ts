@@ -6,13 +6,14 @@ import {
   ServiceNameSchema,
   VersionNameSchema,
 } from "../ids.ts";
+import { wholeParameter } from "../whole-number.ts";
 import { Page } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
 const scope = z.object({
   service: ServiceNameSchema.optional(),
   environment: EnvironmentNameSchema.optional(),
-  days: z.coerce.number().int().min(1).max(365).default(30),
+  days: wholeParameter(1, 365).prefault(30),
 });
 
 export const getDora = endpoint({
@@ -82,6 +83,8 @@ export const listNotifications = endpoint({
         attempts: z.number().int(),
         created_at: InstantSchema,
         delivered_at: InstantSchema.nullable(),
+        /** How what it asks for was decided; null where it is not yet, or asks for nothing. Older platforms do not say. */
+        settled: z.object({ how: z.string(), at: InstantSchema }).nullable().optional(),
       }),
     ),
     next_page_token: z.string().nullable(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { EnvironmentNameSchema, RegionNameSchema, VersionNameSchema } from "../ids.ts";
+import { wholeParameter } from "../whole-number.ts";
 
 /** Path of what a service's pods print: text, or server-sent events `place`, `line`, `note` and, without `follow`, `end`. */
 export const serviceLogPath = (service: string): string => `/api/v1/services/${service}/logs`;
@@ -9,7 +10,7 @@ export const ServiceLogQuery = z.strictObject({
   region: RegionNameSchema.optional(),
   version: VersionNameSchema.optional(),
   /** Lines of each pod to begin with. */
-  tail: z.coerce.number().int().min(0).max(2_000).default(100),
+  tail: wholeParameter(0, 2_000).prefault(100),
   /** Goes on with what comes, of pods that come too. */
   follow: z.stringbool().default(false),
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { grantOf, judgement, minuteMs, newVersion, oldVersion, threeSteps } from "../../test/support/sample.ts";
 import { epochsOf, failed, given, judged, of, two, types } from "../../test/support/story.ts";
+import { waitingOf } from "./view.ts";
 
 describe("a healthy canary", () => {
   test("climbs step by step in lock-step, settles, gives the lock back and is verified", () => {
@@ -169,9 +170,13 @@ describe("a person", () => {
     const halted = world.send({ type: "Halt", by: "ada", reason: "lunch", now: world.now });
     expect(halted).toMatchObject({ supersedes: true, after: { phase: "held", step: 1, why: "lunch" } });
     const from = world.emitted.length;
-    world.send({ type: "Resume", by: "ada", now: world.now });
+    const resumed = world.send({ type: "Resume", by: "ada", now: world.now });
     world.settle(20, () => world.state.phase === "baking");
 
+    expect(of(resumed.commands, "Publish")[0]?.event).toMatchObject({
+      type: "deployment.resumed",
+      data: { by: "ada" },
+    });
     expect(of(world.emitted.slice(from), "RaiseWeight").map(({ percent }) => percent)).toEqual([25, 25]);
     expect(world.state).toMatchObject({ phase: "baking", step: 1 });
   });
@@ -180,9 +185,15 @@ describe("a person", () => {
     const steps = [{ weightPercent: 25, bakeMs: minuteMs }, ...threeSteps.slice(2)];
     const world = given("awaiting_approval", { steps });
     expect(of(world.emitted, "RaiseWeight")).toEqual([]);
+    expect(waitingOf(world.state)?.unblockedBy).toMatch(/: slipway approve D-\d+ --as approver$/);
 
-    world.send({ type: "Approve", by: "grace", reason: "urgent", now: world.now });
+    const approved = world.send({ type: "Approve", by: "grace", reason: "urgent", now: world.now });
     world.settle(20, () => world.state.phase === "baking");
+
+    expect(of(approved.commands, "Publish")[0]?.event).toMatchObject({
+      type: "deployment.approved",
+      data: { by: "grace", reason: "urgent" },
+    });
 
     expect(of(world.emitted, "RaiseWeight")).toMatchObject([
       { percent: 25, proven: true },

@@ -76,7 +76,7 @@ export function waitingOf(state: Deployment): Waiting | null {
       return {
         for: "a named approval",
         since: state.since,
-        unblockedBy: `POST /api/v1/deployments/${state.plan.id}/approvals by an approver`,
+        unblockedBy: `an approver approves it: slipway approve ${state.plan.id} --as approver`,
       };
     case "held":
       return { for: state.why, holder: state.by, since: state.since, unblockedBy: state.unblockedBy };

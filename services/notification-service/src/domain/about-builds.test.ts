@@ -12,7 +12,10 @@ function build(type: string, data: object) {
 
 function artifact(type: string, data: object) {
   const about = { promotion_id: "P-1", service: "orders", git_sha, from: "staging", to: "prod", requested_by: "bob" };
-  return aboutArtifact({ type, data: { ...about, ...data } } as EventOf<typeof artifactTopic>);
+  return aboutArtifact(
+    { type, data: { ...about, ...data } } as EventOf<typeof artifactTopic>,
+    "http://127.0.0.1:7400/inbox",
+  );
 }
 
 test("a failed build says which step failed and where its log is", () => {
@@ -24,7 +27,7 @@ test("a failed build says which step failed and where its log is", () => {
     facts: [
       { name: "Commit", value: "3f2a91c00000" },
       { name: "After", value: "1 min 1 s" },
-      { name: "Log", value: "/api/v1/builds/B-3/logs" },
+      { name: "Log", value: "slipway logs B-3" },
     ],
   });
   expect(build("build.succeeded", {})).toBeUndefined();
@@ -35,7 +38,8 @@ test("a promotion is told where somebody must approve it, and where it was rejec
   expect(artifact("artifact.promotion_requested", { approvals_needed: 1 })).toMatchObject({
     severity: "attention",
     title: "Approval needed: orders from staging to prod (P-1)",
-    text: expect.stringContaining("bob asks to promote 3f2a91c. It takes one approval by somebody else"),
+    text: "bob asks to promote 3f2a91c. It is shown at http://127.0.0.1:7400/inbox. It takes one approval by somebody else: slipway promotions approve P-1 --as approver",
+    waits: "approval",
   });
   expect(artifact("artifact.rejected", { reason: "not tested" })).toMatchObject({
     text: "3f2a91c, asked for by bob: not tested",

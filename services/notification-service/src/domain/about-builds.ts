@@ -13,13 +13,13 @@ export function aboutBuild(event: EventOf<typeof buildTopic>): Notice | undefine
     facts: [
       { name: "Commit", value: git_sha.slice(0, 12) },
       { name: "After", value: duration(ms) },
-      { name: "Log", value: `/api/v1/builds/${build_id}/logs` },
+      { name: "Log", value: `slipway logs ${build_id}` },
     ],
   };
 }
 
-/** The notice of an artifact's event. */
-export function aboutArtifact(event: EventOf<typeof artifactTopic>): Notice | undefined {
+/** The notice of an artifact's event. `page`: where people see all of it. */
+export function aboutArtifact(event: EventOf<typeof artifactTopic>, page: string): Notice | undefined {
   switch (event.type) {
     case "artifact.promotion_requested": {
       const { promotion_id, service, from, to, requested_by, approvals_needed, git_sha, digest } = event.data;
@@ -28,8 +28,9 @@ export function aboutArtifact(event: EventOf<typeof artifactTopic>): Notice | un
         severity: "attention",
         about: promotion_id,
         title: `Approval needed: ${service} from ${from} to ${to} (${promotion_id})`,
-        text: `${requested_by} asks to promote ${git_sha.slice(0, 7)}. It takes ${approvals_needed === 1 ? "one approval" : `${approvals_needed} approvals`} by somebody else: POST /api/v1/promotions/${promotion_id}/approvals.`,
+        text: `${requested_by} asks to promote ${git_sha.slice(0, 7)}. It is shown at ${page}. It takes ${approvals_needed === 1 ? "one approval" : `${approvals_needed} approvals`} by somebody else: slipway promotions approve ${promotion_id} --as approver`,
         facts: [{ name: "Digest", value: digest }],
+        waits: "approval",
       };
     }
     case "artifact.rejected": {

@@ -28,6 +28,7 @@ const world: World = {
   known: { baselines: { "us-east-1": "orders-1111111-aaaaa", "eu-west-1": "orders-2222222-bbbbb" }, judgement: null },
   regions: [],
   at: "2026-01-01T00:10:00.000Z",
+  page: "http://127.0.0.1:7400/inbox",
 };
 
 function envelope(type: string, data: object) {
@@ -117,10 +118,19 @@ test("a success says where and how long it took", () => {
 
 test.each([
   ["held", "attention", /goes no further by itself: region away\./],
-  ["approval_requested", "attention", /waits for a named person.*D-7\/approvals/],
+  ["held", "attention", /inbox\. To let it go on, or to take it back: slipway resume D-7 or slipway rollback D-7$/],
+  ["approval_requested", "attention", /waits for a named person: region away\. .*: slipway approve D-7 --as approver$/],
   ["failed", "problem", /region away\. It was given no traffic/],
 ])("a deployment that is %s is told as %s", (type, severity, text) => {
   expect(deployment(type, { reason: "region away" })).toMatchObject({ severity, text: expect.stringMatching(text) });
+});
+
+test.each([
+  ["approval_requested", "approval"],
+  ["held", "resume"],
+  ["failed", undefined],
+])("a notice of %s asks for %s", (type, waits) => {
+  expect(deployment(type, { reason: "x" })?.waits).toBe(waits);
 });
 
 test("missing metrics are told, with since when", () => {

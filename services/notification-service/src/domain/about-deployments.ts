@@ -15,6 +15,8 @@ export type World = {
   readonly known: Known | undefined;
   readonly regions: readonly RegionAccess[];
   readonly at: string;
+  /** Where people see all of it. */
+  readonly page: string;
 };
 
 /** The notice of a deployment's event; undefined for what nobody needs to be told. */
@@ -32,13 +34,15 @@ export function aboutDeployment(event: DeploymentEvent, world: World): Notice | 
         facts,
       };
     case "deployment.held":
-      return attention(data, `Held: ${where}`, `It goes no further by itself: ${sentence(event.data.reason)}`);
+      return {
+        ...attention(data, `Held: ${where}`, held(event.data.reason, data.deployment_id, world)),
+        waits: "resume",
+      };
     case "deployment.approval_requested":
-      return attention(
-        data,
-        `Approval needed: ${where}`,
-        `It waits for a named person: ${sentence(event.data.reason)} Approve with POST /api/v1/deployments/${data.deployment_id}/approvals.`,
-      );
+      return {
+        ...attention(data, `Approval needed: ${where}`, unapproved(event.data.reason, data.deployment_id, world)),
+        waits: "approval",
+      };
     case "deployment.failed":
       return {
         severity: "problem",
@@ -54,6 +58,15 @@ export function aboutDeployment(event: DeploymentEvent, world: World): Notice | 
     default:
       return undefined;
   }
+}
+
+function held(reason: string, id: string, { page }: World): string {
+  return `It goes no further by itself: ${sentence(reason)} It is shown at ${page}. To let it go on, or to take it back: slipway resume ${id} or slipway rollback ${id}`;
+}
+
+/** The command comes last, so that it can be taken out of the line. */
+function unapproved(reason: string, id: string, { page }: World): string {
+  return `It waits for a named person: ${sentence(reason)} It is shown at ${page}. To approve it: slipway approve ${id} --as approver`;
 }
 
 type About = Extract<DeploymentEvent, { type: "deployment.verified" }>["data"];

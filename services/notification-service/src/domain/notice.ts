@@ -1,6 +1,9 @@
 /** How urgent: `problem` wants a person now, `attention` a decision, `good` and `info` nothing. */
 export type Severity = "problem" | "attention" | "good" | "info";
 
+/** What somebody is asked for: to approve it, or to let it go on. */
+export type Wait = "approval" | "resume";
+
 /** A notification before it has the form of a channel. All texts are plain: each channel escapes for itself. */
 export type Notice = {
   readonly severity: Severity;
@@ -9,6 +12,8 @@ export type Notice = {
   readonly title: string;
   readonly text: string;
   readonly facts: readonly Fact[];
+  /** Set where it asks somebody for a decision; an event that brings one settles it. */
+  readonly waits?: Wait;
   /** What a person can do by hand, with Slipway away; each a line for a shell. */
   readonly byHand?: { readonly why: string; readonly lines: readonly string[] };
 };

@@ -61,10 +61,20 @@ describe("a Slack message", () => {
     ]);
   });
 
+  test("about what was decided before it could be sent says so first, and alarms nobody", () => {
+    const { text, blocks } = slackMessage(plain, undefined, "approved by <ada>");
+
+    expect(text).toBe("Bad deployment caught: done, approved by &lt;ada&gt;");
+    expect(blocks.slice(0, 2)).toEqual([
+      { type: "header", text: { type: "plain_text", text: ":white_circle: Bad deployment caught" } },
+      { type: "section", text: { type: "mrkdwn", text: "*Done: approved by &lt;ada&gt;*" } },
+    ]);
+  });
+
   test("keeps Slack's limits whatever it has to say, and cuts no entity and no character in half", () => {
     fc.assert(
-      fc.property(notice, fc.option(fc.webUrl(), { nil: undefined }), (one, link) => {
-        const message = slackMessage(one, link);
+      fc.property(notice, fc.option(fc.webUrl(), { nil: undefined }), fc.option(text), (one, link, settled) => {
+        const message = slackMessage(one, link, settled);
         expect(message.blocks.length).toBeLessThanOrEqual(50);
         expect(message.text.length).toBeLessThanOrEqual(3_000);
         expect(overlong(message)).toEqual([]);

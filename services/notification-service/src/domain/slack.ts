@@ -19,10 +19,13 @@ const signs: Record<Severity, string> = {
   info: ":white_circle:",
 };
 
-export function slackMessage(notice: Notice, link: string | undefined): SlackMessage {
+/** `settled`: how what it asks for was decided before it could be sent. */
+export function slackMessage(notice: Notice, link: string | undefined, settled: string | null = null): SlackMessage {
   const { title, text, facts, byHand, severity } = notice;
+  const sign = settled === null ? signs[severity] : signs.info;
   const blocks: Block[] = [
-    { type: "header", text: { type: "plain_text", text: cut(`${signs[severity]} ${title}`, limits.header) } },
+    { type: "header", text: { type: "plain_text", text: cut(`${sign} ${title}`, limits.header) } },
+    ...(settled === null ? [] : [section(`*${escaped(`Done: ${settled}`, limits.text - 2)}*`)]),
     section(escaped(text, limits.text)),
   ];
   for (let n = 0; n < facts.length; n += limits.fields) {
@@ -41,7 +44,8 @@ export function slackMessage(notice: Notice, link: string | undefined): SlackMes
     blocks.splice(limits.blocks - 1);
     blocks.push({ type: "context", elements: [mrkdwn(`<${address}|${escaped(notice.about, 100)} in Slipway>`)] });
   }
-  return { text: escaped(`${title}: ${text}`, limits.text), blocks: blocks.slice(0, limits.blocks) };
+  const whole = settled === null ? `${title}: ${text}` : `${title}: done, ${settled}`;
+  return { text: escaped(whole, limits.text), blocks: blocks.slice(0, limits.blocks) };
 }
 
 function section(text: string): Block {

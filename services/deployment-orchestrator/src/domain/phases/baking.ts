@@ -7,6 +7,7 @@ import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
 import { armBake, beginFinish, beginStep, checkWatch, gateEvent, hold, recordGate, stay } from "../moves.ts";
+import { approvedBy } from "../said-by.ts";
 import { holdForHarm, isFail, isHarm, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { takeBack } from "./taking-back.ts";
 import { onSilent } from "./watched.ts";
@@ -125,7 +126,8 @@ function onPromote(state: In<"baking">, input: Extract<Input, { type: "Promote" 
   return advance({ ...state, promotedBy: by }, now);
 }
 
-function onApprove(state: In<"baking">, { by, reason, now }: Extract<Input, { type: "Approve" }>): Answer {
+function onApprove(state: In<"baking">, input: Extract<Input, { type: "Approve" }>): Answer {
+  const { by, reason, now } = input;
   if (state.latest?.verdict === "FAIL") return refuse("deployment.gate_failed", state.latest.sentence);
-  return advance({ ...state, approval: { by, reason, at: now } }, now);
+  return approvedBy(state, input, advance({ ...state, approval: { by, reason, at: now } }, now));
 }

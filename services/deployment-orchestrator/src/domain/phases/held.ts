@@ -3,6 +3,7 @@ import type { Answer } from "../answers.ts";
 import { type In, setRegions } from "../deployment.ts";
 import type { Input } from "../input.ts";
 import { beginStep, epochOf, stay, withRegion } from "../moves.ts";
+import { approvedBy, resumedBy } from "../said-by.ts";
 import { isFail, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { onLeaving } from "./opening.ts";
 import { hadWeight } from "./taking-back.ts";
@@ -15,11 +16,15 @@ import { checkAgain, onSilent } from "./watched.ts";
 export function onHeld(state: In<"held">, input: Input): Answer {
   switch (input.type) {
     case "Resume":
-      return goOn(state, input.now);
+      return resumedBy(state, input, goOn(state, input.now));
     case "Halt":
       return stay({ ...state, why: input.reason, by: input.by, unblockedBy: "a person resumes it", until: undefined });
     case "Approve":
-      return stay({ ...state, approval: { by: input.by, reason: input.reason, at: input.now } });
+      return approvedBy(
+        state,
+        input,
+        stay({ ...state, approval: { by: input.by, reason: input.reason, at: input.now } }),
+      );
     case "WeightServed": {
       if (input.epoch !== epochOf(state, input.region)) return stay(state);
       return stay(withRegion(state, input.region, { state: "serving", weightPercent: input.percent }));
@@ -62,7 +67,7 @@ function isUnpaused(state: In<"held">): boolean {
 export function onAwaitingApproval(state: In<"awaiting_approval">, input: Input): Answer {
   if (input.type === "Approve") {
     const approval = { by: input.by, reason: input.reason, at: input.now };
-    return beginStep({ ...state, approval }, state.step, input.now);
+    return approvedBy(state, input, beginStep({ ...state, approval }, state.step, input.now));
   }
   const byHand = input.type === "DriftSeen" || input.type === "DriftGone";
   return hadWeight(state) || byHand ? onExposed(state, input) : onLeaving(state, input);
