@@ -26,6 +26,7 @@ export { type RealProxy, startProxy } from "./real/proxy.ts";
 export { startRedis } from "./real/redis.ts";
 export { startS3 } from "./real/s3.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
+export { shiftedClock } from "./shifted-clock.ts";
 export { makeSmallRoot } from "./small-root.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { sharedFolder } from "./test-server.ts";
