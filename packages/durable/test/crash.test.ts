@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,13 +6,14 @@ import { type Db, silentLogger } from "@slipway/sql";
 import { seededRandom, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { notes, opened, type Perform, type TapeState, tape, work } from "./tape.ts";
+import { spawnWorker, type WorkerProcess } from "./worker.ts";
 
 const schema = "durable_crash";
 let database: TestDatabase;
 let db: Db<Record<string, never>>;
 let folder: string;
 const durables: Durable[] = [];
-const children: ChildProcess[] = [];
+const children: WorkerProcess[] = [];
 
 beforeAll(async () => {
   database = await testDatabase(schema);
@@ -21,7 +21,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "slipway-crash-"));
 });
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill("SIGKILL");
+  for (const child of children.splice(0)) await child.killHard();
   for (const durable of durables.splice(0)) await durable.stop();
 });
 afterAll(async () => {
@@ -35,35 +35,10 @@ function durableWith(perform: Perform): Durable {
   return durable;
 }
 
-type WorkerProcess = { said(line: string): Promise<unknown>; killHard(): Promise<void> };
-
 function startWorker(effects: string, place: string): WorkerProcess {
-  const child = spawn(
-    process.execPath,
-    [
-      "--conditions=@slipway/source",
-      join(import.meta.dirname, "worker-process.ts"),
-      database.url(schema),
-      schema,
-      effects,
-      place,
-    ],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  children.push(child);
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  return {
-    said: async (line) =>
-      await until(() => output.includes(line), { what: `the worker says ${line}`, timeoutMs: 30_000 }),
-    async killHard() {
-      const gone = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGKILL");
-      await gone;
-    },
-  };
+  const worker = spawnWorker([database.url(schema), schema, effects, place]);
+  children.push(worker);
+  return worker;
 }
 
 async function noted(durable: Durable, id: string): Promise<readonly string[]> {

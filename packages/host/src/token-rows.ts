@@ -1,6 +1,6 @@
 import type { Instant } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
-import type { Generated } from "kysely";
+import { type Generated, sql } from "kysely";
 
 export type TokenTable = {
   kid: string;
@@ -18,14 +18,16 @@ export type TokenRow = {
   readonly name: string;
   readonly roles: readonly string[];
   readonly hash: Buffer;
-  readonly expires_at: Instant | null;
+  /** From the moment of the answer on, by the clock of the database; null: never. */
+  readonly expires_in_ms: number | null;
   readonly revoked_at: Instant | null;
 };
 
 export async function findToken(db: Db<AccessTables>, kid: string): Promise<TokenRow | undefined> {
   return await db
     .selectFrom("access.token")
-    .select(["name", "roles", "hash", "expires_at", "revoked_at"])
+    .select(["name", "roles", "hash", "revoked_at"])
+    .select(sql<number | null>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as("expires_in_ms"))
     .where("kid", "=", kid)
     .executeTakeFirst();
 }

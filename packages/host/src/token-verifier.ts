@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { ProblemError, type Role } from "@slipway/contracts";
-import { type Clock, msBetween } from "@slipway/kernel";
+import type { Clock } from "@slipway/kernel";
 import type { Db, Logger } from "@slipway/sql";
 import type { Principal } from "./app.ts";
 import { type AccessTables, findToken, type TokenRow } from "./token-rows.ts";
@@ -13,7 +13,7 @@ export type TokenVerifier = {
 
 export type TokenVerifierOptions = {
   readonly find: (kid: string) => Promise<TokenRow | undefined>;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Logger;
   /** How long an answer of the database stands. Default 30 s. */
   readonly freshMs?: number;
@@ -23,6 +23,7 @@ export type TokenVerifierOptions = {
   readonly lookMs?: number;
 };
 
+/** `at` and all times here are monotonic: what the clock of this process says of the date plays no part. */
 type Known = { readonly row: TokenRow | undefined; readonly at: number };
 
 /** More different kids than this at a time are an attack: the cache starts again. */
@@ -34,17 +35,18 @@ const awayMs = 2_000;
 export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const { freshMs = 30_000, staleMs = 86_400_000, lookMs = 1_500, clock, log } = options;
   const known = new Map<string, Known>();
-  const looking = new Map<string, Promise<TokenRow | undefined>>();
+  const looking = new Map<string, Promise<Known>>();
   let awayUntil = Number.NEGATIVE_INFINITY;
 
-  function look(kid: string): Promise<TokenRow | undefined> {
+  function look(kid: string): Promise<Known> {
     const running = looking.get(kid);
     if (running !== undefined) return running;
     const started = withDeadline(options.find(kid), lookMs)
       .then((row) => {
         if (known.size >= maxKnown) known.clear();
-        known.set(kid, { row, at: clock.monotonicMs() });
-        return row;
+        const found = { row, at: clock.monotonicMs() };
+        known.set(kid, found);
+        return found;
       })
       .finally(() => looking.delete(kid));
     looking.set(kid, started);
@@ -52,14 +54,14 @@ export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   }
 
   /** The last answer where the database has none now; undefined when nothing usable is known. */
-  function remembered(kid: string): TokenRow | undefined {
+  function remembered(kid: string): Known | undefined {
     const had = known.get(kid);
-    return had !== undefined && clock.monotonicMs() - had.at < staleMs ? had.row : undefined;
+    return had?.row !== undefined && clock.monotonicMs() - had.at < staleMs ? had : undefined;
   }
 
-  async function rowOf(kid: string): Promise<TokenRow | undefined> {
+  async function knownOf(kid: string): Promise<Known> {
     const had = known.get(kid);
-    if (had !== undefined && clock.monotonicMs() - had.at < freshMs) return had.row;
+    if (had !== undefined && clock.monotonicMs() - had.at < freshMs) return had;
     const old = remembered(kid);
     if (old !== undefined && clock.monotonicMs() < awayUntil) return old;
     try {
@@ -76,10 +78,10 @@ export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
     async verify(token) {
       const parsed = parseToken(token);
       if (parsed === undefined) throw invalid("it is not a whole Slipway token (slp_…)");
-      const row = await rowOf(parsed.kid);
+      const { row, at } = await knownOf(parsed.kid);
       if (row === undefined || !timingSafeEqual(row.hash, parsed.hash)) throw invalid("it is not known");
       if (row.revoked_at !== null) throw invalid("it was revoked");
-      if (row.expires_at !== null && msBetween(row.expires_at, clock.now()) >= 0) throw invalid("it has expired");
+      if (row.expires_in_ms !== null && clock.monotonicMs() - at >= row.expires_in_ms) throw invalid("it has expired");
       return { name: row.name, roles: row.roles as readonly Role[] };
     },
   };

@@ -86,8 +86,7 @@ export function clusterStage(world: () => ClusterWorld) {
   }
 
   /** v1 live with all traffic under epoch 1; v2 ready beside it; fence open for epoch 2. */
-  async function canaryUnderWay(): Promise<Target> {
-    const target = freshTarget();
+  async function canaryUnderWay(target = freshTarget()): Promise<Target> {
     await world().region.openFence(target, { ...grant(1), baseline: null });
     await serving(target, v1, 1);
     await world().region.raise(target, { ...grant(1), baseline: null, canary: v1, percent: 100, exposure: proven });

@@ -278,6 +278,7 @@ export class Watcher {
       judgement: this.judgement,
       regions: Object.fromEntries(regions),
       last_look_at: this.lastLookAt,
+      as_of: this.#ports.clock.now(),
     };
   }
 

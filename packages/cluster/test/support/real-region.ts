@@ -7,10 +7,16 @@ import { silent } from "./silent.ts";
 
 export const region = "us-east-1" as RegionName;
 
+type Access = { readonly timeoutMs?: number /** Of a proxy that stands before it. */; readonly port?: number };
+
 /** The adapter's own connection, as one of Slipway's accounts with a token of an hour. */
-export async function connectAs(real: RealRegion, account: keyof typeof regionAccounts): Promise<Connection> {
-  const kubeconfig = await real.kubeconfigWith(await real.tokenOf(regionAccounts[account]));
-  return connect({ region, kubeconfig, context: real.context, timeoutMs: 10_000 });
+export async function connectAs(
+  real: RealRegion,
+  account: keyof typeof regionAccounts,
+  { timeoutMs = 10_000, port }: Access = {},
+): Promise<Connection> {
+  const kubeconfig = await real.kubeconfigWith(await real.tokenOf(regionAccounts[account]), port);
+  return connect({ region, kubeconfig, context: real.context, timeoutMs });
 }
 
 export const asAdmin = ({ kubeconfig, context }: RealRegion): Promise<Connection> =>

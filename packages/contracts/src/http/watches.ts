@@ -55,6 +55,8 @@ export const WatchView = z.object({
     }),
   ),
   last_look_at: InstantSchema.nullable(),
+  /** When this was answered, by the clock that all times of it are of. */
+  as_of: InstantSchema.optional(),
 });
 export type WatchView = z.infer<typeof WatchView>;
 

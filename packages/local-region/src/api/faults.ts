@@ -35,9 +35,11 @@ export class Faults {
     this.#planned.length = 0;
   }
 
-  /** Cuts every watch that is open now, without a last event. */
-  closeWatches(): void {
-    for (const close of this.#watchClosers) close();
+  /** Cuts every watch that is open now, without a last event. Answers how many. */
+  closeWatches(): number {
+    const closers = [...this.#watchClosers];
+    for (const close of closers) close();
+    return closers.length;
   }
 
   /** For the server: the fault of this request, used up by asking. */

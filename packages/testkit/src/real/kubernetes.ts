@@ -17,6 +17,8 @@ export type RegionParts = {
 
 export type RealRegion = {
   readonly port: number;
+  /** What it proves itself with, to those whom its kubeconfigs let in. PEM. */
+  readonly certificate: { readonly cert: string; readonly key: string };
   /** Of a cluster admin, as the one who installs has it. */
   readonly kubeconfig: string;
   readonly context: string;
@@ -25,8 +27,8 @@ export type RealRegion = {
   kubectl(args: readonly string[], input?: string): Promise<string>;
   /** A token of TokenRequest for this account: what a service of the region is given. */
   tokenOf(account: ServiceAccount, seconds?: number): Promise<string>;
-  /** The path of a new kubeconfig with this token. */
-  kubeconfigWith(token: string): Promise<string>;
+  /** The path of a new kubeconfig with this token; with `port` it leads to a proxy that stands before the API server. */
+  kubeconfigWith(token: string, port?: number): Promise<string>;
   callAs(token: string): KubeCall;
   /** kill -9 of the API server, or SIGSTOP and SIGCONT. Its objects stay. */
   kill(signal?: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void>;
@@ -52,7 +54,8 @@ export async function startRegion({ etcd, kubernetes, crds }: RegionParts): Prom
     const token = randomUUID();
     const server = await startApiServer(kubernetes, store.port, token);
     started.push(server);
-    const access: KubeAccess = { port: server.port, token, ca: await readFile(servingCertificate(server.dir), "utf8") };
+    const certificate = await certificateOf(server.dir);
+    const access: KubeAccess = { port: server.port, token, ca: certificate.cert };
     const admin = kubeCalls(access);
     opened.push(admin);
     const kubeconfig = join(server.dir, "admin.json");
@@ -67,7 +70,7 @@ export async function startRegion({ etcd, kubernetes, crds }: RegionParts): Prom
     await until(() => admin.call("GET", account), { what: "the controllers work", timeoutMs: 60_000 });
     if (crds !== undefined) await installIstioResources(kubectl, crds.program);
     return {
-      ...{ port: server.port, kubeconfig, context, api: admin.call, kubectl, stop },
+      ...{ port: server.port, certificate, kubeconfig, context, api: admin.call, kubectl, stop },
       ...accountsOf(access, admin.call, server.dir, opened),
       kill: (signal) => server.kill(signal),
       start: () => server.start(),
@@ -88,9 +91,9 @@ function accountsOf(access: KubeAccess, admin: KubeCall, dir: string, opened: { 
       };
       return ((await admin("POST", path, body)) as { status: { token: string } }).status.token;
     },
-    async kubeconfigWith(token: string) {
+    async kubeconfigWith(token: string, port = access.port) {
       const path = join(dir, `kubeconfig-${randomUUID()}.json`);
-      await writeFile(path, kubeconfigText({ ...access, token }, context), { mode: 0o600 });
+      await writeFile(path, kubeconfigText({ ...access, token, port }, context), { mode: 0o600 });
       return path;
     },
     callAs(token: string) {
@@ -117,6 +120,11 @@ async function startEtcd(part: RealPart): Promise<RealServer> {
 
 /** It makes a serving certificate of its own, which is what its clients trust. */
 const servingCertificate = (dir: string) => join(dir, "certs", "apiserver.crt");
+
+async function certificateOf(dir: string): Promise<RealRegion["certificate"]> {
+  const cert = await readFile(servingCertificate(dir), "utf8");
+  return { cert, key: await readFile(join(dir, "certs", "apiserver.key"), "utf8") };
+}
 
 function startApiServer(part: RealPart, store: number, token: string): Promise<RealServer> {
   return startRealServer(part, {

@@ -1,33 +1,73 @@
+import type { KubeCall } from "./kube-api.ts";
 import type { RealRegion } from "./kubernetes.ts";
 
 const everyMs = 100;
 
-type Pods = { readonly items: readonly { readonly metadata: { readonly name: string; readonly namespace: string } }[] };
+type Pod = {
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly deletionTimestamp?: string };
+  readonly status: { readonly phase?: string };
+};
 
 /** A node of that name, and a scheduler that puts every pod there, as there is no other. */
 export async function singleNode({ api }: RealRegion, name: string): Promise<{ stop(): Promise<void> }> {
   await api("POST", "/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name } });
-  let going = true;
-  const bind = async ({ metadata }: Pods["items"][number]) => {
-    const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: metadata.name } };
-    const target = { apiVersion: "v1", kind: "Node", name };
-    // Somebody may have deleted it meanwhile.
-    await api("POST", `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/binding`, {
-      ...binding,
-      target,
-    }).catch(() => undefined);
+  return again(() => bindAll(api, name));
+}
+
+/** The same node with a kubelet that runs nothing: pods are ready as soon as they are made, each under an address of its own that nobody answers at. */
+export async function readyNode(
+  { api }: RealRegion,
+  { name, prefix }: { readonly name: string; readonly prefix: string },
+): Promise<{ stop(): Promise<void> }> {
+  await api("POST", "/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name } });
+  let made = 0;
+  const run = async (pod: Pod) => {
+    const path = pathOf(pod);
+    if (pod.metadata.deletionTimestamp !== undefined) return void (await api("DELETE", `${path}?gracePeriodSeconds=0`));
+    if (pod.status.phase !== "Pending") return;
+    made += 1;
+    const ip = `${prefix}.${made >> 8}.${made & 255}`;
+    const conditions = [{ type: "Ready", status: "True" }];
+    const status = { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions };
+    await api("PATCH", `${path}/status`, { status }, "application/merge-patch+json");
   };
-  const looking = (async () => {
+  return again(async () => {
+    await bindAll(api, name);
+    const pods = await podsWhere(api, `spec.nodeName%3D${name}`);
+    // Somebody may have deleted it meanwhile.
+    await Promise.all(pods.map((pod) => run(pod).catch(() => undefined)));
+  });
+}
+
+async function bindAll(api: KubeCall, node: string): Promise<void> {
+  const bind = async (pod: Pod) => {
+    const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: pod.metadata.name } };
+    const target = { apiVersion: "v1", kind: "Node", name: node };
+    await api("POST", `${pathOf(pod)}/binding`, { ...binding, target }).catch(() => undefined);
+  };
+  await Promise.all((await podsWhere(api, "spec.nodeName%3D")).map(bind));
+}
+
+const pathOf = ({ metadata }: Pod) => `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`;
+
+async function podsWhere(api: KubeCall, fields: string): Promise<readonly Pod[]> {
+  const found = await api("GET", `/api/v1/pods?fieldSelector=${fields}`).catch(() => undefined);
+  return (found as { readonly items: readonly Pod[] } | undefined)?.items ?? [];
+}
+
+/** Until it is stopped. */
+function again(work: () => Promise<unknown>): { stop(): Promise<void> } {
+  let going = true;
+  const working = (async () => {
     while (going) {
-      const found = await api("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3D").catch(() => undefined);
-      await Promise.all(((found as Pods | undefined)?.items ?? []).map(bind));
+      await work();
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   })();
   return {
     async stop() {
       going = false;
-      await looking;
+      await working;
     },
   };
 }

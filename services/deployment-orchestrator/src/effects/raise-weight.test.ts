@@ -51,6 +51,17 @@ test("a raise of a proven version is asked of the region as proven", async () =>
   expect(asked).toMatchObject([{ percent: 25, exposure: { production: true, proven: true } }]);
 });
 
+test.each([1, -1])(
+  "a watch whose clock is off (by %i minutes) is asked by that clock when it looked",
+  async (minutes) => {
+    const off = (now: Instant) => addMs(now, minutes * 60_000 - 1_000);
+    const { asked, outcome } = raised({ watch: (now) => ({ last_look_at: off(now), as_of: addMs(off(now), 500) }) });
+
+    await outcome;
+    expect(asked).toMatchObject([{ percent: 25 }]);
+  },
+);
+
 test("a proof that grew too old since it was decided is none when it is carried out", async () => {
   const { asked, outcome } = raised({ laterMs: 25 * hourMs });
 
@@ -67,6 +78,7 @@ test("what was superseded since is not carried out", async () => {
 
 test.each<[string, (now: Instant) => Partial<WatchView>]>([
   ["has not looked for a minute", (now) => ({ last_look_at: addMs(now, -61_000) })],
+  ["has not looked for a minute by its own clock", (now) => ({ last_look_at: now, as_of: addMs(now, 61_000) })],
   ["has never looked", () => ({ last_look_at: null })],
   ["has failed", () => ({ state: "failed" })],
   ["has ended", () => ({ state: "ended" })],

@@ -1,7 +1,7 @@
 import type { Fence } from "@slipway/cluster";
 import { getWatch, type WatchView } from "@slipway/contracts";
 import type { Outcome } from "@slipway/durable";
-import type { RegionName } from "@slipway/kernel";
+import { msBetween, type RegionName } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import type { Deployment, In, Plan } from "../domain/deployment.ts";
 import { isProven } from "../domain/exposure.ts";
@@ -98,7 +98,7 @@ function unwatchedReason(ports: Ports, watch: WatchView): string | undefined {
   if (watch.state !== "watching") return `the watch is ${watch.state}`;
   const last = watch.last_look_at;
   if (last === null) return "the watch has not read every region yet";
-  const age = Date.parse(ports.clock.now()) - Date.parse(last);
+  const age = msBetween(last, watch.as_of ?? ports.clock.now());
   return age > heartbeatMs ? `the watch has not looked for ${Math.round(age / 1_000)} s` : undefined;
 }
 

@@ -53,7 +53,9 @@ export async function checkWatch(ports: Ports, command: Of<"CheckWatch">, ctx: C
   if (watch?.last_look_at === null && msBetween(state.watchedAt, ports.clock.now()) <= silentAfterMs) {
     return { kind: "retry", afterMs: 5_000, reason: "the watch has not read every region yet" };
   }
-  if (watch === undefined || since === null || msBetween(since, ports.clock.now()) > silentAfterMs) {
+  // The watch's times are of its own clock, which may be off.
+  const now = (watch?.last_look_at === null ? undefined : watch?.as_of) ?? ports.clock.now();
+  if (watch === undefined || since === null || msBetween(since, now) > silentAfterMs) {
     return { kind: "fact", fact: (now) => ({ type: "WatchSilent", step, since, now }) };
   }
   const { judgement, epochs } = watch;

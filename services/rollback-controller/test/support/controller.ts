@@ -17,11 +17,13 @@ import type { Service } from "../../src/service.ts";
 import { saveWatcher, type Tables } from "../../src/store.ts";
 import { storeNews } from "../../src/store-news.ts";
 import { endWatch } from "../../src/subscriptions.ts";
+import type { WatcherPorts } from "../../src/watcher.ts";
 import { Watchers } from "../../src/watchers.ts";
 import { baseline, canary } from "./sample.ts";
 
 /** A region whose mesh counts some requests between any two readings, and whose fence can be shut. */
 export class ScriptedRegion {
+  readonly #names: { readonly canary: string; readonly baseline: string };
   errorsPerRead = 0;
   unreadable = false;
   reads = 0;
@@ -32,6 +34,10 @@ export class ScriptedRegion {
   #canary = 1_000;
   #errors = 0;
   #baseline = 9_000;
+
+  constructor(names: { readonly canary: string; readonly baseline: string } = { canary, baseline }) {
+    this.#names = names;
+  }
 
   get source(): MetricsSource {
     return {
@@ -49,10 +55,10 @@ export class ScriptedRegion {
           latency: { le: [], counts: [] },
         });
         const versions = {
-          [canary]: { hosts: { p1: host(requests, errors) } },
-          [baseline]: { hosts: { p2: host(before, 0) } },
+          [this.#names.canary]: { hosts: { p1: host(requests, errors) } },
+          [this.#names.baseline]: { hosts: { p2: host(before, 0) } },
         };
-        return { processEpoch: "1", versions, servedWeight: { [canary]: 5 } };
+        return { processEpoch: "1", versions, servedWeight: { [this.#names.canary]: 5 } };
       },
     };
   }
@@ -110,10 +116,14 @@ function onDisk(journal: Journal, disk: { readonly full: boolean }): Journal {
   };
 }
 
+/** What a controller looks at and writes to in place of the scripted regions. */
+export type Real = Partial<Pick<WatcherPorts, "metrics" | "cluster">> & { readonly lookEveryMs?: number };
+
 /** A controller at that place. While `away.now` is true nothing can be stored and nothing be read back. */
-export async function startController(place: Place, away = { now: false }) {
+export async function startController(place: Place, away = { now: false }, real: Real = {}) {
   const { db, database, bus, folder, region } = place;
-  const cluster = async (name: string) => region(name).cluster;
+  const { metrics = (name) => region(name).source, lookEveryMs = 10 } = real;
+  const cluster = real.cluster ?? (async (name: string) => region(name).cluster);
   const machine = watchDurable({ bus, clock: systemClock, cluster });
   const durable = createDurable({ db, url: database.url("rollback"), machines: [machine], log: silentLogger });
   const disk = { full: false };
@@ -132,8 +142,8 @@ export async function startController(place: Place, away = { now: false }) {
     reachable: async () => !away.now,
   });
   const watchers = new Watchers({
-    ports: { metrics: (name) => region(name).source, cluster, clock: systemClock, log: silentLogger },
-    ...{ journal, queue, clock: systemClock, log: silentLogger, lookEveryMs: 10 },
+    ports: { metrics, cluster, clock: systemClock, log: silentLogger },
+    ...{ journal, queue, clock: systemClock, log: silentLogger, lookEveryMs },
     save: async (watcher) => {
       present();
       await saveWatcher(db, watcher, systemClock.now());

@@ -1,0 +1,132 @@
+import {
+  installedRegion,
+  type RealRegion,
+  realPart,
+  startFaultProxy,
+  startKubeFaultProxy,
+  until,
+} from "@slipway/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Connection } from "../src/connection.ts";
+import type { RegionCluster, Target } from "../src/port.ts";
+import { faultAnswersContract, impatientMs } from "./support/fault-answers.contract.ts";
+import { freshTarget, grant, v1, v2 } from "./support/fence-world.ts";
+import { asAdmin, connectAs, regionOf } from "./support/real-region.ts";
+
+const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
+const parts = etcd && kubernetes && crds ? { etcd, kubernetes, crds } : undefined;
+
+/** The suite of the local region's faults, and watches that are cut, over a real API server behind a proxy. */
+describe.skipIf(parts === undefined)("a real Kubernetes whose answers go wrong", () => {
+  let real: RealRegion;
+  beforeAll(async () => {
+    real = await installedRegion(parts!);
+  });
+  afterAll(() => real?.stop());
+
+  faultAnswersContract(async () => {
+    const proxy = await startKubeFaultProxy(real);
+    const [admin, patient] = [await asAdmin(real), await connectAs(real, "orchestrator")];
+    const connection = await connectAs(real, "orchestrator", { timeoutMs: impatientMs, port: proxy.port });
+    return {
+      ...{ faults: proxy.faults, admin, patient, connection },
+      async close() {
+        for (const each of [admin, patient, connection]) await each.close();
+        await proxy.stop();
+      },
+    };
+  });
+
+  describe("a watch tells every change once and in order", () => {
+    const changes = 30;
+    let direct: Connection;
+    beforeAll(async () => {
+      direct = await connectAs(real, "orchestrator");
+    });
+    afterAll(() => direct?.close());
+
+    test("while watches are cut again and again, without a last event", async () => {
+      const proxy = await startKubeFaultProxy(real);
+      const watched = await connectAs(real, "orchestrator", { port: proxy.port });
+
+      const seqs = await toldWhile(
+        101,
+        watched,
+        async () => void (await until(() => proxy.faults.closeWatches(), { what: "an open watch" })),
+      );
+
+      expect(seqs).toEqual(inOrder(seqs));
+      await watched.close();
+      await proxy.stop();
+    });
+
+    test("while all connections are cut again and again, and bytes come late", async () => {
+      const proxy = await startFaultProxy(real.port);
+      proxy.delay(30);
+      const watched = await connectAs(real, "orchestrator", { port: proxy.port });
+
+      const seqs = await toldWhile(
+        102,
+        watched,
+        async () => void (await until(() => proxy.cut(), { what: "an open connection" })),
+      );
+
+      expect(seqs).toEqual(inOrder(seqs));
+      await watched.close();
+      await proxy.stop();
+    });
+
+    test("also over a kill of the API server", async () => {
+      const watched = await connectAs(real, "orchestrator");
+      let killed = false;
+
+      const seqs = await toldWhile(103, watched, async () => {
+        if (killed) return;
+        killed = true;
+        await real.kill();
+        await real.start();
+      });
+
+      // A server that came back may have to be listed: what changed while it was not watched is one change then.
+      expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+      expect(seqs.length).toBeGreaterThan(changes / 2);
+      await watched.close();
+    });
+
+    const inOrder = (seqs: readonly number[]) => seqs.map((_, index) => (seqs[0] ?? 0) + index);
+
+    /** The fence's seqs as they were told, from the first to the last of so many changes between which `trouble` is made. */
+    async function toldWhile(number: number, through: Connection, trouble: () => Promise<void>): Promise<number[]> {
+      const target = await freshTarget(direct, number);
+      const [writer, reader] = [regionOf(direct), regionOf(through)];
+      const seqs: number[] = [];
+      const watch = reader.watchTraffic(target, ({ fence }) => void seqs.push(fence?.seq ?? 0));
+      await until(() => seqs.length > 0, { what: "the first state" });
+      let last = 0;
+      for (let change = 1; change <= changes; change += 1) {
+        last = await changed(writer, target, change);
+        // A watch that is open, or about to be.
+        if (change % 3 === 0) {
+          await until(() => seqs.length > change / 2, { what: "what was told so far", timeoutMs: 30_000 });
+          await trouble();
+        }
+      }
+      await until(() => seqs.at(-1) === last, { what: "the last change to be told", timeoutMs: 60_000 });
+      await watch.stop();
+      return seqs;
+    }
+  });
+});
+
+async function changed(region: RegionCluster, target: Target, change: number): Promise<number> {
+  const percent = change % 2 === 0 ? 5 : 4;
+  const request = { ...grant(2), baseline: v1, canary: v2, percent, exposure: { production: true, proven: true } };
+  const raised = await until(
+    async () => {
+      const answer = await region.raise(target, request);
+      return answer.kind === "raised" ? answer : undefined;
+    },
+    { what: `change ${change}`, timeoutMs: 30_000 },
+  );
+  return raised.seq;
+}
