@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { connect as dial } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Client } from "@slipway/client";
+import { nearest } from "@slipway/contracts";
 import { NoToken, Unreachable, Unusable } from "./exit-codes.ts";
 
 export type ConnectionOptions = {
@@ -71,7 +72,7 @@ function tokenFor(options: ConnectionOptions, dataDir: string | undefined) {
   if (options.token !== undefined) return { token: options.token, tokenFrom: "--token", role: undefined };
   const { as } = options;
   if (as !== undefined && !(localRoles as readonly string[]).includes(as)) {
-    throw new Unusable(`--as takes ${localRoles.join(", ")}, not ${as}.`);
+    throw new Unusable(`--as takes ${localRoles.join(", ")}, not ${as}${nearest(as, localRoles) || "."}`);
   }
   const fromEnvironment = process.env.SLIPWAY_TOKEN;
   if (as === undefined && fromEnvironment !== undefined && fromEnvironment !== "") {

@@ -46,6 +46,17 @@ describe("the exit code says who has to do something", () => {
     },
   );
 
+  test.each([
+    [["--as", "approvr", "status", "D-1"], 'not approvr, did you mean "approver"?'],
+    [["events", "--topic", "deploymnet"], 'There is no topic deploymnet, did you mean "deployment"? There are build,'],
+    [["events", "--topic", "slipway.biuld.v1"], 'did you mean "slipway.build.v1"?'],
+    [["events", "--topic", "weather"], "There is no topic weather. There are build, artifact, deployment,"],
+  ])("a role or topic that nobody knows is told the nearest one: %j", async (args, said) => {
+    await stoppedPlatform();
+
+    expect((await slipway(folder, ...args)).err).toContain(said);
+  });
+
   test("3: no platform, one that does not run, one that is not there, each with what to do", async () => {
     const none = await slipway(folder, "status", "D-1");
     const gone = await slipway(folder, "--url", "http://127.0.0.1:1", "--token", "x", "status", "D-1");

@@ -33,6 +33,11 @@ export function hostRefusal(env: NodeJS.ProcessEnv): string | undefined {
     : `SLIPWAY_HOST is ${asked}; it can be ${loopback} (the default) or ${everyAddress}, every address of this machine.`;
 }
 
+/** Where the platform listens. */
+export function listeningHost(env: NodeJS.ProcessEnv): string {
+  return listensEverywhere(env) ? everyAddress : loopback;
+}
+
 export function listensEverywhere(env: NodeJS.ProcessEnv): boolean {
   return env.SLIPWAY_HOST === everyAddress;
 }

@@ -28,19 +28,29 @@ export type LocalRegion = {
 const firstPort = 7400;
 const lastPort = 7419;
 
-export type Asked = { readonly port: number | undefined; readonly regions: readonly RegionEntry[] | undefined };
+export type Asked = {
+  readonly port: number | undefined;
+  readonly regions: readonly RegionEntry[] | undefined;
+  /** Where the platform will listen. */
+  readonly host: string;
+  /** Ports that looked free and were refused all the same: not chosen again. */
+  readonly refused: ReadonlySet<number>;
+};
 
 /** Chooses ports: those of before where they are free or held by our own processes. Returns a sentence where the asked port is taken. */
 export async function chooseLayout(dataDir: string, pids: PidFiles, asked: Asked): Promise<Layout | string> {
-  const { port: askedPort } = asked;
+  const { port: askedPort, host, refused } = asked;
   const before = readEndpoints(dataDir);
-  const platformPort = askedPort === undefined ? await firstFree(before.platform?.port) : await tryPort(askedPort);
+  const platformPort =
+    askedPort === undefined
+      ? await firstFree(before.platform?.port, [firstPort, lastPort], { host, refused })
+      : await tryPort(askedPort, host);
   if (platformPort === undefined) {
     return askedPort === undefined
       ? `port.taken: every port from ${firstPort} to ${lastPort} is taken. Name a free one in SLIPWAY_PORT.`
       : `port.taken: port ${askedPort} (SLIPWAY_PORT) is taken by another program. Stop it, or name another port.`;
   }
-  const given = new Set([platformPort]);
+  const given = new Set([platformPort, ...refused]);
   const rollbackPort = await portOf(pids, "rollback-controller", before.rollback, given);
   if (asked.regions !== undefined) return { platformPort, rollbackPort, regions: asked.regions };
   const regions = [];
@@ -48,14 +58,15 @@ export async function chooseLayout(dataDir: string, pids: PidFiles, asked: Asked
   return { platformPort, rollbackPort, regions };
 }
 
-/** The port of before, or the first of the range that nobody has. */
+/** The port of before, or the first of the range that nobody has and none that was refused. */
 export async function firstFree(
   before: number | undefined,
-  [first, last]: readonly [number, number] = [firstPort, lastPort],
+  [first, last]: readonly [number, number],
+  { host, refused }: Partial<Pick<Asked, "host" | "refused">> = {},
 ): Promise<number | undefined> {
   const candidates = [before, ...Array.from({ length: last - first + 1 }, (_, i) => first + i)];
   for (const port of candidates) {
-    const free = port === undefined ? undefined : await tryPort(port);
+    const free = port === undefined || refused?.has(port) === true ? undefined : await tryPort(port, host);
     if (free !== undefined) return free;
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { askedPort, askedRegions, hostRefusal, listensEverywhere } from "./asked.ts";
+import { askedPort, askedRegions, hostRefusal, listeningHost, listensEverywhere } from "./asked.ts";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
 import { holdFolder } from "./hold-folder.ts";
 import { chooseLayout } from "./layout.ts";
@@ -74,7 +74,7 @@ async function startAndTell(options: Options, home: string): Promise<number> {
   };
   const common = { dataDir, entry, build: buildOf(entry), pids, noIsolation, pageRoutes: page.routes, leaves, log };
   const stack = await startOnFreePort({
-    choose: () => chooseLayout(dataDir, pids, { port, regions }),
+    choose: (refused) => chooseLayout(dataDir, pids, { port, regions, host: listeningHost(process.env), refused }),
     start: (layout) => startStack({ ...common, layout }),
     asked: port !== undefined,
     say: tell.line,

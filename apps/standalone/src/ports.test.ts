@@ -14,6 +14,16 @@ test("a port that somebody has is not free, and is free again once it is let go"
   expect(await keepPort(port, new Set())).toBe(port);
 });
 
+test("a port that somebody has on one address is free on another, and not on every one", async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.2", resolve));
+  const address = other.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+
+  expect([await tryPort(port), await tryPort(port, "0.0.0.0")]).toEqual([port, undefined]);
+  await new Promise((resolve) => other.close(resolve));
+});
+
 test("without an earlier port any free one is given", async () => {
   expect(await keepPort(undefined, new Set())).toBeGreaterThan(0);
 });

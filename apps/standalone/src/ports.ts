@@ -1,11 +1,11 @@
 import { createServer } from "node:net";
 
-/** The port if nobody listens on it, else undefined. */
-export function tryPort(port: number): Promise<number | undefined> {
+/** The port if nobody listens on it at that address, else undefined. Who wants every address needs it to be free on every one. */
+export function tryPort(port: number, host = "127.0.0.1"): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(undefined));
-    server.listen(port, "127.0.0.1", () => {
+    server.listen(port, host, () => {
       const address = server.address();
       const found = typeof address === "object" && address !== null ? address.port : undefined;
       server.close(() => resolve(found));

@@ -74,6 +74,48 @@ test("a range of which somebody has every port has none that is free", async () 
   expect(await firstFree(undefined, range)).toBeUndefined();
 });
 
+test("a port that is refused although it looks free is not chosen a second time, nor is the one of before", async () => {
+  const range = await freeRange();
+  const tried: number[] = [];
+
+  const port = await startOnFreePort({
+    choose: async (refused) => layoutOn((await firstFree(range[0] + 1, range, { refused })) ?? 0),
+    start: async ({ platformPort }) => {
+      tried.push(platformPort);
+      if (tried.length === 3) return platformPort;
+      // As an address of this machine that is not the loopback would have it.
+      throw new ProblemError("port.taken", `Port ${platformPort} is taken.`, { cause: { port: platformPort } });
+    },
+    asked: false,
+    say: () => {},
+  });
+
+  expect(tried).toEqual([range[0] + 1, range[0], range[0] + 2]);
+  expect(port).toBe(range[0] + 2);
+});
+
+test("a port of another process that is refused leaves the platform's own where it was", async () => {
+  const range = await freeRange();
+  const chosen: (readonly number[])[] = [];
+
+  await startOnFreePort({
+    choose: async (refused) => {
+      chosen.push([...refused]);
+      return layoutOn((await firstFree(undefined, range, { refused })) ?? 0);
+    },
+    start: async ({ platformPort }) => {
+      if (chosen.length > 1) return platformPort;
+      throw new ProblemError("port.taken", "A port of mesh-eu-west-1 was taken meanwhile.", {
+        cause: { port: 40_001 },
+      });
+    },
+    asked: false,
+    say: () => {},
+  });
+
+  expect(chosen).toEqual([[], [40_001]]);
+});
+
 test("what goes wrong otherwise is not tried again", async () => {
   let starts = 0;
   const broken = startOnFreePort({

@@ -40,7 +40,12 @@ test("an image is named by its tag or digest, and the error says so", () => {
 test("a base is one that the platform makes, or an image", () => {
   for (const base of ["node24", "python3", "static", "python:3.13"])
     expect(ImageBaseSchema.safeParse(base).success).toBe(true);
-  expect(ImageBaseSchema.safeParse("node22").error?.issues[0]?.message).toContain("neither node24, python3, static");
+  const said = (base: string) => ImageBaseSchema.safeParse(base).error?.issues[0]?.message;
+  expect(said("node22")).toContain(
+    'neither node24, python3, static nor an image of a registry, did you mean "node24"?',
+  );
+  expect(said("pyton3")).toContain('did you mean "python3"?');
+  expect(said("debian")).toMatch(/nor an image of a registry: write it with its tag/);
 });
 
 test("no text whatever makes the reader throw, and what it reads it reads again", () => {

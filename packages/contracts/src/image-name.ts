@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nearest } from "./nearest.ts";
 
 /** Bases that the platform makes itself, from its own machine. */
 export const builtInBases = ["node24", "python3", "static"] as const;
@@ -56,7 +57,12 @@ export const ImageNameSchema = z
 export const ImageBaseSchema = z
   .string()
   .max(600)
-  .refine(
-    (text) => isBuiltInBase(text) || readImageName(text) !== undefined,
-    `neither ${builtInBases.join(", ")} nor an image of a registry: ${hint}`,
-  );
+  .refine((text) => isBuiltInBase(text) || readImageName(text) !== undefined, {
+    error: ({ input }) => `neither ${builtInBases.join(", ")} nor an image of a registry${baseHint(input)}`,
+  });
+
+/** The built-in base that was meant, where one is near; what is far from all of them was meant as an image. */
+function baseHint(written: unknown): string {
+  const meant = typeof written === "string" ? nearest(written, builtInBases) : "";
+  return meant === "" ? `: ${hint}` : `${meant} An image: ${hint}`;
+}

@@ -55,7 +55,7 @@ environments: { Prod: { replicas: two } }
     '7:53 pipeline.c.needs: must be a list, not "a"',
     "8:36 pipeline.d.env.9A: this name is not allowed: a variable is letters, digits and _, starting with no digit",
     "8:48 pipeline.d.env.B: must be a text, not 5",
-    "9:16 image.base: neither node24, python3, static nor an image of a registry: write it with its tag or digest, like node:24, ghcr.io/me/tools:1.2 or python@sha256:<64 hex digits>",
+    '9:16 image.base: neither node24, python3, static nor an image of a registry, did you mean "node24"? An image: write it with its tag or digest, like node:24, ghcr.io/me/tools:1.2 or python@sha256:<64 hex digits>',
     "9:30 image.copy: must not be empty",
     "9:44 image.command.0: must not be empty",
     "10:23 workload.replicas: must be a whole number from 1 to 1000, not 0",

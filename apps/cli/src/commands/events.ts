@@ -32,13 +32,17 @@ export function eventsCommand(root: Command): void {
 }
 
 async function topicsOf({ topic, from }: Own): Promise<readonly string[]> {
-  const { topicNames } = await import("@slipway/contracts");
+  const { nearest, topicNames } = await import("@slipway/contracts");
   if (topic === undefined) {
     if (from !== "0") throw new Unusable("--from takes a position of one topic: name it with --topic.");
     return topicNames;
   }
   const name = topicNames.find((known) => known === topic || known === `slipway.${topic}.v1`);
-  if (name === undefined) throw new Unusable(`There is no topic ${topic}; there are ${topicNames.join(", ")}.`);
+  if (name === undefined) {
+    const known = topicNames.map((full) => full.replace(/^slipway\.(.*)\.v1$/, "$1"));
+    const meant = nearest(topic, [...known, ...topicNames]);
+    throw new Unusable(`There is no topic ${topic}${meant || "."} There are ${known.join(", ")}.`);
+  }
   return [name];
 }
 

@@ -166,7 +166,11 @@ export class Supervisor {
 
 function notReady(name: string, logFile: string): Error {
   const words = lastWords(logFile);
-  if (words.includes("EADDRINUSE")) return new ProblemError("port.taken", `A port of ${name} was taken meanwhile.`);
+  if (words.includes("EADDRINUSE")) {
+    const port = /EADDRINUSE.*:(\d{1,5})\b/.exec(words)?.[1];
+    const cause = port === undefined ? undefined : { port: Number(port) };
+    return new ProblemError("port.taken", `A port of ${name} was taken meanwhile.`, { cause });
+  }
   return new Error(`${name} did not become ready${words === "" ? "" : `: ${words}`} (see ${logFile})`);
 }
 

@@ -21,7 +21,7 @@ export const listEvents = endpoint({
   summary: "Events of one topic as the bus has them: from the first one on, in order for each subject",
   roles: anyRole,
   query: z.object({
-    topic: z.string().refine((name) => topicNames.includes(name), `one of ${topicNames.join(", ")}`),
+    topic: z.enum(topicNames),
     /** `0` = the beginning, else the `next` of the last answer. */
     from: z
       .string()

@@ -165,6 +165,8 @@ export type Held = {
   readonly why: string;
   readonly by: string;
   readonly unblockedBy: string;
+  /** A person halted it: what is found in a region afterwards is shown there, and takes no reason's place. Absent in older rows. */
+  readonly halted?: true | undefined;
   /** What lets it go on without a person; absent where it takes one. */
   readonly until?: HeldUntil | undefined;
   readonly since: Instant;

@@ -1,8 +1,8 @@
 import type { RegionName } from "@slipway/kernel";
 import { describe, expect, test } from "vitest";
-import { judgement, minuteMs, newVersion, oldVersion } from "../../test/support/sample.ts";
+import { newVersion, oldVersion } from "../../test/support/sample.ts";
 import type { ScriptedWorld } from "../../test/support/scripted-world.ts";
-import { epochsOf, failed, given, of, two, types } from "../../test/support/story.ts";
+import { epochsOf, failed, given, of, types } from "../../test/support/story.ts";
 import type { TrafficSeen } from "./approved.ts";
 import type { Drift } from "./deployment.ts";
 import { driftOf } from "./drift.ts";
@@ -148,6 +148,35 @@ describe("a weight that somebody lowered", () => {
     expect(gone(world, 1).after).toMatchObject({ phase: "held", why: "a: the weight was lowered to 1%" });
   });
 
+  test.each(["baking", "raising", "paused"] as const)(
+    "while a person holds what was %s is told and shown in its region, and leaves the person's reason where it is",
+    (before) => {
+      const world = given(before === "raising" ? "raising" : "baking", {}, before === "raising" ? 1 : 0);
+      if (before === "paused") see(world, { paused: "maintenance" });
+      world.send({ type: "Halt", by: "ada", reason: "lunch", now: world.now });
+
+      const stride = see(world, { weights: shares(1) });
+
+      expect(types(stride.commands)).toEqual(["TellDrift"]);
+      expect(stride.after).toMatchObject({
+        phase: "held",
+        why: "lunch",
+        by: "ada",
+        unblockedBy: "a person resumes it",
+      });
+      expect(stride.after.regions.a?.reason).toBe("the weight was lowered to 1% by kubectl-edit");
+      expect(gone(world, 1).after).toMatchObject({ phase: "held", why: "lunch", by: "ada" });
+    },
+  );
+
+  test("and then halted by a person is held by that person", () => {
+    const world = given("baking");
+    see(world, { weights: shares(2) });
+    world.send({ type: "Halt", by: "ada", reason: "lunch", now: world.now });
+
+    expect(see(world, { weights: shares(1) }).after).toMatchObject({ phase: "held", why: "lunch", by: "ada" });
+  });
+
   test("at 100% is shown and told, and nothing is undone", () => {
     const world = given("watching");
 
@@ -225,53 +254,5 @@ describe("a gate that is gone or shut", () => {
 
   test("at 100% only shows that the annotation is gone: nothing would be raised by it", () => {
     expect(see(given("watching"), { fence: null }).after.phase).toBe("watching");
-  });
-});
-
-describe("evidence of harm short of FAIL", () => {
-  const found = (world: ScriptedWorld, evidence: number, step = 0) => ({
-    ...judgement({ verdict: "PASS", step, regions: two, at: world.now }),
-    evidence,
-  });
-  const judge = (world: ScriptedWorld, evidence: number, step = 0) =>
-    world.send({ type: "Judged", judgement: found(world, evidence, step), epochs: epochsOf(world), now: world.now });
-
-  test("holds the ramp also beside a PASS whose bake is over, and says so", () => {
-    const world = given("baking");
-    world.pass(11 * minuteMs);
-
-    expect(judge(world, 100).after).toMatchObject({
-      phase: "held",
-      by: "rollback-controller",
-      why: expect.stringContaining("e-value 100"),
-      unblockedBy: expect.stringContaining("falls below 100"),
-    });
-  });
-
-  test("below 100 holds nothing", () => {
-    const world = given("baking");
-    world.pass(11 * minuteMs);
-    expect(judge(world, 99).after.phase).toBe("raising");
-  });
-
-  test("stops a raise that is under way, and lets the step begin again when it has cleared", () => {
-    const world = given("raising", {}, 1);
-    expect(judge(world, 5_000).after).toMatchObject({ phase: "held", step: 1 });
-    expect(judge(world, 200, 1).after.phase).toBe("held");
-
-    const seen = { type: "WatchSeen", step: 1, judgement: found(world, 3, 1), epochs: epochsOf(world), now: world.now };
-    expect(world.send(seen as never).after).toMatchObject({ phase: "raising", step: 1 });
-  });
-
-  test("does not let a halt by a person go on when it clears", () => {
-    const world = given("baking");
-    judge(world, 100);
-    world.send({ type: "Halt", by: "ada", reason: "lunch", now: world.now });
-    expect(judge(world, 1).after.phase).toBe("held");
-  });
-
-  test("is none on the way back, where the version that it leads away from is the baseline", () => {
-    const world = given("baking", { rollsBack: "D-6" as never, strategy: "rollback" });
-    expect(judge(world, 5_000).after.phase).not.toBe("held");
   });
 });

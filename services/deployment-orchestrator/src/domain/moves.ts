@@ -143,7 +143,7 @@ export function beginFinish(state: Common & Granted, now: Instant): Decision {
 
 export function hold(
   state: In<"raising" | "baking" | "awaiting_approval">,
-  { now, ...reason }: { why: string; by: string; unblockedBy: string; until?: HeldUntil; now: Instant },
+  { now, ...reason }: { why: string; by: string; unblockedBy: string; halted?: true; until?: HeldUntil; now: Instant },
 ): Decision {
   const { plan, gates, approval, regions, epochs } = state;
   const held: In<"held"> = {
@@ -152,6 +152,11 @@ export function hold(
   };
   const event = publish({ type: "deployment.held", data: { ...about(state), reason: reason.why } });
   return { ...step<Deployment, Command>(held, [event, checkWatch(state, now)]), supersedes: true };
+}
+
+/** What a person's halt says of what it holds. */
+export function haltOf({ by, reason }: { readonly by: string; readonly reason: string }) {
+  return { why: reason, by, unblockedBy: "a person resumes it", halted: true } as const;
 }
 
 /**

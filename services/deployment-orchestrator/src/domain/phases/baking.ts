@@ -6,7 +6,7 @@ import type { Approval, Gate, In } from "../deployment.ts";
 import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
-import { armBake, beginFinish, beginStep, checkWatch, gateEvent, hold, recordGate, stay } from "../moves.ts";
+import { armBake, beginFinish, beginStep, checkWatch, gateEvent, haltOf, hold, recordGate, stay } from "../moves.ts";
 import { approvedBy } from "../said-by.ts";
 import { holdForHarm, isFail, isHarm, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { takeBack } from "./taking-back.ts";
@@ -30,7 +30,7 @@ export function onBaking(state: In<"baking">, input: Input): Answer {
     case "Approve":
       return onApprove(state, input);
     case "Halt":
-      return hold(state, { why: input.reason, by: input.by, unblockedBy: "a person resumes it", now: input.now });
+      return hold(state, { ...haltOf(input), now: input.now });
     default:
       return onExposed(state, input);
   }

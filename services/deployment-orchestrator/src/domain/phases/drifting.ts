@@ -54,6 +54,8 @@ function answerTo(state: Looked, input: Seen): Decision {
   }
   const unblockedBy = "a person resumes it or rolls it back";
   const { by } = drift;
+  // Whoever halted it holds it, by name; the region says for itself what was found there.
+  if (state.phase === "held" && state.halted === true) return step(state);
   if (state.phase === "held") return step({ ...state, why: reason, by, unblockedBy, until: undefined });
   if (state.phase !== "raising" && state.phase !== "baking" && state.phase !== "awaiting_approval") return step(state);
   return hold(state, { why: reason, by, unblockedBy, now });

@@ -2,7 +2,7 @@ import { holdsRamp } from "@slipway/judge";
 import type { Answer } from "../answers.ts";
 import { type In, setRegions } from "../deployment.ts";
 import type { Input } from "../input.ts";
-import { beginStep, epochOf, stay, withRegion } from "../moves.ts";
+import { beginStep, epochOf, haltOf, stay, withRegion } from "../moves.ts";
 import { approvedBy, resumedBy } from "../said-by.ts";
 import { isFail, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { onLeaving } from "./opening.ts";
@@ -18,7 +18,7 @@ export function onHeld(state: In<"held">, input: Input): Answer {
     case "Resume":
       return resumedBy(state, input, goOn(state, input.now));
     case "Halt":
-      return stay({ ...state, why: input.reason, by: input.by, unblockedBy: "a person resumes it", until: undefined });
+      return stay({ ...state, ...haltOf(input), until: undefined });
     case "Approve":
       return approvedBy(
         state,

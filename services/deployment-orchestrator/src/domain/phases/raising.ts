@@ -8,6 +8,7 @@ import {
   awaitApproval,
   beginBake,
   epochOf,
+  haltOf,
   hold,
   raiseAll,
   raiseCommand,
@@ -38,7 +39,7 @@ export function onRaising(state: In<"raising">, input: Input): Answer {
     case "RaiseRefused":
       return isCurrent(state, input) && state.stage === "weighting" ? onRefused(state, input) : stay(state);
     case "Halt":
-      return hold(state, { why: input.reason, by: input.by, unblockedBy: "a person resumes it", now: input.now });
+      return hold(state, { ...haltOf(input), now: input.now });
     default:
       return onExposed(state, input);
   }
