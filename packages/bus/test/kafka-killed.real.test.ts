@@ -1,16 +1,9 @@
 import { silentLogger } from "@slipway/sql";
-import {
-  freshName,
-  type RealKafka,
-  realPart,
-  startKafka,
-  type TestDatabase,
-  testDatabase,
-  until,
-} from "@slipway/testkit";
+import { freshName, type RealKafka, realPart, startKafka, until } from "@slipway/testkit";
 import { Kafka, logLevel } from "kafkajs";
 import { afterEach, expect, test } from "vitest";
-import { type Bus, inboxOnce, kafkaBus } from "../src/index.ts";
+import { type Bus, kafkaBus } from "../src/index.ts";
+import { effectsOf } from "./support/effects.ts";
 import { allIds, outbox, outOfOrder } from "./support/outbox.ts";
 
 const part = realPart("kafka");
@@ -25,30 +18,16 @@ function busOn(kafka: RealKafka): Bus {
   return bus;
 }
 
+async function effects(bus: Bus, topic: string) {
+  const seen = await effectsOf(bus, topic);
+  ends.push(() => seen.close());
+  return seen;
+}
+
 async function brokers(count: 1 | 3): Promise<RealKafka> {
   const kafka = await startKafka(part!, { brokers: count });
   ends.push(() => kafka.stop());
   return kafka;
-}
-
-/** How often each event took effect: once its inbox has let it pass, in one transaction with the effect. */
-async function effectsOf(bus: Bus, topic: string): Promise<{ counts: Map<string, number>; handled: string[] }> {
-  const database: TestDatabase = await testDatabase(["bus", "notification"]);
-  ends.push(() => database.close());
-  const db = database.db("notification");
-  const group = freshName("group");
-  const counts = new Map<string, number>();
-  const handled: string[] = [];
-  await bus.subscribe({
-    group,
-    topics: [topic],
-    handler: async ({ id }) => {
-      handled.push(id);
-      const first = await db.transaction().execute((tx) => inboxOnce(tx, group, id));
-      if (first) counts.set(id, (counts.get(id) ?? 0) + 1);
-    },
-  });
-  return { counts, handled };
 }
 
 test.skipIf(part === undefined)(
@@ -57,7 +36,7 @@ test.skipIf(part === undefined)(
     const kafka = await brokers(1);
     const bus = busOn(kafka);
     const topic = freshName("topic");
-    const { counts, handled } = await effectsOf(bus, topic);
+    const { counts, handled } = await effects(bus, topic);
     const out = outbox(busOn(kafka), topic, { lanes: 4, perLane: 5 });
 
     for (let kill = 0; kill < 2; kill += 1) {
@@ -87,7 +66,7 @@ test.skipIf(part === undefined)(
     const kafka = await brokers(3);
     const bus = busOn(kafka);
     const topic = freshName("topic");
-    const { counts, handled } = await effectsOf(bus, topic);
+    const { counts, handled } = await effects(bus, topic);
     const out = outbox(busOn(kafka), topic, { lanes: 4, perLane: 10 });
 
     for (const place of [0, 1, 2]) {

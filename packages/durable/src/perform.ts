@@ -35,7 +35,7 @@ export async function perform(options: PerformOptions): Promise<Outcome<AnyInput
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const afterMs = controller.signal.reason === stopping ? 0 : backoffMs(attempt, random());
+    const afterMs = controller.signal.reason === stopping ? 0 : backoffMs(attempt, random(), claim.urgent);
     log.warn({ err: error, machine: kind, id, command: claim.command.type, attempt, afterMs }, "a command failed");
     return { kind: "retry", afterMs, reason };
   } finally {

@@ -67,6 +67,8 @@ describe.skipIf(parts === undefined)("on FAIL, with the API server of one region
   });
   afterEach(async () => {
     proxy.faults.clear();
+    // Only after a failure: the next test needs it.
+    await fenceIn("b").catch(() => real.b?.start());
     await controller?.stop();
     await place?.close();
   });

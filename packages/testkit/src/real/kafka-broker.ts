@@ -14,6 +14,8 @@ const thrifty = ["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLe
 export type BrokerPlan = {
   readonly id: number;
   readonly port: number;
+  /** Where clients are sent: its own port, or that of a proxy before it. */
+  readonly advertisedPort: number;
   /** Of all brokers: `1@127.0.0.1:7001,…`. */
   readonly voters: string;
   readonly controllerPort: number;
@@ -87,7 +89,7 @@ function java(plan: BrokerPlan, program: readonly string[]): ChildProcess {
 }
 
 function propertiesOf(plan: BrokerPlan): string {
-  const { id, port, controllerPort, voters, brokers, folder } = plan;
+  const { id, port, advertisedPort, controllerPort, voters, brokers, folder } = plan;
   const doorAt = plan.door === undefined ? "" : `,DOOR://127.0.0.1:${plan.door.port}`;
   const copies = String(brokers);
   const inSync = String(Math.max(1, brokers - 1));
@@ -97,7 +99,7 @@ function propertiesOf(plan: BrokerPlan): string {
     "controller.quorum.voters": voters,
     ...doorProperties(plan.door),
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${doorAt}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${doorAt}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertisedPort}${doorAt}`,
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DOOR:SASL_SSL",

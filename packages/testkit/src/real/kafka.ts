@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { type FaultProxy, startFaultProxy } from "../fault-proxy.ts";
 import { until } from "../until.ts";
 import { freePorts } from "./free-ports.ts";
 import { type Broker, type BrokerPlan, type Door, formatStore, lastWords, startBroker } from "./kafka-broker.ts";
@@ -11,6 +12,8 @@ export type RealKafka = {
   readonly url: string;
   /** Of the second door, where there is one: host and port. */
   readonly door: string | undefined;
+  /** With `proxied`: what stands before each broker, in their order. */
+  readonly proxies: readonly FaultProxy[];
   /** kill -9 of the broker at this place, from 0 on. Resolves when the process is gone. */
   kill(place: number): Promise<void>;
   /** Starts a broker that was killed, on its old port and store. Resolves when its port is open, which is before it serves. */
@@ -26,6 +29,8 @@ export type RealKafkaOptions = {
   readonly properties?: Readonly<Record<string, string>>;
   /** Makes the stores and takes the ports, but starts nothing: `restart` does. */
   readonly down?: boolean;
+  /** Clients, and brokers among themselves, reach a broker through a fault proxy alone. */
+  readonly proxied?: boolean;
   /** A second listener by TLS, for one user with a password (PLAIN and SCRAM-SHA-512). */
   readonly door?: Omit<Door, "port">;
 };
@@ -33,10 +38,14 @@ export type RealKafkaOptions = {
 /** Real Kafka (KRaft) on free ports of the loopback. */
 export async function startKafka(
   part: RealPart,
-  { brokers = 1, properties = {}, down = false, door }: RealKafkaOptions = {},
+  { brokers = 1, properties = {}, down = false, proxied = false, door }: RealKafkaOptions = {},
 ): Promise<RealKafka> {
   const root = await mkdtemp(join(runFolder(), "kafka-"));
-  const plans = await plansFor(brokers, { root, part, properties, door });
+  const ports = await freePorts(3 * brokers);
+  const proxies = proxied
+    ? await Promise.all(placesOf(brokers).map((place) => startFaultProxy(ports[3 * place] ?? 0)))
+    : [];
+  const plans = plansFor(brokers, { root, part, properties, door, ports, proxies });
   const running = new Map<number, Broker>();
 
   async function start(place: number): Promise<void> {
@@ -64,13 +73,15 @@ export async function startKafka(
   }
 
   const kafka: RealKafka = {
-    url: `kafka://${plans.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    url: `kafka://${plans.map(({ advertisedPort }) => `127.0.0.1:${advertisedPort}`).join(",")}`,
+    proxies,
     door: plans[0]?.door === undefined ? undefined : `127.0.0.1:${plans[0].door.port}`,
     kill: (place) => end(place, "SIGKILL"),
     restart: start,
     async stop() {
       // Nothing of them is needed any more: no reason to let them write it down in order.
       await Promise.all(plans.map((_, place) => end(place, "SIGKILL")));
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
       await rm(root, { recursive: true, force: true });
     },
   };
@@ -84,23 +95,30 @@ export async function startKafka(
   }
 }
 
-async function plansFor(
+const placesOf = (brokers: number) => Array.from({ length: brokers }, (_, place) => place);
+
+function plansFor(
   brokers: number,
   {
     root,
     door,
+    ports,
+    proxies,
     ...shared
   }: Pick<BrokerPlan, "part" | "properties"> & {
     readonly root: string;
     readonly door: Omit<Door, "port"> | undefined;
+    /** Three for each broker. */
+    readonly ports: readonly number[];
+    readonly proxies: readonly FaultProxy[];
   },
-): Promise<readonly BrokerPlan[]> {
-  const ports = await freePorts(3 * brokers);
-  const places = Array.from({ length: brokers }, (_, place) => place);
+): readonly BrokerPlan[] {
+  const places = placesOf(brokers);
   const voters = places.map((place) => `${place + 1}@127.0.0.1:${ports[3 * place + 1]}`).join(",");
   return places.map((place) => ({
     id: place + 1,
     port: ports[3 * place] ?? 0,
+    advertisedPort: proxies[place]?.port ?? ports[3 * place] ?? 0,
     controllerPort: ports[3 * place + 1] ?? 0,
     door: door === undefined ? undefined : { ...door, port: ports[3 * place + 2] ?? 0 },
     voters,

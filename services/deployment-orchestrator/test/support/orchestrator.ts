@@ -21,22 +21,22 @@ import type { Service } from "../../src/service.ts";
 import { insertDeployment, nextDeploymentId, type Tables } from "../../src/store.ts";
 import { subscriptions } from "../../src/subscriptions.ts";
 import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
-import { ScriptedCluster } from "./scripted-cluster.ts";
+import { ScriptedCluster, type SeenRegion } from "./scripted-cluster.ts";
 import { ScriptedMesh } from "./scripted-mesh.ts";
 import { ScriptedWatch } from "./scripted-watch.ts";
 import { testSecrets } from "./secrets.ts";
 
 type Machine = DurableMachine<Deployment, Input, Command>;
 
-/** The orchestrator's real machine, effects, subscription, locks and bus on a real database; regions and watch are scripted. */
-export type Orchestrator = {
+/** The orchestrator's real machine, effects, subscription, locks and bus on a real database; the watch is scripted, and so are regions where a place brings no others. */
+export type Orchestrator<Cluster extends SeenRegion = ScriptedCluster> = {
   readonly service: Service;
   readonly db: Db<Tables>;
-  readonly clusters: readonly ScriptedCluster[];
+  readonly clusters: readonly Cluster[];
   readonly watch: ScriptedWatch;
   readonly locks: Ports["locks"];
   readonly bus: Bus;
-  cluster(region: string): ScriptedCluster;
+  cluster(region: string): Cluster;
   mesh(region: string): ScriptedMesh;
   deploy(change?: Partial<Plan>): Promise<string>;
   send(id: string, input: (now: Input["now"]) => Input): Promise<unknown>;
@@ -60,7 +60,10 @@ const fast = { settleMs: 20, verifyAfterMs: 300_000 };
 const quick = (weightPercent: number) => ({ weightPercent, bakeMs: 30 });
 
 /** What outlives an orchestrator: its database, and the regions. */
-export type Place = { readonly database: TestDatabase; readonly clusters: readonly ScriptedCluster[] };
+export type Place<Cluster extends SeenRegion = ScriptedCluster> = {
+  readonly database: TestDatabase;
+  readonly clusters: readonly Cluster[];
+};
 
 /** `names`: a letter for each region. */
 export async function openPlace(names = "ab"): Promise<Place> {
@@ -69,7 +72,11 @@ export async function openPlace(names = "ab"): Promise<Place> {
 }
 
 /** At a place that outlives it, or at one of its own. */
-export async function startOrchestrator(place?: Place): Promise<Orchestrator> {
+export async function startOrchestrator(): Promise<Orchestrator>;
+export async function startOrchestrator<Cluster extends SeenRegion>(
+  place: Place<Cluster>,
+): Promise<Orchestrator<Cluster>>;
+export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orchestrator<SeenRegion>> {
   const { database, clusters } = place ?? (await openPlace());
   const db = database.db<Tables>("deployment");
   const bus = doublingBus(postgresBus({ url: database.url("bus"), log: silentLogger }));

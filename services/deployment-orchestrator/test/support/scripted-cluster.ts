@@ -12,13 +12,22 @@ import {
 } from "@slipway/cluster";
 import type { RegionName, VersionName } from "@slipway/kernel";
 
+/** What watch and mesh of the tests see of a region. */
+export type SeenRegion = {
+  readonly region: RegionName;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly live: VersionName | null;
+  /** The client that the effects work with. */
+  readonly client: RegionCluster;
+};
+
 type Workload = { desired: number; epoch: number };
 
 /**
  * One region in memory with the rules of the fence: epochs, open and shut, weights, workloads whose pods are ready at once. It writes down
  * what was done, and what should never have been asked of it.
  */
-export class ScriptedCluster {
+export class ScriptedCluster implements SeenRegion {
   readonly region: RegionName;
   fence: Fence | null = null;
   live: VersionName | null = null;

@@ -1,15 +1,15 @@
 import { type MetricsSource, MetricsUnreadable } from "@slipway/metrics";
-import type { ScriptedCluster } from "./scripted-cluster.ts";
+import type { SeenRegion } from "./scripted-cluster.ts";
 
 /** A region's mesh: a version that has weight is sent requests, and so is one whose connections linger. */
 export class ScriptedMesh {
   /** Versions that are sent requests although they have no weight any more. */
   readonly lingering = new Set<string>();
   unreadable = false;
-  readonly #cluster: ScriptedCluster;
+  readonly #cluster: SeenRegion;
   readonly #counts = new Map<string, number>();
 
-  constructor(cluster: ScriptedCluster) {
+  constructor(cluster: SeenRegion) {
     this.#cluster = cluster;
   }
 

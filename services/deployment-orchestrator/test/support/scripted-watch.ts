@@ -11,7 +11,7 @@ import {
 } from "@slipway/contracts";
 import { type DeploymentId, type Instant, instant } from "@slipway/kernel";
 import { judgement } from "./sample.ts";
-import type { ScriptedCluster } from "./scripted-cluster.ts";
+import type { SeenRegion } from "./scripted-cluster.ts";
 
 type Watched = { spec: WatchRequest; failed: Judgement | null };
 
@@ -24,12 +24,12 @@ export class ScriptedWatch {
   /** The weight at which a deployment's version is found bad. */
   readonly failAt = new Map<string, number>();
   readonly #watches = new Map<string, Watched>();
-  readonly #clusters: readonly ScriptedCluster[];
+  readonly #clusters: readonly SeenRegion[];
   readonly #bus: Bus;
   readonly #timer: NodeJS.Timeout;
   #events = 0;
 
-  constructor(clusters: readonly ScriptedCluster[], bus: Bus) {
+  constructor(clusters: readonly SeenRegion[], bus: Bus) {
     this.#clusters = clusters;
     this.#bus = bus;
     this.#timer = setInterval(() => void this.#tellAll(), 40);
@@ -124,7 +124,7 @@ export class ScriptedWatch {
     await this.#bus.publish(watchTopic.name, [event]).catch(() => undefined);
   }
 
-  #regionsOf(spec: WatchRequest): readonly ScriptedCluster[] {
+  #regionsOf(spec: WatchRequest): readonly SeenRegion[] {
     return this.#clusters.filter(({ region }) => spec.epochs[region] !== undefined);
   }
 }
