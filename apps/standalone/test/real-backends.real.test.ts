@@ -2,11 +2,19 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CloudEvent, getBuild, listBuilds, listNotifications, rollbackDeployment } from "@slipway/contracts";
-import { realPart, until } from "@slipway/testkit";
+import {
+  type CloudEvent,
+  getBuild,
+  getWatch,
+  listBuilds,
+  listNotifications,
+  rollbackDeployment,
+} from "@slipway/contracts";
+import { realPart, shiftedClock, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { bundle } from "./support/bundle.ts";
+import { killPostgres } from "./support/comes-back.ts";
 import { eventsOf } from "./support/events.ts";
 import { trafficWrites } from "./support/fences.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
@@ -106,134 +114,160 @@ describe.skipIf(away)("the story on Kafka, Redis and S3", () => {
   });
 });
 
-describe.skipIf(away)("a rollout on Kafka, Redis and S3", () => {
-  let requests: ReturnType<typeof steadyRequests>;
+describe.skipIf(away)(
+  "with a rollback-controller whose clock is half a minute behind, a rollout on Kafka, Redis and S3",
+  () => {
+    let requests: ReturnType<typeof steadyRequests>;
 
-  beforeAll(async () => {
-    platform = startPlatform({ dataDir, args: ["--no-story"], env: backends.env });
-    await platform.printed(/Yours now/, 400_000);
-    requests = steadyRequests(platform.endpoints().regions);
-  });
-  afterAll(async () => {
-    await requests?.stop();
-    platform.interrupt();
-    await platform.exit();
-    expect(processesOf(dataDir)).toEqual([]);
-  });
-
-  const everywhere = (weight: number) => Object.fromEntries(regions.map((name) => [name, weight]));
-  const readiness = async () => await (await fetch(new URL("/readyz", platform.endpoints().platform?.url))).text();
-
-  test("that turns bad while Kafka is killed is taken back without it; once it is there again no event is missing and none was acted on twice", async () => {
-    const shipped = await canary("real.1");
-    await backends.kafka.kill(0);
-    await turnBad(platform, shipped);
-    await isServed(shipped, everywhere(0), "the baseline everywhere, without Kafka");
-    await until(async () => /Kafka does not answer/.test(await readiness()), {
-      ...{ timeoutMs: 60_000, what: "readiness to say why" },
+    beforeAll(async () => {
+      const env = { ...backends.env, ...shiftedClock(-30_000, "rollback-controller") };
+      platform = startPlatform({ dataDir, args: ["--no-story"], env });
+      await platform.printed(/Yours now/, 400_000);
+      requests = steadyRequests(platform.endpoints().regions);
+    });
+    afterAll(async () => {
+      await requests?.stop();
+      platform.interrupt();
+      await platform.exit();
+      expect(processesOf(dataDir)).toEqual([]);
     });
 
-    await backends.kafka.restart(0);
-    await isRolledBack(shipped);
+    const everywhere = (weight: number) => Object.fromEntries(regions.map((name) => [name, weight]));
+    const readiness = async () => await (await fetch(new URL("/readyz", platform.endpoints().platform?.url))).text();
 
-    expectLowered(shipped);
-    await expectToldOnce(shipped);
-  });
+    test("that turns bad while Kafka is killed is taken back without it; once it is there again no event is missing and none was acted on twice", async () => {
+      const shipped = await canary("real.1");
+      await backends.kafka.kill(0);
+      await turnBad(platform, shipped);
+      await isServed(shipped, everywhere(0), "the baseline everywhere, without Kafka");
+      await until(async () => /Kafka does not answer/.test(await readiness()), {
+        ...{ timeoutMs: 60_000, what: "readiness to say why" },
+      });
 
-  test("that a person takes back while Kafka is away is out of traffic before it is back", async () => {
-    const shipped = await canary("real.5");
-    await backends.kafka.kill(0);
-    await platform.as("deployer").call(rollbackDeployment, { params: { id: shipped.id }, body: { reason: "enough" } });
-    await isServed(shipped, everywhere(0), "the baseline everywhere, without Kafka");
+      await backends.kafka.restart(0);
+      await isRolledBack(shipped);
 
-    await backends.kafka.restart(0);
-    await isRolledBack(shipped);
-    expectLowered(shipped);
-  });
+      expectLowered(shipped);
+      await expectToldOnce(shipped);
+    });
 
-  test("keeps its lock while Redis is killed and wiped: who comes next waits, and nothing is deployed twice", async () => {
-    const first = await canary("real.2");
-    await backends.redis.kill();
-    const second = await shipTurnable(platform, "real.3");
-    const isBehind = async () => (await viewOf(second)).waiting?.holder === first.id;
-    await until(isBehind, { timeoutMs: 60_000, what: "the second to wait for the first" });
-    await backends.redis.start();
-    await until(async () => (await backends.questions()) > 0, { timeoutMs: 60_000, what: "Redis to be asked again" });
-    expect(await isBehind()).toBe(true);
-    expect(writesOf(second)).toEqual([]);
-    await isServed(first, everywhere(5), "the first as it was");
+    test("that a person takes back while Kafka is away is out of traffic before it is back", async () => {
+      const shipped = await canary("real.5");
+      await backends.kafka.kill(0);
+      await platform
+        .as("deployer")
+        .call(rollbackDeployment, { params: { id: shipped.id }, body: { reason: "enough" } });
+      await isServed(shipped, everywhere(0), "the baseline everywhere, without Kafka");
 
-    await rollBack(first);
-    await isServed(second, everywhere(5), "the second in its turn");
-    await rollBack(second);
+      await backends.kafka.restart(0);
+      await isRolledBack(shipped);
+      expectLowered(shipped);
+    });
 
-    for (const one of [first, second]) expectLowered(one);
-    for (const region of regions) {
-      const epochs = trafficWrites(dataDir, region).map(({ epoch }) => epoch);
-      expect(epochs).toEqual([...epochs].sort((a, b) => a - b));
+    test("that turns bad while Kafka, Redis and Postgres are killed is taken back without them; afterwards no event is missing and none was acted on twice", async () => {
+      const shipped = await canary("real.6");
+      const { as_of } = await platform.as("viewer").call(getWatch, { params: { id: shipped.id } });
+      expect(Date.now() - Date.parse(as_of ?? "")).toBeGreaterThan(29_000);
+      await Promise.all([backends.kafka.kill(0), backends.redis.kill()]);
+      await Promise.all([killPostgres(dataDir), turnBad(platform, shipped)]);
+      await isServed(shipped, everywhere(0), "the baseline everywhere, without any of them");
+
+      await Promise.all([backends.kafka.restart(0), backends.redis.start()]);
+      await isRolledBack(shipped);
+
+      expectLowered(shipped);
+      await expectToldOnce(shipped);
+    });
+
+    test("keeps its lock while Redis is killed and wiped: who comes next waits, and nothing is deployed twice", async () => {
+      const first = await canary("real.2");
+      await backends.redis.kill();
+      const second = await shipTurnable(platform, "real.3");
+      const isBehind = async () => (await viewOf(second)).waiting?.holder === first.id;
+      await until(isBehind, { timeoutMs: 60_000, what: "the second to wait for the first" });
+      await backends.redis.start();
+      await until(async () => (await backends.questions()) > 0, { timeoutMs: 60_000, what: "Redis to be asked again" });
+      expect(await isBehind()).toBe(true);
+      expect(writesOf(second)).toEqual([]);
+      await isServed(first, everywhere(5), "the first as it was");
+
+      await rollBack(first);
+      await isServed(second, everywhere(5), "the second in its turn");
+      await rollBack(second);
+
+      for (const one of [first, second]) expectLowered(one);
+      for (const region of regions) {
+        const epochs = trafficWrites(dataDir, region).map(({ epoch }) => epoch);
+        expect(epochs).toEqual([...epochs].sort((a, b) => a - b));
+      }
+    });
+
+    test("of a commit that is built while S3 is away waits with a reason, its log goes on, and it is built once S3 is back", async () => {
+      await backends.s3.kill();
+      const sha = await pushed(platform, "real.4");
+      const viewer = platform.as("viewer");
+      let last = "";
+      const found = await until(
+        async () => {
+          const [listed] = (await viewer.call(listBuilds, { query: { git_sha: sha, page_size: 1 } })).builds;
+          if (listed === undefined) return undefined;
+          const build = await viewer.call(getBuild, { params: { id: listed.build_id } });
+          last = JSON.stringify(build);
+          return build.waiting?.for.includes("SLIPWAY_OBJECTS_URL") ? build : undefined;
+        },
+        { timeoutMs: 240_000, what: "the build to say what it waits for" },
+      ).catch((error: unknown) => {
+        throw new Error(last, { cause: error });
+      });
+      expect(`${found.waiting?.for} ${found.waiting?.unblockedBy}`).not.toContain(backends.s3.secretAccessKey);
+      const during = await logOf(found.build_id);
+      expect(during).toMatch(/compile/);
+
+      await backends.s3.start();
+      await until(
+        async () => (await viewer.call(getBuild, { params: { id: found.build_id } })).status === "SUCCEEDED",
+        {
+          timeoutMs: 240_000,
+          what: "the build",
+        },
+      );
+
+      const whole = await logOf(found.build_id);
+      expect(whole.startsWith(during)).toBe(true);
+      expect(whole).toMatch(/registered orders@sha256:/);
+    });
+
+    const writesOf = ({ id }: Turnable) =>
+      regions.flatMap((region) => trafficWrites(dataDir, region).filter(({ deployment }) => deployment === id));
+
+    async function rollBack(shipped: Turnable): Promise<void> {
+      await platform
+        .as("deployer")
+        .call(rollbackDeployment, { params: { id: shipped.id }, body: { reason: "enough" } });
+      await isRolledBack(shipped);
     }
-  });
 
-  test("of a commit that is built while S3 is away waits with a reason, its log goes on, and it is built once S3 is back", async () => {
-    await backends.s3.kill();
-    const sha = await pushed(platform, "real.4");
-    const viewer = platform.as("viewer");
-    let last = "";
-    const found = await until(
-      async () => {
-        const [listed] = (await viewer.call(listBuilds, { query: { git_sha: sha, page_size: 1 } })).builds;
-        if (listed === undefined) return undefined;
-        const build = await viewer.call(getBuild, { params: { id: listed.build_id } });
-        last = JSON.stringify(build);
-        return build.waiting?.for.includes("SLIPWAY_OBJECTS_URL") ? build : undefined;
-      },
-      { timeoutMs: 240_000, what: "the build to say what it waits for" },
-    ).catch((error: unknown) => {
-      throw new Error(last, { cause: error });
-    });
-    expect(`${found.waiting?.for} ${found.waiting?.unblockedBy}`).not.toContain(backends.s3.secretAccessKey);
-    const during = await logOf(found.build_id);
-    expect(during).toMatch(/compile/);
+    async function logOf(build: string): Promise<string> {
+      const url = new URL(`/api/v1/builds/${build}/logs`, platform.endpoints().platform?.url);
+      return await (await fetch(url, { headers: { authorization: `Bearer ${platform.token("viewer")}` } })).text();
+    }
 
-    await backends.s3.start();
-    await until(async () => (await viewer.call(getBuild, { params: { id: found.build_id } })).status === "SUCCEEDED", {
-      timeoutMs: 240_000,
-      what: "the build",
-    });
-
-    const whole = await logOf(found.build_id);
-    expect(whole.startsWith(during)).toBe(true);
-    expect(whole).toMatch(/registered orders@sha256:/);
-  });
-
-  const writesOf = ({ id }: Turnable) =>
-    regions.flatMap((region) => trafficWrites(dataDir, region).filter(({ deployment }) => deployment === id));
-
-  async function rollBack(shipped: Turnable): Promise<void> {
-    await platform.as("deployer").call(rollbackDeployment, { params: { id: shipped.id }, body: { reason: "enough" } });
-    await isRolledBack(shipped);
-  }
-
-  async function logOf(build: string): Promise<string> {
-    const url = new URL(`/api/v1/builds/${build}/logs`, platform.endpoints().platform?.url);
-    return await (await fetch(url, { headers: { authorization: `Bearer ${platform.token("viewer")}` } })).text();
-  }
-
-  /** Kafka may have an event twice; it is one event, and makes one notice. */
-  async function expectToldOnce({ id }: Turnable): Promise<void> {
-    const titles = async () => {
-      const { notifications } = await platform.as("viewer").call(listNotifications, { query: { page_size: 100 } });
-      return notifications.filter(({ about }) => about === id).map(({ title }) => title.split(":")[0] ?? "");
-    };
-    await until(async () => (await titles()).includes("Taken back"), { timeoutMs: 120_000, what: "the last notice" });
-    expect((await titles()).sort()).toEqual(["Bad deployment caught at 5%", "Taken back"]);
-    const told = await backends.events([deployments, watches]);
-    const count = (topic: string, type: string) =>
-      new Set(told[topic]?.filter((event) => event.subject === id && event.type === type).map((event) => event.id))
-        .size;
-    for (const type of ["accepted", "granted", "opened", "step_started", "restoring", "rolled_back"])
-      expect([type, count(deployments, `deployment.${type}`)]).toEqual([type, 1]);
-    expect(count(watches, "watch.failed")).toBe(1);
-    expect(count(watches, "watch.shut_confirmed")).toBe(regions.length);
-  }
-});
+    /** Kafka may have an event twice; it is one event, and makes one notice. */
+    async function expectToldOnce({ id }: Turnable): Promise<void> {
+      const titles = async () => {
+        const { notifications } = await platform.as("viewer").call(listNotifications, { query: { page_size: 100 } });
+        return notifications.filter(({ about }) => about === id).map(({ title }) => title.split(":")[0] ?? "");
+      };
+      await until(async () => (await titles()).includes("Taken back"), { timeoutMs: 120_000, what: "the last notice" });
+      expect((await titles()).sort()).toEqual(["Bad deployment caught at 5%", "Taken back"]);
+      const told = await backends.events([deployments, watches]);
+      const count = (topic: string, type: string) =>
+        new Set(told[topic]?.filter((event) => event.subject === id && event.type === type).map((event) => event.id))
+          .size;
+      for (const type of ["accepted", "granted", "opened", "step_started", "restoring", "rolled_back"])
+        expect([type, count(deployments, `deployment.${type}`)]).toEqual([type, 1]);
+      expect(count(watches, "watch.failed")).toBe(1);
+      expect(count(watches, "watch.shut_confirmed")).toBe(regions.length);
+    }
+  },
+);
