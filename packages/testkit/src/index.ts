@@ -3,6 +3,7 @@ export { clusterContract } from "./cluster.contract.ts";
 export type { ClusterWorld } from "./cluster-stage.ts";
 export { databaseText } from "./database-text.ts";
 export { deliveredTwice, doublingBus } from "./doubling-bus.ts";
+export { type ExecutorWorld, executorContract } from "./executor.contract.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";

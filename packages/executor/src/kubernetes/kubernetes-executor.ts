@@ -1,0 +1,69 @@
+import { randomUUID } from "node:crypto";
+import { connect } from "@slipway/cluster";
+import type { Executor, ExecutorStep } from "../executor.ts";
+import { defaultLimits } from "../limits.ts";
+import type { Limits } from "../types.ts";
+import { podFolders, stepPort } from "./channel.ts";
+import { openJobs } from "./jobs.ts";
+import type { KubernetesPlace } from "./place.ts";
+import { type PodWatch, watchPods } from "./pod-watch.ts";
+import { runInPod } from "./run-in-pod.ts";
+
+/** Pino-compatible: object first, static message. */
+export type ExecutorLogger = Readonly<
+  Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>
+>;
+
+export type KubernetesExecutorOptions = {
+  /** Known to whoever may go on with these steps, and to nobody else. */
+  readonly secret: string;
+  readonly log: ExecutorLogger;
+  /** Where runners listen. */
+  readonly port?: number;
+};
+
+const apiTimeoutMs = 10_000;
+const mebibyte = 1_048_576;
+
+/** Runs each step as a Job (ADR 19). */
+export async function kubernetesExecutor(
+  place: KubernetesPlace,
+  options: KubernetesExecutorOptions,
+): Promise<Executor> {
+  const { kubeconfig, context, namespace, image } = place;
+  const connection = await connect({ region: `builds in ${namespace}`, kubeconfig, context, timeoutMs: apiTimeoutMs });
+  const jobs = openJobs(connection, place);
+  let watching: PodWatch | undefined;
+  const world = {
+    ...{ jobs, secret: options.secret, port: options.port ?? stepPort, log: options.log },
+    startWithinMs: place.startSeconds * 1_000,
+    pods: () => {
+      watching ??= watchPods(connection, namespace, options.log);
+      return watching;
+    },
+  };
+  return {
+    description: `a Kubernetes Job per step in ${namespace}, limits: pod`,
+    ...{ method: "kubernetes", limits: "pod", imagesBy: "name", tools: image, toolsInside: podFolders.tools },
+    async run(step) {
+      const named = step.run !== undefined;
+      const job = { ...step, run: step.run ?? randomUUID(), image: step.image, limits: limitsOf(place, step) };
+      try {
+        return await runInPod(world, step, job);
+      } finally {
+        if (!named) await jobs.remove(job.run);
+      }
+    },
+    release: (run) => jobs.remove(run),
+    forget: (identity) => jobs.removeBuild(identity),
+    async close() {
+      await watching?.stop();
+      await connection.close();
+    },
+  };
+}
+
+function limitsOf({ cpus, memoryMiB, diskMiB }: KubernetesPlace, { limits }: ExecutorStep): Limits {
+  const own = { cpus, memoryBytes: memoryMiB * mebibyte, diskBytes: diskMiB * mebibyte };
+  return { ...defaultLimits, ...own, ...limits };
+}
