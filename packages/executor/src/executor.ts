@@ -16,6 +16,7 @@ export type ExecutorStep = Omit<NetworkedStep, "isolation"> & {
 
 /** Where build steps run. */
 export type Executor = {
+  readonly kind: "executor";
   /** For people, e.g. `bubblewrap, limits: cgroup v1`. */
   readonly description: string;
   readonly method: IsolationMethod | "kubernetes";
@@ -39,7 +40,7 @@ export type Executor = {
 export function machineExecutor(isolation: Isolation): Executor {
   const nothing = async (): Promise<void> => undefined;
   return {
-    ...{ description: isolation.description, method: isolation.method, limits: isolation.limits },
+    ...{ kind: "executor", description: isolation.description, method: isolation.method, limits: isolation.limits },
     ...{ imagesBy: "folder", tools: undefined, toolsInside: "/opt/slipway/tools" },
     run: ({ run: _run, outputFrom: _from, image: _image, ...step }) => runNetworkedStep({ ...step, isolation }),
     ...{ release: nothing, forget: nothing, close: nothing },

@@ -1,7 +1,6 @@
 import { silentLogger } from "@slipway/sql";
-import { executorContract, hasAddresses, realPart } from "@slipway/testkit";
+import { executorContract, hasAddresses, realPart, runnerImage, startBuildsCluster } from "@slipway/testkit";
 import { kubernetesExecutor, readKubernetesUrl } from "../src/index.ts";
-import { runnerImage, startBuildsCluster } from "./support/builds-cluster.ts";
 
 const [etcd, kubernetes] = [realPart("etcd"), realPart("kubernetes")];
 const parts = etcd && kubernetes ? { etcd, kubernetes } : undefined;

@@ -9,6 +9,7 @@ export { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
+export { type BuildsCluster, buildsNamespace, runnerImage, startBuildsCluster } from "./real/builds-cluster.ts";
 export { makeCertificates, type TestCertificates } from "./real/certificates.ts";
 export { freePort } from "./real/free-ports.ts";
 export { installedRegion, regionAccounts, regionManifestFiles, regionManifests } from "./real/installed-region.ts";

@@ -44,7 +44,14 @@ export async function kubernetesExecutor(
   };
   return {
     description: `a Kubernetes Job per step in ${namespace}, limits: pod`,
-    ...{ method: "kubernetes", limits: "pod", imagesBy: "name", tools: image, toolsInside: podFolders.tools },
+    ...{
+      kind: "executor",
+      method: "kubernetes",
+      limits: "pod",
+      imagesBy: "name",
+      tools: image,
+      toolsInside: podFolders.tools,
+    },
     async run(step) {
       const named = step.run !== undefined;
       const job = { ...step, run: step.run ?? randomUUID(), image: step.image, limits: limitsOf(place, step) };

@@ -1,10 +1,13 @@
+import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { startAgent } from "@slipway/local-region";
 import { silentLogger } from "@slipway/sql";
-import { makeSmallRoot, type RealRegion, type RegionParts, singleNode, startRegion } from "@slipway/testkit";
-import { build } from "esbuild";
+import { makeSmallRoot } from "../small-root.ts";
+import { type RealRegion, type RegionParts, startRegion } from "./kubernetes.ts";
+import { singleNode } from "./node.ts";
 
 const digest = "1".repeat(64);
 const node = "machine";
@@ -54,13 +57,8 @@ async function placeRunnerImage(imagesDir: string): Promise<void> {
   const home = join(imagesDir, digest);
   const root = join(home, "root");
   await makeSmallRoot(root, ["date", "head", "rm", "sleep", process.execPath]);
-  await mkdir(join(root, "usr/lib/slipway"), { recursive: true });
-  await build({
-    entryPoints: [join(import.meta.dirname, "../../src/pod/main.ts")],
-    outfile: join(root, "usr/lib/slipway/step-runner.mjs"),
-    ...{ bundle: true, format: "esm", platform: "node", conditions: ["@slipway/source"], logLevel: "error" },
-    banner: { js: 'import { createRequire as __r } from "node:module"; const require = __r(import.meta.url);' },
-  });
+  const bundle = join(import.meta.dirname, "../../../../scripts/bundle.mjs");
+  await promisify(execFile)(process.execPath, [bundle, "--step-runner", join(root, "usr/lib/slipway")]);
   const start = '#!/bin/sh\nexec node /usr/lib/slipway/step-runner.mjs "$@"\n';
   await writeFile(join(root, "usr/bin/slipway-step-runner"), start, { mode: 0o755 });
   const note = { command: ["slipway-step-runner"], env: { PATH: "/usr/bin" }, workingDir: "/", user: "1000:1000" };
