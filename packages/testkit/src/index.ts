@@ -9,13 +9,19 @@ export { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
-export { type BuildsCluster, buildsNamespace, runnerImage, startBuildsCluster } from "./real/builds-cluster.ts";
+export {
+  type BuildsCluster,
+  buildsNamespace,
+  runnerImage,
+  startBuildsCluster,
+  toolImage,
+} from "./real/builds-cluster.ts";
 export { makeCertificates, type TestCertificates } from "./real/certificates.ts";
 export { freePort } from "./real/free-ports.ts";
 export { installedRegion, regionAccounts, regionManifestFiles, regionManifests } from "./real/installed-region.ts";
 export { startIstiod } from "./real/istiod.ts";
 export { type RealKafka, type RealKafkaOptions, startKafka } from "./real/kafka.ts";
-export { type KubeCall, KubeRefusal } from "./real/kube-api.ts";
+export { type KubeCall, type KubeMethod, KubeRefusal } from "./real/kube-api.ts";
 export { type RealRegion, type RegionParts, startRegion } from "./real/kubernetes.ts";
 export { machineMs, type RealMesh, startMesh } from "./real/mesh.ts";
 export { type MeshStage, meshStage } from "./real/mesh-stage.ts";

@@ -39,6 +39,8 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
   const folders = buildFolders(world.dataDir, state.buildId);
   let committedAt: Instant;
   try {
+    // Of an earlier checkout, whose results nobody will take.
+    await world.executor.forget(buildIdentity(world, state.buildId));
     await removeTree(folders.all);
     ({ committedAt } = await checkOut({
       repository,

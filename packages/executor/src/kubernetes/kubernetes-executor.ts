@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { connect } from "@slipway/cluster";
+import { type Connection, connect, RegionUnavailable } from "@slipway/cluster";
 import type { Executor, ExecutorStep } from "../executor.ts";
 import { defaultLimits } from "../limits.ts";
-import type { Limits } from "../types.ts";
+import type { IsolationRefused, Limits } from "../types.ts";
 import { podFolders, stepPort } from "./channel.ts";
+import { checkPlace } from "./check-place.ts";
 import { openJobs } from "./jobs.ts";
 import type { KubernetesPlace } from "./place.ts";
 import { type PodWatch, watchPods } from "./pod-watch.ts";
@@ -25,13 +26,31 @@ export type KubernetesExecutorOptions = {
 const apiTimeoutMs = 10_000;
 const mebibyte = 1_048_576;
 
-/** Runs each step as a Job (ADR 19). */
+/** Runs each step as a Job (ADR 19). Refuses a place where a step would not be held back as it has to be. */
 export async function kubernetesExecutor(
   place: KubernetesPlace,
   options: KubernetesExecutorOptions,
-): Promise<Executor> {
-  const { kubeconfig, context, namespace, image } = place;
+): Promise<Executor | IsolationRefused> {
+  const { kubeconfig, context, namespace } = place;
   const connection = await connect({ region: `builds in ${namespace}`, kubeconfig, context, timeoutMs: apiTimeoutMs });
+  try {
+    const refused = await checkPlace(connection, place);
+    if (refused === undefined) return executorOver(connection, place, options);
+    await connection.close();
+    return refused;
+  } catch (error) {
+    // Steps wait for it, as they do when it goes away later.
+    if (error instanceof RegionUnavailable) {
+      options.log.warn({ err: error, namespace }, "the cluster in which steps run does not answer yet");
+      return executorOver(connection, place, options);
+    }
+    await connection.close();
+    throw error;
+  }
+}
+
+function executorOver(connection: Connection, place: KubernetesPlace, options: KubernetesExecutorOptions): Executor {
+  const { namespace, image } = place;
   const jobs = openJobs(connection, place);
   let watching: PodWatch | undefined;
   const world = {

@@ -1,10 +1,16 @@
 import { keyVariable, podFolders, stepPort } from "../kubernetes/channel.ts";
+import { copyRunner } from "./copy-runner.ts";
 import { startRunner } from "./runner.ts";
 
 /** Nothing of the cluster's, the runner's or the home's own gets into a step. */
 const notTheImages = /^(SLIPWAY_|KUBERNETES_|NODE_OPTIONS$|HOSTNAME$|HOST$|PORT$|HOME$|PWD$|SHLVL$|_$)/;
 
-const { env } = process;
+const { env, argv } = process;
+const [, program = "", asked, folder = ""] = argv;
+if (asked === "--copy-to") {
+  await copyRunner(folder, program);
+  process.exit(0);
+}
 const key = env[keyVariable];
 if (key === undefined)
   throw new Error(`${keyVariable} is not set: this program is the first one of a build step's pod`);

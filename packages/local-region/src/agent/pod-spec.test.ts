@@ -62,6 +62,18 @@ describe("a pod object", () => {
     expect(mounted({ name: "../work" }, odd).unsupported).toMatch(/at the top level/);
   });
 
+  it("may have containers that prepare it, whose parts are looked at as its own", () => {
+    const init = (more: object) =>
+      pod({}, { initContainers: [{ name: "prepare", image: "host/p@sha256:1", ...more }] });
+
+    expect(readPod(init({ command: ["copy"] }))).toMatchObject({
+      unsupported: null,
+      init: [{ container: "prepare", image: "host/p@sha256:1", command: ["copy"] }],
+    });
+    expect(readPod(init({ restartPolicy: "Always" })).unsupported).toMatch(/no sidecars/);
+    expect(readPod(init({ env: [{ name: "LD_PRELOAD", value: "/x.so" }] })).unsupported).toMatch(/LD_PRELOAD/);
+  });
+
   it("is refused when its uid could name another folder", () => {
     expect(() => readPod(pod({}, {}, { uid: "../../etc" }))).toThrow();
   });

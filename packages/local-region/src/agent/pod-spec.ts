@@ -40,6 +40,8 @@ const Container = z.looseObject({
     )
     .nullish(),
   resources: z.looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).nullish() }).nullish(),
+  /** Of a container that prepares the pod. */
+  restartPolicy: z.string().nullish(),
   readinessProbe: probe.nullish(),
   livenessProbe: probe.nullish(),
   startupProbe: probe.nullish(),
@@ -58,6 +60,7 @@ const Pod = z.looseObject({
     restartPolicy: z.enum(["Always", "OnFailure", "Never"]).default("Always"),
     terminationGracePeriodSeconds: z.number().nonnegative().nullish(),
     containers: z.array(Container).min(1),
+    initContainers: z.array(Container).nullish(),
     volumes: z.array(z.looseObject({ name: z.string(), emptyDir: z.looseObject({}).nullish() })).nullish(),
   }),
   status: z.looseObject({ qosClass: z.string().nullish() }).nullish(),
@@ -86,11 +89,8 @@ export type SecretVariable = {
 /** An emptyDir of the pod as its container sees it. */
 export type Mounted = { readonly volume: string; readonly path: string };
 
-/** The part of a pod object that the agent acts on. */
-export type PodSpec = {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
+/** What one container of a pod is. */
+export type ContainerSpec = {
   readonly container: string;
   readonly image: string;
   /** Null = the image's own. */
@@ -103,6 +103,15 @@ export type PodSpec = {
   /** Folders that the pod has to itself and may write to; they go with it. */
   readonly volumes: readonly Mounted[];
   readonly memoryBytes: number | null;
+};
+
+/** The part of a pod object that the agent acts on: its one container, and what is about the pod. */
+export type PodSpec = ContainerSpec & {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Run to their end one after the other before the pod's own. */
+  readonly init: readonly ContainerSpec[];
   /** The first port that the container names. */
   readonly containerPort: number | null;
   /** As the API worked it out when the pod was made: it may not be changed. */
@@ -131,17 +140,8 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
-    container: container.name,
-    image: container.image,
-    command: container.command ?? null,
-    args: container.args ?? null,
-    workingDir: container.workingDir ?? null,
-    env: Object.fromEntries(
-      (container.env ?? []).flatMap(({ name, value, valueFrom }) => (valueFrom == null ? [[name, value ?? ""]] : [])),
-    ),
-    secretEnv: (container.env ?? []).flatMap(({ name, valueFrom }) => secretVariable(name, valueFrom)),
-    volumes: (container.volumeMounts ?? []).map(({ name, mountPath }) => ({ volume: name, path: mountPath })),
-    memoryBytes: readQuantity(container.resources?.limits?.memory),
+    ...containerSpec(container),
+    init: (spec.initContainers ?? []).map(containerSpec),
     containerPort: container.ports?.[0]?.containerPort ?? null,
     qosClass: status?.qosClass ?? "Burstable",
     restartPolicy: spec.restartPolicy,
@@ -154,6 +154,22 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
   };
 }
 
+function containerSpec(container: z.infer<typeof Container>): ContainerSpec {
+  return {
+    container: container.name,
+    image: container.image,
+    command: container.command ?? null,
+    args: container.args ?? null,
+    workingDir: container.workingDir ?? null,
+    env: Object.fromEntries(
+      (container.env ?? []).flatMap(({ name, value, valueFrom }) => (valueFrom == null ? [[name, value ?? ""]] : [])),
+    ),
+    secretEnv: (container.env ?? []).flatMap(({ name, valueFrom }) => secretVariable(name, valueFrom)),
+    volumes: (container.volumeMounts ?? []).map(({ name, mountPath }) => ({ volume: name, path: mountPath })),
+    memoryBytes: readQuantity(container.resources?.limits?.memory),
+  };
+}
+
 function secretVariable(variable: string, valueFrom: unknown): SecretVariable[] {
   const parsed = SecretKeyRef.safeParse(valueFrom);
   if (!parsed.success) return [];
@@ -161,25 +177,28 @@ function secretVariable(variable: string, valueFrom: unknown): SecretVariable[] 
   return [{ variable, secret, key, optional: optional ?? false }];
 }
 
-function unsupportedPart(
-  { containers, volumes }: Pod["spec"],
-  probes: readonly (Probe | null | undefined)[],
-): string | null {
-  const [container] = containers;
-  if (containers.length > 1) return "a local region runs one container per pod";
+function unsupportedPart(spec: Pod["spec"], probes: readonly (Probe | null | undefined)[]): string | null {
+  if (spec.containers.length > 1) return "a local region runs one container per pod, beside those that prepare it";
+  if (probes.includes(undefined)) return "a local region probes by httpGet or tcpSocket only";
+  const inits = spec.initContainers ?? [];
+  if (inits.some(({ restartPolicy }) => restartPolicy != null)) return "a local region has no sidecars";
+  const reasons = [...inits, ...spec.containers].map((container) => unsupportedInContainer(spec, container));
+  return reasons.find((reason) => reason !== null) ?? null;
+}
+
+function unsupportedInContainer({ volumes }: Pod["spec"], container: z.infer<typeof Container>): string | null {
   const empty = (volumes ?? []).filter(({ emptyDir }) => emptyDir != null).map(({ name }) => name);
-  for (const { name, mountPath, readOnly, subPath } of container?.volumeMounts ?? []) {
+  for (const { name, mountPath, readOnly, subPath } of container.volumeMounts ?? []) {
     if (!empty.includes(name)) return `a local region has no volumes but emptyDir (${name})`;
     if (readOnly === true || (subPath ?? "") !== "")
       return `a local region mounts an emptyDir whole and writable (${name})`;
     if (!isVolumePath(name, mountPath)) return `a local region mounts an emptyDir at the top level (${mountPath})`;
   }
-  if (probes.includes(undefined)) return "a local region probes by httpGet or tcpSocket only";
-  const dynamic = container?.env?.find(
+  const dynamic = container.env?.find(
     ({ name, valueFrom }) => valueFrom != null && secretVariable(name, valueFrom).length === 0,
   );
   if (dynamic !== undefined) return `a local region knows no valueFrom but secretKeyRef (${dynamic.name})`;
-  const forbidden = container?.env?.find(({ name }) => !isSafeVariable(name));
+  const forbidden = container.env?.find(({ name }) => !isSafeVariable(name));
   return forbidden === undefined ? null : `the variable ${forbidden.name.slice(0, 80)} cannot be set in a local region`;
 }
 
