@@ -130,6 +130,18 @@ describe.skipIf(parts === undefined)("steps as Jobs", () => {
     await executor.close();
   });
 
+  test("a pod that the cluster refuses is told of in the cluster's words", async () => {
+    const ranges = `/api/v1/namespaces/${buildsNamespace}/limitranges`;
+    const limits = [{ type: "Container", max: { memory: "100Mi" } }];
+    const range = { apiVersion: "v1", kind: "LimitRange", metadata: { name: "small" }, spec: { limits } };
+    await cluster.real.api("POST", ranges, range);
+    const executor = await open({ start_seconds: "5" });
+
+    await expect(executor.run(await step("true"))).rejects.toThrow(/FailedCreate: .*maximum memory usage/);
+    await cluster.real.api("DELETE", `${ranges}/small`);
+    await executor.close();
+  });
+
   test("a step that was begun is gone on with under its name: its output from a byte on, and it runs once", async () => {
     const [first, second] = [await open(), await open()];
     const stop = new AbortController();

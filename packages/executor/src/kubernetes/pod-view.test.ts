@@ -2,14 +2,14 @@ import { expect, test } from "vitest";
 import { defaultLimits } from "../limits.ts";
 import { resultOfEnd, viewOfPod } from "./pod-view.ts";
 
-const metadata = { name: "step-1-x", labels: { "slipway.dev/step-run": "run" } };
+const metadata = { name: "step-1-x", ownerReferences: [{ kind: "Job", uid: "a-job" }] };
 const pod = (status: object, more: object = {}) => viewOfPod({ metadata: { ...metadata, ...more }, status });
 const container = (state: object) => ({ containerStatuses: [{ state }] });
 
 test("a pod says what it waits for: a node, an image, or nothing yet", () => {
   const unschedulable = { type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes" };
 
-  expect(pod({ phase: "Pending" })).toMatchObject({ kind: "waiting", why: "the pod is being started" });
+  expect(pod({ phase: "Pending" })).toMatchObject({ job: "a-job", kind: "waiting", why: "the pod is being started" });
   expect(pod({ phase: "Pending", conditions: [unschedulable] })).toMatchObject({ why: "Unschedulable: 0/3 nodes" });
   const waiting = { waiting: { reason: "ErrImagePull", message: "no such image" } };
   expect(pod({ phase: "Pending", ...container(waiting) })).toMatchObject({ why: "ErrImagePull: no such image" });

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { bytesText } from "../limits.ts";
 import type { Limits, StepResult } from "../types.ts";
-import { labels } from "./manifests.ts";
 
 const State = z.looseObject({
   waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).nullish(),
@@ -12,7 +11,7 @@ const State = z.looseObject({
 const Pod = z.looseObject({
   metadata: z.looseObject({
     name: z.string(),
-    labels: z.record(z.string(), z.string()).nullish(),
+    ownerReferences: z.array(z.looseObject({ kind: z.string(), uid: z.string() })).nullish(),
     deletionTimestamp: z.string().nullish(),
   }),
   status: z
@@ -37,20 +36,20 @@ const Pod = z.looseObject({
     .nullish(),
 });
 
-/** What there is to know of a step's pod. */
-export type PodView = { readonly name: string; readonly run: string } & (
+/** What there is to know of a step's pod. `job`: the uid of its Job, since one that is made anew has the name of the one before. */
+export type PodView = { readonly name: string; readonly job: string } & (
   | { readonly kind: "waiting"; readonly why: string }
   | { readonly kind: "running"; readonly address: string }
   | { readonly kind: "ended"; readonly reason: string; readonly message: string }
 );
 
-/** Undefined for what is no pod of a step. */
+/** Undefined for what is no Job's pod. */
 export function viewOfPod(object: unknown): PodView | undefined {
   const parsed = Pod.safeParse(object);
-  const run = parsed.data?.metadata.labels?.[labels.step];
-  if (parsed.data === undefined || run === undefined) return undefined;
+  const job = parsed.data?.metadata.ownerReferences?.find(({ kind }) => kind === "Job")?.uid;
+  if (parsed.data === undefined || job === undefined) return undefined;
   const { metadata, status } = parsed.data;
-  const about = { name: metadata.name, run };
+  const about = { name: metadata.name, job };
   const [state] = status?.containerStatuses ?? [];
   const inits = status?.initContainerStatuses ?? [];
   const ends = [state, ...inits].map((one) => one?.state?.terminated).find((end) => end != null && end.exitCode !== 0);

@@ -5,8 +5,8 @@ import { type PodView, viewOfPod } from "./pod-view.ts";
 
 /** The pods of all steps of a namespace, kept up to date by one watch. */
 export type PodWatch = {
-  /** The pod of a run as it is now. */
-  pod(runLabel: string): PodView | undefined;
+  /** The pod of a Job as it is now. */
+  pod(jobUid: string): PodView | undefined;
   /** Resolves at the next change of anything, or at the end of the signal. */
   changed(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
@@ -20,7 +20,7 @@ export function watchPods(connection: Connection, namespace: string, log: Execut
   };
   const take = (object: unknown): void => {
     const view = viewOfPod(object);
-    if (view !== undefined) pods.set(view.run, view);
+    if (view !== undefined) pods.set(view.job, view);
   };
   const subscription = reflect({
     ...{ connection, log, random: Math.random },
@@ -34,13 +34,13 @@ export function watchPods(connection: Connection, namespace: string, log: Execut
     },
     onChange: (type, object) => {
       const view = viewOfPod(object);
-      if (type === "deleted" && view !== undefined && pods.get(view.run)?.name === view.name) pods.delete(view.run);
+      if (type === "deleted" && view !== undefined && pods.get(view.job)?.name === view.name) pods.delete(view.job);
       else if (type === "upserted") take(object);
       tell();
     },
   });
   return {
-    pod: (run) => pods.get(run),
+    pod: (jobUid) => pods.get(jobUid),
     changed: (signal) =>
       new Promise((resolve) => {
         const wake = (): void => {

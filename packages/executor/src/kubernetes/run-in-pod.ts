@@ -9,7 +9,7 @@ import type { Limits, StepResult } from "../types.ts";
 import { keyOfRun, podFolders, type StartBody, type StepEnd } from "./channel.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ExecutorLogger } from "./kubernetes-executor.ts";
-import { jobName, runLabel, type StepJob } from "./manifests.ts";
+import { jobName, type StepJob } from "./manifests.ts";
 import { type PodView, resultOfEnd } from "./pod-view.ts";
 import type { PodWatch } from "./pod-watch.ts";
 import { ChannelBroken, type StepClient, stepClient } from "./step-client.ts";
@@ -50,14 +50,19 @@ async function follow(world: PodWorld, step: ExecutorStep, job: StepJob, signal:
     taken += chunk.byteLength;
     await step.onOutput(chunk);
   };
-  await ensureJob(world, step, job, signal);
+  const jobUid = await ensureJob(world, step, job, signal);
   const begunAt = performance.now();
   let reached = false;
   for (;;) {
     signal.throwIfAborted();
-    const pod = await podThatRuns(world, step, job, { begunAt, reached, signal });
+    const pod = await podThatRuns(world, step, job, { jobUid, begunAt, reached, signal });
     if (pod.kind === "ended") return endWithoutWord(pod, job.limits);
-    const client = stepClient({ host: pod.address, port: world.port, key: keyOfRun(world.secret, job.run), signal });
+    const over = new AbortController();
+    const within = AbortSignal.any([signal, over.signal]);
+    const key = keyOfRun(world.secret, job.run);
+    const client = stepClient({ host: pod.address, port: world.port, key, signal: within });
+    // A node that is lost closes no connection.
+    void untilItLeaves(world.pods(), pod, within).then(() => over.abort(new Error("its pod has ended")));
     try {
       await startStep(client, step, job);
       reached = true;
@@ -68,37 +73,61 @@ async function follow(world: PodWorld, step: ExecutorStep, job: StepJob, signal:
       world.log.debug({ job: jobName(job.run), pod: pod.name, err: error }, "the runner of a step is asked again");
       await pause(againAfterMs, undefined, { signal });
     } finally {
+      over.abort();
       client.close();
     }
   }
 }
 
-/** What came before under this name may be on its way out. */
-async function ensureJob({ jobs, secret }: PodWorld, step: ExecutorStep, job: StepJob, signal: AbortSignal) {
-  for (;;) {
+async function untilItLeaves(pods: PodWatch, { job, name }: PodView, signal: AbortSignal): Promise<void> {
+  for (let pod = pods.pod(job); pod?.kind === "running" && pod.name === name; pod = pods.pod(job)) {
+    if (signal.aborted) return;
+    await pods.changed(signal);
+  }
+}
+
+/** The uid of the Job. What came before under its name may be on its way out. */
+async function ensureJob(
+  { jobs, secret }: PodWorld,
+  step: ExecutorStep,
+  job: StepJob,
+  signal: AbortSignal,
+): Promise<string> {
+  for (let made = false; ; ) {
     signal.throwIfAborted();
     const found = await jobs.read(job.run);
     if (found.kind === "there" && !found.suspended) {
-      step.onNetwork(`goes on with its Job ${jobName(job.run)}`);
-      return;
+      if (!made) step.onNetwork(`goes on with its Job ${jobName(job.run)}`);
+      return found.uid;
     }
     if (found.kind === "none" || found.kind === "there") {
       await jobs.make(job, keyOfRun(secret, job.run));
-      return;
+      made = true;
+      continue;
     }
     if (found.kind === "over") await jobs.remove(job.run);
     await pause(againAfterMs, undefined, { signal });
   }
 }
 
-type Waiting = { readonly begunAt: number; readonly reached: boolean; readonly signal: AbortSignal };
+type Waiting = {
+  readonly jobUid: string;
+  readonly begunAt: number;
+  readonly reached: boolean;
+  readonly signal: AbortSignal;
+};
 
-async function podThatRuns(world: PodWorld, step: ExecutorStep, job: StepJob, { begunAt, reached, signal }: Waiting) {
+async function podThatRuns(
+  world: PodWorld,
+  step: ExecutorStep,
+  job: StepJob,
+  { jobUid, begunAt, reached, signal }: Waiting,
+) {
   const pods = world.pods();
   let told = "";
   for (;;) {
     signal.throwIfAborted();
-    const pod = pods.pod(runLabel(job.run));
+    const pod = pods.pod(jobUid);
     if (pod !== undefined && pod.kind !== "waiting") return pod;
     const why = pod?.why ?? (await reasonForNoPod(world, job)) ?? "the cluster has made no pod yet";
     if (performance.now() - begunAt > world.startWithinMs && !reached)
@@ -137,13 +166,19 @@ async function startStep(client: StepClient, step: ExecutorStep, job: StepJob): 
 }
 
 function startBody(step: ExecutorStep, { limits, image }: StepJob): StartBody {
-  const registries = step.network === "none" ? { GOPROXY: "off" } : step.registries.env;
+  const registries = step.network === "none" ? { GOPROXY: "off" } : settingsOf(step, image !== undefined);
   return {
     command: [...step.command],
     ...{ imageEnv: image !== undefined, home: step.home !== undefined, timeoutMs: step.timeoutMs, limits },
     env: { ...registries, ...quiet, ...step.env },
     secretEnv: { ...step.secretEnv },
   };
+}
+
+/** Where package managers look. An image of its own has its certificates elsewhere. */
+function settingsOf({ registries }: ExecutorStep, ownImage: boolean): Readonly<Record<string, string>> {
+  const { SSL_CERT_FILE: _ssl, PIP_CERT: _pip, NODE_EXTRA_CA_CERTS: _node, ...settings } = registries.env;
+  return ownImage ? settings : registries.env;
 }
 
 /** Brings back what a step has made that did its work. */

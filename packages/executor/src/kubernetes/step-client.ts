@@ -33,6 +33,7 @@ export class RunnerRefused extends Error {
 }
 
 const connectWithinMs = 5_000;
+const keepAliveMs = 10_000;
 
 export function stepClient(place: { host: string; port: number; key: Uint8Array; signal: AbortSignal }): StepClient {
   const { host, port, signal } = place;
@@ -46,6 +47,7 @@ export function stepClient(place: { host: string; port: number; key: Uint8Array;
     };
     const sent = request(options);
     sent.once("socket", (socket) => {
+      socket.setKeepAlive(true, keepAliveMs);
       if (!socket.connecting) return;
       const timer = setTimeout(
         () => socket.destroy(new Error(`no connection in ${connectWithinMs} ms`)),

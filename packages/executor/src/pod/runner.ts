@@ -33,11 +33,17 @@ const largestStart = 4 * 1_048_576;
 /** The sender is the platform: this only keeps a mistake from filling the node. */
 const mostSent = { entries: 5_000_000, bytes: 64 * 2 ** 30, fileBytes: 64 * 2 ** 30 };
 
-type Step = { phase: StepState["phase"]; readonly output: OutputBuffer; end: StepEnd | undefined };
+type Step = {
+  phase: StepState["phase"];
+  readonly output: OutputBuffer;
+  end: StepEnd | undefined;
+  /** Files that are on their way in. */
+  taking: { readonly from: IncomingMessage; readonly done: Promise<void> } | undefined;
+};
 
 /** The first process of a step's pod: takes its files, runs it once, and has what it printed, how it ended and what it left. */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
-  const step: Step = { phase: "open", output: outputBuffer(), end: undefined };
+  const step: Step = { phase: "open", output: outputBuffer(), end: undefined, taking: undefined };
   const server = createServer(
     {
       ...channelTls,
@@ -85,8 +91,7 @@ async function answer(options: RunnerOptions, step: Step, request: IncomingMessa
     case "GET /state":
       return sendJson(response, { phase: step.phase } satisfies StepState);
     case "PUT /files":
-      if (step.phase !== "open") throw new Refused(409, "the step has started");
-      await takeFiles(request, folderOf(options, url.searchParams.get("to")));
+      await takeFiles(step, request, folderOf(options, url.searchParams.get("to")));
       return sendJson(response, {});
     case "POST /start":
       start(options, step, StartBody.parse(JSON.parse(await bodyOf(request))));
@@ -128,8 +133,19 @@ function folderOf({ folders }: RunnerOptions, asked: string | null): string {
   throw new Refused(400, `${path} is no folder of a step`);
 }
 
-/** What an earlier sender left in the middle goes first. */
-async function takeFiles(request: IncomingMessage, folder: string): Promise<void> {
+/** A sender who died in the middle makes way for the next one, and so does what he left. */
+async function takeFiles(step: Step, request: IncomingMessage, folder: string): Promise<void> {
+  const before = step.taking;
+  before?.from.destroy();
+  await before?.done.catch(() => undefined);
+  if (step.phase !== "open" || step.taking !== before) throw new Refused(409, "somebody else has begun the step");
+  const done = unpackFresh(request, folder);
+  step.taking = { from: request, done };
+  await done;
+  step.taking = undefined;
+}
+
+async function unpackFresh(request: IncomingMessage, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
   await unpackFolder(request, folder, mostSent);
@@ -137,6 +153,7 @@ async function takeFiles(request: IncomingMessage, folder: string): Promise<void
 
 function start(options: RunnerOptions, step: Step, body: StartBody): void {
   if (step.phase !== "open") return;
+  if (step.taking !== undefined) throw new Refused(409, "files are still on their way in");
   step.phase = "running";
   const finish = (end: StepEnd): void => {
     step.end = end;
