@@ -14,6 +14,11 @@ export type ExecutorStep = Omit<NetworkedStep, "isolation"> & {
   readonly image?: string;
 };
 
+/** Pino-compatible: object first, static message. */
+export type ExecutorLogger = Readonly<
+  Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>
+>;
+
 /** Where build steps run. */
 export type Executor = {
   readonly kind: "executor";

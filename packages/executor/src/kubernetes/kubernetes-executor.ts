@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Connection, connect, RegionUnavailable } from "@slipway/cluster";
-import type { Executor, ExecutorStep } from "../executor.ts";
+import type { Executor, ExecutorLogger, ExecutorStep } from "../executor.ts";
 import { defaultLimits } from "../limits.ts";
 import type { IsolationRefused, Limits } from "../types.ts";
 import { podFolders, stepPort } from "./channel.ts";
@@ -9,11 +9,6 @@ import { openJobs } from "./jobs.ts";
 import type { KubernetesPlace } from "./place.ts";
 import { type PodWatch, watchPods } from "./pod-watch.ts";
 import { runInPod } from "./run-in-pod.ts";
-
-/** Pino-compatible: object first, static message. */
-export type ExecutorLogger = Readonly<
-  Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>
->;
 
 export type KubernetesExecutorOptions = {
   /** Known to whoever may go on with these steps, and to nobody else. */

@@ -1,5 +1,5 @@
 import { type Connection, reflect } from "@slipway/cluster";
-import type { ExecutorLogger } from "./kubernetes-executor.ts";
+import type { ExecutorLogger } from "../executor.ts";
 import { stepSelector } from "./manifests.ts";
 import { type PodView, viewOfPod } from "./pod-view.ts";
 
