@@ -1,8 +1,10 @@
 // Bundles the platform and the command line: one file per entry point, and shared parts that are loaded when needed. The live page lies beside
 // them as static files, in page/.
 //
-//   bundle.mjs [--command-line | --services] [FOLDER]     default: all of it, into apps/standalone/dist; --command-line: that alone;
-//                                                         --services: each service as a program of its own (service.mjs NAME), and the command line
+//   bundle.mjs [--command-line | --services | --step-runner] [FOLDER]
+//
+// default: all of it, into apps/standalone/dist; --command-line: that alone; --services: each service as a program of its own (service.mjs NAME), the
+// command line, and what stands in the pods of build steps; --step-runner: the last of these alone
 import { copyFileSync, globSync, rmSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -14,6 +16,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
 const commandLineAlone = args.includes("--command-line");
 const servicesApart = args.includes("--services");
+const runnerAlone = args.includes("--step-runner");
 const folder = args.find((arg) => !arg.startsWith("--"));
 const outdir = folder === undefined ? join(root, "apps/standalone/dist") : resolve(folder);
 
@@ -45,7 +48,12 @@ const options = {
   },
 };
 const programs = { standalone: "apps/standalone/src/main.ts", slipway: "apps/cli/src/main.ts" };
-if (commandLineAlone) {
+/** One file, as it is carried into images that have nothing of ours. */
+const bundleRunner = () =>
+  build({ ...options, entryPoints: { "step-runner": "packages/executor/src/pod/main.ts" }, sourcemap: false });
+
+if (runnerAlone) await bundleRunner();
+else if (commandLineAlone) {
   await build({ ...options, entryPoints: { slipway: programs.slipway }, splitting: true });
 } else if (servicesApart) {
   const names = globSync("services/*/src/main.ts", { cwd: root }).map((path) => path.split("/")[1]);
@@ -56,6 +64,7 @@ if (commandLineAlone) {
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
   });
+  await bundleRunner();
   copyFileSync(join(root, "deploy/docker/service.mjs"), join(outdir, "service.mjs"));
 } else {
   await build({

@@ -29,8 +29,10 @@ export type Connection = {
 
 export type ConnectOptions = {
   readonly region: string;
-  readonly kubeconfig: string;
-  readonly context: string;
+  /** Undefined: the account of the pod that this process runs in. */
+  readonly kubeconfig: string | undefined;
+  /** Undefined: the kubeconfig's own. */
+  readonly context: string | undefined;
   readonly timeoutMs: number;
   /** After how long the kubeconfig is read again, beside the next request. Default 30 s. */
   readonly headersLifetimeMs?: number;
@@ -150,16 +152,13 @@ class ClusterConnection implements Connection {
 
 /** Reads the kubeconfig again; the agent with its open connections stays unless the file has changed. */
 async function openSession(client: Client, options: ConnectOptions, last: Session | undefined): Promise<Session> {
-  const { region, kubeconfig, context } = options;
-  const text = await readFile(kubeconfig, "utf8").catch((cause: unknown) => {
-    throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read`, { cause });
-  });
-  const config = new client.KubeConfig();
-  config.loadFromString(text);
-  config.makePathsAbsolute(dirname(kubeconfig));
-  config.setCurrentContext(context);
+  const { region } = options;
+  const { config, text } = await loadConfig(client, options);
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new RegionRejected(region, `the kubeconfig ${kubeconfig} has no context ${context}`);
+  if (cluster === null) {
+    const { kubeconfig = "of the pod", context = "in use" } = options;
+    throw new RegionRejected(region, `the kubeconfig ${kubeconfig} has no context ${context}`);
+  }
   const server = cluster.server.replace(/\/$/, "");
   const probe = new client.RequestContext(server, "GET");
   await config.applySecurityAuthentication(probe);
@@ -172,6 +171,21 @@ async function openSession(client: Client, options: ConnectOptions, last: Sessio
     dispatcher: same ? last.dispatcher : probe.getDispatcher(),
     since: performance.now(),
   };
+}
+
+async function loadConfig(client: Client, { region, kubeconfig, context }: ConnectOptions) {
+  const config = new client.KubeConfig();
+  if (kubeconfig === undefined) {
+    config.loadFromCluster();
+    return { config, text: "" };
+  }
+  const text = await readFile(kubeconfig, "utf8").catch((cause: unknown) => {
+    throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read`, { cause });
+  });
+  config.loadFromString(text);
+  config.makePathsAbsolute(dirname(kubeconfig));
+  if (context !== undefined) config.setCurrentContext(context);
+  return { config, text };
 }
 
 const Status = z.looseObject({ reason: z.string().optional(), message: z.string().optional() });

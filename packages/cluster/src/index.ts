@@ -1,4 +1,5 @@
-export { RegionRejected, RegionUnavailable } from "./errors.ts";
+export { type Connection, connect } from "./connection.ts";
+export { ApiStatus, isStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
 export { formatFence, parseFence } from "./fence.ts";
 export { openRegions, type RegionAccess, type Regions } from "./open-regions.ts";
 export type {
@@ -27,5 +28,6 @@ export type {
   WorkloadSummary,
 } from "./port.ts";
 export { unprovenLimitPercent } from "./raising.ts";
+export { reflect } from "./reflector.ts";
 export { openRegion } from "./region.ts";
 export { regionProblems } from "./region-problems.ts";

@@ -13,6 +13,8 @@ import type { Logger, Subscription } from "./port.ts";
 export type ReflectorOptions = {
   readonly connection: Connection;
   readonly path: string;
+  /** Which of them, e.g. a label selector. */
+  readonly query?: Readonly<Record<string, string>>;
   readonly log: Logger;
   /** 0 <= x < 1. */
   readonly random: () => number;
@@ -89,11 +91,11 @@ function isBrokenStream(error: unknown): boolean {
   return error instanceof TypeError || (error instanceof Error && error.name === "AbortError");
 }
 
-async function list({ connection, path, onReplace }: ReflectorOptions): Promise<string> {
+async function list({ connection, path, query: which = {}, onReplace }: ReflectorOptions): Promise<string> {
   const items: unknown[] = [];
   let token: string | undefined;
   for (;;) {
-    const query = { limit: pageSize, ...(token === undefined ? {} : { continue: token }) };
+    const query = { ...which, limit: pageSize, ...(token === undefined ? {} : { continue: token }) };
     const page = List.parse(await connection.request("GET", path, { query }));
     items.push(...page.items);
     token = page.metadata.continue;
@@ -108,6 +110,7 @@ async function watch(options: ReflectorOptions, position: Position, from: string
   const idleMs = options.idleMs ?? 90_000;
   let timer = setTimeout(() => idle.abort(), idleMs);
   const query = {
+    ...options.query,
     watch: "true",
     allowWatchBookmarks: "true",
     resourceVersion: from,

@@ -112,6 +112,21 @@ export function makeGroup(parents: readonly CgroupParent[], name: string, limits
   };
 }
 
+/** Of a step whose runner is process 1 of a pod: everything but the runner is the step's. Its limits are the pod's. */
+export function podGroup(): StepGroup {
+  return {
+    procsFiles: [],
+    limitsMemory: true,
+    kill: () => {
+      // Anywhere else this would be everything that the user runs.
+      if (process.pid === 1) attempt(() => process.kill(-1, "SIGKILL"));
+    },
+    ranOutOfMemory: () => /^oom_kill [1-9]/m.test(read("/sys/fs/cgroup/memory.events")),
+    ranOutOfProcesses: () => false,
+    remove: () => undefined,
+  };
+}
+
 function oomFile(group: CgroupParent): string {
   return group.version === 1 ? "memory.oom_control" : "memory.events";
 }

@@ -20,12 +20,17 @@ export type Child = {
 
 const keptStderr = 4_096;
 
-/** Starts a program in a process group of its own, without a shell of ours in between. */
-export function startChild(argv: [string, ...string[]], place: { cwd: string; env: Record<string, string> }): Child {
+/** Starts a program in a process group of its own, without a shell of ours in between. `onExit`: it ended, others may still hold its output. */
+export function startChild(
+  argv: [string, ...string[]],
+  place: { cwd: string; env: Record<string, string> },
+  onExit: () => void = () => undefined,
+): Child {
   const [program, ...args] = argv;
   const child = spawn(program, args, { ...place, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
   const failed = new Promise<never>((_, reject) => child.once("error", reject));
   failed.catch(() => undefined);
+  child.once("exit", onExit);
   const ended = once(child, "close") as Promise<[number | null, string | null]>;
   ended.catch(() => undefined);
   const kill = (): void => killGroup(child);

@@ -1,6 +1,6 @@
 import type { InsideTools } from "./carried-tools.ts";
 import { pathInside, type RootEntry, workspacePath } from "./minimal-root.ts";
-import { launchScript, mergeScript, rootScript, stageScript } from "./scripts.ts";
+import { launchScript, mergeScript, podScript, rootScript, stageScript } from "./scripts.ts";
 
 /** Everything a recipe needs to become one argument vector. Pure: no recipe looks at the machine. */
 export type RecipeRequest = {
@@ -154,6 +154,11 @@ export function bubblewrapArgv(request: RecipeRequest): string[] {
 /** No isolation: the command as it is, its two streams merged. */
 export function unisolatedArgv(command: readonly string[]): string[] {
   return [...shell(mergeScript, "slipway-step"), ...command];
+}
+
+/** In a pod: its runtime has done the rest. */
+export function inPodArgv(command: readonly string[], processes: number): string[] {
+  return [...shell(podScript, "slipway-step"), String(processes), ...command];
 }
 
 type Bind = Extract<RootEntry, { from: string }>;

@@ -1,12 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
 import { type CarriedTools, carriedTools, machineTools } from "./carried-tools.ts";
-import { makeGroup, type StepGroup } from "./cgroups.ts";
+import { makeGroup, podGroup, type StepGroup } from "./cgroups.ts";
 import { type ChildEnd, startChild } from "./child.ts";
 import { imageEntries, isFileInRoot } from "./image-root.ts";
 import { bytesText, defaultLimits, prlimitArgs, timeText } from "./limits.ts";
 import { homePath, rootEntries } from "./minimal-root.ts";
-import { bubblewrapArgv, carriers, insideUid, namespacesArgv, stepEnvironment, unisolatedArgv } from "./recipe.ts";
+import {
+  bubblewrapArgv,
+  carriers,
+  inPodArgv,
+  insideUid,
+  namespacesArgv,
+  stepEnvironment,
+  unisolatedArgv,
+} from "./recipe.ts";
 import { enterScript } from "./scripts.ts";
 import type { Limits, StepRequest, StepResult } from "./types.ts";
 import { folderBytes, giveTo, makeStage, uidOf } from "./workspace.ts";
@@ -34,14 +42,20 @@ export async function runStep(request: StepRequest): Promise<StepResult> {
   const stage = await makeStage(isolation.scratch, { uid: stepUid(request, uid), root, shareNetwork });
   let group: StepGroup | undefined;
   try {
-    group = makeGroup(isolation.cgroups, `${process.pid}-${randomUUID()}`, limits);
-    if (isolation.asRoot && isolation.method !== "none") await give(request, uid);
+    group =
+      isolation.method === "pod" ? podGroup() : makeGroup(isolation.cgroups, `${process.pid}-${randomUUID()}`, limits);
+    if (isolation.asRoot && !isBare(isolation)) await give(request, uid);
     return await supervise(request, limits, group, argvOf(request, limits, group, { ...stage, carried }, uid));
   } finally {
     group?.kill();
     group?.remove();
     await stage.remove();
   }
+}
+
+/** Whether nothing of ours stands between this process and the step. */
+function isBare({ method }: StepRequest["isolation"]): boolean {
+  return method === "none" || method === "pod";
 }
 
 async function give({ workspace, home }: StepRequest, uid: number): Promise<void> {
@@ -87,6 +101,7 @@ function argvOf(
     bubblewrap: () => bubblewrapArgv(recipe),
     namespaces: () => namespacesArgv(recipe),
     none: () => unisolatedArgv(request.command),
+    pod: () => inPodArgv(request.command, limits.processes),
   }[isolation.method]();
   return ["/bin/sh", "-eu", "-c", enterScript, "slipway-enter", ...group.procsFiles, "--", ...argv];
 }
@@ -99,7 +114,8 @@ async function supervise(
 ): Promise<StepResult> {
   let verdict: Verdict | undefined;
   let printed = 0;
-  const child = startChild(argv, childPlace(request));
+  // In a pod no process outlives the step's first one.
+  const child = startChild(argv, childPlace(request), request.isolation.method === "pod" ? group.kill : undefined);
   const end = (outcome: Verdict["outcome"], reason: string): void => {
     verdict ??= { outcome, reason };
     group.kill();
@@ -135,13 +151,10 @@ function childPlace(request: StepRequest): { cwd: string; env: Record<string, st
   const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   const secrets = request.secretEnv ?? {};
   // All that a recipe starts with: it adds the step's own variables and takes nothing away.
-  if (request.isolation.method !== "none") return { cwd: "/", env: { PATH: path, ...carriers(secrets) } };
+  if (!isBare(request.isolation)) return { cwd: "/", env: { PATH: path, ...carriers(secrets) } };
   const home = request.home === undefined ? {} : { HOME: request.home };
-  const env = {
-    ...stepEnvironment({ ...home, ...request.env }),
-    ...secrets,
-    PATH: `${dirname(request.isolation.nodePath)}:${path}`,
-  };
+  const own = request.isolation.method === "pod" ? {} : { PATH: `${dirname(request.isolation.nodePath)}:${path}` };
+  const env = { ...stepEnvironment({ ...home, ...request.env }), ...secrets, ...own };
   return { cwd: request.workspace, env };
 }
 
@@ -157,7 +170,7 @@ function conclude(
     const because = verdict.outcome === "cancelled" ? "" : processes;
     return { ...verdict, reason: `${verdict.reason}${because}`, exitCode: ended.code };
   }
-  if (!ended.ready && request.isolation.method !== "none") {
+  if (!ended.ready && !isBare(request.isolation)) {
     throw new Error(`the isolation (${request.isolation.method}) could not be set up: ${ended.stderr.trim()}`);
   }
   if (ended.code === 0) return { outcome: "succeeded", exitCode: 0 };

@@ -71,6 +71,14 @@ exec 3>&-
 exec "$@" 2>&1 </dev/null
 `;
 
+/** In a pod: limits that hold for each process, and a number of processes, which has another letter in each shell. */
+export const podScript = `
+ulimit -c 0; ulimit -n 4096 2>/dev/null || :
+ulimit -p "$1" 2>/dev/null || ulimit -u "$1" 2>/dev/null || :
+shift
+exec "$@" 2>&1 </dev/null
+`;
+
 /** Without isolation only the streams are merged. */
 export const mergeScript = `
 exec "$@" 2>&1 </dev/null

@@ -21,6 +21,9 @@ export type Isolation = {
   readonly cgroups: readonly CgroupParent[];
 };
 
+/** Of a process that is the first one of a pod, which holds nothing but it and the step. */
+export type PodIsolation = Omit<Isolation, "method"> & { readonly method: "pod" };
+
 export type CgroupParent = {
   readonly version: 1 | 2;
   /** Controllers that can be limited here; none = used for killing only. */
@@ -51,7 +54,7 @@ export type Limits = {
 export type Mount = { readonly from: string; readonly to: string };
 
 export type StepRequest = {
-  readonly isolation: Isolation;
+  readonly isolation: Isolation | PodIsolation;
   /** Names the build: decides the uid when the platform is root. Builds that run at once need different ones. */
   readonly identity: string;
   /** Folder on the host; /workspace inside, writable. Given to the build's uid when the platform is root. */

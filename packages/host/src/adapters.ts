@@ -1,6 +1,15 @@
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Bus, kafkaBus, postgresBus } from "@slipway/bus";
+import {
+  type Executor,
+  type IsolationRefused,
+  kubernetesExecutor,
+  machineExecutor,
+  type ProbeOptions,
+  probeIsolation,
+  readKubernetesUrl,
+} from "@slipway/executor";
 import { type Locks, postgresLocks, redisLocks, redisProblem } from "@slipway/lock";
 import { type MetricsSource, prometheusMetrics, scrapeMetrics } from "@slipway/metrics";
 import { fileObjects, type Objects, s3Objects, s3Place } from "@slipway/objects";
@@ -30,6 +39,16 @@ export function objectsFolder(objectsUrl: string, dataDir: string): string {
   return isAbsolute(rest) ? rest : resolve(dataDir, rest === "" ? "objects" : rest);
 }
 
+/** `machine:` runs build steps here, isolated as `options` ask; `kubernetes:…` runs each as a Job. */
+export async function openExecutor(
+  { executorUrl }: { readonly executorUrl: string },
+  { secret, log, ...options }: ProbeOptions & { readonly secret: string; readonly log: Logger },
+): Promise<Executor | IsolationRefused> {
+  if (executorUrl.startsWith("kubernetes:")) return kubernetesExecutor(readKubernetesUrl(executorUrl), { secret, log });
+  const isolation = await probeIsolation(options);
+  return isolation.kind === "refused" ? isolation : machineExecutor(isolation);
+}
+
 export type OpenedLocks = { readonly locks: Locks; close(): Promise<void> };
 
 /** Tables of locks belong to one service's schema; for the others this opens nothing. Redis stands before them, never in their place. */
@@ -52,6 +71,7 @@ export async function tellOfRedis(lockUrl: string, log: Logger): Promise<void> {
 export function refuseUrl(variable: string, url: string): string | undefined {
   try {
     if (variable === "SLIPWAY_OBJECTS_URL" && url.startsWith("s3:")) s3Place(url);
+    if (variable === "SLIPWAY_EXECUTOR" && url.startsWith("kubernetes:")) readKubernetesUrl(url);
     if (variable === "SLIPWAY_LOCK_URL" && isRedis(url) && new URL(url).hostname === "") throw new Error("no host");
     return undefined;
   } catch (error) {

@@ -26,6 +26,7 @@ export type HostConfig = {
   readonly busUrl: string;
   readonly lockUrl: string;
   readonly objectsUrl: string;
+  readonly executorUrl: string;
   readonly migrationsDir: string;
   readonly regions: { readonly kind: "local" } | { readonly kind: "file"; readonly entries: readonly RegionEntry[] };
   readonly environments: readonly EnvironmentEntry[];
@@ -60,6 +61,7 @@ const Variables = z.object({
   SLIPWAY_BUS_URL: url("SLIPWAY_BUS_URL", "postgres:"),
   SLIPWAY_LOCK_URL: url("SLIPWAY_LOCK_URL", "postgres:"),
   SLIPWAY_OBJECTS_URL: url("SLIPWAY_OBJECTS_URL", "file:"),
+  SLIPWAY_EXECUTOR: url("SLIPWAY_EXECUTOR", "machine:"),
   SLIPWAY_MIGRATIONS: z.string().optional(),
   SLIPWAY_REGIONS: z.string().default("local:"),
   SLIPWAY_ENVIRONMENTS: names.default(["dev", "staging", "prod"].map((name) => EnvironmentNameSchema.parse(name))),
@@ -112,6 +114,7 @@ function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
     busUrl: variables.SLIPWAY_BUS_URL,
     lockUrl: variables.SLIPWAY_LOCK_URL,
     objectsUrl: variables.SLIPWAY_OBJECTS_URL,
+    executorUrl: variables.SLIPWAY_EXECUTOR,
     migrationsDir: resolve(variables.SLIPWAY_MIGRATIONS ?? resolve(root, "migrations")),
     environments: environmentsOf(variables),
     logLevel: variables.SLIPWAY_LOG_LEVEL,

@@ -1,5 +1,6 @@
 import type { Bus, SubscribeOptions } from "@slipway/bus";
 import type { Client } from "@slipway/client";
+import type { Executor, IsolationRefused, ProbeOptions } from "@slipway/executor";
 import type { Clock, EnvironmentName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
 import type { MetricsSource } from "@slipway/metrics";
@@ -59,6 +60,8 @@ export type ServiceContext<C = unknown, DB = unknown> = {
   readonly locks: Locks;
   /** How versions in a region are doing, by the scheme of its `metrics_url`. Throws for a region that has none, or is not configured. */
   metrics(region: string): MetricsSource;
+  /** Where build steps run, by the scheme of SLIPWAY_EXECUTOR. `options` are of use on this machine only. The caller closes it. */
+  openExecutor(options: ProbeOptions): Promise<Executor | IsolationRefused>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Typed calls to other services under this service's own token. */

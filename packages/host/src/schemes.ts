@@ -6,6 +6,7 @@ export const schemes = {
   SLIPWAY_BUS_URL: ["postgres:", "kafka:", "kafka+ssl:"],
   SLIPWAY_LOCK_URL: ["postgres:", "redis:", "rediss:"],
   SLIPWAY_OBJECTS_URL: ["file:", "s3:"],
+  SLIPWAY_EXECUTOR: ["machine:", "kubernetes:"],
   metrics_url: ["scrape:", "prometheus:"],
 } as const;
 

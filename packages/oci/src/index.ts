@@ -8,6 +8,7 @@ export {
 } from "./client.ts";
 export { digestOf } from "./digest.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
+export { packFolder, unpackFolder } from "./folder-tar.ts";
 export { certificatesInside, findCertificates } from "./furniture.ts";
 export { type ConnectionGuard, checkHop } from "./guard.ts";
 export { writeImage } from "./image.ts";

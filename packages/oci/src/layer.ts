@@ -118,7 +118,8 @@ async function* pieces(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   if (held.byteLength > 0) yield held;
 }
 
-async function* tarOf(entries: readonly Entry[], mtime: Instant): AsyncGenerator<Uint8Array> {
+/** A tar of entries as they come. */
+export async function* tarOf(entries: readonly Entry[], mtime: Instant): AsyncGenerator<Uint8Array> {
   const tar = pack();
   const packing = packAll(tar, entries, new Date(mtime));
   packing.catch((error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))));

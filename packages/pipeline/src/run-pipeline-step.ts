@@ -1,5 +1,5 @@
 import { readImageName } from "@slipway/contracts";
-import { runNetworkedStep, type StepResult } from "@slipway/executor";
+import type { ExecutorStep, StepResult } from "@slipway/executor";
 import { imageText, OciError, type ResolvedImage, type UnpackedImage } from "@slipway/oci";
 import { type CachedStep, cachedStep } from "./cache/cached-step.ts";
 import { freshFolder } from "./copy-tree.ts";
@@ -32,23 +32,28 @@ export async function runPipelineStep(machine: StepMachine, run: StepRun): Promi
 type StepRoot = {
   /** What the step's tools are, for the keys of caches. */
   readonly identity: string;
-  readonly image: UnpackedImage | undefined;
+  readonly image: Pick<UnpackedImage, "root" | "env"> | NamedRoot | undefined;
 };
 
+/** An image that the executor pulls itself, and whose environment it knows. */
+type NamedRoot = { readonly reference: string };
+
 async function stepRoot(
-  { images, isolation, toolchain }: StepMachine,
+  { images, executor, toolchain }: StepMachine,
   { step, note, signal }: StepRun,
 ): Promise<StepRoot | { readonly problem: string }> {
-  if (step.image === undefined) return { identity: toolchain.versions, image: undefined };
+  if (step.image === undefined) return { identity: executor.tools ?? toolchain.versions, image: undefined };
   const name = readImageName(step.image);
   if (name === undefined) return { problem: `${step.image} is not an image of a registry` };
-  if (isolation.method === "none")
+  if (executor.method === "none")
     return { problem: `the step asks for the image ${step.image}, and steps are not isolated here: allow isolation` };
   const within = AbortSignal.any([signal, AbortSignal.timeout(imageWithinMs)]);
   try {
     const resolved = await images.resolve(name, within);
     note(`image ${imageText(name)} is ${resolved.digest}`);
-    return { identity: pinned(resolved), image: await images.unpack(resolved, within) };
+    const identity = pinned(resolved);
+    if (executor.imagesBy === "name") return { identity, image: { reference: referenceOf(resolved) } };
+    return { identity, image: await images.unpack(resolved, within) };
   } catch (error) {
     if (signal.aborted || !(error instanceof OciError)) throw error;
     return { problem: error.message };
@@ -60,27 +65,42 @@ export function pinned({ name, digest }: ResolvedImage): string {
   return `${imageText({ ...name, digest: undefined })}@${digest}`;
 }
 
+/** As a cluster's nodes understand it: every part said. */
+function referenceOf({ name: { host, repository }, digest }: ResolvedImage): string {
+  return `${host}/${repository}@${digest}`;
+}
+
 async function runIn(
   machine: StepMachine,
   run: StepRun,
   { image }: StepRoot,
   cache: CachedStep | undefined,
 ): Promise<StepResult> {
-  const { isolation, registries, toolchain, tools } = machine;
+  const { executor, registries, toolchain, tools } = machine;
   const { step } = run;
-  const home = cache?.usesHome === true ? { home: run.home } : {};
-  // A home of an image is its root's, which may not be written to.
-  const { HOME: _home, ...imageEnv } = image?.env ?? {};
-  return runNetworkedStep({
-    ...{ isolation, registries, toolchain, network: step.network, identity: run.identity, workspace: run.workspace },
-    ...home,
-    ...(image === undefined ? {} : { root: image.root }),
-    ...stepCommand(step, tools, isolation.method !== "none"),
-    env: { ...imageEnv, ...step.env, ...run.env },
+  return executor.run({
+    ...{ registries, toolchain, network: step.network, identity: run.identity, workspace: run.workspace },
+    ...(run.run === undefined ? {} : { run: run.run, outputFrom: run.outputFrom ?? 0 }),
+    ...(cache?.usesHome === true ? { home: run.home } : {}),
+    ...rootOf(image),
+    ...stepCommand(step, tools, executor.method === "none" ? undefined : executor.toolsInside),
+    env: { ...envOf(image), ...step.env, ...run.env },
     secretEnv: run.secretEnv ?? {},
     timeoutMs: step.timeout,
     onNetwork: run.note,
     onOutput: run.onOutput,
     signal: run.signal,
   });
+}
+
+function rootOf(image: StepRoot["image"]): Pick<ExecutorStep, "root" | "image"> {
+  if (image === undefined) return {};
+  return "root" in image ? { root: image.root } : { image: image.reference };
+}
+
+function envOf(image: StepRoot["image"]): Readonly<Record<string, string>> {
+  if (image === undefined || !("env" in image)) return {};
+  // A home of an image is its root's, which may not be written to.
+  const { HOME: _home, ...env } = image.env;
+  return env;
 }

@@ -17,13 +17,14 @@ export type StepCommand = {
   readonly mounts?: readonly { readonly from: string; readonly to: string }[];
 };
 
-const toolsInside = "/opt/slipway/tools";
-
-/** What a step runs, and what it has to see for it. `run:` is the only shell there is, and it is inside. */
-export function stepCommand(step: PipelineStep, tools: Tools, isolated: boolean): StepCommand {
+/**
+ * What a step runs, and what it has to see for it. `run:` is the only shell there is, and it is inside. `toolsInside`: below which folder the tools
+ * are there; undefined where the step is not isolated.
+ */
+export function stepCommand(step: PipelineStep, tools: Tools, toolsInside: string | undefined): StepCommand {
   if (step.run !== undefined) return { command: ["/bin/sh", "-eu", "-c", step.run] };
-  if (step.uses === "static-server") return copyServer(tools, isolated);
-  if (!isolated) return { command: ["node", `${tools.scan}/${tools.scanMain}`, ".", tools.advisories] };
+  if (step.uses === "static-server") return copyServer(tools, toolsInside);
+  if (toolsInside === undefined) return { command: ["node", `${tools.scan}/${tools.scanMain}`, ".", tools.advisories] };
   return {
     command: ["node", `${toolsInside}/scan/${tools.scanMain}`, "/workspace", `${toolsInside}/advisories`],
     mounts: [
@@ -33,9 +34,9 @@ export function stepCommand(step: PipelineStep, tools: Tools, isolated: boolean)
   };
 }
 
-function copyServer({ staticServer }: Tools, isolated: boolean): StepCommand {
+function copyServer({ staticServer }: Tools, toolsInside: string | undefined): StepCommand {
   const copied = (from: string, to: string): StepCommand["command"] => ["cp", `${from}/server.mjs`, to];
-  if (!isolated) return { command: copied(staticServer, staticServerFile) };
+  if (toolsInside === undefined) return { command: copied(staticServer, staticServerFile) };
   const inside = `${toolsInside}/static-server`;
   return {
     command: copied(inside, `/workspace/${staticServerFile}`),

@@ -1,12 +1,12 @@
 import type { PipelineStep } from "@slipway/contracts";
-import type { Isolation, Registries, StepRequest, StepResult, Toolchain } from "@slipway/executor";
+import type { Executor, Registries, StepRequest, StepResult, Toolchain } from "@slipway/executor";
 import type { ImageSource } from "@slipway/oci";
 import type { StepCaches } from "./cache/step-caches.ts";
 import type { Tools } from "./step-command.ts";
 
 /** What of a machine every step needs. */
 export type StepMachine = {
-  readonly isolation: Isolation;
+  readonly executor: Executor;
   readonly registries: Registries;
   readonly toolchain: Toolchain;
   readonly tools: Tools;
@@ -20,6 +20,9 @@ export type StepRun = {
   readonly step: PipelineStep;
   /** Names the build, see StepRequest. */
   readonly identity: string;
+  /** Names this run of the step, see ExecutorStep. */
+  readonly run?: string;
+  readonly outputFrom?: number;
   /** Made anew of `inputs`; the step's result once it has succeeded. */
   readonly workspace: string;
   readonly inputs: readonly string[];

@@ -3,18 +3,26 @@ export { clusterContract } from "./cluster.contract.ts";
 export type { ClusterWorld } from "./cluster-stage.ts";
 export { databaseText } from "./database-text.ts";
 export { deliveredTwice, doublingBus } from "./doubling-bus.ts";
+export { type ExecutorWorld, executorContract } from "./executor.contract.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
+export {
+  type BuildsCluster,
+  buildsNamespace,
+  runnerImage,
+  startBuildsCluster,
+  toolImage,
+} from "./real/builds-cluster.ts";
 export { type StagedCanary, stageCanary } from "./real/canary-stage.ts";
 export { makeCertificates, type TestCertificates } from "./real/certificates.ts";
 export { freePort } from "./real/free-ports.ts";
 export { installedRegion, regionAccounts, regionManifestFiles, regionManifests } from "./real/installed-region.ts";
 export { startIstiod } from "./real/istiod.ts";
 export { type RealKafka, type RealKafkaOptions, startKafka } from "./real/kafka.ts";
-export { type KubeCall, KubeRefusal } from "./real/kube-api.ts";
+export { type KubeCall, type KubeMethod, KubeRefusal } from "./real/kube-api.ts";
 export { type KubeFaultProxy, startKubeFaultProxy } from "./real/kube-fault-proxy.ts";
 export { type RealRegion, type RegionParts, startRegion } from "./real/kubernetes.ts";
 export { machineMs, type RealMesh, startMesh } from "./real/mesh.ts";

@@ -1,16 +1,22 @@
 import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, realpath, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { librariesOf } from "@slipway/oci";
 
 const programs = ["cat", "env", "id", "ls", "mkdir", "sh", "touch"];
 
-/** The file system of a small image, made of this machine's programs: a shell, a few tools, and what an image has in /etc. */
-export async function makeSmallRoot(root: string): Promise<void> {
-  const found = programs.map((name) => [`/usr/bin/${name}`, `/bin/${name}`].find((path) => existsSync(path)) ?? "");
+/**
+ * The file system of a small image, made of this machine's programs: a shell, a few tools and those asked for, and what an image has in /etc. A program
+ * with a path is brought from there.
+ */
+export async function makeSmallRoot(root: string, more: readonly string[] = []): Promise<void> {
+  const names = [...programs, ...more.map((path) => basename(path))];
+  const found = [...programs, ...more].map(
+    (name) => [name, `/usr/bin/${name}`, `/bin/${name}`].find((path) => path.startsWith("/") && existsSync(path)) ?? "",
+  );
   const libraries = await librariesOf(found);
   const copies = [
-    ...found.map((path, index) => [path, `/usr/bin/${programs[index]}`]),
+    ...found.map((path, index) => [path, `/usr/bin/${names[index]}`]),
     ...libraries.map((path) => [path, path]),
   ];
   for (const [from = "", to = ""] of copies) {

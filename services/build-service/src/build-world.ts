@@ -1,7 +1,7 @@
 import type { Bus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
 import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
-import type { Isolation, Registries, Toolchain } from "@slipway/executor";
+import type { Executor, Registries, Toolchain } from "@slipway/executor";
 import type { ImageSource, RegistryClient } from "@slipway/oci";
 import type { StepCaches, Tools } from "@slipway/pipeline";
 import type { SecretStore } from "@slipway/secrets";
@@ -19,7 +19,7 @@ export type BuildWorld = {
   readonly client: Client;
   /** Asked at the time of use: its address is known once the platform listens. */
   registry(): RegistryClient;
-  readonly isolation: Isolation;
+  readonly executor: Executor;
   readonly config: BuildServiceConfig;
   readonly dataDir: string;
   /** The name of the disk on which workspaces are. */

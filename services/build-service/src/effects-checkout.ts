@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import type { SlipwayFile } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
 import { fileErrorText, type PlannedStep, removeTree } from "@slipway/pipeline";
@@ -6,8 +8,9 @@ import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
 import { checkOut, GitRefused } from "./git.ts";
-import { announceLog, appendLog } from "./log-store.ts";
+import { announceLog, appendLog, forgetOutput } from "./log-store.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
+import { buildIdentity } from "./step-runs.ts";
 import { countActiveBuilds, type RepositoryRow, repositoryOf } from "./store.ts";
 import { readSlipwayFile, settlePipeline } from "./workspaces.ts";
 
@@ -20,7 +23,7 @@ export async function begin(world: BuildWorld, state: BuildState): Promise<Build
   if (active >= world.config.SLIPWAY_MAX_BUILDS) {
     return { kind: "retry", afterMs: waitForPlaceMs, reason: `${active} builds are running` };
   }
-  const isolation = world.isolation.description;
+  const isolation = world.executor.description;
   const head = `build ${state.buildId} of ${state.service} at ${state.gitSha} (${state.ref}, ${state.author})`;
   await appendLog(world.db, state.buildId, `slipway | ${head}\nslipway | isolation: ${isolation}\n`);
   return { kind: "fact", fact: (at) => ({ type: "begun", isolation, at }) };
@@ -36,6 +39,8 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
   const folders = buildFolders(world.dataDir, state.buildId);
   let committedAt: Instant;
   try {
+    // Of an earlier checkout, whose results nobody will take.
+    await world.executor.forget(buildIdentity(world, state.buildId));
     await removeTree(folders.all);
     ({ committedAt } = await checkOut({
       repository,
@@ -46,6 +51,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
       gitDir: folders.git,
       signal: ctx.signal,
     }));
+    await writeFile(folders.mark, randomUUID());
   } catch (error) {
     if (ctx.signal.aborted) throw error;
     const message = masked(error instanceof Error ? error.message : String(error));
@@ -71,6 +77,8 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
 /** Removes the build's files and tells the readers of its log that it has ended. */
 export async function cleanUp(world: BuildWorld, state: BuildState): Promise<BuildOutcome> {
   // A cancelled step may still be writing: then this is tried again.
+  await world.executor.forget(buildIdentity(world, state.buildId));
+  await forgetOutput(world.db, state.buildId);
   await removeTree(buildFolders(world.dataDir, state.buildId).all);
   await announceLog(world.db, state.buildId);
   return { kind: "done" };

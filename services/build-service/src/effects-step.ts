@@ -6,8 +6,9 @@ import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { secretsOf } from "./effects-checkout.ts";
 import { type BuildFolders, buildFolders } from "./folders.ts";
-import { appendLog, stepLog } from "./log-store.ts";
+import { appendLog, outputTaken, stepLog } from "./log-store.ts";
 import { parseRepositoryUrl } from "./repository-url.ts";
+import { buildIdentity, endedBefore, noteEnd, releaseRun, runOf } from "./step-runs.ts";
 import { repositoryOf } from "./store.ts";
 import { readSlipwayFile, workspaceLost } from "./workspaces.ts";
 
@@ -27,10 +28,16 @@ export async function runBuildStep(
   const folders = buildFolders(world.dataDir, state.buildId);
   const inputs = [folders.source, ...inputsOf(state.plan, name).map(folders.step)];
   if (file === undefined || step === undefined || inputs.some((input) => !existsSync(input))) return workspaceLost();
+  const runName = await runOf(world, folders, { buildId: state.buildId, name });
   return world.stepSlots.use(ctx.signal, async () => {
-    const result = await runLogged(world, state, { name, step, inputs, folders, file }, ctx);
-    // Not the step's own end: the process stops, or somebody else runs it now.
-    if (ctx.signal.aborted) throw new Error(`step ${name} was interrupted`);
+    const known = await endedBefore(folders, name);
+    const result = known ?? (await runLogged(world, state, { name, step, inputs, folders, file, runName }, ctx));
+    if (known === undefined) {
+      // Not the step's own end: the process stops, or somebody else runs it now.
+      if (ctx.signal.aborted) throw new Error(`step ${name} was interrupted`);
+      await noteEnd(folders, name, result);
+    }
+    if (runName !== undefined) await releaseRun(world, runName, ctx);
     const { outcome, exitCode, reason = null, image } = result;
     return {
       kind: "fact",
@@ -47,6 +54,7 @@ type Run = {
   readonly inputs: readonly string[];
   readonly folders: BuildFolders;
   readonly file: SlipwayFile;
+  readonly runName: string | undefined;
 };
 
 async function runLogged(world: BuildWorld, state: Running, run: Run, ctx: BuildContext): Promise<PipelineStepResult> {
@@ -54,7 +62,8 @@ async function runLogged(world: BuildWorld, state: Running, run: Run, ctx: Build
   const secrets = await secretsFor(world, state, run.file);
   const masked = maskerFor(secrets);
   const note = (text: string): Promise<void> => appendLog(world.db, state.buildId, `${name} | ${masked(text)}\n`);
-  const again = ctx.attempt > 1 ? ` (attempt ${ctx.attempt}, from a clean workspace)` : "";
+  const how = run.runName === undefined ? ", from a clean workspace" : "";
+  const again = ctx.attempt > 1 ? ` (attempt ${ctx.attempt}${how})` : "";
   await note(`$ ${step.run ?? `uses ${step.uses}`}${again}`);
   const began = performance.now();
   let result: PipelineStepResult;
@@ -84,19 +93,22 @@ type Logged = {
 async function runStep(
   world: BuildWorld,
   state: Running,
-  { name, step, inputs, folders }: Run,
+  { name, step, inputs, folders, runName }: Run,
   ctx: BuildContext,
   logged: Logged,
 ): Promise<PipelineStepResult> {
-  const { isolation, tools, images, caches } = world;
+  const { executor, tools, images, caches } = world;
   // Package managers take seconds to say where they look: only a step that may go there waits for them.
   const registries = step.network === "none" ? { hosts: [], env: {} } : await world.registries();
-  const machine = { registries, toolchain: await world.toolchain(), isolation, tools, images, caches };
-  const log = stepLog(world.db, state.buildId, `${name} | `, logged.secrets);
+  const machine = { registries, toolchain: await world.toolchain(), executor, tools, images, caches };
+  const bytes = runName === undefined ? 0 : await outputTaken(world.db, state.buildId, runName);
+  const from = runName === undefined ? undefined : { run: runName, bytes };
+  const log = stepLog(world.db, state.buildId, { prefix: `${name} | `, secrets: logged.secrets, from });
   const notes: Promise<void>[] = [];
   const result = await runPipelineStep(machine, {
     ...{ service: state.service, name, step, inputs },
-    identity: `${world.dataDir} ${state.buildId}`,
+    identity: buildIdentity(world, state.buildId),
+    ...(runName === undefined ? {} : { run: runName, outputFrom: bytes }),
     workspace: folders.step(name),
     home: folders.home(name),
     env: {

@@ -14,8 +14,14 @@ const mostUnwritten = 256 * 1_024;
 
 export type LogChunk = { readonly at: number; readonly bytes: Buffer };
 
-/** Appends text at the log's end, durably, and wakes its readers. Concurrent writers take turns by the row's lock. */
-export async function appendLog(db: Db<BuildTables>, buildId: BuildId, text: string): Promise<void> {
+/** How much of what a run printed is in the log. */
+export type Taken = { readonly run: string; readonly bytes: number };
+
+/**
+ * Appends text at the log's end, durably, and wakes its readers. Concurrent writers take turns by the row's lock. `taken`: up to where a step's output
+ * is in the log with it.
+ */
+export async function appendLog(db: Db<BuildTables>, buildId: BuildId, text: string, taken?: Taken): Promise<void> {
   if (text === "") return;
   const bytes = Buffer.from(text);
   await sql`
@@ -26,9 +32,31 @@ export async function appendLog(db: Db<BuildTables>, buildId: BuildId, text: str
     ), chunk as (
       insert into build_log_chunk (build_id, at, bytes)
       select ${buildId}, grown.length - ${bytes.length}::int, ${bytes} from grown
-    )
+    )${taken === undefined ? sql`` : noted(buildId, taken)}
     select pg_notify(${logChannel}, ${buildId})
   `.execute(db);
+}
+
+function noted(buildId: BuildId, { run, bytes }: Taken) {
+  return sql`, noted as (
+      insert into build_step_output (build_id, run, taken) values (${buildId}, ${run}, ${bytes})
+      on conflict (build_id, run) do update set taken = greatest(build_step_output.taken, excluded.taken)
+    )`;
+}
+
+/** Where the next reader of a run's output begins. */
+export async function outputTaken(db: Db<BuildTables>, buildId: BuildId, run: string): Promise<number> {
+  const found = await db
+    .selectFrom("build_step_output")
+    .select("taken")
+    .where("build_id", "=", buildId)
+    .where("run", "=", run)
+    .executeTakeFirst();
+  return found?.taken ?? 0;
+}
+
+export async function forgetOutput(db: Db<BuildTables>, buildId: BuildId): Promise<void> {
+  await db.deleteFrom("build_step_output").where("build_id", "=", buildId).execute();
 }
 
 /** Wakes the readers of a log although nothing was added: the build has ended. */
@@ -69,12 +97,37 @@ export type StepLog = {
   end(): Promise<void>;
 };
 
+export type StepLogOptions = {
+  readonly prefix: string;
+  readonly secrets: readonly string[];
+  /** The run whose output this is and where it begins in it, where it may have to be read on by somebody else. */
+  readonly from?: Taken | undefined;
+};
+
+/**
+ * The byte behind the last whole line. What is in the log of a line that is not whole yet (a very long one is cut) comes again when somebody reads on
+ * there, and no line is lost.
+ */
+function lineEnds(from: number): { push(chunk: Uint8Array): void; last(): number } {
+  let at = from;
+  let last = from;
+  return {
+    push(chunk) {
+      const end = Math.max(chunk.lastIndexOf(10), chunk.lastIndexOf(13));
+      if (end >= 0) last = at + end + 1;
+      at += chunk.byteLength;
+    },
+    last: () => last,
+  };
+}
+
 /**
  * Writes one step's output: the first line at once, and what comes while a write is under way with the next one. So a quiet
  * step is seen within milliseconds and a loud one costs few writes.
  */
-export function stepLog(db: Db<BuildTables>, buildId: BuildId, prefix: string, secrets: readonly string[]): StepLog {
+export function stepLog(db: Db<BuildTables>, buildId: BuildId, { prefix, secrets, from }: StepLogOptions): StepLog {
   const lines = logLines(prefix, secrets);
+  const ends = from === undefined ? undefined : lineEnds(from.bytes);
   let unwritten = "";
   let writing: Promise<void> | undefined;
   let failure: unknown;
@@ -82,8 +135,9 @@ export function stepLog(db: Db<BuildTables>, buildId: BuildId, prefix: string, s
     while (unwritten !== "" && failure === undefined) {
       const text = unwritten;
       unwritten = "";
+      const taken = from === undefined || ends === undefined ? undefined : { run: from.run, bytes: ends.last() };
       try {
-        await appendLog(db, buildId, text);
+        await appendLog(db, buildId, text, taken);
       } catch (error) {
         failure = error;
       }
@@ -96,6 +150,7 @@ export function stepLog(db: Db<BuildTables>, buildId: BuildId, prefix: string, s
   };
   return {
     write: async (chunk) => {
+      ends?.push(chunk);
       add(lines.push(chunk));
       if (unwritten.length > mostUnwritten) await writing;
       if (failure !== undefined) throw failure;

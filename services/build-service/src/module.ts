@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ProblemError } from "@slipway/contracts";
 import { createDurable, type Durable } from "@slipway/durable";
-import { type Isolation, probeIsolation } from "@slipway/executor";
+import type { Executor } from "@slipway/executor";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { type RegistryAccess, RegistryClient } from "@slipway/oci";
 import { installTools } from "@slipway/pipeline";
@@ -39,11 +39,11 @@ export const buildService: ServiceModule<BuildServiceConfig, BuildTables> = {
 
 async function startBuildService(context: Context): Promise<RunningService> {
   const { config, db, dbUrl, dataDir, log } = context;
-  const isolation = await requireIsolation(context);
+  const executor = await requireExecutor(context);
   const registry = lateRegistry(context);
   const place = await placeOf(dataDir);
   const world: BuildWorld = {
-    ...{ db, config, dataDir, place, isolation, registry: registry.client },
+    ...{ db, config, dataDir, place, executor, registry: registry.client },
     ...{ bus: context.bus, client: context.client, token: context.token },
     tools: await installTools({
       configured: config.SLIPWAY_BUILD_TOOLS,
@@ -79,7 +79,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES);
     },
     drain: () => durable.stop(),
-    close: () => close(durable, listener, registry, world.images),
+    close: () => close(durable, listener, registry, world.images, executor),
   };
 }
 
@@ -110,14 +110,14 @@ function lateRegistry(context: Context): LateRegistry {
 }
 
 /** Refuses to start where steps cannot be isolated: a build service that would run them bare must be told so by name. */
-async function requireIsolation(context: Context): Promise<Isolation> {
+async function requireExecutor(context: Context): Promise<Executor> {
   const { SLIPWAY_ISOLATION: method, SLIPWAY_NO_ISOLATION: none } = context.config;
-  const isolation = await probeIsolation({ method: none ? "none" : method, workFolder: context.dataDir });
-  if (isolation.kind === "refused") {
-    throw new ProblemError("isolation.unavailable", isolation.reason, { remedy: isolation.remedy });
+  const executor = await context.openExecutor({ method: none ? "none" : method, workFolder: context.dataDir });
+  if (executor.kind === "refused") {
+    throw new ProblemError("isolation.unavailable", executor.reason, { remedy: executor.remedy });
   }
-  if (isolation.method === "none") {
+  if (executor.method === "none") {
     context.log.warn({ isolation: "none" }, "BUILD STEPS ARE NOT ISOLATED; their artifacts are barred from prod");
-  } else context.log.info({ isolation: isolation.description }, "build steps are isolated");
-  return isolation;
+  } else context.log.info({ isolation: executor.description }, "build steps are isolated");
+  return executor;
 }

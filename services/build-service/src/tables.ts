@@ -17,5 +17,6 @@ export type BuildTables = {
   build: { number: number; id: string; service: string; git_sha: string; created_at: Instant };
   build_log: { build_id: string; length: number };
   build_log_chunk: { build_id: string; at: number; bytes: Buffer };
+  build_step_output: { build_id: string; run: string; taken: number };
   machine: { kind: string; id: string; phase: string; state: ColumnType<BuildState, never, never> };
 };

@@ -117,7 +117,7 @@ test("writers at once leave whole lines and no gap", async () => {
   const db = platform.database.db<BuildTables>("build");
   const id = "B-777" as never;
   const writers = ["a", "b", "c", "d"].map(async (name) => {
-    const log = stepLog(db, id, `${name} | `, []);
+    const log = stepLog(db, id, { prefix: `${name} | `, secrets: [] });
     for (let line = 0; line < 200; line += 1) await log.write(new TextEncoder().encode(`line ${line}\n`));
     await log.end();
   });

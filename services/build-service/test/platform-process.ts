@@ -9,6 +9,7 @@ const setup = JSON.parse(process.argv[2] ?? "{}") as {
   urls: Record<string, string>;
   dataDir: string;
   bases: string;
+  env?: Record<string, string>;
 };
 const host = await runHost({
   modules: [stubRegistry().module, buildService],
@@ -17,6 +18,7 @@ const host = await runHost({
     SLIPWAY_BASES: setup.bases,
     SLIPWAY_PORT: "0",
     SLIPWAY_GIT_ALLOW_FILE: "true",
+    ...setup.env,
   }),
   database: { adminUrl: setup.adminUrl, roleUrl: (role) => setup.urls[role] ?? "" },
   log: silentLogger,

@@ -3,7 +3,7 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PipelineStep, SlipwayFile } from "@slipway/contracts";
-import { findRegistries, findToolchain, probeIsolation, type StepResult } from "@slipway/executor";
+import { findRegistries, findToolchain, machineExecutor, probeIsolation, type StepResult } from "@slipway/executor";
 import { type ImageSource, openImageSource } from "@slipway/oci";
 import {
   inputsOf,
@@ -55,7 +55,7 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
     const registries = asked ? await findRegistries() : { hosts: [], env: {} };
     const toolchain = await findToolchain([dirname(process.argv[1] ?? process.execPath)]);
     const caches = openStepCaches({ dir: join(keptFolder(), "steps"), maxBytes: cacheBytes });
-    const machine = { isolation, tools, registries, toolchain, images, caches };
+    const machine = { executor: machineExecutor(isolation), tools, registries, toolchain, images, caches };
     return await runSteps(options, { folder, machine });
   } finally {
     await images.close();
@@ -96,7 +96,7 @@ async function runSteps(options: RunOptions, place: Place): Promise<RunReport> {
     { state, exit_code: results[name]?.exitCode ?? null, ms: results[name]?.ms ?? 0 },
   ]);
   const succeeded = Object.values(ends).every((end) => end === "succeeded");
-  return { succeeded, isolation: place.machine.isolation.description, steps: Object.fromEntries(steps) };
+  return { succeeded, isolation: place.machine.executor.description, steps: Object.fromEntries(steps) };
 }
 
 type OneStep = { readonly name: string; readonly workspace: string; readonly inputs: readonly string[] };

@@ -3,12 +3,13 @@
 {{- $root := .root }}
 {{- $name := .name }}
 {{- $service := .service }}
-{{- $isolated := and (eq $name "build-service") (eq $root.Values.builds.isolation "namespaces") }}
+{{- $asJobs := and (eq $name "build-service") (eq $root.Values.builds.executor "kubernetes") }}
+{{- $isolated := and (eq $name "build-service") (not $asJobs) (eq $root.Values.builds.isolation "namespaces") }}
 {{- $keys := dict "database" "SLIPWAY_DATABASE_URL_FILE" "bus" "SLIPWAY_BUS_URL_FILE" "lock" "SLIPWAY_LOCK_URL_FILE" }}
 {{- if $service.objects }}{{ $_ := set $keys "objects" "SLIPWAY_OBJECTS_URL_FILE" }}{{ end }}
 {{- if $service.slack }}{{ $_ := set $keys "slack" "SLIPWAY_SLACK_WEBHOOK_URL_FILE" }}{{ end }}
 serviceAccountName: {{ include "slipway.nameOf" . }}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ $asJobs }}
 enableServiceLinks: false
 # What a service has begun is rows: the next one goes on with them. This is for answers that are under way.
 terminationGracePeriodSeconds: 40
@@ -48,7 +49,9 @@ containers:
       {{- if $service.regions }}
       - { name: SLIPWAY_REGIONS, value: /etc/slipway/regions/regions.yaml }
       {{- end }}
-      {{- if eq $name "build-service" }}
+      {{- if $asJobs }}
+      - { name: SLIPWAY_EXECUTOR, value: {{ include "slipway.executorUrl" $root | quote }} }
+      {{- else if eq $name "build-service" }}
       - { name: SLIPWAY_ISOLATION, value: {{ ternary "auto" "none" $isolated }} }
       {{- end }}
       {{- if $service.objects }}

@@ -18,7 +18,7 @@ export const BuiltProvenance = z.object({
   build_id: z.string().nullable(),
   repository: z.string().nullable(),
   /** `none` bars the artifact from prod. */
-  isolation: z.enum(["bubblewrap", "namespaces", "none"]),
+  isolation: z.enum(["bubblewrap", "namespaces", "kubernetes", "none"]),
   limits: z.string(),
   /** Whether the repository has a slipway.yaml or its pipeline was detected; absent in what was registered before that was told. */
   pipeline: z.enum(["slipway.yaml", "detected"]).optional(),

@@ -49,7 +49,7 @@ function trust(carried: CarriedTools | undefined): Record<string, string> {
 }
 
 /** Package managers without telemetry, questions, news, and bytecode, which would tell when it was made. */
-const quiet = {
+export const quiet = {
   npm_config_update_notifier: "false",
   npm_config_audit: "false",
   npm_config_fund: "false",

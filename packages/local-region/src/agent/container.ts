@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fchownSync, openSync } from "node:fs";
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { chown, lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { UnpackedImage } from "@slipway/oci";
@@ -68,7 +68,11 @@ export async function startContainer(request: StartRequest): Promise<RunningCont
     groups: request.groups,
     stage,
     hostname: pod.name,
-    entries: [...(await rootEntries(image.root)), ...(await accountEntries(folder, image.root, account))],
+    entries: [
+      ...(await rootEntries(image.root, pod)),
+      ...(await accountEntries(folder, image.root, account)),
+      ...(await volumeEntries(folder, pod, asRoot ? account.host : undefined)),
+    ],
     rlimits: rlimits(request),
     workingDir: pod.workingDir ?? image.workingDir,
     command: commandOf(pod, image),
@@ -186,9 +190,22 @@ function environment({ pod, secrets, image, place }: StartRequest): Record<strin
   return { PATH: defaultPath, HOME: "/tmp", ...image.env, ...pod.env, ...secrets, ...own };
 }
 
+/** The pod's own folders, made with its first container. */
+async function volumeEntries(folder: string, { volumes }: PodSpec, owner: number | undefined): Promise<RootEntry[]> {
+  return Promise.all(
+    volumes.map(async ({ volume, path }): Promise<RootEntry> => {
+      const from = join(folder, "volumes", volume);
+      await mkdir(from, { recursive: true, mode: 0o755 });
+      if (owner !== undefined) await chown(from, owner, owner);
+      return { kind: "rw", from, to: path };
+    }),
+  );
+}
+
 /** The image's top level, each entry bound read-only; what a pod has of its own is left out. */
-async function rootEntries(root: string): Promise<RootEntry[]> {
-  const names = (await readdir(root)).filter((name) => !ownFolders.has(name));
+async function rootEntries(root: string, { volumes }: PodSpec): Promise<RootEntry[]> {
+  const own = new Set(volumes.map(({ path }) => path.slice(1)));
+  const names = (await readdir(root)).filter((name) => !ownFolders.has(name) && !own.has(name));
   return await Promise.all(
     names.map(async (name): Promise<RootEntry> => {
       const from = join(root, name);

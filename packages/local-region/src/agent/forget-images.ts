@@ -5,7 +5,8 @@ import { markImageUse, removeUnusedImages } from "@slipway/oci";
 import { z } from "zod";
 import type { KubeClient } from "../kube/client.ts";
 
-const PodSpec = z.looseObject({ containers: z.array(z.looseObject({ image: z.string().optional() })).optional() });
+const Containers = z.array(z.looseObject({ image: z.string().optional() })).nullish();
+const PodSpec = z.looseObject({ containers: Containers, initContainers: Containers });
 const Pods = z.looseObject({ items: z.array(z.looseObject({ spec: PodSpec.optional() })) });
 const Deployments = z.looseObject({
   items: z.array(z.looseObject({ spec: z.looseObject({ template: z.looseObject({ spec: PodSpec }) }) })),
@@ -41,7 +42,8 @@ async function imagesInUse(client: Pick<KubeClient, "call">): Promise<ReadonlySe
     ...Pods.parse(pods).items.map(({ spec }) => spec),
     ...Deployments.parse(deployments).items.map(({ spec }) => spec.template.spec),
   ];
-  const images = specs.flatMap((spec) => spec?.containers?.map(({ image = "" }) => image) ?? []);
+  const containers = specs.flatMap((spec) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]);
+  const images = containers.map(({ image = "" }) => image);
   return new Set(images.flatMap((image) => (/@(sha256:[0-9a-f]{64})$/.exec(image)?.[1] as Digest | undefined) ?? []));
 }
 

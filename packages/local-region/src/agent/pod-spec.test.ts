@@ -38,12 +38,40 @@ describe("a pod object", () => {
     };
 
     expect(readPod(pod({}, two)).unsupported).toMatch(/one container/);
-    expect(readPod(pod({ volumeMounts: [{ name: "v", mountPath: "/v" }] })).unsupported).toMatch(/no volumes/);
+    expect(readPod(pod({ volumeMounts: [{ name: "v", mountPath: "/v" }] })).unsupported).toMatch(
+      /no volumes but emptyDir/,
+    );
     expect(readPod(pod({ readinessProbe: { exec: { command: ["true"] } } })).unsupported).toMatch(/probes by/);
     expect(readPod(pod({ env: [{ name: "X", valueFrom: { fieldRef: {} } }] })).unsupported).toMatch(
       /valueFrom but secretKeyRef \(X\)/,
     );
     expect(readPod(pod({ env: [{ name: "LD_PRELOAD", value: "/x.so" }] })).unsupported).toMatch(/LD_PRELOAD/);
+  });
+
+  it("may have folders of its own, at the top level and whole", () => {
+    const mounted = (mount: object, volume: object = { name: "work", emptyDir: {} }) =>
+      readPod(pod({ volumeMounts: [{ name: "work", mountPath: "/work", ...mount }] }, { volumes: [volume] }));
+
+    expect(mounted({})).toMatchObject({ unsupported: null, volumes: [{ volume: "work", path: "/work" }] });
+    expect(mounted({}, { name: "work", hostPath: { path: "/etc" } }).unsupported).toMatch(/no volumes but emptyDir/);
+    expect(mounted({ readOnly: true }).unsupported).toMatch(/whole and writable/);
+    expect(mounted({ subPath: "a" }).unsupported).toMatch(/whole and writable/);
+    for (const mountPath of ["/opt/deep", "/", "/..", "/proc", "/dev", "work"])
+      expect(mounted({ mountPath }).unsupported).toMatch(/at the top level/);
+    const odd = { name: "../work", emptyDir: {} };
+    expect(mounted({ name: "../work" }, odd).unsupported).toMatch(/at the top level/);
+  });
+
+  it("may have containers that prepare it, whose parts are looked at as its own", () => {
+    const init = (more: object) =>
+      pod({}, { initContainers: [{ name: "prepare", image: "host/p@sha256:1", ...more }] });
+
+    expect(readPod(init({ command: ["copy"] }))).toMatchObject({
+      unsupported: null,
+      init: [{ container: "prepare", image: "host/p@sha256:1", command: ["copy"] }],
+    });
+    expect(readPod(init({ restartPolicy: "Always" })).unsupported).toMatch(/no sidecars/);
+    expect(readPod(init({ env: [{ name: "LD_PRELOAD", value: "/x.so" }] })).unsupported).toMatch(/LD_PRELOAD/);
   });
 
   it("is refused when its uid could name another folder", () => {

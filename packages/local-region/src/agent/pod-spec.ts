@@ -29,8 +29,19 @@ const Container = z.looseObject({
     .array(z.looseObject({ name: z.string(), value: z.string().nullish(), valueFrom: z.unknown().optional() }))
     .nullish(),
   ports: z.array(z.looseObject({ containerPort: z.number().int() })).nullish(),
-  volumeMounts: z.array(z.unknown()).nullish(),
+  volumeMounts: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        mountPath: z.string(),
+        readOnly: z.boolean().nullish(),
+        subPath: z.string().nullish(),
+      }),
+    )
+    .nullish(),
   resources: z.looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).nullish() }).nullish(),
+  /** Of a container that prepares the pod. */
+  restartPolicy: z.string().nullish(),
   readinessProbe: probe.nullish(),
   livenessProbe: probe.nullish(),
   startupProbe: probe.nullish(),
@@ -49,8 +60,12 @@ const Pod = z.looseObject({
     restartPolicy: z.enum(["Always", "OnFailure", "Never"]).default("Always"),
     terminationGracePeriodSeconds: z.number().nonnegative().nullish(),
     containers: z.array(Container).min(1),
+    initContainers: z.array(Container).nullish(),
+    volumes: z.array(z.looseObject({ name: z.string(), emptyDir: z.looseObject({}).nullish() })).nullish(),
   }),
+  status: z.looseObject({ qosClass: z.string().nullish() }).nullish(),
 });
+type Pod = z.infer<typeof Pod>;
 
 export type Probe = {
   readonly check:
@@ -71,11 +86,11 @@ export type SecretVariable = {
   readonly optional: boolean;
 };
 
-/** The part of a pod object that the agent acts on. */
-export type PodSpec = {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
+/** An emptyDir of the pod as its container sees it. */
+export type Mounted = { readonly volume: string; readonly path: string };
+
+/** What one container of a pod is. */
+export type ContainerSpec = {
   readonly container: string;
   readonly image: string;
   /** Null = the image's own. */
@@ -85,9 +100,22 @@ export type PodSpec = {
   readonly env: Readonly<Record<string, string>>;
   /** Variables whose values stand in Secrets of the pod's namespace. */
   readonly secretEnv: readonly SecretVariable[];
+  /** Folders that the pod has to itself and may write to; they go with it. */
+  readonly volumes: readonly Mounted[];
   readonly memoryBytes: number | null;
+};
+
+/** The part of a pod object that the agent acts on: its one container, and what is about the pod. */
+export type PodSpec = ContainerSpec & {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Run to their end one after the other before the pod's own. */
+  readonly init: readonly ContainerSpec[];
   /** The first port that the container names. */
   readonly containerPort: number | null;
+  /** As the API worked it out when the pod was made: it may not be changed. */
+  readonly qosClass: string;
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly graceMs: number;
   readonly deleting: boolean;
@@ -101,7 +129,7 @@ export type PodSpec = {
 
 /** Reads a pod object. Throws for an object that is no pod; says in `unsupported` what a local region cannot do. */
 export function readPod(object: unknown): PodSpec & { readonly nodeName: string | null } {
-  const { metadata, spec } = Pod.parse(object);
+  const { metadata, spec, status } = Pod.parse(object);
   const [container] = spec.containers as [z.infer<typeof Container>];
   const readiness = readProbe(container.readinessProbe);
   const liveness = readProbe(container.livenessProbe);
@@ -112,6 +140,22 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
+    ...containerSpec(container),
+    init: (spec.initContainers ?? []).map(containerSpec),
+    containerPort: container.ports?.[0]?.containerPort ?? null,
+    qosClass: status?.qosClass ?? "Burstable",
+    restartPolicy: spec.restartPolicy,
+    graceMs: graceSeconds * 1_000,
+    deleting: typeof metadata.deletionTimestamp === "string",
+    readiness: readiness ?? null,
+    liveness: liveness ?? null,
+    startup: startup ?? null,
+    unsupported: unsupportedPart(spec, [readiness, liveness, startup]),
+  };
+}
+
+function containerSpec(container: z.infer<typeof Container>): ContainerSpec {
+  return {
     container: container.name,
     image: container.image,
     command: container.command ?? null,
@@ -121,15 +165,8 @@ export function readPod(object: unknown): PodSpec & { readonly nodeName: string 
       (container.env ?? []).flatMap(({ name, value, valueFrom }) => (valueFrom == null ? [[name, value ?? ""]] : [])),
     ),
     secretEnv: (container.env ?? []).flatMap(({ name, valueFrom }) => secretVariable(name, valueFrom)),
+    volumes: (container.volumeMounts ?? []).map(({ name, mountPath }) => ({ volume: name, path: mountPath })),
     memoryBytes: readQuantity(container.resources?.limits?.memory),
-    containerPort: container.ports?.[0]?.containerPort ?? null,
-    restartPolicy: spec.restartPolicy,
-    graceMs: graceSeconds * 1_000,
-    deleting: typeof metadata.deletionTimestamp === "string",
-    readiness: readiness ?? null,
-    liveness: liveness ?? null,
-    startup: startup ?? null,
-    unsupported: unsupportedPart(spec.containers, [readiness, liveness, startup]),
   };
 }
 
@@ -140,20 +177,38 @@ function secretVariable(variable: string, valueFrom: unknown): SecretVariable[] 
   return [{ variable, secret, key, optional: optional ?? false }];
 }
 
-function unsupportedPart(
-  containers: readonly z.infer<typeof Container>[],
-  probes: readonly (Probe | null | undefined)[],
-): string | null {
-  const [container] = containers;
-  if (containers.length > 1) return "a local region runs one container per pod";
-  if ((container?.volumeMounts ?? []).length > 0) return "a local region has no volumes";
+function unsupportedPart(spec: Pod["spec"], probes: readonly (Probe | null | undefined)[]): string | null {
+  if (spec.containers.length > 1) return "a local region runs one container per pod, beside those that prepare it";
   if (probes.includes(undefined)) return "a local region probes by httpGet or tcpSocket only";
-  const dynamic = container?.env?.find(
+  const inits = spec.initContainers ?? [];
+  if (inits.some(({ restartPolicy }) => restartPolicy != null)) return "a local region has no sidecars";
+  const reasons = [...inits, ...spec.containers].map((container) => unsupportedInContainer(spec, container));
+  return reasons.find((reason) => reason !== null) ?? null;
+}
+
+function unsupportedInContainer({ volumes }: Pod["spec"], container: z.infer<typeof Container>): string | null {
+  const empty = (volumes ?? []).filter(({ emptyDir }) => emptyDir != null).map(({ name }) => name);
+  for (const { name, mountPath, readOnly, subPath } of container.volumeMounts ?? []) {
+    if (!empty.includes(name)) return `a local region has no volumes but emptyDir (${name})`;
+    if (readOnly === true || (subPath ?? "") !== "")
+      return `a local region mounts an emptyDir whole and writable (${name})`;
+    if (!isVolumePath(name, mountPath)) return `a local region mounts an emptyDir at the top level (${mountPath})`;
+  }
+  const dynamic = container.env?.find(
     ({ name, valueFrom }) => valueFrom != null && secretVariable(name, valueFrom).length === 0,
   );
   if (dynamic !== undefined) return `a local region knows no valueFrom but secretKeyRef (${dynamic.name})`;
-  const forbidden = container?.env?.find(({ name }) => !isSafeVariable(name));
+  const forbidden = container.env?.find(({ name }) => !isSafeVariable(name));
   return forbidden === undefined ? null : `the variable ${forbidden.name.slice(0, 80)} cannot be set in a local region`;
+}
+
+/** A name that is one folder's, and a path of one part: the rest of an image's root is read-only, nothing can be made in it. */
+function isVolumePath(name: string, path: string): boolean {
+  return (
+    /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name) &&
+    /^\/[A-Za-z0-9._-]+$/.test(path) &&
+    !/^\/(\.\.?|proc|dev)$/.test(path)
+  );
 }
 
 /**

@@ -86,7 +86,7 @@ export function podStatus(
     podIP: host,
     podIPs: [{ ip: host }],
     startTime: seconds(runtime.startTime),
-    qosClass: "Burstable",
+    qosClass: pod.qosClass,
     containerStatuses: [
       {
         name: pod.container,

@@ -1,8 +1,7 @@
 import { once } from "node:events";
-import { setTimeout as pause } from "node:timers/promises";
 import type { Instant } from "@slipway/kernel";
-import { healthyAfterMs, pullDelayMs, restartDelayMs, secretDelayMs } from "./back-off.ts";
-import { adoptContainer, type Exit, type RunningContainer, startContainer } from "./container.ts";
+import { healthyAfterMs, restartDelayMs } from "./back-off.ts";
+import { adoptContainer, type Exit, type RunningContainer } from "./container.ts";
 import {
   type AgentContext,
   type Ending,
@@ -14,14 +13,12 @@ import {
   save,
 } from "./live-pod.ts";
 import { lastWords } from "./logs.ts";
-import { makeMemoryGroup } from "./memory-group.ts";
+import { messageOf, pauseOrEnd, startOne, waiting } from "./pod-container.ts";
 import { finish, type Held } from "./pod-end.ts";
-import type { PodSpec } from "./pod-spec.ts";
+import type { ContainerSpec, PodSpec } from "./pod-spec.ts";
 import { type PodStatus, type Terminated, wasReady } from "./pod-status.ts";
-import { freePort } from "./ports.ts";
 import { runProbes } from "./probes.ts";
 import { createReporter } from "./reporter.ts";
-import { readSecretEnv, type SecretEnv } from "./secret-env.ts";
 import type { PodState } from "./state-files.ts";
 
 export type PodWorker = {
@@ -113,81 +110,18 @@ async function nextContainer(live: LivePod): Promise<Held | undefined> {
     waiting(live, "CrashLoopBackOff", `back-off ${delayMs / 1_000}s restarting failed container=${pod.container}`);
     await pauseOrEnd(delayMs, ending);
   }
-  const image = await pull(live);
-  if (image === undefined || ending.aborted) return undefined;
-  const secrets = await secretsOf(live);
-  if (secrets === undefined) return undefined;
   try {
-    return await start(live, image, secrets);
+    for (const init of pod.init) if (!(await prepare(live, init))) return undefined;
+    const held = await startOne(live, pod);
+    if (held !== undefined) noteRunning(live);
+    return held;
   } catch (error) {
     await recordExit(live, { code: null, lost: false }, false, messageOf(error));
     return undefined;
   }
 }
 
-type Image = Awaited<ReturnType<AgentContext["images"]["get"]>>;
-
-async function pull(live: LivePod): Promise<Image | undefined> {
-  const { context, pod, ending } = live;
-  for (let failures = 1; !ending.aborted; failures += 1) {
-    try {
-      return await context.images.get(pod.image, ending);
-    } catch (error) {
-      if (ending.aborted) return undefined;
-      const reason = failures === 1 ? "ErrImagePull" : "ImagePullBackOff";
-      waiting(live, reason, messageOf(error));
-      context.log.warn({ pod: pod.name, image: pod.image, error: messageOf(error), failures }, "image was not pulled");
-      await pauseOrEnd(pullDelayMs(failures), ending);
-    }
-  }
-  return undefined;
-}
-
-/** Waits for the Secrets that the pod names, as a kubelet does: for ever, with the reason shown. Undefined when it has to end. */
-async function secretsOf(live: LivePod): Promise<Readonly<Record<string, string>> | undefined> {
-  const { context, pod, ending } = live;
-  for (let failures = 1; !ending.aborted; failures += 1) {
-    const read = await readSecretEnv(context.client, pod).catch((error: unknown): SecretEnv => {
-      return { kind: "missing", why: `failed to read its secrets: ${messageOf(error)}` };
-    });
-    if (read.kind === "values") return read.env;
-    waiting(live, "CreateContainerConfigError", read.why);
-    if (failures === 1) context.log.warn({ pod: pod.name, why: read.why }, "pod waits for a secret");
-    await pauseOrEnd(secretDelayMs(failures), ending);
-  }
-  return undefined;
-}
-
-async function start(live: LivePod, image: Image, secrets: Readonly<Record<string, string>>): Promise<Held> {
-  const { context, pod, state } = live;
-  if (state.port !== null) context.ports.delete(state.port);
-  const port = await freePort(context.random, context.ports);
-  context.ports.add(port);
-  const { memory } = context;
-  const group =
-    memory === undefined || pod.memoryBytes === null ? undefined : makeMemoryGroup(memory, pod.uid, pod.memoryBytes);
-  const again = state.startedAt !== null;
-  await save(live, {
-    port,
-    limits: group === undefined ? "rlimit" : "cgroup",
-    imageId: pod.image,
-    startedAt: context.clock.now(),
-    restartCount: state.restartCount + (again && state.failures > 0 ? 1 : 0),
-    process: "starting",
-  });
-  const running = await startContainer({
-    dir: context.dir,
-    pod,
-    secrets,
-    image,
-    slot: port,
-    place: placeOfPod(live, port),
-    groups: group === undefined ? [] : [group.procsFile],
-    limitedByGroup: group !== undefined,
-    mapsUsers: context.mapsUsers,
-  });
-  await save(live, { process: running.processes });
-  context.log.info({ pod: pod.name, pid: running.processes.inner.pid, port }, "pod started");
+function noteRunning(live: LivePod): void {
   note(live, {
     container: { kind: "running", startedAt: startedAt(live) },
     ready: false,
@@ -195,7 +129,20 @@ async function start(live: LivePod, image: Image, secrets: Readonly<Record<strin
     restartCount: live.state.restartCount,
     imageId: live.state.imageId,
   });
-  return { running, group };
+}
+
+/** Runs a container that prepares the pod, to its end; false where the pod does not go on. One that fails ends the pod as its own would. */
+async function prepare(live: LivePod, init: ContainerSpec): Promise<boolean> {
+  const { ending } = live;
+  waiting(live, "PodInitializing", "");
+  const held = await startOne(live, { ...live.pod, ...init });
+  if (held === undefined) return false;
+  const exit = await Promise.race([held.running.exited, aborted(ending)]);
+  if (exit === undefined) await held.running.terminate(live.pod.graceMs);
+  else if (exit.code !== 0) await recordExit(live, exit, held.group?.ranOutOfMemory() ?? false);
+  else await save(live, { process: null });
+  held.group?.remove();
+  return exit?.code === 0;
 }
 
 /** Probes until the container ends (its exit) or the worker must (undefined). */
@@ -240,18 +187,6 @@ function reasonOf(exit: Exit, outOfMemory: boolean, startError: string | undefin
   return exit.code === 0 ? "Completed" : "Error";
 }
 
-function waiting(live: LivePod, reason: string, message: string): void {
-  note(live, { container: { kind: "waiting", reason, message }, ready: false, notReady: reason });
-}
-
 function startedAt(live: LivePod): Instant {
   return (live.state.startedAt as Instant | null) ?? live.context.clock.now();
-}
-
-async function pauseOrEnd(ms: number, ending: AbortSignal): Promise<void> {
-  await pause(ms, undefined, { signal: ending }).catch(() => undefined);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 /** One entry of the root file system that a pod sees. */
 export type RootEntry =
-  | { readonly kind: "ro"; readonly from: string; readonly to: string }
+  | { readonly kind: "ro" | "rw"; readonly from: string; readonly to: string }
   | { readonly kind: "link"; readonly target: string; readonly to: string };
 
 export type Account = { readonly uid: number; readonly gid: number };
@@ -49,19 +49,23 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 root=$1; hostname "$2" 2>/dev/null || true; shift 2
 mount -t tmpfs -o size=1m,mode=0755,nosuid,nodev slipway "$root"
 mkdir "$root/proc" "$root/tmp" "$root/dev" "$root/dev/shm"
+mount -t tmpfs -o size=64m,mode=1777,nosuid,nodev slipway "$root/tmp"
 while [ "$1" != -- ]; do
   case $1 in
   ro)
     if [ -d "$2" ]; then [ -e "$root$3" ] || mkdir "$root$3"; else [ -e "$root$3" ] || : > "$root$3"; fi
     mount --bind "$2" "$root$3"
     mount -o remount,bind,ro,nosuid,nodev "$root$3" ;;
+  rw)
+    [ -e "$root$3" ] || mkdir "$root$3"
+    mount --bind "$2" "$root$3"
+    mount -o remount,bind,nosuid,nodev "$root$3" ;;
   link) ln -s "$2" "$root$3" ;;
   esac
   shift 3
 done
 shift
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
-mount -t tmpfs -o size=64m,mode=1777,nosuid,nodev slipway "$root/tmp"
 mount -t tmpfs -o size=16m,mode=1777,nosuid,nodev slipway "$root/dev/shm"
 for device in null zero full random urandom; do
   : > "$root/dev/$device"
@@ -128,5 +132,5 @@ function endsAs({ asRoot, account: { host, inside } }: Recipe): Record<"privileg
 }
 
 function entryArgs(entry: RootEntry): string[] {
-  return entry.kind === "ro" ? ["ro", entry.from, entry.to] : ["link", entry.target, entry.to];
+  return entry.kind === "link" ? ["link", entry.target, entry.to] : [entry.kind, entry.from, entry.to];
 }

@@ -1,0 +1,53 @@
+import { type NetworkedStep, runNetworkedStep } from "./network/run-step-with-network.ts";
+import type { Isolation, IsolationMethod, LimitTier, StepResult } from "./types.ts";
+
+/** A step as any executor runs it. See StepRequest for what it promises. */
+export type ExecutorStep = Omit<NetworkedStep, "isolation"> & {
+  /**
+   * Names this run of the step. Where steps outlive this process, whoever asks again under the same name goes on with the one that is there; without
+   * a name nobody does.
+   */
+  readonly run?: string;
+  /** How much of its output an earlier asker under this name has taken. */
+  readonly outputFrom?: number;
+  /** The image to run in, by digest, where `imagesBy` is `name`. */
+  readonly image?: string;
+};
+
+/** Pino-compatible: object first, static message. */
+export type ExecutorLogger = Readonly<
+  Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>
+>;
+
+/** Where build steps run. */
+export type Executor = {
+  readonly kind: "executor";
+  /** For people, e.g. `bubblewrap, limits: cgroup v1`. */
+  readonly description: string;
+  readonly method: IsolationMethod | "kubernetes";
+  readonly limits: LimitTier | "pod";
+  /** How the image of a step is wanted: unpacked on this machine (`root`), or named for somebody else to pull (`image`). */
+  readonly imagesBy: "folder" | "name";
+  /** What a step without an image works with, for the keys of caches; undefined: this machine's toolchain. */
+  readonly tools: string | undefined;
+  /** Folder below which `mounts` may be. */
+  readonly toolsInside: string;
+  /** Throws where the step could not be run, which says nothing about it: to be tried again. */
+  run(step: ExecutorStep): Promise<StepResult>;
+  /** The result of a named run is safe: nobody will ask for it again. */
+  release(run: string): Promise<void>;
+  /** Ends all that is left of a build, running or not. */
+  forget(identity: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** On this machine steps end with the process that runs them: nothing is left to go on with or to forget. */
+export function machineExecutor(isolation: Isolation): Executor {
+  const nothing = async (): Promise<void> => undefined;
+  return {
+    ...{ kind: "executor", description: isolation.description, method: isolation.method, limits: isolation.limits },
+    ...{ imagesBy: "folder", tools: undefined, toolsInside: "/opt/slipway/tools" },
+    run: ({ run: _run, outputFrom: _from, image: _image, ...step }) => runNetworkedStep({ ...step, isolation }),
+    ...{ release: nothing, forget: nothing, close: nothing },
+  };
+}

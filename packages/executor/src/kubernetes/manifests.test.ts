@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { defaultLimits } from "../limits.ts";
+import { jobManifest, jobName, type StepJob, secretManifest } from "./manifests.ts";
+import { readKubernetesUrl } from "./place.ts";
+
+const place = readKubernetesUrl("kubernetes:?image=host/runner:1&pull_secret=pull");
+const job: StepJob = {
+  ...{ identity: "B-7", run: "B-7 a-checkout compile", image: undefined, network: "none", timeoutMs: 90_000 },
+  limits: { ...defaultLimits, cpus: 0.5, memoryBytes: 256 * 1_048_576, diskBytes: 1_024 * 1_048_576 },
+};
+const at = (object: unknown, ...path: (string | number)[]): unknown =>
+  path.reduce<unknown>((value, key) => (value as Record<string | number, unknown>)[key], object);
+const pod = (changed: Partial<StepJob> = {}) =>
+  at(jobManifest(place, { ...job, ...changed }), "spec", "template", "spec");
+
+test("a Job ends by itself, is never repeated by the cluster, and begins suspended", () => {
+  expect(at(jobManifest(place, job), "spec")).toMatchObject({
+    ...{ suspend: true, backoffLimit: 0, completions: 1, parallelism: 1 },
+    ...{ activeDeadlineSeconds: 1_890, ttlSecondsAfterFinished: 600 },
+  });
+});
+
+test("the pod gives its step nothing of the cluster, and no right", () => {
+  expect(pod()).toMatchObject({
+    ...{ restartPolicy: "Never", automountServiceAccountToken: false, enableServiceLinks: false },
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+    imagePullSecrets: [{ name: "pull" }],
+  });
+  expect(at(pod(), "containers", 0, "securityContext")).toMatchObject({
+    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+  });
+});
+
+test("its requests are its limits: the step's own and a little for the runner", () => {
+  const amounts = { cpu: "500m", memory: "448Mi" };
+
+  expect(at(pod(), "containers", 0, "resources")).toEqual({ requests: amounts, limits: amounts });
+  expect(at(pod(), "volumes")).toEqual([
+    { name: "workspace", emptyDir: { sizeLimit: "1024Mi" } },
+    { name: "slipway", emptyDir: { sizeLimit: "1024Mi" } },
+    { name: "tmp", emptyDir: { sizeLimit: "512Mi" } },
+  ]);
+});
+
+test("each run has a name and a uid of its own, and each build a label", () => {
+  const other = { run: "B-7 another-checkout compile" };
+
+  expect(jobName(other.run)).not.toBe(jobName(job.run));
+  expect(at(pod(other), "securityContext", "runAsUser")).not.toBe(at(pod(), "securityContext", "runAsUser"));
+  const label = (changed: Partial<StepJob>) =>
+    at(jobManifest(place, { ...job, ...changed }), "spec", "template", "metadata", "labels", "slipway.dev/build");
+  expect(label(other)).toBe(label({}));
+  expect(label({ identity: "B-8" })).not.toBe(label({}));
+});
+
+test("an image of the step's own is brought the runner, held back as the step is", () => {
+  const image = `docker.io/library/node@sha256:${"0".repeat(64)}`;
+
+  expect(at(pod({ image }), "initContainers", 0)).toMatchObject({
+    image: "host/runner:1",
+    command: ["slipway-step-runner", "--copy-to", "/slipway"],
+    securityContext: { allowPrivilegeEscalation: false },
+    resources: at(pod(), "containers", 0, "resources"),
+  });
+  expect(at(pod({ image }), "containers", 0)).toMatchObject({ image, command: ["/slipway/bin/slipway-step-runner"] });
+});
+
+test("the key is in a Secret that goes with its Job, and nowhere else", () => {
+  const key = Buffer.from("0123456789abcdef0123456789abcdef");
+  const secret = secretManifest(place, job, "a-uid", key);
+
+  expect(secret).toMatchObject({
+    immutable: true,
+    metadata: { name: jobName(job.run), ownerReferences: [{ kind: "Job", uid: "a-uid" }] },
+  });
+  const inPod = Buffer.from(String(at(secret, "data", "key")), "base64").toString();
+  expect(Buffer.from(inPod, "base64")).toEqual(key);
+  expect(JSON.stringify(jobManifest(place, job))).not.toContain(inPod);
+});

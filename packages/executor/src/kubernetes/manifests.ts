@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import type { StepNetwork } from "../network/run-step-with-network.ts";
+import type { Limits } from "../types.ts";
+import { uidOf } from "../workspace.ts";
+import { keyVariable, podFolders, stepPort } from "./channel.ts";
+import type { KubernetesPlace } from "./place.ts";
+
+export const labels = {
+  managed: "app.kubernetes.io/managed-by",
+  part: "app.kubernetes.io/component",
+  build: "slipway.dev/build",
+  step: "slipway.dev/step-run",
+  network: "slipway.dev/network",
+} as const;
+
+/** All pods of steps. */
+export const stepSelector = `${labels.managed}=slipway,${labels.part}=build-step`;
+export const container = "step";
+const prepare = "runner";
+
+/** The runner's own needs, beside the step's. */
+const runnerMiB = 192;
+const mebibyte = 1_048_576;
+/** Between the step's own time limit and the one of its Job: to be scheduled, to send files in and out. */
+const slackSeconds = 1_800;
+const keepSeconds = 600;
+
+export type StepJob = {
+  readonly identity: string;
+  readonly run: string;
+  /** Undefined: the place's own. */
+  readonly image: string | undefined;
+  readonly network: StepNetwork;
+  readonly timeoutMs: number;
+  readonly limits: Limits;
+};
+
+const short = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 20);
+
+/** Label value of a build. */
+export function buildLabel(identity: string): string {
+  return short(identity);
+}
+
+/** Label value of a run: its pod is found by it. */
+export function runLabel(run: string): string {
+  return short(run);
+}
+
+/** The same for whoever asks for the same run: so that it is there once. */
+export function jobName(run: string): string {
+  return `step-${short(run)}`;
+}
+
+function labelsOf({ identity, run, network }: StepJob): Record<string, string> {
+  return {
+    ...{ [labels.managed]: "slipway", [labels.part]: "build-step" },
+    ...{ [labels.build]: buildLabel(identity), [labels.step]: runLabel(run), [labels.network]: network },
+  };
+}
+
+/** The step's Job, suspended until its Secret is there. Passes Pod Security `restricted`. */
+export function jobManifest(place: KubernetesPlace, job: StepJob): object {
+  const name = jobName(job.run);
+  return {
+    ...{ apiVersion: "batch/v1", kind: "Job" },
+    metadata: { name, namespace: place.namespace, labels: labelsOf(job) },
+    spec: {
+      ...{ suspend: true, backoffLimit: 0, completions: 1, parallelism: 1 },
+      activeDeadlineSeconds: Math.ceil(job.timeoutMs / 1_000) + slackSeconds,
+      ttlSecondsAfterFinished: keepSeconds,
+      template: { metadata: { labels: labelsOf(job) }, spec: podSpec(place, job, name) },
+    },
+  };
+}
+
+function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
+  const { limits } = job;
+  const uid = uidOf(job.run);
+  const disk = `${Math.ceil(limits.diskBytes / mebibyte)}Mi`;
+  const resources = {
+    cpu: `${Math.round(limits.cpus * 1_000)}m`,
+    memory: `${Math.ceil(limits.memoryBytes / mebibyte) + runnerMiB}Mi`,
+  };
+  const shared = {
+    resources: { requests: resources, limits: resources },
+    securityContext: {
+      ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, privileged: false },
+      capabilities: { drop: ["ALL"] },
+    },
+  };
+  const key = { secretKeyRef: { name, key: "key" } };
+  return {
+    ...{ restartPolicy: "Never", terminationGracePeriodSeconds: 2 },
+    ...{ automountServiceAccountToken: false, enableServiceLinks: false },
+    securityContext: {
+      ...{ runAsNonRoot: true, runAsUser: uid, runAsGroup: uid, fsGroup: uid },
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    ...(place.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: place.pullSecret }] }),
+    ...(job.image === undefined ? {} : { initContainers: [bringRunner(place, shared)] }),
+    containers: [
+      {
+        ...{ name: container, image: job.image ?? place.image, workingDir: podFolders.workspace, ...shared },
+        command: job.image === undefined ? ["slipway-step-runner"] : [`${podFolders.base}/bin/slipway-step-runner`],
+        ports: [{ name: "runner", containerPort: stepPort }],
+        env: [{ name: keyVariable, valueFrom: key }],
+        terminationMessagePolicy: "FallbackToLogsOnError",
+        volumeMounts: [
+          { name: "workspace", mountPath: podFolders.workspace },
+          { name: "slipway", mountPath: podFolders.base },
+          { name: "tmp", mountPath: "/tmp" },
+        ],
+      },
+    ],
+    volumes: [
+      { name: "workspace", emptyDir: { sizeLimit: disk } },
+      { name: "slipway", emptyDir: { sizeLimit: disk } },
+      { name: "tmp", emptyDir: { sizeLimit: `${Math.ceil(limits.tmpBytes / mebibyte)}Mi` } },
+    ],
+  };
+}
+
+/** Lays the runner with its Node, loader and libraries beside an image that may have none of them. */
+function bringRunner({ image }: KubernetesPlace, shared: object): object {
+  return {
+    ...{ name: prepare, image, ...shared },
+    command: ["slipway-step-runner", "--copy-to", podFolders.base],
+    volumeMounts: [{ name: "slipway", mountPath: podFolders.base }],
+  };
+}
+
+/** Holds the key of the runner, and goes with its Job. */
+export function secretManifest(place: KubernetesPlace, job: StepJob, jobUid: string, key: Uint8Array): object {
+  const name = jobName(job.run);
+  return {
+    ...{ apiVersion: "v1", kind: "Secret", type: "Opaque", immutable: true },
+    metadata: {
+      ...{ name, namespace: place.namespace, labels: labelsOf(job) },
+      ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name, uid: jobUid }],
+    },
+    data: { key: Buffer.from(Buffer.from(key).toString("base64")).toString("base64") },
+  };
+}

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { readKubernetesUrl } from "./place.ts";
+
+test("a kubeconfig, or the pod's own account; what is not said has a default", () => {
+  expect(readKubernetesUrl("kubernetes:///etc/slipway/builds.yaml?context=prod&image=host/runner:1")).toEqual({
+    ...{ kubeconfig: "/etc/slipway/builds.yaml", context: "prod", namespace: "slipway-builds", image: "host/runner:1" },
+    ...{ pullSecret: undefined, cpus: 2, memoryMiB: 1_024, diskMiB: 4_096, startSeconds: 600 },
+  });
+  expect(
+    readKubernetesUrl(
+      "kubernetes:?namespace=ci&image=host%2Fr%3A1&cpus=0.5&memory_mib=64&disk_mib=9&start_seconds=5&pull_secret=pull",
+    ),
+  ).toMatchObject({
+    ...{ kubeconfig: undefined, context: undefined, namespace: "ci", image: "host/r:1", pullSecret: "pull" },
+    ...{ cpus: 0.5, memoryMiB: 64, diskMiB: 9, startSeconds: 5 },
+  });
+});
+
+test.each([
+  ["kubernetes:///x", /image/],
+  ["kubernetes:///x?image=", /image/],
+  ["kubernetes:///x?image=i&namespace=Not+One", /namespace: is no name of a namespace/],
+  ["kubernetes:///x?image=i&memory=1", /memory/],
+  ["kubernetes:///x?image=i&cpus=none", /cpus/],
+  ["kubernetes://host/x?image=i", /kubernetes:\/\/\/path/],
+])("%s is refused and says why", (url, why) => {
+  expect(() => readKubernetesUrl(url)).toThrow(why);
+});

@@ -1,0 +1,93 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { startAgent } from "@slipway/local-region";
+import { silentLogger } from "@slipway/sql";
+import { makeSmallRoot } from "../small-root.ts";
+import { type RealRegion, type RegionParts, startRegion } from "./kubernetes.ts";
+import { singleNode } from "./node.ts";
+import type { RealPart } from "./part.ts";
+
+const digest = "1".repeat(64);
+const node = "machine";
+const checkout = join(import.meta.dirname, "../../../..");
+
+const toolDigest = "2".repeat(64);
+/** Of a step: a shell and a few tools, no Node, and a variable of its own. */
+export const toolImage = { host: "127.0.0.1:1", repository: "tool", digest: `sha256:${toolDigest}` } as const;
+
+/** Lies unpacked on the node: a shell, a few tools, Node and the runner. */
+export const runnerImage = `127.0.0.1:1/runner@sha256:${digest}`;
+
+/**
+ * A real API server with its controllers, on which steps of builds run: the chart's namespace, rights and policies are there, and its pods are real
+ * processes, whose network nobody holds back.
+ */
+export type BuildsCluster = {
+  readonly real: RealRegion;
+  /** Of the build-service's own account. */
+  readonly kubeconfig: string;
+  stop(): Promise<void>;
+};
+
+export type BuildsParts = RegionParts & { readonly helm: RealPart };
+
+export const buildsNamespace = "slipway-builds";
+const account = { namespace: "slipway", name: "slipway-build-service" };
+
+export async function startBuildsCluster(parts: BuildsParts): Promise<BuildsCluster> {
+  const real = await startRegion(parts);
+  const folder = await mkdtemp(join(tmpdir(), "slipway-builds-"));
+  await chmod(folder, 0o755);
+  await real.kubectl(["create", "namespace", account.namespace]);
+  await real.kubectl(["create", "serviceaccount", account.name, "-n", account.namespace]);
+  await real.kubectl(["apply", "-f", "-"], await renderBuilds(parts.helm, folder));
+  await placeRunnerImage(join(folder, "images"));
+  await placeToolImage(join(folder, "images"));
+  const nodes = await singleNode(real, node);
+  const agent = await startAgent({
+    ...{ region: "builds", node, kubeconfig: real.kubeconfig, network: { kind: "addresses", prefix: "10.79" } },
+    ...{ dir: join(folder, "node"), imagesDir: join(folder, "images"), log: silentLogger },
+  });
+  return {
+    ...{ real, kubeconfig: await real.kubeconfigWith(await real.tokenOf(account)) },
+    async stop() {
+      await agent.stop({ leavePods: false });
+      await nodes.stop();
+      await real.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the chart makes for steps. */
+async function renderBuilds(helm: RealPart, home: string): Promise<string> {
+  const args = ["template", "slipway", join(checkout, "deploy/helm/slipway"), "--namespace", account.namespace];
+  const { stdout } = await promisify(execFile)(
+    helm.program,
+    [...args, "--set", "builds.executor=kubernetes", "--show-only", "templates/builds.yaml"],
+    { env: { PATH: process.env.PATH, HOME: home } },
+  );
+  return stdout;
+}
+
+async function placeRunnerImage(imagesDir: string): Promise<void> {
+  const home = join(imagesDir, digest);
+  const root = join(home, "root");
+  await makeSmallRoot(root, ["date", "head", "rm", "sleep", process.execPath]);
+  const bundle = join(checkout, "scripts/bundle.mjs");
+  await promisify(execFile)(process.execPath, [bundle, "--step-runner", join(root, "usr/lib/slipway")]);
+  const start = '#!/bin/sh\nexec node /usr/lib/slipway/step-runner.mjs "$@"\n';
+  await writeFile(join(root, "usr/bin/slipway-step-runner"), start, { mode: 0o755 });
+  const note = { command: ["slipway-step-runner"], env: { PATH: "/usr/bin" }, workingDir: "/", user: "1000:1000" };
+  await writeFile(join(home, "image.json"), JSON.stringify(note));
+}
+
+async function placeToolImage(imagesDir: string): Promise<void> {
+  const home = join(imagesDir, toolDigest);
+  await makeSmallRoot(join(home, "root"));
+  const env = { PATH: "/usr/bin", FROM_IMAGE: "yes", HOME: "/root" };
+  await writeFile(join(home, "image.json"), JSON.stringify({ command: ["sh"], env, workingDir: "/", user: "" }));
+}
