@@ -5,6 +5,7 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -19,7 +20,10 @@ import { home } from "./support/bundle.ts";
 import { type Platform, startPlatform } from "./support/platform.ts";
 import { type Ran, runCommand } from "./support/run-command.ts";
 
-/** Services as people have them, none with a slipway.yaml. `asks` succeeds where the tool and its registry are there. */
+/**
+ * Services as people have them, none with a slipway.yaml. `asks` succeeds where the tool and its registry are there. `holds`: what is in the image
+ * beside its base: no tests, no README, no packages that only development needs.
+ */
 const examples = [
   {
     name: "node-web",
@@ -27,6 +31,7 @@ const examples = [
     asks: ["npm", "view", "fastify", "version"],
     path: "/quotes/2",
     says: "skilled sailor",
+    holds: ["node_modules", "package-lock.json", "package.json", "src"],
   },
   {
     name: "python-web",
@@ -34,9 +39,11 @@ const examples = [
     asks: ["pip3", "index", "versions", "flask"],
     path: "/tides/bristol",
     says: "12.3",
+    holds: [".python-packages", "Procfile", "app.py", "requirements.txt"],
   },
   {
     ...{ name: "go-web", kind: "Go", path: "/distance/hamburg/sydney", says: "kilometres" },
+    holds: ["bin"],
     asks: ["go", "list", "-m", "github.com/go-chi/chi/v5@latest"],
   },
 ] as const;
@@ -178,7 +185,7 @@ test("who may not deploy makes no repository, and the name of another repository
 
 // Beside each other, as people push: most of the time each waits for its registry, its compiler or its evidence.
 describe.concurrent("an example", () => {
-  for (const { name, kind, asks, path, says } of examples) {
+  for (const { name, kind, asks, path, says, holds } of examples) {
     const [program, ...args] = asks;
     const there = spawnSync(program, args, { cwd: tmpdir(), stdio: "ignore", timeout: 60_000 }).status === 0;
 
@@ -195,6 +202,8 @@ describe.concurrent("an example", () => {
         const answer = await request(`http://127.0.0.1:${port}${path}`, { headers: { host } });
         expect(answer.statusCode).toBe(200);
         expect(await answer.body.text()).toContain(says);
+        const image = /SUCCEEDED after [\d.]+ s: [\w-]+@sha256:([0-9a-f]{64})/.exec(err)?.[1] ?? "";
+        expect(readdirSync(join(dataDir, "images", image, "root", "app")).sort()).toEqual(holds);
         // The lines at the end of the push, by whatever Node the shell has; the repository's remote says which service.
         const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
         const status = await runCommand("sh", ["-c", `cd "$0" && eval ${alias} status`, join(homeFolder, name)]);

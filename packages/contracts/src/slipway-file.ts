@@ -86,6 +86,8 @@ export const SlipwayFile = z.strictObject({
     /** The step whose files it is made from, exactly as that step left them; absent: what the steps needed by others made. */
     from: StepName.optional(),
     copy: z.array(z.string().min(1)).min(1),
+    /** Files of the commit that are left out, in the form of a .dockerignore; what steps made is always in. */
+    exclude: z.array(z.string().min(1).max(1_000)).max(1_000).optional(),
     command: z.array(z.string().min(1)).min(1),
     env: Environment.default({}),
   }),

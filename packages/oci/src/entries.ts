@@ -54,7 +54,7 @@ export async function collectEntries(files: LayerFiles): Promise<readonly Entry[
       throw new OciError("unsafe", `image.copy leads out of the repository: ${copied}`);
     }
     await refuseLinkedParents(files.dir, relative);
-    await walk(files.dir, relative === "." ? "" : relative, at, entries);
+    await walk({ ...files, at }, relative === "." ? "" : relative, entries);
   }
   return sorted(entries);
 }
@@ -70,17 +70,14 @@ async function refuseLinkedParents(dir: string, relative: string): Promise<void>
   }
 }
 
-async function walk(dir: string, relative: string, at: string, entries: Entry[]): Promise<void> {
-  const path = join(dir, relative);
-  const name = [at, relative].filter((part) => part !== "").join("/");
+/** Adds what is at a path; false where it is left out, or a folder of which everything is. */
+async function walk(files: LayerFiles, relative: string, entries: Entry[]): Promise<boolean> {
+  const path = join(files.dir, relative);
+  const name = [files.at, relative].filter((part) => part !== "").join("/");
   const found = await lstat(path);
-  if (found.isDirectory()) {
-    if (name !== "") entries.push(directory(name));
-    const children = await readdir(path);
-    // Bytecode that Python keeps tells when it was made; Python makes it again where it may.
-    for (const child of children.filter((name) => name !== "__pycache__").sort())
-      await walk(dir, relative === "" ? child : `${relative}/${child}`, at, entries);
-  } else if (found.isFile()) {
+  if (found.isDirectory()) return walkFolder(files, relative, name, entries);
+  if ((await files.omit?.(relative)) === true) return false;
+  if (found.isFile()) {
     const mode = (found.mode & 0o111) === 0 ? 0o644 : 0o755;
     entries.push({ kind: "file", name, mode, size: found.size, from: { path } });
   } else if (found.isSymbolicLink()) {
@@ -90,6 +87,17 @@ async function walk(dir: string, relative: string, at: string, entries: Entry[])
   } else {
     throw new OciError("unsafe", `neither file, folder nor link: ${relative}`);
   }
+  return true;
+}
+
+async function walkFolder(files: LayerFiles, relative: string, name: string, entries: Entry[]): Promise<boolean> {
+  // Bytecode that Python keeps tells when it was made; Python makes it again where it may.
+  const children = (await readdir(join(files.dir, relative))).filter((child) => child !== "__pycache__").sort();
+  let kept = children.length === 0;
+  for (const child of children)
+    if (await walk(files, relative === "" ? child : `${relative}/${child}`, entries)) kept = true;
+  if (kept && name !== "") entries.push(directory(name));
+  return kept;
 }
 
 function refuseLeavingLink(relative: string, target: string): void {

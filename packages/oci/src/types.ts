@@ -84,7 +84,13 @@ export type RemoteLayer = Omit<Layer, "path"> & { open(from: number): AsyncItera
 export type BaseLayer = Layer | RemoteLayer;
 
 /** Files that become a layer: `copy` are paths inside `dir` (files or whole folders), placed under `at` in the image. */
-export type LayerFiles = { readonly dir: string; readonly copy: readonly string[]; readonly at: string };
+export type LayerFiles = {
+  readonly dir: string;
+  readonly copy: readonly string[];
+  readonly at: string;
+  /** Files and links (by their path inside `dir`) that are left out, and with them folders of which nothing is left. */
+  readonly omit?: (path: string) => Promise<boolean>;
+};
 
 export type ImageRequest = {
   /** Layers to stand on, lowest first; empty for an image from scratch. */

@@ -32,6 +32,18 @@ test("what is copied is listed in byte order, each folder before what is in it",
   ]);
 });
 
+test("what is left out is not there, nor a folder of which nothing is left; an empty one that somebody made is", async () => {
+  for (const folder of ["test/deep", "src/test", "empty"]) await mkdir(join(dir, folder), { recursive: true });
+  for (const name of ["test/deep/a.js", "src/test/b.js", "src/c.js", "README.md"])
+    await writeFile(join(dir, name), "x");
+  await symlink("README.md", join(dir, "LIESMICH"));
+  const out = ["test/deep/a.js", "src/test/b.js", "README.md", "LIESMICH"];
+
+  const entries = await collectEntries({ dir, copy: ["."], at: "/app", omit: async (path) => out.includes(path) });
+
+  expect(entries.map((entry) => entry.name)).toEqual(["app", "app/empty", "app/src", "app/src/c.js"]);
+});
+
 test("a link inside what is copied stays a link", async () => {
   await mkdir(join(dir, "node_modules", ".bin"), { recursive: true });
   await symlink("../tool/cli.js", join(dir, "node_modules", ".bin", "tool"));

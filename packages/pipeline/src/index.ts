@@ -4,6 +4,7 @@ export { type DetectedFile, detectFile, detectionLines, undetectedLines } from "
 export type { Found, Undetected } from "./detect/found.ts";
 export { readRepository } from "./detect/read-repository.ts";
 export { serviceNameFrom } from "./detect/service-name.ts";
+export { ignoring } from "./ignore-patterns.ts";
 export { type ImageRegistries, parseImageRegistries } from "./image-registries.ts";
 export { installTools } from "./install-tools.ts";
 export { inputsOf, leavesOf, type PlannedStep, planProblems } from "./plan.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type BuiltProvenance, ProblemError, registerArtifact } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
 import { OciError, writeImage } from "@slipway/oci";
-import { freshFolder, inputsOf, leavesOf } from "@slipway/pipeline";
+import { freshFolder, ignoring, inputsOf, leavesOf } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { type BuildFolders, buildFolders } from "./folders.ts";
@@ -45,7 +45,7 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
     const written = await writeImage({
       client: world.registry(),
       base: base.layers,
-      files: { dir, copy: image.copy, at: "/app" },
+      files: { dir, copy: image.copy, at: "/app", omit: leftOut(image.exclude, folders.source) },
       command: image.command,
       env: { ...base.env, ...image.env },
       user: appUser,
@@ -77,6 +77,12 @@ async function layTogether(state: In<"imaging">, folders: BuildFolders, copy: re
   if ((await copyProblems(dir, copy)).length === 0) return dir;
   const leaves = leavesOf(state.plan).map(folders.step);
   return freshFolder(folders.image, [folders.source, ...leaves, ...inputs]);
+}
+
+/** What the commit brought and `image.exclude` names; never what a step made, whatever its name is. */
+function leftOut(exclude: readonly string[] = [], source: string): (path: string) => Promise<boolean> {
+  const ignored = ignoring(exclude);
+  return async (path) => ignored(path) && (await lstat(join(source, path)).catch(() => undefined)) !== undefined;
 }
 
 async function copyProblems(dir: string, paths: readonly string[]): Promise<string[]> {

@@ -18,6 +18,8 @@ export type DraftImage = {
   /** The step whose files the image is made from; absent where no step makes any. */
   readonly from?: string;
   readonly copy: readonly string[];
+  /** What of the commit is left out; empty where `copy` names all that is in. */
+  readonly exclude: readonly string[];
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 };

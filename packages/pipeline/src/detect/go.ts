@@ -8,8 +8,8 @@ import {
   type Undetected,
   undetected,
 } from "./found.ts";
-import { isTest, readyPath } from "./ready-path.ts";
-import { hasFile, hasFolder, lastPart, type RepositoryView } from "./repository-view.ts";
+import { readyPath } from "./ready-path.ts";
+import { hasFile, hasFolder, isTest, lastPart, type RepositoryView } from "./repository-view.ts";
 import { type Start, startOf } from "./start.ts";
 
 const binary = "bin/server";
@@ -43,6 +43,7 @@ export function detectGo(
       base: "static",
       from: "build",
       copy: [binary, ...assets.filter((folder) => hasFolder(view, folder))],
+      exclude: [],
       command: start.command,
       env: start.env,
     },

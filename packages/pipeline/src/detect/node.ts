@@ -8,6 +8,7 @@ import {
   type Undetected,
   undetected,
 } from "./found.ts";
+import { leftOut } from "./left-out.ts";
 import { nodeStart, startsFromDevelopment } from "./node-start.ts";
 import { admitsMajor, type PackageJson, readPackageJson } from "./package-json.ts";
 import { type PackageManager, packageManagerOf } from "./package-manager.ts";
@@ -35,19 +36,21 @@ export function detectNode(view: RepositoryView, web: string | undefined): Draft
   const packaged = prune ? [...steps, packageStep(manager, lastMade(steps))] : steps;
   const ready = readyPath(view, /\.(m?[jt]s|cjs)$/);
   const from = prune ? "package" : lastMade(steps);
+  const left = leftOut(view, start.command);
   return {
     ecosystem: "node",
     steps: [...packaged, scanStep],
     image: {
       base: "node24",
       ...(from === undefined ? {} : { from }),
-      copy: ["."],
+      ...{ copy: ["."], exclude: left.exclude },
       command: start.command,
       env: { NODE_ENV: "production", ...start.env },
     },
     readyPath: ready.path,
-    found: [...foundOf(view, own, manager), ...scriptsFound(steps), start.found, ready.found],
+    found: [...foundOf(view, own, manager), ...scriptsFound(steps), start.found, ready.found, ...left.found],
     notes: [
+      ...left.notes,
       ...[manager?.note, ready.note, engineNote(own)].filter((note) => note !== undefined),
       ...(keepsAll ? ["What starts is a development dependency, so all packages are in the image."] : []),
     ],

@@ -1,6 +1,5 @@
 import { type Found, isUndetected, type Undetected } from "./found.ts";
-import { isTest } from "./ready-path.ts";
-import type { RepositoryView } from "./repository-view.ts";
+import { isTest, type RepositoryView } from "./repository-view.ts";
 import { type Callers, type Start, startOf } from "./start.ts";
 
 export type PythonStart = Start & { readonly found: Found; readonly note?: string };

@@ -8,10 +8,11 @@ import {
   type Undetected,
   undetected,
 } from "./found.ts";
+import { leftOut } from "./left-out.ts";
 import { installed, type PythonPackages, pythonPackages } from "./python-packages.ts";
 import { pythonStart } from "./python-start.ts";
-import { isTest, readyPath } from "./ready-path.ts";
-import { firstFile, hasFile, hasFolder, type RepositoryView } from "./repository-view.ts";
+import { readyPath } from "./ready-path.ts";
+import { firstFile, hasFile, hasFolder, isTest, type RepositoryView } from "./repository-view.ts";
 
 /** Where pip puts the packages that the service needs, in the workspace and in /app. */
 const packagesFolder = ".python-packages";
@@ -31,13 +32,14 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
   if (isUndetected(start)) return start;
   const ready = readyPath(view, /\.py$/);
   const steps = pythonSteps(view, packages);
+  const left = leftOut(view, start.command);
   return {
     ecosystem: "python",
     steps: [...steps.made, scanStep],
     image: {
       base: "python3",
       ...(packages === undefined ? {} : { from: "install" }),
-      copy: ["."],
+      ...{ copy: ["."], exclude: left.exclude },
       command: start.command,
       env: {
         ...(packages === undefined ? {} : { PYTHONPATH: `/app/${packagesFolder}` }),
@@ -50,9 +52,9 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
       ...(packages === undefined ? [] : [packages.found]),
       ...dockerfileFound(view),
       ...steps.found,
-      ...[start.found, ready.found],
+      ...[start.found, ready.found, ...left.found],
     ],
-    notes: [packages?.note, start.note, steps.note, ready.note].filter((note) => note !== undefined),
+    notes: [...left.notes, packages?.note, start.note, steps.note, ready.note].filter((note) => note !== undefined),
   };
 }
 

@@ -1,6 +1,6 @@
 import { lstat, opendir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { passedOver, type RepositoryView, worthReading } from "./repository-view.ts";
+import { passedOver, type RepositoryView, worthReading, worthSearching } from "./repository-view.ts";
 
 const mostPaths = 20_000;
 const deepest = 12;
@@ -11,12 +11,17 @@ export async function readRepository(folder: string): Promise<RepositoryView> {
   const paths: string[] = [];
   await list(folder, "", paths);
   paths.sort((a, b) => (a < b ? -1 : 1));
+  const texts = await textsOf(folder, worthReading(paths));
+  return { paths, texts, further: await textsOf(folder, worthSearching(paths, new Set(Object.keys(texts)))) };
+}
+
+async function textsOf(folder: string, paths: readonly string[]): Promise<Record<string, string>> {
   const texts: [string, string][] = [];
-  for (const path of worthReading(paths)) {
+  for (const path of paths) {
     const { size } = await lstat(join(folder, path));
     if (size <= largestText) texts.push([path, withoutMark(await readFile(join(folder, path), "utf8"))]);
   }
-  return { paths, texts: Object.fromEntries(texts) };
+  return Object.fromEntries(texts);
 }
 
 async function list(folder: string, under: string, paths: string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Found } from "./found.ts";
-import type { RepositoryView } from "./repository-view.ts";
+import { isTest, type RepositoryView } from "./repository-view.ts";
 
 /** Paths that health endpoints go by, the most usual first. */
 const usual = ["/healthz", "/health", "/readyz", "/ready", "/livez", "/up", "/ping", "/_health", "/api/health"];
@@ -21,8 +21,4 @@ export function readyPath(view: RepositoryView, isSource: RegExp): { path: strin
 /** The path as a string of its own, also behind a method as Go writes it: `"GET /healthz"`. */
 function quotes(text: string, path: string): boolean {
   return new RegExp(`["'\`](?:[A-Z]+ )?${path}/?["'\`]`).test(text);
-}
-
-export function isTest(path: string): boolean {
-  return /(^|\/)(tests?|__tests__|spec)\/|(\.|_|-)(test|spec)\.\w+$|(^|\/)test_[^/]*$/.test(path);
 }

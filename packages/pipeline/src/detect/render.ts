@@ -46,13 +46,21 @@ function stepLines(step: DraftStep): string[] {
 }
 
 function imageLines({ image, ecosystem }: Draft): string[] {
-  const { base, from, copy, command, env } = image;
+  const { base, from, copy, exclude, command, env } = image;
+  const whole = ecosystem !== "go" && copy[0] === ".";
   return [
     `# The image: ${bases[base]} and under /app what is copied. Its process gets $PORT and has to listen there.`,
     "image:",
     `  base: ${base}`,
     ...(from === undefined ? [] : [`  from: ${from} # the step whose files are copied`]),
-    `  copy: ${flow(copy)}${ecosystem !== "go" && copy[0] === "." ? " # everything; name files and folders to have less" : ""}`,
+    `  copy: ${flow(copy)}${whole ? " # everything that is there then; name files and folders to have less" : ""}`,
+    ...(exclude.length === 0
+      ? []
+      : [
+          "  # Files of the commit that are left out, as in a .dockerignore; what steps made is always in.",
+          "  exclude:",
+          ...exclude.map((pattern) => `    - ${scalar(pattern)}`),
+        ]),
     `  command: ${flow(command)}`,
     ...(Object.keys(env).length === 0
       ? []

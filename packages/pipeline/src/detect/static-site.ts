@@ -1,5 +1,6 @@
 import { staticServerFile } from "../step-command.ts";
 import { type Draft, type DraftStep, type Found, scanStep } from "./found.ts";
+import { type LeftOut, leftOutOfSite } from "./left-out.ts";
 import type { PackageJson } from "./package-json.ts";
 import { hasFile, type RepositoryView } from "./repository-view.ts";
 
@@ -24,7 +25,7 @@ export function builtSite(view: RepositoryView, own: PackageJson, steps: readonl
   const builder = Object.keys(folders).find((name) => name in packages);
   if (own.scripts.build === undefined || builder === undefined) return undefined;
   const folder = folders[builder] ?? "dist";
-  return site(folder, steps, "build", [
+  return site(folder, steps, "build", nothingLeftOut, [
     {
       what: "kind",
       value: "static site",
@@ -45,13 +46,21 @@ export function detectSite(view: RepositoryView): Draft | undefined {
   );
   if (index === undefined) return undefined;
   const folder = index === "index.html" ? "." : index.slice(0, index.indexOf("/"));
-  return site(folder, [], undefined, [
+  return site(folder, [], undefined, folder === "." ? leftOutOfSite(view) : nothingLeftOut, [
     { what: "kind", value: "static site", why: index },
     { what: "site", value: folder === "." ? "the whole repository" : `${folder}/`, why: `it holds ${index}` },
   ]);
 }
 
-function site(folder: string, steps: readonly DraftStep[], after: string | undefined, found: readonly Found[]): Draft {
+const nothingLeftOut: LeftOut = { exclude: [], found: [], notes: [] };
+
+function site(
+  folder: string,
+  steps: readonly DraftStep[],
+  after: string | undefined,
+  left: LeftOut,
+  found: readonly Found[],
+): Draft {
   const server: DraftStep = {
     name: "site",
     comment: `Puts Slipway's small static file server beside the site, as ${program}.`,
@@ -65,6 +74,7 @@ function site(folder: string, steps: readonly DraftStep[], after: string | undef
       base: "node24",
       from: "site",
       copy: folder === "." ? ["."] : [folder, program],
+      exclude: left.exclude,
       command: ["node", program, folder],
       env: {},
     },
@@ -76,6 +86,7 @@ function site(folder: string, steps: readonly DraftStep[], after: string | undef
         value: `node ${program} ${folder}`,
         why: "a site needs a server; files that begin with a dot are not served",
       },
+      ...left.found,
     ],
     notes: [],
   };
