@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { identify } from "../src/processes/identity.ts";
 import { entryPoints, home } from "./support/bundle.ts";
 import { cleanEnvironment, type Platform, startPlatform } from "./support/platform.ts";
 import { pidOf, postgresPid, processesOf } from "./support/processes.ts";
+import { hangPostgres } from "./support/stopped.ts";
 
 let dataDir = "";
 const started: Platform[] = [];
@@ -94,20 +95,31 @@ describe("a platform that ends", () => {
     process.kill(postgresPid(dataDir), "SIGKILL");
     for (const name of ["us-east-1", "mesh-us-east-1"]) process.kill(pidOf(dataDir, name), "SIGKILL");
     const adopted = pidOf(dataDir, "eu-west-1");
-    const third = await startWhereItsPortIsTaken(second.endpoints().platform?.port);
+    const third = start(["--no-story"]);
+    await third.printed(/Yours now/);
     expect(pidOf(dataDir, "eu-west-1")).toBe(adopted);
+
+    // On another port a region is told anew where the registry is, beside its pods; its mesh, which all requests pass, runs on.
+    const mesh = pidOf(dataDir, "mesh-eu-west-1");
+    await third.kill();
+    const fourth = await startWhereItsPortIsTaken();
+    expect(pidOf(dataDir, "mesh-eu-west-1")).toBe(mesh);
     // To a group a signal comes twice: from the kernel, and handed on by who started it.
-    for (const _ of [1, 2]) third.signal("SIGTERM");
-    expect(await third.exit()).toBe(0);
+    for (const _ of [1, 2]) fourth.signal("SIGTERM");
+    expect(await fourth.exit()).toBe(0);
     expect(processesOf(dataDir)).toEqual([]);
   });
 
-  /** Somebody takes the port while it starts; that costs no traffic: what ran on is adopted by the next try. */
-  async function startWhereItsPortIsTaken(port: number | undefined): Promise<Platform> {
-    // Free on the loopback, where it is looked for, and taken for who listens on every address.
-    const other = createServer().listen(port, "127.0.0.2");
+  /** Somebody takes the port that it has chosen, while its database hangs; that costs no traffic: the meshes that ran on are adopted by the next try. */
+  async function startWhereItsPortIsTaken(): Promise<Platform> {
+    const file = join(dataDir, "endpoints.json");
+    const before = statSync(file).mtimeMs;
+    const database = hangPostgres(dataDir);
+    const platform = start(["--no-story"]);
+    await until(() => statSync(file).mtimeMs > before, { what: "its choice of ports" });
+    const other = createServer().listen(platform.endpoints().platform?.port, "127.0.0.1");
     await until(() => other.listening, { what: "a listener" });
-    const platform = start(["--no-story"], { SLIPWAY_HOST: "0.0.0.0" });
+    database.goOn();
     await platform.printed(/Starting again on the next free one/);
     other.close();
     await platform.printed(/Yours now/);

@@ -10,6 +10,7 @@ export type StepGroup = {
   /** Files into which the first process of the step writes itself. */
   readonly procsFiles: readonly string[];
   readonly limitsMemory: boolean;
+  readonly limitsProcesses: boolean;
   /** Kills everything in the group at once, where the kernel has a way to. */
   kill(): void;
   /** True when the kernel killed something here for want of memory. */
@@ -101,6 +102,7 @@ export function makeGroup(parents: readonly CgroupParent[], name: string, limits
   return {
     procsFiles: groups.map((group) => join(group.path, "cgroup.procs")),
     limitsMemory: memory !== undefined,
+    limitsProcesses: pids !== undefined,
     kill: () => {
       for (const group of groups) attempt(() => writeFileSync(join(group.path, "cgroup.kill"), "1", { flag: "r+" }));
     },
@@ -117,6 +119,7 @@ export function podGroup(): StepGroup {
   return {
     procsFiles: [],
     limitsMemory: true,
+    limitsProcesses: false,
     kill: () => {
       // Anywhere else this would be everything that the user runs.
       if (process.pid === 1) attempt(() => process.kill(-1, "SIGKILL"));

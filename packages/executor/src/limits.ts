@@ -27,12 +27,16 @@ export function timeText(ms: number): string {
  * rlimits of a step, as arguments of prlimit(1). RLIMIT_AS is left alone: Node reserves far more than it uses.
  * RLIMIT_DATA counts per process, so that without control groups the memory limit holds for each process alone.
  */
-export function prlimitArgs(limits: Limits, groupsLimitMemory: boolean): string[] {
+export function prlimitArgs(
+  limits: Limits,
+  group: { readonly limitsMemory: boolean; readonly limitsProcesses: boolean },
+): string[] {
   return [
     "--core=0",
     "--nofile=4096",
     `--fsize=${limits.diskBytes}`,
-    `--nproc=${limits.processes}`,
-    ...(groupsLimitMemory ? [] : [`--data=${limits.memoryBytes}`]),
+    // Counts all that run as this user, other steps of the build as well: only where no group counts this step alone.
+    ...(group.limitsProcesses ? [] : [`--nproc=${limits.processes}`]),
+    ...(group.limitsMemory ? [] : [`--data=${limits.memoryBytes}`]),
   ];
 }

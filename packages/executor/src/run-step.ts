@@ -90,7 +90,7 @@ function argvOf(
       home,
       image: root === undefined ? undefined : imageEntries(root, stage.etc),
     }),
-    rlimits: prlimitArgs(limits, group.limitsMemory),
+    rlimits: prlimitArgs(limits, group),
     env: { ...(home === undefined ? {} : { HOME: homePath }), ...request.env },
     secretNames: Object.keys(request.secretEnv ?? {}),
     command: request.command,

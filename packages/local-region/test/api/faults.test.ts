@@ -44,7 +44,7 @@ test("an answer that comes late comes after others", async () => {
   const faults = new Faults();
   const { send } = await testRegion({ faults });
   const order: string[] = [];
-  faults.add({ kind: "delay", when: "after", ms: 150 }, ({ method }) => method === "POST");
+  faults.add({ kind: "delay", when: "after", ms: 2_000 }, ({ method }) => method === "POST");
 
   const slow = send("POST", configMaps, configMap("a")).then(() => order.push("slow"));
   await until(async () => (await send("GET", `${configMaps}/a`)).status === 200, { what: "the write" });
