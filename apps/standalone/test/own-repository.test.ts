@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { listBuilds } from "@slipway/contracts";
+import { listBuilds, rollbackDeployment } from "@slipway/contracts";
+import type { DeploymentId } from "@slipway/kernel";
 import { request } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { asTheReadmeSays } from "./support/as-the-readme-says.ts";
@@ -112,6 +113,44 @@ test("the first push to a new name registers it, shows its build live, and ends 
   const alias = /remote: +alias slipway=(.*)/.exec(err)?.[1] ?? "exit 1";
   const status = await runCommand("/bin/sh", ["-c", `eval ${alias} status "$0"`, /D-\d+/.exec(err)?.[0] ?? ""]);
   expect(status).toMatchObject({ code: 0, out: expect.stringMatching(/SUCCEEDED.*shop-[0-9a-f]{7}-\w+ -> dev/) });
+});
+
+/** The lines under "to bring it to prod", without what git puts before them: what somebody pastes. */
+function pasted(err: string): string {
+  const lines = err.split("\n").flatMap((line) => /^remote: (.*)$/.exec(line)?.[1]?.trimEnd() ?? []);
+  const at = lines.findIndex((line) => line.startsWith("slipway: to bring it to prod"));
+  const after = lines.slice(at + 1);
+  const end = after.findIndex((line) => !line.startsWith("  "));
+  return after.slice(0, end === -1 ? undefined : end).join("\n");
+}
+
+/** A shell reads a file line by line, as it does what is pasted, so that an alias holds from the next line on. */
+function paste(text: string): Promise<Ran> {
+  const script = join(folder, "pasted.sh");
+  writeFileSync(script, text);
+  return runCommand("/bin/sh", ["-e", script]);
+}
+
+test("the lines that a push ends with bring the version to prod when they are pasted: the first one, and with less to confirm the next", async () => {
+  edit("src/server.mjs", (text) => `// Another version.\n${text}`);
+  commit("second");
+  const { err } = await push("shop", "deployer");
+  expect(pasted(err)).toMatch(
+    /promotions approve sha256:\w+ --as approver\n.* --confirm-initial --as approver --watch$/,
+  );
+
+  const first = await paste(pasted(err));
+  expect(first, first.out + first.err).toMatchObject({ code: 0, out: expect.stringMatching(/SUCCEEDED/) });
+
+  edit("src/server.mjs", (text) => `// And another.\n${text}`);
+  commit("third");
+  const again = pasted((await push("shop", "deployer")).err);
+  expect(again).not.toContain("--confirm-initial");
+  // Nobody sends requests, so that its evidence would not come before the end of the test.
+  const second = await paste(again.replace(" --watch", ""));
+  expect(second, second.out + second.err).toMatchObject({ code: 0, out: expect.stringMatching(/D-\d+ IN_PROGRESS/) });
+  const id = /D-\d+ IN_PROGRESS/.exec(second.out)?.[0].split(" ")[0] as DeploymentId;
+  await platform.as("deployer").call(rollbackDeployment, { params: { id }, body: {}, idempotencyKey: "own-back" });
 });
 
 test.each([

@@ -1,11 +1,11 @@
-import { approvePromotion, listPromotions, PromotionIdSchema } from "@slipway/contracts";
+import { approvePromotion, listPromotions } from "@slipway/contracts";
 import type { Command } from "commander";
 import { findArtifact } from "../find-artifact.ts";
+import { findPromotion } from "../find-promotion.ts";
 import { print, withClient } from "../output.ts";
 import { showPromotion } from "../show-promotion.ts";
-import { typed } from "../typed.ts";
 
-/** `slipway promotions list ARTIFACT` and `slipway promotions approve PROMOTION`. */
+/** `slipway promotions list ARTIFACT` and `slipway promotions approve PROMOTION|ARTIFACT`. */
 export function promotionsCommand(root: Command): void {
   const promotions = root
     .command("promotions")
@@ -24,11 +24,11 @@ export function promotionsCommand(root: Command): void {
   promotions
     .command("approve")
     .description("approve a promotion that somebody else asked for")
-    .argument("<promotion>", "e.g. P-7")
+    .argument("<promotion>", "e.g. P-7, or an artifact (a digest or a commit) of which one waits")
     .option("--reason <text>", "kept in the audit log")
     .action(async (named: string, own: { readonly reason?: string }) => {
-      const id = typed(PromotionIdSchema, named);
       await withClient(root, async (client) => {
+        const id = await findPromotion(client, named);
         const input = { params: { id }, body: own, idempotencyKey: crypto.randomUUID() };
         const answer = await client.call(approvePromotion, input);
         print(root, answer, showPromotion(answer));

@@ -5,6 +5,7 @@ import {
   getDeployment,
   getDeploymentStatus,
   getPush,
+  getService,
   listEnvironments,
   listRegions,
   ProblemError,
@@ -121,19 +122,31 @@ function whatServes(view: DeploymentView): string[] {
   return before.length === 0 ? [] : [`  ${before.join(", ")} serves as before.`];
 }
 
-/** The way to production, as lines that can be pasted. */
+/**
+ * The way to production, as lines that can be pasted as they stand: who asks for a promotion may not approve it, and the first version there is
+ * asked for by an approver, since there is nothing to compare it with.
+ */
 async function onwards(client: Client, view: DeploymentView, commands: CommandLine): Promise<string[]> {
   const { environments } = await client.call(listEnvironments);
   const at = environments.findIndex(({ name }) => name === view.environment);
   const later = environments.slice(at + 1);
   const last = later.find(({ production }) => production);
   if (last === undefined) return [];
-  const version = view.git_sha.slice(0, 7);
+  const { live } = await client.call(getService, { params: { name: view.service } });
+  const first = Object.keys(live[last.name] ?? {}).length === 0;
+  const promotions = later
+    .slice(0, later.indexOf(last) + 1)
+    .flatMap(({ name, production }) => [
+      `  slipway artifacts promote ${view.digest} --to ${name}`,
+      ...(production ? [`  slipway promotions approve ${view.digest} --as approver`] : []),
+    ]);
+  const confirmed = first ? " --confirm-initial --as approver" : "";
+  const why = first ? "an approver agrees, and confirms that it is the first version there" : "an approver agrees";
   return [
-    `slipway: to bring it to ${last.name} (an approver agrees; the first deployment there carries --confirm-initial):`,
+    `slipway: to bring it to ${last.name} (${why}):`,
     `  ${aliasText(commands)}`,
-    ...later.map(({ name }) => `  slipway artifacts promote ${view.digest} --to ${name}`),
-    `  slipway deploy ${view.service} ${version} --env ${last.name} --watch`,
+    ...promotions,
+    `  slipway deploy ${view.service} ${view.git_sha.slice(0, 7)} --env ${last.name}${confirmed} --watch`,
   ];
 }
 

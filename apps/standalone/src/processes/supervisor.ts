@@ -68,12 +68,13 @@ export class Supervisor {
     return this.#kept.get(name)?.identity.pid;
   }
 
-  /** Stops one process and forgets it. */
+  /** Stops one process and forgets it, also one that an earlier platform left. */
   async end(name: string): Promise<void> {
     const kept = this.#kept.get(name);
-    if (kept === undefined) return;
+    const identity = kept?.identity ?? this.#options.pids.read(name);
+    if (identity === undefined) return;
     this.#kept.delete(name);
-    await stopProcess(kept.identity, kept.spec.graceMs);
+    await stopProcess(identity, kept?.spec.graceMs ?? leftGraceMs);
     this.#options.pids.remove(name);
   }
 

@@ -36,8 +36,6 @@ export type Shipping = {
   view(): PageShipping;
 };
 
-/** How long requests are sent on after a change has ended: long enough to take it back and to see that. */
-const trafficLingersMs = 90_000;
 /** The load process writes its counts five times a second. */
 const countsWrittenMs = 600;
 
@@ -48,7 +46,6 @@ export function openShipping(input: WorkInput, onChange: () => void): Shipping {
   const file = openShips(join(options.dataDir, "story", "ships.json"));
   const lines = said(input.tell, onChange);
   let busy: PageShipping["busy"] = null;
-  let linger: NodeJS.Timeout | undefined;
 
   const setBusy = (next: PageShipping["busy"]) => {
     busy = next;
@@ -56,7 +53,6 @@ export function openShipping(input: WorkInput, onChange: () => void): Shipping {
   };
 
   async function run(underWay: Underway): Promise<void> {
-    clearTimeout(linger);
     lines.clear();
     setBusy({ what: sentences[underWay.what], by: "this page", since: underWay.since });
     try {
@@ -69,10 +65,17 @@ export function openShipping(input: WorkInput, onChange: () => void): Shipping {
     }
     // A platform that stops leaves the change under way: the next one goes on with it.
     if (input.signal.aborted) return;
+    await endTraffic();
     file.state.underWay = null;
     file.save();
-    linger = setTimeout(() => void stack.supervisor.end("load").catch(() => undefined), trafficLingersMs).unref();
     setBusy(null);
+  }
+
+  /** Requests are sent for a change under way, and for nothing else: the next one begins with its own. */
+  async function endTraffic(): Promise<void> {
+    await stack.supervisor
+      .end("load")
+      .catch((err: unknown) => log.warn({ err }, "the load process could not be ended"));
   }
 
   const noteEnded = noteEndedIn(stack, file);
@@ -90,6 +93,8 @@ export function openShipping(input: WorkInput, onChange: () => void): Shipping {
     },
     async resume() {
       if (file.state.underWay !== null) await run(file.state.underWay);
+      // What a killed platform left goes on with the story, and with nothing where none is told.
+      else if (options.noStory) await endTraffic();
     },
     async rollBack(id) {
       const body = { reason: "rolled back by deployer on the page" };
@@ -98,7 +103,6 @@ export function openShipping(input: WorkInput, onChange: () => void): Shipping {
         .call(rollbackDeployment, { params: { id }, body, idempotencyKey: `page-rollback-${id}` });
     },
     async during(what, work) {
-      clearTimeout(linger);
       setBusy({ what, by: "npm start", since: new Date().toISOString() });
       try {
         return await work();

@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { haltDeployment } from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
+import { until } from "@slipway/testkit";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { pidFiles } from "../../src/processes/pid-files.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
 
 const executablePath = "/usr/bin/chromium";
@@ -124,6 +127,15 @@ describe.skipIf(!existsSync(executablePath))(
         .locator('[data-outcome="SUCCEEDED"]')
         .getByText(/100% after .* 0 requests failed/)
         .waitFor();
+    });
+
+    test("the requests end with the change that they were sent for, and the next one can be shipped", async () => {
+      const load = () => pidFiles(join(dataDir, "pids")).read("load");
+      await until(() => load() === undefined, { timeoutMs: 15_000, what: "the end of the load process" });
+
+      const button = page.getByRole("button", { name: "Ship one that fails" });
+      await expect.poll(() => button.getAttribute("aria-disabled"), { timeout: patienceMs }).toBe("false");
+      expect(await page.getByText(/\bNONE\b/).count()).toBe(0);
     });
 
     test("a platform that is killed and started again is lost and found by the open page", async () => {
