@@ -128,8 +128,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 function folderOf({ folders }: RunnerOptions, asked: string | null): string {
   const path = posix.normalize(asked ?? "");
-  if (path === folders.workspace || path.startsWith(`${folders.home}`) || path.startsWith(`${folders.tools}/`))
-    return path;
+  if (path === folders.workspace || path === folders.home || path.startsWith(`${folders.tools}/`)) return path;
   throw new Refused(400, `${path} is no folder of a step`);
 }
 
