@@ -26,6 +26,8 @@ export type Executor = {
   readonly description: string;
   readonly method: IsolationMethod | "kubernetes";
   readonly limits: LimitTier | "pod";
+  /** True: steps run on when this process dies, and whoever asks for them under their name goes on with them. */
+  readonly outlived: boolean;
   /** How the image of a step is wanted: unpacked on this machine (`root`), or named for somebody else to pull (`image`). */
   readonly imagesBy: "folder" | "name";
   /** What a step without an image works with, for the keys of caches; undefined: this machine's toolchain. */
@@ -46,7 +48,7 @@ export function machineExecutor(isolation: Isolation): Executor {
   const nothing = async (): Promise<void> => undefined;
   return {
     ...{ kind: "executor", description: isolation.description, method: isolation.method, limits: isolation.limits },
-    ...{ imagesBy: "folder", tools: undefined, toolsInside: "/opt/slipway/tools" },
+    ...{ outlived: false, imagesBy: "folder", tools: undefined, toolsInside: "/opt/slipway/tools" },
     run: ({ run: _run, outputFrom: _from, image: _image, ...step }) => runNetworkedStep({ ...step, isolation }),
     ...{ release: nothing, forget: nothing, close: nothing },
   };

@@ -10,17 +10,17 @@ const lateMs = 30_000;
 /** No answer was found in time. */
 export class HandlerLate extends ProblemError {}
 
-/** What was asked, by whom. */
+/** What was asked, and under which key. */
 export type Asked = {
   readonly endpoint: Endpoint;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly principal: Principal;
+  readonly key: IdempotencyKey | undefined;
 };
 
 type OnceParts = { readonly idempotency: Idempotency; readonly log: Logger };
 
-export function keyOf({ endpoint, request, principal }: Omit<Asked, "reply">): IdempotencyKey | undefined {
+export function keyOf(endpoint: Endpoint, request: FastifyRequest, principal: Principal): IdempotencyKey | undefined {
   const key = request.headers["idempotency-key"];
   if (key === undefined || endpoint.method === "GET") return undefined;
   if (typeof key !== "string" || !/^[\x21-\x7e]{1,200}$/.test(key)) {
@@ -33,12 +33,10 @@ export function keyOf({ endpoint, request, principal }: Omit<Asked, "reply">): I
 
 /** Performs, or repeats the answer that the same key had. Only answers of success are kept: a refusal changed nothing. */
 export async function once(
-  asked: Asked,
+  { endpoint, request, reply, key }: Asked,
   { idempotency, log }: OnceParts,
   work: () => Promise<StoredAnswer>,
 ): Promise<StoredAnswer> {
-  const { endpoint, request, reply } = asked;
-  const key = keyOf(asked);
   // A PUT repeats harmlessly by its meaning, and must work while the database is away; a dry run has nothing to keep.
   if (key === undefined || endpoint.method === "PUT" || isDryRun(request.query)) return await work();
   const { params, query, body } = request;

@@ -1,12 +1,12 @@
 import { type Endpoint, issueText, Problem, ProblemError, unstorable } from "@slipway/contracts";
 import { type Clock, instant, type Refusal } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
+import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { z } from "zod";
 import type { Call, Principal } from "./app.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { Idempotency, StoredAnswer } from "./idempotency.ts";
-import { HandlerLate, keyOf, once } from "./once.ts";
+import { type Asked, HandlerLate, keyOf, once } from "./once.ts";
 import { emptyBodyMark } from "./openapi.ts";
 import { invalidRequest, isRefusal, keysOf, malformedJson, refusalProblem, unstorableRequest } from "./problems.ts";
 
@@ -45,8 +45,9 @@ export function routeOf(endpoint: Endpoint, handler: AnyHandler, parts: ServePar
     handler: async (request, reply) => {
       const principal = principals.get(request);
       if (principal === undefined) throw new Error("a request without a principal reached its handler");
-      const call = callOf(endpoint, request, reply, principal, parts);
-      const answer = await once({ endpoint, request, reply, principal }, parts, () => perform(endpoint, handler, call));
+      const asked = { endpoint, request, reply, key: keyOf(endpoint, request, principal) };
+      const call = callOf(asked, principal, parts);
+      const answer = await once(asked, parts, () => perform(endpoint, handler, call));
       return reply.code(answer.status).type("application/json; charset=utf-8").send(answer.body);
     },
   };
@@ -93,14 +94,7 @@ function refuseWhenStopping(principal: Principal, request: FastifyRequest, stopp
   });
 }
 
-function callOf(
-  endpoint: Endpoint,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  principal: Principal,
-  parts: ServeParts,
-): AnyCall {
-  const key = keyOf({ endpoint, request, principal });
+function callOf({ request, reply, key }: Asked, principal: Principal, parts: ServeParts): AnyCall {
   const gone = new AbortController();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));

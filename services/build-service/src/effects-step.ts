@@ -101,14 +101,13 @@ async function runStep(
   // Package managers take seconds to say where they look: only a step that may go there waits for them.
   const registries = step.network === "none" ? { hosts: [], env: {} } : await world.registries();
   const machine = { registries, toolchain: await world.toolchain(), executor, tools, images, caches };
-  const bytes = runName === undefined ? 0 : await outputTaken(world.db, state.buildId, runName);
-  const from = runName === undefined ? undefined : { run: runName, bytes };
+  const from = runName === undefined ? undefined : await outputTaken(world.db, state.buildId, runName);
   const log = stepLog(world.db, state.buildId, { prefix: `${name} | `, secrets: logged.secrets, from });
   const notes: Promise<void>[] = [];
   const result = await runPipelineStep(machine, {
     ...{ service: state.service, name, step, inputs },
     identity: buildIdentity(world, state.buildId),
-    ...(runName === undefined ? {} : { run: runName, outputFrom: bytes }),
+    ...(from === undefined ? {} : { run: from.run, outputFrom: from.bytes }),
     workspace: folders.step(name),
     home: folders.home(name),
     env: {

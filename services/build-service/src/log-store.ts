@@ -45,14 +45,14 @@ function noted(buildId: BuildId, { run, bytes }: Taken) {
 }
 
 /** Where the next reader of a run's output begins. */
-export async function outputTaken(db: Db<BuildTables>, buildId: BuildId, run: string): Promise<number> {
+export async function outputTaken(db: Db<BuildTables>, buildId: BuildId, run: string): Promise<Taken> {
   const found = await db
     .selectFrom("build_step_output")
     .select("taken")
     .where("build_id", "=", buildId)
     .where("run", "=", run)
     .executeTakeFirst();
-  return found?.taken ?? 0;
+  return { run, bytes: found?.taken ?? 0 };
 }
 
 export async function forgetOutput(db: Db<BuildTables>, buildId: BuildId): Promise<void> {
@@ -108,16 +108,16 @@ export type StepLogOptions = {
  * The byte behind the last whole line. What is in the log of a line that is not whole yet (a very long one is cut) comes again when somebody reads on
  * there, and no line is lost.
  */
-function lineEnds(from: number): { push(chunk: Uint8Array): void; last(): number } {
-  let at = from;
-  let last = from;
+function lineEnds({ run, bytes }: Taken): { push(chunk: Uint8Array): void; last(): Taken } {
+  let at = bytes;
+  let last = bytes;
   return {
     push(chunk) {
       const end = Math.max(chunk.lastIndexOf(10), chunk.lastIndexOf(13));
       if (end >= 0) last = at + end + 1;
       at += chunk.byteLength;
     },
-    last: () => last,
+    last: () => ({ run, bytes: last }),
   };
 }
 
@@ -127,7 +127,7 @@ function lineEnds(from: number): { push(chunk: Uint8Array): void; last(): number
  */
 export function stepLog(db: Db<BuildTables>, buildId: BuildId, { prefix, secrets, from }: StepLogOptions): StepLog {
   const lines = logLines(prefix, secrets);
-  const ends = from === undefined ? undefined : lineEnds(from.bytes);
+  const ends = from === undefined ? undefined : lineEnds(from);
   let unwritten = "";
   let writing: Promise<void> | undefined;
   let failure: unknown;
@@ -135,7 +135,7 @@ export function stepLog(db: Db<BuildTables>, buildId: BuildId, { prefix, secrets
     while (unwritten !== "" && failure === undefined) {
       const text = unwritten;
       unwritten = "";
-      const taken = from === undefined || ends === undefined ? undefined : { run: from.run, bytes: ends.last() };
+      const taken = ends?.last();
       try {
         await appendLog(db, buildId, text, taken);
       } catch (error) {

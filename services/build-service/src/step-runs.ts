@@ -11,7 +11,7 @@ export function buildIdentity(
   { dataDir, executor }: Pick<BuildWorld, "dataDir" | "executor">,
   buildId: BuildId,
 ): string {
-  return executor.method === "kubernetes" ? buildId : `${dataDir} ${buildId}`;
+  return executor.outlived ? buildId : `${dataDir} ${buildId}`;
 }
 
 /** Names a step's run on this checkout of its commit, where it may outlive this process. */
@@ -20,7 +20,7 @@ export async function runOf(
   folders: BuildFolders,
   step: { readonly buildId: BuildId; readonly name: string },
 ): Promise<string | undefined> {
-  if (executor.method !== "kubernetes") return undefined;
+  if (!executor.outlived) return undefined;
   const mark = await readFile(folders.mark, "utf8").catch(() => "");
   return `${step.buildId} ${mark} ${step.name}`;
 }

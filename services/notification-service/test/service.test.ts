@@ -1,15 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Bus, postgresBus } from "@slipway/bus";
 import { buildTopic, type CloudEvent, deploymentTopic, notificationTopic, watchTopic } from "@slipway/contracts";
-import { type RunningHost, readConfig, runHost } from "@slipway/host";
-import { silentLogger } from "@slipway/sql";
-import { deliveredTwice, type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
+import type { RunningHost } from "@slipway/host";
+import { testEvent, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { notificationService } from "../src/index.ts";
+import { type Home, openHome } from "./start-service.ts";
 
 type Answer = { status: number; headers?: Record<string, string>; body?: string };
 type Received = { at: number; text: string };
@@ -32,33 +27,17 @@ function slack() {
   return { answers, received, server };
 }
 
-let database: TestDatabase;
-let dataDir: string;
-let bus: Bus;
+let home: Home;
 const webhook = slack();
-
-async function startHost(env: Record<string, string> = {}): Promise<RunningHost> {
-  const modules = [deliveredTwice(notificationService)];
-  return runHost({
-    modules,
-    config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0", ...env }, modules),
-    database: { adminUrl: database.adminUrl, roleUrl: (role) => database.url(role.replace("slipway_", "")) },
-    log: silentLogger,
-    signals: false,
-  });
-}
+const startHost = (env: Record<string, string> = {}): Promise<RunningHost> => home.start(env);
 
 beforeAll(async () => {
-  database = await testDatabase(["bus", "access", "notification", "build"]);
-  dataDir = await mkdtemp(join(tmpdir(), "slipway-notification-"));
-  bus = postgresBus({ url: database.url("build"), log: silentLogger });
+  home = await openHome();
   await new Promise<void>((resolve) => webhook.server.listen(0, "127.0.0.1", resolve));
 });
 afterAll(async () => {
   webhook.server.close();
-  await bus.close();
-  await database.close();
-  await rm(dataDir, { recursive: true });
+  await home.close();
 });
 
 const git_sha = "3f2a91c".padEnd(40, "0");
@@ -85,7 +64,7 @@ async function listed(host: RunningHost, query = ""): Promise<Listed> {
 }
 
 async function announced(): Promise<Record<string, unknown>[]> {
-  const { events } = await bus.read(notificationTopic.name, 0, 100);
+  const { events } = await home.bus.read(notificationTopic.name, 0, 100);
   return events.map(({ type, data }) => ({ type, ...(data as object) }));
 }
 
@@ -93,9 +72,9 @@ describe("without a Slack webhook", () => {
   test("an event becomes one notification in the inbox, however often it comes, and that is published", async () => {
     const host = await startHost();
     try {
-      await bus.publish(buildTopic.name, [buildFailed(1)]);
-      await bus.publish(watchTopic.name, [buildFailed(1)]);
-      await bus.publish(buildTopic.name, [{ ...buildFailed(1), id: "other-id", type: "build.started" }]);
+      await home.bus.publish(buildTopic.name, [buildFailed(1)]);
+      await home.bus.publish(watchTopic.name, [buildFailed(1)]);
+      await home.bus.publish(buildTopic.name, [{ ...buildFailed(1), id: "other-id", type: "build.started" }]);
       await until(async () => (await announced()).length === 1, { what: "the delivery to be published" });
 
       expect((await listed(host)).notifications).toEqual([
@@ -126,12 +105,12 @@ describe("without a Slack webhook", () => {
       };
       const epochs = { "us-east-1": 1 };
       const failed = testEvent("watch-1", "D-7", { ...about, epochs, judgement, first_error_at: at });
-      await bus.publish(watchTopic.name, [{ ...failed, type: "watch.failed" }]);
+      await home.bus.publish(watchTopic.name, [{ ...failed, type: "watch.failed" }]);
       const accepted = testEvent("deployment-1", "D-7", {
         ...{ ...about, digest: `sha256:${"0".repeat(64)}`, git_sha, regions: ["us-east-1"] },
         ...{ strategy: "canary", requested_by: "alice", baselines: { "us-east-1": "orders-1111111-aaaaa" } },
       });
-      await bus.publish(deploymentTopic.name, [{ ...accepted, type: "deployment.accepted" }]);
+      await home.bus.publish(deploymentTopic.name, [{ ...accepted, type: "deployment.accepted" }]);
 
       const found = await until(async () => (await listed(host)).notifications.find((one) => one.about === "D-7"), {
         what: "the notification of the caught deployment",
@@ -149,7 +128,7 @@ describe("without a Slack webhook", () => {
         ...{ ...about, digest: `sha256:${"0".repeat(64)}`, git_sha, regions: ["us-east-1"] },
         reason: "It fails 20%.",
       });
-      await bus.publish(deploymentTopic.name, [
+      await home.bus.publish(deploymentTopic.name, [
         { ...opened, type: "deployment.opened" },
         { ...back, type: "deployment.rolled_back" },
       ]);
@@ -196,11 +175,11 @@ describe("with a Slack webhook", () => {
     );
     const host = await startHost({ SLIPWAY_SLACK_WEBHOOK_URL: `http://127.0.0.1:${port}/services/SECRET` });
     try {
-      await bus.publish(buildTopic.name, [buildFailed(2)]);
+      await home.bus.publish(buildTopic.name, [buildFailed(2)]);
       await until(async () => (await listed(host)).notifications[0]?.about === "B-2", { what: "the first one" });
-      await bus.publish(buildTopic.name, [buildFailed(3)]);
+      await home.bus.publish(buildTopic.name, [buildFailed(3)]);
       await until(async () => (await listed(host)).notifications[0]?.about === "B-3", { what: "the second one" });
-      await bus.publish(buildTopic.name, [buildFailed(4)]);
+      await home.bus.publish(buildTopic.name, [buildFailed(4)]);
       await until(async () => (await announced()).length === 6, { what: "all to be published", timeoutMs: 50_000 });
 
       const { notifications } = await listed(host, "?page_size=3");
@@ -230,7 +209,7 @@ describe("with a Slack webhook", () => {
 
   test("what was not sent when the webhook is taken away is in the inbox, and nothing tells its URL", async () => {
     const closed = await startHost({ SLIPWAY_SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/SECRET" });
-    await bus.publish(buildTopic.name, [buildFailed(5)]);
+    await home.bus.publish(buildTopic.name, [buildFailed(5)]);
     const waiting = await until(
       async () => (await listed(closed)).notifications.find((one) => one.about === "B-5" && one.attempts === 1),
       { what: "the first vain attempt" },

@@ -1,38 +1,20 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Bus, postgresBus } from "@slipway/bus";
 import { artifactTopic, deploymentTopic, listNotifications } from "@slipway/contracts";
-import { type RunningHost, readConfig, runHost } from "@slipway/host";
-import { silentLogger } from "@slipway/sql";
-import { deliveredTwice, type TestDatabase, testDatabase, testEvent, until } from "@slipway/testkit";
+import type { RunningHost } from "@slipway/host";
+import { testEvent, until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { z } from "zod";
-import { notificationService } from "../src/index.ts";
+import { type Home, openHome } from "./start-service.ts";
 
-let database: TestDatabase;
-let dataDir: string;
-let bus: Bus;
+let home: Home;
 let host: RunningHost;
 
 beforeAll(async () => {
-  database = await testDatabase(["bus", "access", "notification", "build"]);
-  dataDir = await mkdtemp(join(tmpdir(), "slipway-settling-"));
-  bus = postgresBus({ url: database.url("build"), log: silentLogger });
-  const modules = [deliveredTwice(notificationService)];
-  host = await runHost({
-    modules,
-    config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0" }, modules),
-    database: { adminUrl: database.adminUrl, roleUrl: (role) => database.url(role.replace("slipway_", "")) },
-    log: silentLogger,
-    signals: false,
-  });
+  home = await openHome();
+  host = await home.start();
 });
 afterAll(async () => {
   await host.stop();
-  await bus.close();
-  await database.close();
-  await rm(dataDir, { recursive: true });
+  await home.close();
 });
 
 const digest = `sha256:${"0".repeat(64)}`;
@@ -48,7 +30,7 @@ const promotion = {
 
 function say(topic: { readonly name: string }, id: string, type: string, data: object): Promise<unknown> {
   const subject = topic === artifactTopic ? digest : "D-8";
-  return bus.publish(topic.name, [{ ...testEvent(id, subject, data), type }]);
+  return home.bus.publish(topic.name, [{ ...testEvent(id, subject, data), type }]);
 }
 
 type Listed = z.infer<typeof listNotifications.response>["notifications"];

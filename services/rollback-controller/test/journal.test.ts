@@ -8,10 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { armed, type WatchInput } from "../src/domain/watch.ts";
 import { openJournal } from "../src/journal.ts";
 import type { Entry } from "../src/news.ts";
-import { openPlace, type Place, startController } from "./support/controller.ts";
 import { id, sampleJudgement, sampleSpec, start } from "./support/sample.ts";
-
-type Controller = Awaited<ReturnType<typeof startController>>;
+import { type Controller, placeOfEachTest } from "./support/watching.ts";
 
 const judged = (key: string): Entry => ({ key, id, news: { type: "Judged", judgement: sampleJudgement("PASS") } });
 const failed = (key: string, epochs?: Record<string, number>): Entry => ({
@@ -64,21 +62,7 @@ describe("a journal on disk", () => {
 });
 
 describe("news on their way into the database", () => {
-  let place: Place;
-  const running: Controller[] = [];
-  beforeEach(async () => {
-    place = await openPlace();
-  });
-  afterEach(async () => {
-    for (const controller of running.splice(0)) await controller.stop();
-    await place.close();
-  });
-
-  async function started(away = { now: false }): Promise<Controller> {
-    const controller = await startController(place, away);
-    running.push(controller);
-    return controller;
-  }
+  const { place, start: started, stopLast, goBad, shutIn } = placeOfEachTest();
 
   async function armedController(): Promise<Controller> {
     const controller = await started();
@@ -88,20 +72,20 @@ describe("news on their way into the database", () => {
   }
 
   async function published(type: string): Promise<number> {
-    const { events } = await place.bus.read(watchTopic.name, 0, 500);
+    const { events } = await place().bus.read(watchTopic.name, 0, 500);
     return events.filter((event) => event.type === type).length;
   }
 
   test("that are stored again after a kill in the middle of it have no second effect", async () => {
     const first = await armedController();
-    await running.pop()?.stop();
+    await stopLast();
     // Stored, and the process was killed before it could clear the journal.
     const entries = [judged("1"), failed("2")];
     for (const entry of entries) await first.journal.append(entry);
-    const text = await readFile(join(place.folder, "news.jsonl"), "utf8");
-    await running.push(await startController(place));
-    await running.pop()?.stop();
-    await appendFile(join(place.folder, "news.jsonl"), text);
+    const text = await readFile(join(place().folder, "news.jsonl"), "utf8");
+    await started();
+    await stopLast();
+    await appendFile(join(place().folder, "news.jsonl"), text);
 
     const second = await started();
     await second.queue.flush();
@@ -142,15 +126,15 @@ describe("news on their way into the database", () => {
     await until(() => (before.watchers.get(id)?.looking.judge.total.canary_requests ?? 0) >= 200, {
       what: "some requests",
     });
-    await running.pop()?.stop();
+    await stopLast();
     const seen = before.watchers.get(id)?.looking.judge.total.canary_requests ?? 0;
 
     const away = { now: true };
     const after = await started(away);
     expect(after.known).toBe(false);
     expect(after.watchers.get(id)?.looking.judge.total.canary_requests).toBeGreaterThanOrEqual(seen);
-    for (const name of ["a", "b"]) place.region(name).errorsPerRead = 6;
-    await until(() => ["a", "b"].every((name) => place.region(name).fence.gate === "shut"), { what: "both regions" });
+    goBad();
+    await until(() => ["a", "b"].every(shutIn), { what: "both regions" });
 
     away.now = false;
     await after.reconcile();
@@ -163,7 +147,7 @@ describe("news on their way into the database", () => {
   test("a watch that ended while the disk still named it is let go once the database is back", async () => {
     const before = await armedController();
     await before.watchers.arm(id, sampleSpec());
-    await running.pop()?.stop();
+    await stopLast();
     const ended: WatchInput = { type: "DeploymentEnded", outcome: "verified", totals: {} };
     await before.durable.send(before.machine, id, () => ended);
 

@@ -79,6 +79,7 @@ function platformOf(child: ChildProcess, dataDir: string): Platform {
     text += chunk.toString();
   });
   const ended = once(child, "close").then(([code]) => code as number | null);
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const clients = new Map<string, Client>();
   const endpoints = () => readEndpoints(dataDir);
   const token = (name: string) => readFileSync(join(dataDir, "tokens", name), "utf8").trim();
@@ -93,12 +94,9 @@ function platformOf(child: ChildProcess, dataDir: string): Platform {
       }).catch(() => "late");
       if (found !== "found" && !pattern.test(text)) throw new Error(`${found}: no ${pattern} in:\n${text}`);
     },
-    ended: () => child.exitCode !== null || child.signalCode !== null,
+    ended: hasEnded,
     async exit(timeoutMs = exitWithinMs) {
-      await until(() => child.exitCode !== null || child.signalCode !== null, {
-        timeoutMs,
-        what: "the end of the platform",
-      }).catch((error: unknown) => {
+      await until(hasEnded, { timeoutMs, what: "the end of the platform" }).catch((error: unknown) => {
         throw new Error(`it did not end:\n${text}\n${logEnd(dataDir)}`, { cause: error });
       });
       return ended;

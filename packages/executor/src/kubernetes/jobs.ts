@@ -1,5 +1,6 @@
 import { type Connection, isStatus } from "@slipway/cluster";
 import { z } from "zod";
+import { Conditions } from "./conditions.ts";
 import { buildLabel, jobManifest, jobName, labels, type StepJob, secretManifest } from "./manifests.ts";
 import type { KubernetesPlace } from "./place.ts";
 
@@ -8,16 +9,7 @@ const Job = z.looseObject({
   spec: z.looseObject({ suspend: z.boolean().nullish() }),
   status: z
     .looseObject({
-      conditions: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().nullish(),
-            message: z.string().nullish(),
-          }),
-        )
-        .nullish(),
+      conditions: Conditions,
     })
     .nullish(),
 });

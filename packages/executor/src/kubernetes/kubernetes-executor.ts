@@ -62,6 +62,7 @@ function executorOver(connection: Connection, place: KubernetesPlace, options: K
       kind: "executor",
       method: "kubernetes",
       limits: "pod",
+      outlived: true,
       imagesBy: "name",
       tools: image,
       toolsInside: podFolders.tools,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { bytesText } from "../limits.ts";
 import type { Limits, StepResult } from "../types.ts";
+import { Conditions } from "./conditions.ts";
 
 const State = z.looseObject({
   waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).nullish(),
@@ -20,16 +21,7 @@ const Pod = z.looseObject({
       podIP: z.string().nullish(),
       reason: z.string().nullish(),
       message: z.string().nullish(),
-      conditions: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().nullish(),
-            message: z.string().nullish(),
-          }),
-        )
-        .nullish(),
+      conditions: Conditions,
       initContainerStatuses: z.array(z.looseObject({ state: State.nullish() })).nullish(),
       containerStatuses: z.array(z.looseObject({ state: State.nullish() })).nullish(),
     })

@@ -1,12 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { until } from "@slipway/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { type Agent, startAgent } from "../../src/index.ts";
-import { KubeStub } from "../support/kube-stub.ts";
-import { placeNodeImage, testImage } from "../support/node-image.ts";
-import { quiet } from "../support/quiet.ts";
+import { expect, it } from "vitest";
+import { agentOfEachTest } from "../support/agent-of-each-test.ts";
+import { testImage } from "../support/node-image.ts";
 
 const programs = {
   "crash.mjs": 'console.log("starting"); throw new TypeError("orders is not iterable");',
@@ -16,33 +11,7 @@ const programs = {
     createServer((_, answer) => answer.writeHead(503).end()).listen(Number(process.env.PORT), process.env.HOST);`,
 };
 
-let base = "";
-let kube: KubeStub;
-let agent: Agent;
-
-beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), "slipway-programs-"));
-  await placeNodeImage(join(base, "images"), programs);
-});
-afterAll(() => rm(base, { recursive: true, force: true }));
-beforeEach(async () => {
-  const dir = await mkdtemp(join(base, "agent-"));
-  kube = new KubeStub();
-  await kube.start();
-  const kubeconfig = await kube.kubeconfig(join(dir, "kubeconfig"));
-  agent = await startAgent({
-    region: "test",
-    node: "n1",
-    kubeconfig,
-    dir,
-    imagesDir: join(base, "images"),
-    log: quiet,
-  });
-});
-afterEach(async () => {
-  await agent?.stop({ leavePods: false });
-  await kube.die();
-});
+const { kube } = agentOfEachTest(programs);
 
 type State = { reason?: string; message?: string; exitCode?: number };
 type Container = { state: Record<string, State>; lastState: Record<string, State>; restartCount: number };
@@ -57,7 +26,7 @@ function run(
   command: readonly string[],
   probes: object = { readinessProbe },
 ): { status(): Status | undefined; container(): Container | undefined } {
-  kube.put("pods", {
+  kube().put("pods", {
     metadata: { name: "bad", namespace: "prod" },
     spec: {
       nodeName: "n1",
@@ -65,7 +34,7 @@ function run(
       containers: [{ name: "app", image: testImage, command, ...probes }],
     },
   });
-  const status = () => kube.get("pods", "prod", "bad")?.status as Status | undefined;
+  const status = () => kube().get("pods", "prod", "bad")?.status as Status | undefined;
   return { status, container: () => status()?.containerStatuses[0] };
 }
 

@@ -1,13 +1,9 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { until } from "@slipway/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { readStates } from "../../src/agent/state-files.ts";
-import { type Agent, podLogs, startAgent } from "../../src/index.ts";
-import { KubeStub } from "../support/kube-stub.ts";
-import { placeImageOf, placeNodeImage } from "../support/node-image.ts";
-import { quiet } from "../support/quiet.ts";
+import { agentOfEachTest } from "../support/agent-of-each-test.ts";
+import { placeImageOf } from "../support/node-image.ts";
 
 /** Says who it is, and whether it may write what is not its own, and stays. */
 const who = `
@@ -23,43 +19,15 @@ console.log(JSON.stringify({
 setInterval(() => undefined, 1_000);
 `;
 
-let base = "";
-let dir = "";
-let imagesDir = "";
-let kube: KubeStub;
-let agent: Agent;
-
-beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), "slipway-user-"));
-  imagesDir = join(base, "images");
-  await placeNodeImage(imagesDir, { "who.mjs": who });
-});
-afterAll(() => rm(base, { recursive: true, force: true }));
-beforeEach(async () => {
-  dir = await mkdtemp(join(base, "agent-"));
-  kube = new KubeStub();
-  await kube.start();
-  const kubeconfig = await kube.kubeconfig(join(dir, "kubeconfig"));
-  agent = await startAgent({ region: "test", node: "n1", kubeconfig, dir, imagesDir, log: quiet });
-});
-afterEach(async () => {
-  await agent?.stop({ leavePods: false });
-  await kube.die();
-});
+const { kube, dir, imagesDir, printed } = agentOfEachTest({ "who.mjs": who });
 
 async function run(user: string) {
-  const image = await placeImageOf(imagesDir, user);
+  const image = await placeImageOf(imagesDir(), user);
   const container = { name: "app", image, command: ["node", "/app/who.mjs"] };
-  return kube.put("pods", {
+  return kube().put("pods", {
     metadata: { name: "who", namespace: "prod" },
     spec: { nodeName: "n1", terminationGracePeriodSeconds: 1, containers: [container] },
   });
-}
-
-async function printed(uid: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of podLogs(dir)({ uid })) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
 }
 
 it.each([
@@ -75,7 +43,7 @@ it.each([
       ...{ username: name, uids: [uid, uid, uid, uid], gids: [gid, gid, gid, gid] },
       ...{ capabilities: ["0000000000000000"], tmp: "written", app: "EROFS" },
     });
-    const [state] = await readStates(dir);
+    const [state] = await readStates(dir());
     const inner = typeof state?.process === "object" ? state.process?.inner.pid : undefined;
     const outside = await readFile(`/proc/${inner}/status`, "utf8");
     const onMachine = /^Uid:\s+(\d+)/m.exec(outside)?.[1];
@@ -89,7 +57,7 @@ it("a pod of an image whose USER nobody knows does not start, and says so", asyn
   await run("stranger");
 
   const message = () => {
-    const status = kube.get("pods", "prod", "who")?.status as
+    const status = kube().get("pods", "prod", "who")?.status as
       | { containerStatuses: { lastState: { terminated?: { message?: string } } }[] }
       | undefined;
     return status?.containerStatuses[0]?.lastState.terminated?.message ?? "";

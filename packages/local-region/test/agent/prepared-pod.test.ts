@@ -1,12 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { until } from "@slipway/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { type Agent, podLogs, startAgent } from "../../src/index.ts";
-import { KubeStub, type StubObject } from "../support/kube-stub.ts";
-import { placeNodeImage, testImage } from "../support/node-image.ts";
-import { quiet } from "../support/quiet.ts";
+import { expect, it } from "vitest";
+import { agentOfEachTest } from "../support/agent-of-each-test.ts";
+import type { StubObject } from "../support/kube-stub.ts";
+import { testImage } from "../support/node-image.ts";
 
 const programs = {
   "prepare.mjs": 'import { appendFileSync } from "node:fs"; appendFileSync("/work/said", process.argv[2] + " ");',
@@ -15,33 +11,7 @@ const programs = {
     'import { readFileSync, readdirSync } from "node:fs"; console.log(readFileSync("/work/said", "utf8") + readdirSync("/tmp"));',
 };
 
-let base = "";
-let dir = "";
-let kube: KubeStub;
-let agent: Agent;
-beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), "slipway-prepared-"));
-  await placeNodeImage(join(base, "images"), programs);
-});
-afterAll(() => rm(base, { recursive: true, force: true }));
-beforeEach(async () => {
-  dir = await mkdtemp(join(base, "agent-"));
-  kube = new KubeStub();
-  await kube.start();
-  const kubeconfig = await kube.kubeconfig(join(dir, "kubeconfig"));
-  agent = await startAgent({
-    region: "test",
-    node: "n1",
-    kubeconfig,
-    dir,
-    imagesDir: join(base, "images"),
-    log: quiet,
-  });
-});
-afterEach(async () => {
-  await agent.stop({ leavePods: false });
-  await kube.die();
-});
+const { kube, printed } = agentOfEachTest(programs);
 
 const container = (name: string, ...args: string[]) => ({
   ...{ name, image: testImage, command: ["node", ...args] },
@@ -52,7 +22,7 @@ const container = (name: string, ...args: string[]) => ({
 });
 
 function pod(...initContainers: object[]): StubObject {
-  return kube.put("pods", {
+  return kube().put("pods", {
     metadata: { name: "step", namespace: "prod" },
     spec: {
       ...{ nodeName: "n1", restartPolicy: "Never", initContainers },
@@ -62,13 +32,7 @@ function pod(...initContainers: object[]): StubObject {
   });
 }
 
-const phase = () => (kube.get("pods", "prod", "step")?.status as { phase?: string } | undefined)?.phase;
-
-async function printed(uid: string): Promise<string> {
-  let text = "";
-  for await (const chunk of podLogs(dir)({ uid })) text += Buffer.from(chunk).toString();
-  return text;
-}
+const phase = () => (kube().get("pods", "prod", "step")?.status as { phase?: string } | undefined)?.phase;
 
 it("is prepared by one container after the other, which share its folders with it", async () => {
   const { metadata } = pod(
@@ -86,7 +50,7 @@ it("ends with the container that could not prepare it, in that one's words, and 
 
   await until(() => phase() === "Failed", { what: "the pod's end", timeoutMs: 30_000 });
 
-  expect(kube.get("pods", "prod", "step")?.status).toMatchObject({
+  expect(kube().get("pods", "prod", "step")?.status).toMatchObject({
     containerStatuses: [{ state: { terminated: { exitCode: 4, message: "no way" } } }],
   });
 });

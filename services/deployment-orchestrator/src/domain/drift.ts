@@ -11,11 +11,13 @@ export function driftOf(state: Deployment, region: string, traffic: TrafficSeen)
   const ours = Math.abs((traffic.recorded?.[state.plan.version] ?? 0) - percent) <= slack;
   const most = ours ? approved.limit : approved.most;
   const found = gateDrift(approved, traffic) ?? weightDrift({ ...approved, most }, traffic, percent);
-  // Where it was lowered, nobody waits for more: that it stands there is as it was found, not mended.
-  const known = state.regions[region]?.drift;
-  if (found === null && known?.kind === "lowered" && Math.abs(known.percent - percent) <= slack) return known;
-  if (found === null) return null;
+  if (found === null) return stillLowered(state.regions[region]?.drift, percent);
   return { ...found, by: traffic.writtenBy ?? "somebody with kubectl", percent, seen: traffic.resourceVersion };
+}
+
+/** Where it was lowered, nobody waits for more: that it stands there is as it was found, not mended. */
+function stillLowered(known: Drift | null | undefined, percent: number): Drift | null {
+  return known?.kind === "lowered" && Math.abs(known.percent - percent) <= slack ? known : null;
 }
 
 type Found = Pick<Drift, "kind" | "what">;
