@@ -15,7 +15,7 @@ export function BuildLog({ build }: { readonly build: PageView["build"] }) {
       <ul className="build-steps" aria-label="Steps of the build">
         {view.steps.map((step) => (
           <li key={step.name} className={step.state}>
-            {step.name} <span className="visually-hidden">{step.state}</span>
+            {step.name} <span className="visually-hidden">{spoken(step.state).toLowerCase()}</span>
           </li>
         ))}
       </ul>

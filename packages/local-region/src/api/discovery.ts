@@ -1,4 +1,5 @@
 import { noSuchPath } from "./api-error.ts";
+import { openApi } from "./openapi.ts";
 import { allResources, apiVersionOf, type Resource } from "./resources.ts";
 
 const verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -10,7 +11,7 @@ export function discover(path: string, address: string): object | undefined {
   const parts = path.split("/").filter((part) => part !== "");
   const [root, group, version] = parts;
   if (path === "/version" || path === "/version/") return versionInfo();
-  if (path === "/openapi/v2" || root === "openapi") throw noSuchPath();
+  if (root === "openapi") return openApi(path);
   if (root === "api" && parts.length === 1) return coreVersions(address);
   if (root === "api" && parts.length === 2) return resourceList(String(group));
   if (root === "apis" && parts.length === 1) return { kind: "APIGroupList", apiVersion: "v1", groups: groups() };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { applyMergePatch, isPlainMerge } from "./merge-patch.ts";
+import { applyMergePatch } from "./merge-patch.ts";
 
 /** The examples of RFC 7386, appendix A. */
 test.each([
@@ -24,13 +24,4 @@ test.each([
   [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
 ])("%j patched with %j is %j", (target, patch, expected) => {
   expect(applyMergePatch(target, patch)).toEqual(expected);
-});
-
-test.each([
-  [{ metadata: { annotations: { a: "b" } }, spec: { replicas: 3 } }, true],
-  [{ metadata: { finalizers: ["a"] } }, true],
-  [{ spec: { containers: [{ name: "a" }] } }, false],
-  [{ spec: { $patch: "replace" } }, false],
-])("a strategic patch %j means a merge: %s", (patch, plain) => {
-  expect(isPlainMerge(patch)).toBe(plain);
 });

@@ -11,13 +11,3 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
   }
   return Object.fromEntries(result);
 }
-
-/**
- * Whether a strategic merge patch means the same as a merge patch: no directives, and no lists of objects, which it
- * would merge by key. Anything else is refused rather than half understood.
- */
-export function isPlainMerge(patch: unknown): boolean {
-  if (Array.isArray(patch)) return patch.every((item) => !isRecord(item) && !Array.isArray(item));
-  if (!isRecord(patch)) return true;
-  return Object.entries(patch).every(([name, value]) => !name.startsWith("$") && isPlainMerge(value));
-}

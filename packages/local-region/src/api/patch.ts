@@ -1,8 +1,9 @@
 import { ApiError, badRequest, internal, patchDidNotApply, tooLarge, unsupportedMediaType } from "./api-error.ts";
 import { applyJsonPatch, JsonPatch, PatchFailed } from "./json-patch.ts";
-import { applyMergePatch, isPlainMerge } from "./merge-patch.ts";
+import { applyMergePatch } from "./merge-patch.ts";
 import type { Resource } from "./resources.ts";
 import { isRecord } from "./stored.ts";
+import { applyStrategicPatch } from "./strategic-merge.ts";
 
 const jsonPatch = "application/json-patch+json";
 const mergePatch = "application/merge-patch+json";
@@ -17,11 +18,15 @@ export function readPatch(resource: Resource, contentType: string, body: unknown
     throw unsupportedMediaType([jsonPatch, mergePatch, ...(resource.custom ? [] : [strategicPatch])]);
   }
   if (!isRecord(body)) throw badRequest("a merge patch must be an object");
-  if (type === strategicPatch && !isPlainMerge(body)) {
-    const why = "a local region takes strategic merge patches without lists of objects and directives only";
-    throw new ApiError(415, "UnsupportedMediaType", `${why}; send ${mergePatch} or ${jsonPatch}`);
-  }
-  return (document) => applyMergePatch(document, body);
+  return (document) =>
+    type === strategicPatch ? applyStrategicPatch(document, body) : applyMergePatch(document, body);
+}
+
+/** A server-side apply says whose each field is, which nobody keeps here. Throws ApiError 415 for the patch of one. */
+export function refuseApply(contentType = ""): void {
+  if (!/^application\/apply-patch\+/i.test(contentType)) return;
+  const why = "a local region does not keep whose each field is, and takes no server-side apply";
+  throw new ApiError(415, "UnsupportedMediaType", `${why}: use kubectl apply without --server-side`);
 }
 
 function jsonPatcher(body: unknown): (document: unknown) => unknown {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { badRequest, methodNotAllowed, noSuchPath, notFound } from "./api-error.ts";
 import { create } from "./create.ts";
 import { readDeleteOptions, remove } from "./delete.ts";
-import { readPatch } from "./patch.ts";
+import { readPatch, refuseApply } from "./patch.ts";
 import { sendPodLog } from "./pod-log.ts";
 import { list, listDocument, matcherOf, versionOf } from "./read.ts";
 import type { Place, Region } from "./region.ts";
@@ -70,6 +70,7 @@ async function createAnswer({ region, target, query, request }: Call): Promise<A
 async function updateAnswer(call: Call): Promise<Answer> {
   const { region, target, query, request } = call;
   const place = placeOf(target);
+  if (request.method === "PATCH") refuseApply(request.headers["content-type"]);
   const body = await readBody(request);
   const patch =
     request.method === "PATCH"

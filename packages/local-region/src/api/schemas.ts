@@ -147,9 +147,14 @@ const schemas: Readonly<Record<string, z.ZodType>> = {
   "networking.istio.io/destinationrules": z.looseObject({ spec: z.looseObject({ host: z.string().min(1) }) }),
 };
 
+/** What an object of this kind is checked by; undefined where anything is taken. */
+export function shapeOf(resource: Resource): z.ZodType | undefined {
+  return schemas[idOf(resource)];
+}
+
 /** What is wrong with the shape of an object; empty when nothing is. */
 export function shapeCauses(resource: Resource, object: unknown): Cause[] {
-  const parsed = schemas[idOf(resource)]?.safeParse(object);
+  const parsed = shapeOf(resource)?.safeParse(object);
   return parsed === undefined || parsed.success ? [] : causesOf(parsed.error);
 }
 

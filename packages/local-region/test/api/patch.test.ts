@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { configMap, configMaps, virtualService, virtualServices } from "./support/objects.ts";
+import {
+  configMap,
+  configMaps,
+  deployment,
+  deploymentsPath,
+  virtualService,
+  virtualServices,
+} from "./support/objects.ts";
 import { jsonPatch, mergePatch, testRegion } from "./support/region.ts";
 
 const path = `${virtualServices}/orders`;
@@ -90,14 +97,17 @@ test("a merge patch with an old resourceVersion is 409", async () => {
   expect(late.status).toBe(409);
 });
 
-test("a strategic merge patch is taken where it means a merge, and refused where it means more", async () => {
+test("a strategic merge patch merges lists by name, for Kubernetes' own kinds alone", async () => {
   const { send } = await testRegion();
-  await send("POST", configMaps, configMap("a"));
+  await send("POST", deploymentsPath, deployment("orders", 1));
   await send("POST", virtualServices, virtualService("orders", { a: 100 }));
   const strategic = { "content-type": "application/strategic-merge-patch+json" };
+  const env = [{ name: "A", value: "1" }];
+  const change = { spec: { template: { spec: { containers: [{ name: "app", env }] } } } };
 
-  expect((await send("PATCH", `${configMaps}/a`, { data: { x: "1" } }, strategic)).body.data).toEqual({ x: "1" });
-  const lists = { metadata: { ownerReferences: [{ uid: "1" }] } };
-  expect((await send("PATCH", `${configMaps}/a`, lists, strategic)).status).toBe(415);
+  const { body } = await send("PATCH", `${deploymentsPath}/orders`, change, strategic);
+
+  const { containers } = (body as unknown as ReturnType<typeof deployment>).spec.template.spec;
+  expect(containers).toEqual([expect.objectContaining({ name: "app", image: "localhost/orders@sha256:00", env })]);
   expect((await send("PATCH", path, { spec: { hosts: ["a"] } }, strategic)).status).toBe(415);
 });
