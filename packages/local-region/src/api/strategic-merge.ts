@@ -77,12 +77,9 @@ function changeList(result: Map<string, unknown>, before: Fields, directive: str
   const list = listOf(result.get(name));
   const named = listOf(value);
   if (list.length === 0) return;
-  if (prefix === dropped)
-    result.set(
-      name,
-      list.filter((item) => !named.includes(item)),
-    );
-  else result.set(name, inOrder(list, named, listOf(before[name]), nameBy(keyOf(name, named))));
+  const without = () => list.filter((item) => !named.includes(item));
+  const ordered = () => inOrder(list, named, listOf(before[name]), nameBy(keyOf(name, named)));
+  result.set(name, prefix === dropped ? without() : ordered());
 }
 
 /**
