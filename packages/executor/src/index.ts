@@ -1,4 +1,4 @@
-export { type Executor, type ExecutorStep, machineExecutor } from "./executor.ts";
+export { type Builder, type Executor, type ExecutorStep, machineExecutor } from "./executor.ts";
 export { kubernetesExecutor } from "./kubernetes/kubernetes-executor.ts";
 export { type KubernetesPlace, readKubernetesUrl } from "./kubernetes/place.ts";
 export { defaultLimits } from "./limits.ts";

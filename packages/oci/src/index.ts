@@ -21,6 +21,7 @@ export {
   type RegistryAccess,
   type ResolvedImage,
 } from "./image-source.ts";
+export { type LayoutImage, readLayout } from "./layout.ts";
 export { librariesOf } from "./linked-libraries.ts";
 export { makeNodeBaseLayer } from "./node-base.ts";
 export { makePythonBaseLayer, pythonBaseEnv } from "./python-base.ts";

@@ -97,10 +97,10 @@ async function runStep(
   ctx: BuildContext,
   logged: Logged,
 ): Promise<PipelineStepResult> {
-  const { executor, tools, images, caches } = world;
+  const { executor, tools, images, imageRegistries, caches } = world;
   // Package managers take seconds to say where they look: only a step that may go there waits for them.
   const registries = step.network === "none" ? { hosts: [], env: {} } : await world.registries();
-  const machine = { registries, toolchain: await world.toolchain(), executor, tools, images, caches };
+  const machine = { registries, toolchain: await world.toolchain(), executor, tools, images, imageRegistries, caches };
   const from = runName === undefined ? undefined : await outputTaken(world.db, state.buildId, runName);
   const log = stepLog(world.db, state.buildId, { prefix: `${name} | `, secrets: logged.secrets, from });
   const notes: Promise<void>[] = [];
@@ -141,10 +141,12 @@ async function secretEnvOf(world: BuildWorld, { service }: BuildState, { secrets
   }
 }
 
-/** What no step may print: a file may carry what another step was given. */
+/** What no step may print: a file may carry what another step was given. Whoever builds a Dockerfile has what opens the registries. */
 async function secretsFor(world: BuildWorld, state: BuildState, file: SlipwayFile): Promise<string[]> {
+  const passwords = Object.values(world.imageRegistries).flatMap(({ auth }) => auth?.password ?? []);
   const names = [...new Set(Object.values(file.pipeline).flatMap((step) => step.secrets))];
-  const given = await world.secrets.everyValue({ service: state.service, scope: buildScope }, names);
+  const values = await world.secrets.everyValue({ service: state.service, scope: buildScope }, names);
+  const given = [...values, ...passwords];
   const row = await repositoryOf(world.db, state.service);
   const repository = row === undefined ? undefined : parseRepositoryUrl(row.url, true);
   if (row === undefined || repository === undefined || "problem" in repository) return [world.token, ...given];

@@ -1,0 +1,42 @@
+import { PipelineStep } from "@slipway/contracts";
+import { expect, test } from "vitest";
+import { builderCommand } from "./command.ts";
+
+const builder = { image: "moby/buildkit@sha256:0", folder: "/buildkit" };
+const env = { SLIPWAY_GIT_SHA: "abc", SLIPWAY_STEP: "container", SOURCE_DATE_EPOCH: "86400" };
+const commandOf = (step: object, told: Record<string, string> = env) =>
+  builderCommand(PipelineStep.parse({ uses: "dockerfile", ...step }), {
+    builder,
+    config: "/slipway/tools/buildkit",
+    env: told,
+  });
+
+test("a Dockerfile at the top is built with the commit's time, by BuildKit's own reader, into a layout", () => {
+  const { command, env: set } = commandOf({});
+
+  expect(command.slice(0, 3)).toEqual(["/bin/sh", "-eu", "-c"]);
+  expect(command.slice(5).join(" ")).toBe(
+    ".slipway-image --progress=plain --frontend=dockerfile.v0 --local=context=. --local=dockerfile=. " +
+      "--opt filename=Dockerfile --opt cmdline=docker/dockerfile --opt attest:provenance=mode=min " +
+      "--opt build-arg:SOURCE_DATE_EPOCH=86400 --opt label:org.opencontainers.image.revision=abc " +
+      "--output=type=oci,dest=.slipway-image,tar=false,rewrite-timestamp=true",
+  );
+  expect(set).toMatchObject({ XDG_RUNTIME_DIR: "/buildkit/run", DOCKER_CONFIG: "/slipway/tools/buildkit" });
+  expect(set.BUILDKITD_FLAGS).toContain("--oci-worker-no-process-sandbox");
+});
+
+test("path, stage and args are arguments of their own, and secrets go by name alone", () => {
+  const args = { VERSION: "1; rm -rf /", GREETING: "a b" };
+  const { command } = commandOf({
+    dockerfile: { path: "deploy/web.Dockerfile", target: "run", args },
+    secrets: ["NPM_TOKEN"],
+  });
+
+  expect(command).toEqual(
+    expect.arrayContaining([
+      ...["--local=dockerfile=deploy", "filename=web.Dockerfile", "target=run"],
+      ...["build-arg:VERSION=1; rm -rf /", "build-arg:GREETING=a b", "id=NPM_TOKEN,env=NPM_TOKEN"],
+    ]),
+  );
+  expect(command[3]).not.toContain("rm -rf /\n");
+});
