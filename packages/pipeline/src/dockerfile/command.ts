@@ -69,7 +69,7 @@ export function builderCommand(
       },
       // A pod's /proc is masked, so that no other can be mounted: RUN lines see the processes of their pod, which has no others than the build's.
       BUILDKITD_FLAGS: `--config=${about.config}/buildkitd.toml --root=${folder}/data --oci-worker-no-process-sandbox --oci-worker-net=host`,
-      BUILDCTL_CONNECT_RETRIES_MAX: "60",
+      BUILDCTL_CONNECT_RETRIES_MAX: "40",
     },
   };
 }

@@ -43,7 +43,7 @@ test("without a network the step is told to ask for one", () => {
 
 test("a pod without the rights that BuildKit needs says which those are", () => {
   const output =
-    "could not connect to unix:///buildkit/run/buildkit/buildkitd.sock after 60 trials\n========== log ==========\n" +
+    "could not connect to unix:///buildkit/run/buildkit/buildkitd.sock after 40 trials\n========== log ==========\n" +
     "[rootlesskit:parent] error: failed to start the child: fork/exec /proc/self/exe: operation not permitted\n";
 
   expect(troubleOf(output)).toMatch(
