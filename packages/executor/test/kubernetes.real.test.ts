@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { silentLogger } from "@slipway/sql";
 import {
   type BuildsCluster,
+  builderImage,
   buildsNamespace,
   executorContract,
   hasAddresses,
@@ -78,6 +79,11 @@ describe.skipIf(parts === undefined)("steps as Jobs", () => {
     expect(await opened({ ...admin, namespace: "absent" })).toMatchObject({
       kind: "refused",
       reason: expect.stringMatching(/would not take a step's Job in the namespace absent: .*not found/),
+    });
+    // The place of the steps is as it should be, the one of BuildKit is not.
+    expect(await opened({ buildkit_image: builderImage, buildkit_namespace: "default" })).toMatchObject({
+      kind: "refused",
+      reason: expect.stringMatching(/may not create jobs, .*in the namespace default/),
     });
   });
 

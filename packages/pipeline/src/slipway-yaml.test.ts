@@ -231,6 +231,13 @@ test("a step that builds a Dockerfile is the image's, and then no other key of i
   ]);
 });
 
+test("a step that builds a Dockerfile may be given secrets, the other steps that Slipway brings may not", () => {
+  expect(errorsOf(built("{ uses: dockerfile, secrets: [TOKEN] }", "{ from: container }"))).toEqual([]);
+  expect(errorsOf(built("{ uses: security-scan, secrets: [TOKEN] }", "{ copy: [a], command: [b] }")).join()).toMatch(
+    /security-scan is Slipway's own step and is given no secrets/,
+  );
+});
+
 test("an image that no Dockerfile makes needs copy and command, and one that nobody takes is told of", () => {
   expect(errorsOf(built("{ run: make }", "{ base: static }"))).toEqual([
     "slipway.yaml:5:8 image.copy: is missing; it takes a list",

@@ -141,14 +141,19 @@ async function secretEnvOf(world: BuildWorld, { service }: BuildState, { secrets
   }
 }
 
-/** What no step may print: a file may carry what another step was given. Whoever builds a Dockerfile has what opens the registries. */
+/** What no step may print: a file may carry what another step was given. */
 async function secretsFor(world: BuildWorld, state: BuildState, file: SlipwayFile): Promise<string[]> {
-  const passwords = Object.values(world.imageRegistries).flatMap(({ auth }) => auth?.password ?? []);
   const names = [...new Set(Object.values(file.pipeline).flatMap((step) => step.secrets))];
   const values = await world.secrets.everyValue({ service: state.service, scope: buildScope }, names);
-  const given = [...values, ...passwords];
+  const given = [...values, ...passwordsFor(world, file)];
   const row = await repositoryOf(world.db, state.service);
   const repository = row === undefined ? undefined : parseRepositoryUrl(row.url, true);
   if (row === undefined || repository === undefined || "problem" in repository) return [world.token, ...given];
   return [...secretsOf(world, row, repository), ...given];
+}
+
+/** Whoever builds a Dockerfile has what opens the registries. */
+function passwordsFor({ imageRegistries }: BuildWorld, { pipeline }: SlipwayFile): string[] {
+  if (!Object.values(pipeline).some(({ uses }) => uses === "dockerfile")) return [];
+  return Object.values(imageRegistries).flatMap(({ auth }) => auth?.password ?? []);
 }

@@ -72,7 +72,12 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
     await platform.register(service, repository.url);
     const pipeline = `  compile: { run: 'mkdir out; echo compiled > out/hello' }\n  container: ${step}\n`;
     const file = `version: 1\nservice: ${service}\npipeline:\n${pipeline}image: { from: container }\n`;
-    const sha = await repository.commit({ "slipway.yaml": file, Dockerfile: dockerfile, ".dockerignore": "*.md\n" });
+    const sha = await repository.commit({
+      "slipway.yaml": file,
+      Dockerfile: dockerfile,
+      "left.md": "",
+      ".dockerignore": "*.md\n",
+    });
     return { service, url: repository.url, sha };
   }
 
@@ -85,7 +90,7 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
 
   test("an image of its commit and of what steps made is pushed, with where it came from; built again it has the same digest", async () => {
     const pushed = await repositoryOf(
-      `# syntax=docker/dockerfile:1\nFROM ${from()} AS run\nCOPY out/hello /hello\nRUN cat /hello; id; echo made > /made\nCMD ["/bin/sh"]\n`,
+      `# syntax=docker/dockerfile:1\nFROM ${from()} AS run\nCOPY . /all\nRUN cat /all/out/hello; echo has $(ls -A /all).; echo made > /made\nCMD ["/bin/sh"]\n`,
     );
 
     const first = await built(pushed);
@@ -93,6 +98,7 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
 
     expect(first, first.log).toMatchObject({ status: "SUCCEEDED" });
     expect(first.log).toMatch(/container \| .* compiled\n/);
+    expect(first.log).toMatch(/ has \.dockerignore Dockerfile out slipway\.yaml\.\n/);
     expect(first.log).toContain(`image | base ${base}\n`);
     expect(second, second.log).toMatchObject({ status: "SUCCEEDED", digest: first.digest });
     const { service, sha } = pushed;
@@ -114,6 +120,27 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
         { used_by: "Dockerfile", image: base },
       ],
     });
+  });
+
+  test("a RUN line has the secret that it mounts, which no log shows, and reads nothing of the other processes of its pod", async () => {
+    const look =
+      "for p in /proc/[0-9]*; do cat $p/environ 2> /dev/null || :; ls $p/root/slipway $p/root/buildkit 2> /dev/null || :; done; echo looked";
+    const pushed = await repositoryOf(
+      `FROM ${from()}\nRUN --mount=type=secret,id=NPM_TOKEN cat /run/secrets/NPM_TOKEN > /got; cat /got\nRUN ${look}\n`,
+      "{ needs: [compile], uses: dockerfile, network: registries, secrets: [NPM_TOKEN] }",
+    );
+    const value = "a-token-of-some-length-7f3a";
+    await platform.fetch(`/api/v1/repositories/${pushed.service}/secrets/NPM_TOKEN`, {
+      ...{ method: "PUT", as: "deployer", body: { value } },
+    });
+
+    const build = await built(pushed);
+
+    expect(build, build.log).toMatchObject({ status: "SUCCEEDED" });
+    expect(build.log).toMatch(/^container \| #\d+ [\d.]+ \*+$/m);
+    expect(build.log).not.toContain(value);
+    expect(build.log).toMatch(/ looked\n/);
+    expect(build.log).not.toMatch(/SLIPWAY_STEP_KEY|BUILD_SECRET_|buildkitd\.toml|step-runner\.mjs/);
   });
 
   test("what is wrong in a Dockerfile, or with what it names, is the build's reason, with its line", async () => {

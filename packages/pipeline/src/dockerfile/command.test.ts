@@ -1,6 +1,6 @@
 import { PipelineStep } from "@slipway/contracts";
 import { expect, test } from "vitest";
-import { builderCommand } from "./command.ts";
+import { builderCommand, carriedSecrets } from "./command.ts";
 
 const builder = { image: "moby/buildkit@sha256:0", folder: "/buildkit" };
 const env = { SLIPWAY_GIT_SHA: "abc", SLIPWAY_STEP: "container", SOURCE_DATE_EPOCH: "86400" };
@@ -16,13 +16,21 @@ test("a Dockerfile at the top is built with the commit's time, by BuildKit's own
 
   expect(command.slice(0, 3)).toEqual(["/bin/sh", "-eu", "-c"]);
   expect(command.slice(5).join(" ")).toBe(
-    ".slipway-image --progress=plain --frontend=dockerfile.v0 --local=context=. --local=dockerfile=. " +
+    "/buildkit/image .slipway-image --progress=plain --frontend=dockerfile.v0 --local=context=. --local=dockerfile=. " +
       "--opt filename=Dockerfile --opt cmdline=docker/dockerfile --opt attest:provenance=mode=min " +
       "--opt build-arg:SOURCE_DATE_EPOCH=86400 --opt label:org.opencontainers.image.revision=abc " +
-      "--output=type=oci,dest=.slipway-image,tar=false,rewrite-timestamp=true",
+      "--output=type=oci,dest=/buildkit/image,tar=false,rewrite-timestamp=true",
   );
   expect(set).toMatchObject({ XDG_RUNTIME_DIR: "/buildkit/run", DOCKER_CONFIG: "/slipway/tools/buildkit" });
   expect(set.BUILDKITD_FLAGS).toContain("--oci-worker-no-process-sandbox");
+});
+
+test("a secret is carried under a name of its own, so that none of BuildKit's settings can be made of one", () => {
+  const step = PipelineStep.parse({ uses: "dockerfile", secrets: ["BUILDKITD", "NPM_TOKEN"] });
+
+  expect(carriedSecrets(step, { BUILDKITD: "/workspace/other", NPM_TOKEN: "t" })).toEqual({
+    ...{ BUILD_SECRET_0: "/workspace/other", BUILD_SECRET_1: "t" },
+  });
 });
 
 test("path, stage and args are arguments of their own, and secrets go by name alone", () => {
@@ -35,7 +43,7 @@ test("path, stage and args are arguments of their own, and secrets go by name al
   expect(command).toEqual(
     expect.arrayContaining([
       ...["--local=dockerfile=deploy", "filename=web.Dockerfile", "target=run"],
-      ...["build-arg:VERSION=1; rm -rf /", "build-arg:GREETING=a b", "id=NPM_TOKEN,env=NPM_TOKEN"],
+      ...["build-arg:VERSION=1; rm -rf /", "build-arg:GREETING=a b", "id=NPM_TOKEN,env=BUILD_SECRET_0"],
     ]),
   );
   expect(command[3]).not.toContain("rm -rf /\n");

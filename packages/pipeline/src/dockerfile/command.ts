@@ -13,17 +13,27 @@ export function dockerfileOf({ dockerfile }: Pick<PipelineStep, "dockerfile">): 
 }
 
 /**
- * The fixed shell text: `build <folder of the image> <arguments of buildctl>...`. The context is what the step was given and goes when its image is there, so
- * that nothing but the image has to leave the pod.
+ * The fixed shell text: `build <where the image is made> <where it is left> <arguments of buildctl>...`. The context is what the step was given; the image is made
+ * outside of it, and takes its place, so that nothing else has to leave the pod.
  */
 const script = `
-image=$1; shift
+made=$1 left=$2; shift 2
 mkdir -p "$HOME" "$XDG_RUNTIME_DIR" "$TMPDIR"
 chmod 0700 "$XDG_RUNTIME_DIR"
-rm -rf "$image"
 buildctl-daemonless.sh build "$@"
-find . -mindepth 1 -maxdepth 1 ! -name "$image" -exec rm -rf {} +
+find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+mv "$made" "$left"
 `;
+
+const carrier = (at: number): string => `BUILD_SECRET_${at}`;
+
+/** A step's secrets as BuildKit's client is given them: under names that no program acts on, whatever they are called. */
+export function carriedSecrets(
+  { secrets }: PipelineStep,
+  values: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(secrets.map((name, at) => [carrier(at), values[name] ?? ""]));
+}
 
 export type BuilderCommand = {
   readonly command: [string, ...string[]];
@@ -53,12 +63,12 @@ export function builderCommand(
   };
   return {
     command: [
-      ...(["/bin/sh", "-eu", "-c", script, "slipway-build", imageLayout] as const),
+      ...(["/bin/sh", "-eu", "-c", script, "slipway-build", `${folder}/image`, imageLayout] as const),
       ...["--progress=plain", "--frontend=dockerfile.v0", "--local=context=."],
       `--local=dockerfile=${posix.join(".", posix.dirname(path))}`,
       ...Object.entries(options).flatMap(([name, value]) => ["--opt", `${name}=${value}`]),
-      ...step.secrets.flatMap((name) => ["--secret", `id=${name},env=${name}`]),
-      `--output=type=oci,dest=${imageLayout},tar=false,rewrite-timestamp=true`,
+      ...step.secrets.flatMap((name, at) => ["--secret", `id=${name},env=${carrier(at)}`]),
+      `--output=type=oci,dest=${folder}/image,tar=false,rewrite-timestamp=true`,
     ],
     env: {
       ...{

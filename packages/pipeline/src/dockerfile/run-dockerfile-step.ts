@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ExecutorStep } from "@slipway/executor";
 import { removeTree } from "../remove-tree.ts";
 import type { PipelineStepResult, StepMachine, StepRun } from "../step-run.ts";
-import { builderCommand, dockerfileOf } from "./command.ts";
+import { builderCommand, carriedSecrets, dockerfileOf } from "./command.ts";
 import { writeBuilderConfig } from "./config.ts";
 import { buildTrouble, outputTail } from "./trouble.ts";
 
@@ -24,7 +24,7 @@ export async function runDockerfileStep(machine: StepMachine, run: StepRun): Pro
   const asked: ExecutorStep = {
     ...{ registries, toolchain, network: step.network, identity: run.identity, workspace: run.workspace, builds: true },
     ...(run.run === undefined ? {} : { run: run.run, outputFrom: run.outputFrom ?? 0 }),
-    ...{ command, env, secretEnv: run.secretEnv ?? {}, timeoutMs: step.timeout },
+    ...{ command, env, secretEnv: carriedSecrets(step, run.secretEnv ?? {}), timeoutMs: step.timeout },
     mounts: [{ from: join(run.home, "buildkit"), to: config }],
     onNetwork: run.note,
     onOutput: (chunk) => {
