@@ -9,6 +9,7 @@ export { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
+export { programEnv } from "./program-env.ts";
 export type { BuilderNode } from "./real/builder-node.ts";
 export {
   type BuildsCluster,
