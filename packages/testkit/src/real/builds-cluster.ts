@@ -10,7 +10,7 @@ import { makeBuilderRoot } from "./builder-image.ts";
 import { type BuilderNode, startBuilderNode } from "./builder-node.ts";
 import { type RealRegion, type RegionParts, startRegion } from "./kubernetes.ts";
 import { singleNode } from "./node.ts";
-import type { RealPart } from "./part.ts";
+import { type RealPart, runFolder } from "./part.ts";
 
 const digest = "1".repeat(64);
 const node = "machine";
@@ -92,10 +92,10 @@ async function renderBuilds(helm: RealPart, home: string): Promise<string> {
   return stdout;
 }
 
-/** Its pods are on a disk: what lies in memory is mounted so that setuid programs and file capabilities mean nothing. */
+/** In the folder of the run, which has to heed setuid programs and file capabilities (TMPDIR puts it elsewhere), and goes with it however it ends. */
 async function startBuilder(real: RealRegion, { buildkit, runc }: BuildsParts, imagesDir: string) {
   if (buildkit === undefined || runc === undefined) return undefined;
-  const folder = await mkdtemp("/var/tmp/slipway-builder-");
+  const folder = await mkdtemp(join(runFolder(), "builder-"));
   await chmod(folder, 0o755);
   const images = {
     [builderImage]: await makeBuilderRoot(join(folder, "root"), { buildkit, runc }),
