@@ -1,7 +1,7 @@
 import type { RegionName } from "@slipway/kernel";
 import { type RealRegion, realPart, regionAccounts, regionManifests, startRegion, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { regionProblems } from "../src/index.ts";
+import { type RegionAccount, regionProblems } from "../src/index.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 
@@ -12,10 +12,11 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
   });
   afterAll(() => real?.stop());
 
-  const problemsOf = async (token: string) =>
+  const problemsOf = async (token: string, account?: RegionAccount) =>
     regionProblems(
       { name: "here" as RegionName, kubeconfig: await real.kubeconfigWith(token), context: real.context },
       ["prod"],
+      account,
     );
 
   test("is Istio, then deploy/regions, then the rights of the account, and at last nothing", async () => {
@@ -32,9 +33,15 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
 
     const { orchestrator, rollbackController } = regionAccounts;
     const well = async (account: typeof orchestrator | typeof rollbackController) =>
-      (await problemsOf(await real.tokenOf(account))).length === 0;
+      (await problemsOf(await real.tokenOf(account), account.name)).length === 0;
     for (const account of [orchestrator, rollbackController])
       await until(() => well(account), { what: `${account.name} may do all it needs`, timeoutMs: 60_000 });
+    expect(await problemsOf(await real.tokenOf(orchestrator), "rollback-controller")).toEqual([
+      expect.stringMatching(/may do more than lower there: give it a kubeconfig of its own/),
+    ]);
+    expect(await problemsOf(await real.tokenOf(rollbackController), "orchestrator")).toEqual([
+      expect.stringMatching(/may not make Deployments: kubectl apply -f deploy\/regions/),
+    ]);
 
     expect(await problemsOf("nobody's")).toEqual([expect.stringMatching(/refuses the credentials/)]);
     const labels = "istio.io/dataplane-mode=ambient";

@@ -34,6 +34,7 @@ export const buildService: ServiceModule<BuildServiceConfig, BuildTables> = {
   name: "build-service",
   schema: "build",
   config: BuildServiceConfig,
+  worksWith: ["executor"],
   start: startBuildService,
 };
 

@@ -1,7 +1,9 @@
 import type { Check } from "./checks.ts";
 
 /** By which a service is told what it works with. */
-const variables = ["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "REGIONS"].map((name) => `SLIPWAY_${name}`);
+const variables = ["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS"].map(
+  (name) => `SLIPWAY_${name}`,
+);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
