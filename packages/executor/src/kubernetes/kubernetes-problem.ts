@@ -10,6 +10,8 @@ export async function kubernetesProblem(place: KubernetesPlace): Promise<string 
   let connection: Connection | undefined;
   try {
     connection = await connect({ region: `builds in ${namespace}`, kubeconfig, context, timeoutMs });
+    // Without a body: a server that refuses the credentials may close the connection before it has read one.
+    await connection.request("GET", "/version");
     const refused = await checkPlace(connection, place);
     if (refused === undefined) return undefined;
     const { reason, remedy } = refused;
