@@ -14,10 +14,11 @@ export type BackendCheck = { readonly name: string; readonly problems: readonly 
 
 /**
  * Looks at everything that the SLIPWAY_ variables of an environment name: what a service started with them would meet. What they leave to the
- * platform itself (`embedded:`, `file:`, `local:`) is not looked at.
+ * platform itself (`embedded:`, `file:`, `local:`) is not looked at. `others`: of variables that a service reads by itself.
  */
 export async function checkBackends(
   environment: Readonly<Record<string, string | undefined>>,
+  others: (env: HostConfig["env"]) => Promise<readonly BackendCheck[]> = async () => [],
 ): Promise<readonly BackendCheck[]> {
   let config: HostConfig;
   try {
@@ -26,11 +27,10 @@ export async function checkBackends(
     if (!(error instanceof ConfigError)) throw error;
     return error.problems.map(({ variable, message }) => ({ name: variable, problems: [message] }));
   }
-  return await Promise.all(
-    checksOf(config)
-      .filter(([, named]) => named)
-      .map(async ([name, , look]) => ({ name, problems: await look() })),
-  );
+  const named = checksOf(config)
+    .filter(([, isNamed]) => isNamed)
+    .map(async ([name, , look]) => ({ name, problems: await look() }));
+  return [...(await Promise.all(named)), ...(await others(config.env))];
 }
 
 type Look = readonly [name: string, named: boolean, look: () => Promise<readonly string[]>];

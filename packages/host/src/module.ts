@@ -95,6 +95,8 @@ export type RunningService = {
   readonly subscriptions?: readonly Subscription[];
   /** Why the service cannot work now, or undefined when it can. */
   ready(): Promise<string | undefined>;
+  /** What is wrong with what the service works with and goes on without, a sentence each: a process of its own looks again and again, and warns in `/readyz`. */
+  trouble?(): Promise<readonly string[]>;
   /** Forgets what this service has kept long enough. Called each hour, perhaps in several processes at once. */
   sweep?(): Promise<void>;
   /** New work is no longer accepted: finish or hand back what is under way. */

@@ -1,7 +1,7 @@
 import type { Db, Logger } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
-import type { ServiceModule } from "./module.ts";
+import type { RunningService, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
 import type { StartedModule } from "./start-module.ts";
 import { startProblem } from "./start-problem.ts";
@@ -9,11 +9,14 @@ import { type AccessTables, findToken } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
 import { executorTrouble, lockTrouble, regionTrouble } from "./trouble.ts";
 
+/** Of a started service what is needed here. */
+type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pick<RunningService, "trouble"> };
+
 export type BackendWatch = {
   /** What was found wrong the last time, by the service that works with it. */
   warnings(service: string): readonly string[];
   /** From now on its database is looked at over its own connections: only what is wrong there takes one more, to say what. */
-  started(module: Pick<StartedModule, "name" | "db">): void;
+  started(module: WatchedModule): void;
   stop(): void;
 };
 
@@ -45,7 +48,7 @@ export function watchBackends(
 ): BackendWatch {
   const found = new Map<string, readonly string[]>();
   const { config, log } = world;
-  const databases = new Map<string, StartedModule["db"]>();
+  const started = new Map<string, WatchedModule>();
   let stopped = false;
 
   async function look(): Promise<void> {
@@ -59,6 +62,7 @@ export function watchBackends(
       const trouble = await Promise.all([
         databaseTrouble(module),
         ...(module.worksWith ?? []).map((what) => looks[what]()),
+        started.get(module.name)?.running.trouble?.() ?? [],
       ]);
       const all = trouble.flat();
       tell(module.name, all);
@@ -67,7 +71,7 @@ export function watchBackends(
   }
 
   async function databaseTrouble(module: ServiceModule): Promise<readonly string[]> {
-    const db = databases.get(module.name);
+    const db = started.get(module.name)?.db;
     const token = parseToken(world.tokens.get(module.name) ?? "");
     if (db !== undefined && token !== undefined && (await isKnown(db as Db<AccessTables>, token.kid))) return [];
     const problem = await startProblem(world.database, config, [module]);
@@ -93,7 +97,7 @@ export function watchBackends(
   run();
   return {
     warnings: (service) => found.get(service) ?? [],
-    started: ({ name, db }) => databases.set(name, db),
+    started: (module) => started.set(module.name, module),
     stop() {
       stopped = true;
       clearTimeout(timer);

@@ -5,7 +5,7 @@ export type { Found, Undetected } from "./detect/found.ts";
 export { readRepository } from "./detect/read-repository.ts";
 export { serviceNameFrom } from "./detect/service-name.ts";
 export { ignoring } from "./ignore-patterns.ts";
-export { type ImageRegistries, parseImageRegistries } from "./image-registries.ts";
+export { type ImageRegistries, imageRegistryProblems, parseImageRegistries } from "./image-registries.ts";
 export { installTools } from "./install-tools.ts";
 export { inputsOf, leavesOf, type PlannedStep, planProblems } from "./plan.ts";
 export { removeTree } from "./remove-tree.ts";

@@ -13,7 +13,7 @@ export function doctorCommand(root: Command): void {
     .description("check node, git, isolation, ports, data folder, disk, regions and tokens")
     .option(
       "--backends",
-      "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, executor, regions",
+      "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, executor, regions, registries",
     )
     .action(async ({ backends = false }: { backends?: boolean }) => {
       const { backendChecks, namesBackends } = await import("../doctor/backend-checks.ts");
