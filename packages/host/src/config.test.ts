@@ -148,6 +148,14 @@ test("a regions file that is no YAML is told by line, without what stands there"
   expect(message).not.toContain("hunter2");
 });
 
+test("a mesh's address is shown to everybody, and so has no password", () => {
+  const file = join(folder, "mesh.yaml");
+  writeFileSync(file, "- { name: a, kubeconfig: k, context: c, mesh_url: 'http://me:hunter2@m' }\n");
+
+  const message = problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS;
+  expect(message).toMatch(/0\.mesh_url: everybody is shown it: leave user and password out$/);
+});
+
 test("a regions file's errors are named by their place", () => {
   const file = join(folder, "regions.json");
   writeFileSync(

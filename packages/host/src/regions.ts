@@ -31,7 +31,12 @@ const Entry = z.strictObject({
   name: RegionNameSchema,
   kubeconfig: z.string().min(1),
   context: z.string().min(1),
-  mesh_url: z.url({ protocol: /^https?$/ }),
+  mesh_url: z
+    .url({ protocol: /^https?$/ })
+    .refine(
+      (url) => !URL.canParse(url) || new URL(url).password === "",
+      "everybody is shown it: leave user and password out",
+    ),
   metrics_url: z
     .string()
     .superRefine((url, context) => {

@@ -1,3 +1,5 @@
+import { ownerOf } from "@slipway/client";
+import * as contracts from "@slipway/contracts";
 import { createDeployment, getDeployment, listArtifacts } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { sql } from "kysely";
@@ -14,6 +16,8 @@ export type Backends = {
   readonly env: Readonly<Record<string, string>>;
   /** Of the artifact-registry. */
   readonly objects: Readonly<Record<string, string>>;
+  /** Passwords and keys in them. */
+  readonly secrets: readonly string[];
   stop(): Promise<void>;
 };
 
@@ -120,12 +124,12 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
   });
 
   test("told to stop, each process drains, gives back what it held, ends with 0, and has told nobody a secret", async () => {
-    const secrets = await platform.secrets();
-    const pages = await Promise.all(
-      replicas.flatMap(({ url }) =>
-        ["/readyz", "/metrics"].map((path) => fetch(`${url}${path}`).then((page) => page.text())),
-      ),
-    );
+    const secrets = [...(await platform.secrets()), ...backends.secrets, region.token];
+    const pages = await Promise.all([
+      ...replicas.flatMap(({ url }) => ["/readyz", "/metrics"].map((path) => pageOf(`${url}${path}`))),
+      ...answered.map((path) => pageOf(`${urlOf(path)}${path}`)),
+    ]);
+    expect(pages.filter((page) => page.includes("shop")).length).toBeGreaterThan(4);
     const ended = await Promise.all(replicas.map(async (replica) => [replica, await replica.end("SIGTERM")] as const));
 
     for (const [{ service, said }, code] of ended) {
@@ -139,6 +143,22 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
     expect(secrets.length).toBeGreaterThan(15);
     for (const schema of ["deployment", "build"]) expect(await heldCommands(schema)).toEqual([]);
   });
+
+  /** Every answer of the API that takes no parameter, the log of all events among them. */
+  const answered = Object.values(contracts).flatMap((value) =>
+    typeof value === "object" && value !== null && "method" in value && value.method === "GET" && "path" in value
+      ? [String(value.path)].filter((path) => !path.includes(":"))
+      : [],
+  );
+
+  const urlOf = (path: string) => {
+    const owner = ownerOf(path);
+    return replicas.find(({ service }) => service === owner)?.url ?? replicas[0]?.url;
+  };
+
+  async function pageOf(url: string): Promise<string> {
+    return await (await fetch(url, { headers: { authorization: `Bearer ${platform.tokens.admin}` } })).text();
+  }
 
   /** The process that has a command of this deployment or build in its hands. */
   async function workingOn(service: keyof typeof schemas, id: string): Promise<Replica | undefined> {

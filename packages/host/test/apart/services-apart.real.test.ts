@@ -29,6 +29,7 @@ describe.skipIf(Object.values(parts).includes(undefined))("six processes with Ka
         SLIPWAY_OBJECTS_URL: `s3://slipway?endpoint=${store.endpoint}&region=us-east-1`,
         AWS_SHARED_CREDENTIALS_FILE: join(folder, "credentials"),
       },
+      secrets: [password, store.secretAccessKey],
       async stop() {
         await Promise.all([bus.stop(), lock.stop(), store.stop()]);
         await rm(folder, { recursive: true });
