@@ -74,10 +74,13 @@ export function refuseUrl(kind: UrlKind, url: string): string | undefined {
   try {
     if (adapter === "s3") s3Place(url);
     if (adapter === "kubernetes") readKubernetesUrl(url);
+    if (kind === "SLIPWAY_DATABASE_URL" && adapter === "postgres") new URL(url);
     if (adapter === "redis" && new URL(url).hostname === "") throw new Error("no host");
     return undefined;
   } catch (error) {
     if (adapter === "redis") return "it is redis://user:password@host:port, or rediss:// for TLS";
+    if (adapter === "postgres")
+      return "it is postgres://user:password@host:port/database, with what is special in the password percent-encoded";
     return error instanceof Error ? error.message : String(error);
   }
 }

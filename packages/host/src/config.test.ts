@@ -148,6 +148,21 @@ test("a regions file that is no YAML is told by line, without what stands there"
   expect(message).not.toContain("hunter2");
 });
 
+test.each([
+  ["SLIPWAY_DATABASE_URL", "postgres://me:hunter2@ho st:port/slipway", /it is postgres:\/\/user:password@host:port/],
+  ["SLIPWAY_DATABASE_URL", "me:hunter2@host/slipway", /me: is not available; there is: embedded:/],
+  ["SLIPWAY_BUS_URL", "kafka://me:hunter2", /"me" is no broker/],
+  ["SLIPWAY_LOCK_URL", "redis://me:hunter2@:port", /it is redis:\/\/user:password@host:port/],
+  ["SLIPWAY_OBJECTS_URL", "s3://me:hunter2@bucket?endpoint=nowhere", /./],
+  ["SLIPWAY_EXECUTOR", "kubernetes://me:hunter2@host?image=x", /it is kubernetes:\/\/\/path\/to\/kubeconfig/],
+])("a wrong %s is told without the password in it: %s", (variable, url, sentence) => {
+  const found = problems({ [variable]: url });
+
+  expect(Object.keys(found)).toEqual([variable]);
+  expect(found[variable]).toMatch(sentence);
+  expect(found[variable]).not.toContain("hunter2");
+});
+
 test("a mesh's address is shown to everybody, and so has no password", () => {
   const file = join(folder, "mesh.yaml");
   writeFileSync(file, "- { name: a, kubeconfig: k, context: c, mesh_url: 'http://me:hunter2@m' }\n");
