@@ -6,7 +6,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames } from "./platform-apart.ts";
-import { endOf, push, shopRepository } from "./shop.ts";
+import { endOf, push, type Shop, shopRepository } from "./shop.ts";
 
 const twice = ["deployment-orchestrator", "build-service"] as const;
 const schemas = { "deployment-orchestrator": "deployment", "build-service": "build" } as const;
@@ -18,16 +18,18 @@ export type Backends = {
   readonly objects: Readonly<Record<string, string>>;
   /** Passwords and keys in them. */
   readonly secrets: readonly string[];
+  /** Of the objects, where it is a server of its own. */
+  readonly store?: { kill(): Promise<void>; start(): Promise<void> };
   stop(): Promise<void>;
 };
 
 /** Six services, two processes each of the orchestrator and the build-service, do the main job over these backends, and go on when one of them is killed. */
-export function servicesApart(startBackends: () => Promise<Backends>): void {
+export function servicesApart(startBackends: () => Promise<Backends>, { store = false } = {}): void {
   let backends: Backends;
   let platform: PlatformApart;
   let region: OneRegion;
   let replicas: Replica[];
-  let shop: { url: string; sha: string };
+  let shop: Shop;
 
   beforeAll(async () => {
     backends = await startBackends();
@@ -81,6 +83,33 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
     const { artifacts } = await platform.client("viewer").call(listArtifacts, { query: { service: "shop" } });
     expect(artifacts).toMatchObject([{ git_sha: shop.sha, environments: [{ environment: "dev" }] }]);
   });
+
+  test.runIf(store)(
+    "the store is killed in mid-step: the log goes on, the build says what it waits for, and ends once the store is back",
+    async () => {
+      const id = await push(platform, { ...shop, sha: await shop.commit("hello again"), branch: "store" });
+      const isLogged = (line: string) =>
+        until(async () => (await logOf(id)).includes(`slow | ${line}\n`), { what: line, timeoutMs: 120_000 });
+      await isLogged("1");
+      await backends.store?.kill();
+
+      await isLogged("6");
+      const view = () => platform.client("viewer").call(contracts.getBuild, { params: { id } });
+      await until(async () => (await view()).waiting?.for.includes("SLIPWAY_OBJECTS_URL"), {
+        ...{ what: "the build to say what it waits for", timeoutMs: 120_000 },
+      });
+      const [registry] = replicasOf("artifact-registry");
+      const readiness = await fetch(`${registry?.url}/readyz`);
+      expect([readiness.status, await readiness.text()]).toEqual([503, expect.stringMatching(/nothing listens at/)]);
+      const during = await logOf(id);
+
+      await backends.store?.start();
+      expect(await endOf(platform, id)).toMatchObject({ status: "SUCCEEDED" });
+      const whole = await logOf(id);
+      expect(whole.startsWith(during)).toBe(true);
+      expect(whole.match(/slow \| \d\n/g)).toEqual([1, 2, 3, 4, 5, 6].map((line) => `slow | ${line}\n`));
+    },
+  );
 
   test("the build-service that works is killed, and the other one begins the build again and ends it", async () => {
     const id = await push(platform, { ...shop, branch: "again" });
