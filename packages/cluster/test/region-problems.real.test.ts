@@ -1,7 +1,8 @@
-import type { RegionName } from "@slipway/kernel";
+import type { Epoch, RegionName } from "@slipway/kernel";
 import { type RealRegion, realPart, regionAccounts, regionManifests, startRegion, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RegionAccount, regionProblems } from "../src/index.ts";
+import { openRegion, type RegionAccount, regionProblems, type Target, type WorkloadManifest } from "../src/index.ts";
+import { silent } from "./support/silent.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 
@@ -51,4 +52,36 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
       expect.stringMatching(/prod is in ambient mode/),
     ]);
   });
+
+  test("is the Secret with which nodes pull images, until it is made; every pod is then given it", async () => {
+    const kubeconfig = await real.kubeconfigWith(await real.tokenOf(regionAccounts.orchestrator));
+    const access = { name: "here" as RegionName, kubeconfig, context: real.context };
+    const target = { environment: "pulls", service: "orders" } as unknown as Target;
+    const missing = () => regionProblems({ ...access, pull_secret: "slipway-pull" }, [target.environment]);
+    const region = await openRegion({ ...access, pullSecret: "slipway-pull", log: silent });
+
+    expect(await missing()).toEqual([]);
+    expect(await region.ensureWorkload(target, orders, { epoch: 1 as Epoch, deployment: "D-1" })).toEqual({
+      kind: "done",
+    });
+    const [sentence = ""] = await missing();
+    expect(sentence).toMatch(/namespace pulls has no Secret slipway-pull/);
+
+    // As the sentence says it.
+    const [, command = ""] = /: kubectl (create secret .*)$/.exec(sentence) ?? [];
+    await real.kubectl(command.split(" "));
+    expect(await missing()).toEqual([]);
+    const path = `/apis/apps/v1/namespaces/${target.environment}/deployments/${orders.name}`;
+    expect(await real.api("GET", path)).toMatchObject({
+      spec: { template: { spec: { imagePullSecrets: [{ name: "slipway-pull" }] } } },
+    });
+    await region.close();
+  });
 });
+
+const orders = {
+  ...{ name: "orders-1111111-aaaaa", service: "orders", environment: "pulls", replicas: 0, env: {} },
+  image: `registry.example/orders@sha256:${"1".repeat(64)}`,
+  ...{ ready: { path: "/", timeoutMs: 30_000 }, resources: { cpu: "50m", memory: "32Mi" } },
+  ...{ graceMs: 1_000, annotations: {} },
+} as unknown as WorkloadManifest;
