@@ -1,7 +1,8 @@
-import type { Epoch, RegionName } from "@slipway/kernel";
+import type { RegionName } from "@slipway/kernel";
 import { type RealRegion, realPart, regionAccounts, regionManifests, startRegion, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRegion, type RegionAccount, regionProblems, type Target, type WorkloadManifest } from "../src/index.ts";
+import { grant } from "./support/fence-world.ts";
 import { silent } from "./support/silent.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
@@ -61,7 +62,7 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
     const region = await openRegion({ ...access, pullSecret: "slipway-pull", log: silent });
 
     expect(await missing()).toEqual([]);
-    expect(await region.ensureWorkload(target, orders, { epoch: 1 as Epoch, deployment: "D-1" })).toEqual({
+    expect(await region.ensureWorkload(target, orders, grant(1))).toEqual({
       kind: "done",
     });
     const [sentence = ""] = await missing();
