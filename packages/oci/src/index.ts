@@ -27,6 +27,7 @@ export { makeNodeBaseLayer } from "./node-base.ts";
 export { makePythonBaseLayer, pythonBaseEnv } from "./python-base.ts";
 export { findPython, type HostPython } from "./python-host.ts";
 export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";
+export { registryProblem } from "./registry-problem.ts";
 export { makeStaticBaseLayer } from "./static-base.ts";
 export {
   type BaseLayer,

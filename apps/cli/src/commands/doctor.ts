@@ -11,7 +11,10 @@ export function doctorCommand(root: Command): void {
   root
     .command("doctor")
     .description("check node, git, isolation, ports, data folder, disk, regions and tokens")
-    .option("--backends", "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, regions")
+    .option(
+      "--backends",
+      "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, executor, regions, registries",
+    )
     .action(async ({ backends = false }: { backends?: boolean }) => {
       const { backendChecks, namesBackends } = await import("../doctor/backend-checks.ts");
       const checks: Check[] = [

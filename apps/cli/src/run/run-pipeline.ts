@@ -1,9 +1,10 @@
 import { mkdtemp } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PipelineStep, SlipwayFile } from "@slipway/contracts";
 import { findRegistries, findToolchain, machineExecutor, probeIsolation, type StepResult } from "@slipway/executor";
+import { userCache } from "@slipway/host";
 import { openImageSource } from "@slipway/oci";
 import {
   type ImageRegistries,
@@ -74,9 +75,7 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
 }
 
 /** Where images and what steps keep stay between runs. */
-function keptFolder(): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "slipway-run");
-}
+const keptFolder = () => userCache("run");
 
 function registriesOfCaller(): ImageRegistries {
   try {

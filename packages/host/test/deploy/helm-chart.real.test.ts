@@ -1,12 +1,10 @@
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { type RealRegion, realPart, startRegion } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { helm, type Rendered, renderChart } from "./helm.ts";
 import { root, servicesOfTree } from "./tree.ts";
 
 const parts = { helm: realPart("helm"), etcd: realPart("etcd"), kubernetes: realPart("kubernetes") };
@@ -33,16 +31,6 @@ const stepsAsJobs = ["--set", "builds.executor=kubernetes"] as const;
 const buildkit = `docker.io/moby/buildkit@sha256:${"1".repeat(64)}`;
 const dockerfiles = [...stepsAsJobs, "--set", `builds.kubernetes.buildkit.image=${buildkit}`] as const;
 
-const Rendered = z.looseObject({
-  kind: z.string(),
-  metadata: z.looseObject({
-    name: z.string(),
-    namespace: z.string().optional(),
-    annotations: z.record(z.string(), z.string()).optional(),
-  }),
-});
-type Rendered = z.infer<typeof Rendered>;
-
 describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
   let folder: string;
   beforeAll(() => {
@@ -51,24 +39,14 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const helm = async (...args: string[]) => {
-    const env = { PATH: process.env.PATH ?? "", HOME: folder };
-    return (await promisify(execFile)(parts.helm?.program ?? "", args, { env, maxBuffer: 2 ** 26 })).stdout;
-  };
-  const render = async (...args: string[]): Promise<readonly Rendered[]> => {
-    // 1.1, as Kubernetes reads it: 0440 is octal.
-    const text = await helm("template", "slipway", chart, "--namespace", "slipway", ...args);
-    return parseAllDocuments(text, { version: "1.1" }).flatMap((document) => {
-      const value: unknown = document.toJS();
-      return value === null ? [] : [Rendered.parse(value)];
-    });
-  };
+  const render = (...args: string[]) => renderChart(parts.helm!, folder, chart, ...args);
   const withEverything = () => render("--values", join(folder, "everything.json"));
   const kinds = (objects: readonly Rendered[]) => new Set(objects.map(({ kind }) => kind));
 
   test("helm lint finds nothing, with the values as they are and with everything on", async () => {
-    await helm("lint", "--strict", chart);
-    await helm("lint", "--strict", chart, "--values", join(folder, "everything.json"));
+    const lint = (...args: string[]) => helm(parts.helm!, folder, "lint", "--strict", chart, ...args);
+    await lint();
+    await lint("--values", join(folder, "everything.json"));
   });
 
   test("each service has its own account, Service, Deployment, budget and network policy", async () => {
