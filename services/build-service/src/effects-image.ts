@@ -111,7 +111,7 @@ async function imageFailed(world: BuildWorld, state: BuildState, reason: string)
 export async function registerImage(world: BuildWorld, state: BuildState, ctx: BuildContext): Promise<BuildOutcome> {
   if (state.phase !== "registering") return { kind: "done" };
   const parsed = await readSlipwayFile(world, state);
-  if (parsed?.kind !== "file") return refused("its workspace was lost while the image was registered");
+  if (parsed?.kind !== "file") return workspaceLost();
   const { service, gitSha, digest } = state;
   const provenance = await provenanceOf(world, state);
   try {

@@ -149,9 +149,12 @@ function unreadFor({ clock }: Ports) {
     now: () => isUnread,
     seen(status: unknown): NotReady | undefined {
       isUnread = status instanceof Error;
-      if (!(status instanceof Error)) readAt = clock.monotonicMs();
-      else if (clock.monotonicMs() - readAt > unreadableMs)
-        return { reason: `its pods cannot be read: ${status.message}`, pods: [], unreadable: true };
+      if (!(status instanceof Error)) {
+        readAt = clock.monotonicMs();
+        return undefined;
+      }
+      if (clock.monotonicMs() - readAt <= unreadableMs) return undefined;
+      return { reason: `its pods cannot be read: ${status.message}`, pods: [], unreadable: true };
     },
   };
 }
