@@ -6,6 +6,7 @@ import { type EnvironmentName, systemClock } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { silentLogger } from "@slipway/sql";
 import { doublingBus, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { behindRegions } from "../src/behind.ts";
 import type { Command } from "../src/domain/command.ts";
@@ -141,6 +142,19 @@ test("a region that is away is waited for, over another worker, and the push say
   expect(lastReason).toContain("does not say what serves shop there");
   expect(await ended(1)).toMatchObject({ phase: "deployed" });
   expect(await deployments()).toHaveLength(1);
+});
+
+test("what finds no way for ten minutes is given up, with what it waited for", async () => {
+  region.away = true;
+  await succeeded(1);
+  const waiting = async () => (await durable.pending(machine, "B-1")).find(({ lastReason }) => lastReason !== null);
+  await until(waiting, { what: "a reason to wait", timeoutMs: 60_000 });
+  // Ten minutes later.
+  await sql`update command set run_after = clock_timestamp() where payload->>'type' = 'GiveUp'`.execute(
+    database.db<never>("deployment"),
+  );
+
+  expect(await ended(1)).toMatchObject({ phase: "given_up" });
 });
 
 test("what cannot be deployed is refused with its reason", async () => {

@@ -56,7 +56,8 @@ test("what a process learns of a watch that another one took is not stored", asy
   const looks = await loadLooks(place().db, id);
   const stored = looks.reduce((sum, { look }) => sum + (look.regions.a?.canary.requests ?? 0), 0);
   expect(stored).toBeLessThanOrEqual(10 * (place().region("a").reads - 1));
-  await one.durable.idle();
+  other.queue.tell(id, { type: "MetricsMissing", since: systemClock.now(), regions: ["b"] });
+  await until(async () => (await told("watch.metrics_missing")) === 1, { what: "what the other one says" });
   expect(JSON.stringify(await events())).not.toContain("what it thought");
 });
 
