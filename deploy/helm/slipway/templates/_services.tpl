@@ -22,7 +22,6 @@ rollback-controller:
   schema: rollback
   paths: [/api/v1/watches]
   regions: rollbackRegions
-  single: true
   startsAnyway: true
   reaches: [regions]
 notification-service:
@@ -42,9 +41,6 @@ metrics-aggregator:
 {{- range $name, $fact := $facts }}
 {{- $own := index $.Values.services $name | default dict }}
 {{- $all := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $fact }}
-{{- if and $all.single (gt (int $all.replicas) 1) }}
-{{- fail (printf "services.%s.replicas: it knows what it watches in its own memory, so it is one; make it larger instead" $name) }}
-{{- end }}
 {{ $name }}: {{ $all | toJson }}
 {{- end }}
 {{- end }}
