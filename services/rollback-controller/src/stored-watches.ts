@@ -1,11 +1,10 @@
 import type { Counts, WatchRequest, WatchView } from "@slipway/contracts";
 import { noCounts } from "@slipway/contracts";
-import type { Durable, Row } from "@slipway/durable";
+import type { Durable, DurableMachine, Row } from "@slipway/durable";
 import { addMs, type DeploymentId } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import { sql } from "kysely";
-import { compareEpochs, type Watch } from "./domain/watch.ts";
-import type { Service } from "./service.ts";
+import { compareEpochs, type Watch, type WatchCommand, type WatchInput } from "./domain/watch.ts";
 import { loadSnapshots, type StoredSnapshot, type Tables } from "./store.ts";
 import type { Snapshot, Watcher } from "./watcher.ts";
 
@@ -35,9 +34,11 @@ export type StoredWatches = {
   serving(target: Target): Promise<readonly Pick<StoredWatch, "id" | "spec">[]>;
 };
 
+type WatchMachine = DurableMachine<Watch, WatchInput, WatchCommand>;
+
 const page = 500;
 
-export function storedWatches(db: Db<Tables>, durable: Durable, machine: Service["machine"]): StoredWatches {
+export function storedWatches(db: Db<Tables>, durable: Durable, machine: WatchMachine): StoredWatches {
   const snapshotOf = async (id: DeploymentId) => (await loadSnapshots(db, [id])).get(id);
   return {
     async load(id) {
