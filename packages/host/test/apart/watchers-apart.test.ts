@@ -70,7 +70,8 @@ describe("two rollback-controllers", () => {
     const [one, other] = controllers as [Replica, Replica];
     const watched = [await canary(), await canary(), await canary()];
     for (const each of watched) await put(one, each);
-    await until(async () => countOf(await shown(other, watched[0]!)) > 0, { what: "looks to be stored" });
+    for (const each of watched)
+      await until(async () => countOf(await shown(other, each)) > 0, { what: "looks to be stored" });
 
     for (const { environment } of watched) region.goBad(environment);
     const killedAt = Date.now();
@@ -165,7 +166,7 @@ describe("two rollback-controllers", () => {
     const areShut = async () => {
       const views = await Promise.all(watched.map((each) => shown(by, each)));
       for (const { last_look_at } of views)
-        longest = Math.max(longest, Date.now() - Math.max(since, Date.parse(last_look_at ?? "")));
+        longest = Math.max(longest, Date.now() - Math.max(since, last_look_at === null ? 0 : Date.parse(last_look_at)));
       const fences = await Promise.all(watched.map(({ staged }) => region.fence(staged)));
       return (
         fences.every((fence) => fence?.gate === "shut") && views.every((view) => view.regions[regionName]?.shut_at)
