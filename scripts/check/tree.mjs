@@ -34,7 +34,8 @@ export function checkTree(root) {
   const check = (name, problemsOf) => ({ name, group: "static", run: () => verdict(problemsOf(files(), root)) });
   return [
     check("migrations are numbered", (all) => misnumbered(all.map(({ path }) => path))),
-    check("released migrations are kept", (all, folder) => changedMigrations(all, releasedMigrations(folder))),
+    check("released migrations are kept", (all, folder) => changedMigrations(all, releasedFiles(folder, "migrations"))),
+    check("released states are kept", (all, folder) => changedStates(all, releasedFiles(folder))),
     check("files are short", tooLong),
     check("nothing is left for later", leftForLater),
     check("no other machine is named", otherMachines),
@@ -82,8 +83,16 @@ export function changedMigrations(files, released) {
     .map(({ path }) => `${path}: ${now.has(path) ? "was changed" : "is gone"} since it was released; write a new one`);
 }
 
+/** What a release left in its databases is history: a file of it may gain nothing and lose nothing. */
+export function changedStates(files, released) {
+  const now = new Map(files.map(({ path, text }) => [path, text]));
+  return released
+    .filter(({ path, text }) => /\/released\/[^/]+\/[^/]+\.json$/.test(path) && now.get(path) !== text)
+    .map(({ path }) => `${path}: ${now.has(path) ? "was changed" : "is gone"} since it was released`);
+}
+
 /** Empty until there is a release: a tag `v…` that this commit descends from. */
-function releasedMigrations(root) {
+function releasedFiles(root, folder = ".") {
   const git = (...args) => {
     const { status, stdout } = spawnSync("git", ["-c", `safe.directory=${root}`, "-C", root, ...args], {
       encoding: "utf8",
@@ -93,8 +102,9 @@ function releasedMigrations(root) {
   };
   const tag = git("describe", "--tags", "--match", "v*", "--abbrev=0")?.trim();
   if (tag === undefined) return [];
-  const paths = git("ls-tree", "-r", "--name-only", tag, "migrations")?.split("\n").filter(Boolean) ?? [];
-  return paths.map((path) => ({ path, text: git("show", `${tag}:${path}`) }));
+  const paths = git("ls-tree", "-r", "--name-only", tag, folder)?.split("\n").filter(Boolean) ?? [];
+  const kept = paths.filter((path) => /^migrations\/|\/released\//.test(path));
+  return kept.map((path) => ({ path, text: git("show", `${tag}:${path}`) }));
 }
 
 const mostLines = 500;

@@ -6,6 +6,7 @@ import { countReport } from "../check/tests.mjs";
 import {
   adaptersElsewhere,
   changedMigrations,
+  changedStates,
   leftForLater,
   misnumbered,
   otherMachines,
@@ -26,6 +27,14 @@ test("a released migration may neither change nor go", () => {
   expect(changedMigrations(released, released)).toEqual([]);
   expect(changedMigrations(file("migrations/a/0001_x.sql", "create table y ();"), released)).toHaveLength(1);
   expect(changedMigrations([], released)).toHaveLength(1);
+});
+
+test("a released state may neither change nor go, and a README beside it may", () => {
+  const path = "services/a/test/released/0.1.0/build.json";
+  const released = [...file(path, "[]"), ...file("services/a/test/released/README.md", "x")];
+  expect(changedStates(released, released)).toEqual([]);
+  expect(changedStates(file(path, "[1]"), released)).toHaveLength(1);
+  expect(changedStates([], released)).toHaveLength(1);
 });
 
 test("files of more than 500 lines are reported, lock files are not", () => {

@@ -1,4 +1,4 @@
-import { type ErrorCode, Problem, ProblemError } from "@slipway/contracts";
+import { type ErrorCode, Problem, ProblemError, unknownFields } from "@slipway/contracts";
 import type { z } from "zod";
 
 export type Answer = {
@@ -33,10 +33,23 @@ export function problemOf(answer: Answer, what: string): ProblemError {
   return new ProblemError(code, said ?? `${what} was answered with ${answer.status}`);
 }
 
-/** The typed response, or ProblemError `internal` when the answer is not what the contract says. */
+/**
+ * The typed response, or ProblemError `internal` when the answer is not what the contract says; `unavailable` where it says more than a strict contract
+ * knows: what is written with fields of a newer version is not to be acted upon without them.
+ */
 export function readAnswer<R extends z.ZodType>(schema: R, answer: Answer, what: string): z.output<R> {
   const parsed = schema.safeParse(parseJson(answer.text));
   if (parsed.success) return parsed.data;
+  const unknown = unknownFields(parsed.error);
+  if (unknown !== undefined)
+    throw new ProblemError(
+      "unavailable",
+      `${what} was answered with what a newer version knows: ${unknown.join(", ")}.`,
+      {
+        remedy: "An upgrade is under way: it goes on with a process of the newer version.",
+        cause: parsed.error,
+      },
+    );
   throw new ProblemError("internal", `${what} was answered with something the contract does not allow`, {
     cause: parsed.error,
   });

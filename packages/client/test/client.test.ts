@@ -63,6 +63,19 @@ test("a call carries token, trace and key, and reuses connections", async () => 
   expect(sockets.size).toBeLessThan(4);
 });
 
+test("an answer with fields of a newer version is not taken without them, and says which", async () => {
+  const getSpec = endpoint({
+    ...{ id: "getSpec", method: "GET", path: "/api/v1/specs", summary: "", roles: [], status: 200 },
+    response: z.object({ spec: z.strictObject({ name: z.string() }) }),
+  });
+  handle = (_request, response) => json(response, 200, { spec: { name: "a", owner: "ada" }, more: 1 });
+
+  await expect(client.call(getSpec)).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("spec.owner"),
+  });
+});
+
 test("where a call goes is asked by its path alone: a query changes no owner", async () => {
   const listThings = endpoint({
     ...{ id: "listThings", method: "GET", path: "/api/v1/things", summary: "", roles: [], status: 200 },

@@ -15,6 +15,7 @@ export { addCounts, Counts, noCounts, Verdict } from "./events/counts.ts";
 export { deploymentTopic } from "./events/deployment.ts";
 export { notificationTopic } from "./events/notification.ts";
 export { regionTopic } from "./events/region.ts";
+export { isOfNewerVersion, topics } from "./events/topics.ts";
 export { Judgement, watchTopic } from "./events/watch.ts";
 export {
   ArtifactView,
@@ -117,6 +118,7 @@ export { largestSecretBytes, SecretNameSchema, shortestMasked } from "./secret-n
 export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";
 export { StepCache } from "./step-cache.ts";
 export { unstorable } from "./storable.ts";
+export { unknownFields } from "./unknown-fields.ts";
 export { usualRemedies } from "./usual-remedies.ts";
 export { waitingText, waitsText } from "./waiting-text.ts";
 export { rangeText } from "./whole-number.ts";

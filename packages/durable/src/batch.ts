@@ -1,5 +1,6 @@
 import type { Instant, Refusal } from "@slipway/kernel";
 import { type Applied, applyFact, applyInput, laterOf, type WorkingRow } from "./decide.ts";
+import { formatOf, WrittenByNewer } from "./format.ts";
 import {
   clock,
   deleteCommands,
@@ -89,6 +90,7 @@ function applyItem(work: Work, item: Item): Result {
   if (row === undefined) return item.kind === "send" ? { kind: "not_found" } : { kind: "stale" };
   const definition = work.machines.get(key.kind);
   if (definition === undefined) throw new Error(`no machine is named ${key.kind}`);
+  if (row.format > formatOf(definition)) return leaveToNewer(work, definition, row, item);
   if (item.kind === "record") return applyOutcome(work, definition, row, item);
   const now = laterOf(work.now, row.updatedAt);
   try {
@@ -96,6 +98,19 @@ function applyItem(work: Work, item: Item): Result {
   } catch (error) {
     return { kind: "poison", error };
   }
+}
+
+/** Neither decided nor lost: what was performed meanwhile is performed again by whoever knows the row. */
+function leaveToNewer(work: Work, definition: AnyMachine, row: WorkingRow, item: Item): Result {
+  const error = new WrittenByNewer(row.kind, row.id, row.format, formatOf(definition));
+  if (item.kind === "send") return { kind: "poison", error };
+  const held = work.held.get(item.lease.seq);
+  if (held === undefined || held.attempts !== item.lease.attempt || held.holder !== item.lease.holder)
+    return { kind: "stale" };
+  work.held.delete(item.lease.seq);
+  if (item.outcome.kind === "done" || item.outcome.kind === "void") work.finished.push(item.lease.seq);
+  else work.postponed.push(postponed(item.lease.seq, 0, error.message));
+  return { kind: "recorded" };
 }
 
 function applyOutcome(
@@ -133,9 +148,9 @@ function postponed(seq: number, afterMs: number, reason: string): Postponed {
   return { seq, afterMs: pauseMs, reason: reason.replaceAll("\0", "").slice(0, 2_000) };
 }
 
-async function write(tx: DurableTx, { rows, now, finished, postponed }: Work): Promise<void> {
+async function write(tx: DurableTx, { machines, rows, now, finished, postponed }: Work): Promise<void> {
   const changed = [...rows.values()].filter((row) => row.version !== row.before.version);
-  await saveMachines(tx, changed);
+  await saveMachines(tx, changed, (kind) => formatOf(machines.get(kind) as AnyMachine));
   await postponeCommands(tx, postponed);
   await deleteCommands(tx, finished);
   // After the postponed ones are let go, so that those of an older generation go too.

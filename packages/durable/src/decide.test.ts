@@ -33,7 +33,7 @@ const definition = defineMachine<State, Input, Command>({
 
 function row(phase: State["phase"] = "open") {
   const state: State = { phase, count: 0 };
-  return workingRow({ kind: "counter", id: "1", state, version: 7, generation: 3, updatedAt: now });
+  return workingRow({ kind: "counter", id: "1", state, version: 7, generation: 3, format: 1, updatedAt: now });
 }
 
 function applyInput(

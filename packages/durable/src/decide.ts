@@ -9,6 +9,8 @@ export type WorkingRow = {
   state: AnyState;
   version: number;
   generation: number;
+  /** As it was stored; `saveMachines` writes that of the definition where it is higher. */
+  readonly format: number;
   updatedAt: Instant;
   /** Commands to insert, in order. */
   emitted: EmittedCommand[];
@@ -34,9 +36,10 @@ export function workingRow(row: {
   state: AnyState;
   version: number;
   generation: number;
+  format: number;
   updatedAt: Instant;
 }): WorkingRow {
-  const { kind, id, state, version, generation, updatedAt } = row;
+  const { kind, id, state, version, generation, format, updatedAt } = row;
   return {
     kind,
     id,
@@ -44,6 +47,7 @@ export function workingRow(row: {
     state,
     version,
     generation,
+    format,
     updatedAt,
     emitted: [],
     ended: false,

@@ -3,6 +3,7 @@ import type { Instant } from "@slipway/kernel";
 import { jsonText, type Tx } from "@slipway/sql";
 import { applyBatch, type Item, type Result } from "./batch.ts";
 import { emit } from "./decide.ts";
+import { formatOf, WrittenByNewer } from "./format.ts";
 import { hasDueCommand } from "./lease.ts";
 import { createQueue } from "./queue.ts";
 import { listRows, readPending, readRow } from "./read.ts";
@@ -24,6 +25,8 @@ import type {
 import { createWorker } from "./worker.ts";
 
 const idlePatienceMs = 30_000;
+/** The largest that its column holds. */
+const newestFormat = 2_147_483_647;
 
 /** Machines of one schema: `create` and `send` decide and write, `start` begins to perform what was emitted. */
 export function createDurable<T>(options: DurableOptions<T>): Durable {
@@ -66,11 +69,15 @@ export function createDurable<T>(options: DurableOptions<T>): Durable {
     },
 
     async read<S extends AnyState, I extends AnyInput, C extends AnyCommand>(kind: MachineRef<S, I, C>, id: string) {
-      return (await readRow(db, nameOf(kind), id)) as Row<S> | undefined;
+      const name = nameOf(kind);
+      const known = knownFormat(machines, name);
+      const row = await readRow(db, name, id);
+      if (row !== undefined && row.format > known) throw new WrittenByNewer(name, id, row.format, known);
+      return row as Row<S> | undefined;
     },
 
     async list<S extends AnyState, I extends AnyInput, C extends AnyCommand>(kind: MachineRef<S, I, C>, wanted = {}) {
-      return (await listRows(db, nameOf(kind), wanted)) as unknown as Row<S>[];
+      return (await listRows(db, nameOf(kind), wanted, knownFormat(machines, nameOf(kind)))) as unknown as Row<S>[];
     },
 
     async pending<S extends AnyState, I extends AnyInput, C extends AnyCommand>(kind: MachineRef<S, I, C>, id: string) {
@@ -85,6 +92,12 @@ export function createDurable<T>(options: DurableOptions<T>): Durable {
 
 function nameOf<S extends AnyState, I extends AnyInput, C extends AnyCommand>(kind: MachineRef<S, I, C>): string {
   return typeof kind === "string" ? kind : kind.machine.name;
+}
+
+/** What is only read here by its name may be of any form. */
+function knownFormat(machines: ReadonlyMap<string, AnyMachine>, name: string): number {
+  const definition = machines.get(name);
+  return definition === undefined ? newestFormat : formatOf(definition);
 }
 
 function definitionOf<S extends AnyState, I extends AnyInput, C extends AnyCommand>(
@@ -114,6 +127,7 @@ async function insertMachine(
       state: jsonText(state),
       version: 1,
       generation: 1,
+      format: formatOf(definition),
       created_at: now,
       updated_at: now,
     })

@@ -20,6 +20,9 @@ export type Claim = {
   readonly void: boolean;
 };
 
+/** A kind of machine with the newest form of it that this program knows. */
+export type KnownKind = { readonly kind: string; readonly format: number };
+
 type ClaimedRow = {
   urgent: boolean;
   seq: number;
@@ -39,7 +42,7 @@ type ClaimedRow = {
 export async function claimCommands(
   db: DurableDb,
   holder: string,
-  kinds: readonly string[],
+  kinds: readonly KnownKind[],
   {
     limit,
     urgentOnly,
@@ -51,7 +54,9 @@ export async function claimCommands(
       select c.seq, not c.survives and c.generation < m.generation as void, m.state
       from command c join machine m on m.kind = c.kind and m.id = c.id
       where c.run_after <= clock_timestamp() and (c.leased_until is null or c.leased_until <= clock_timestamp())
-        and c.kind = any(${[...kinds]}::text[]) ${urgentOnly ? sql`and c.urgent` : sql``} ${atPlace(place)}
+        and c.kind = any(${kinds.map(({ kind }) => kind)}::text[]) and m.format <= (
+          select known.format from unnest(${kinds.map(({ kind }) => kind)}::text[], ${kinds.map(({ format }) => format)}::int[])
+            as known(kind, format) where known.kind = c.kind) ${urgentOnly ? sql`and c.urgent` : sql``} ${atPlace(place)}
         and (c.lane is null or not exists (
           select 1 from command e where e.kind = c.kind and e.id = c.id and e.lane = c.lane and e.seq < c.seq))
       order by c.run_after, c.seq limit ${limit}

@@ -3,29 +3,39 @@ import { sql } from "kysely";
 import type { DurableDb } from "./tables.ts";
 import type { AnyCommand, AnyState, ListOptions, PendingCommand, Row } from "./types.ts";
 
-const columns = ["id", "state", "version", "generation", "created_at", "updated_at"] as const;
+const columns = ["id", "state", "version", "generation", "format", "created_at", "updated_at"] as const;
 
 type Stored = {
   readonly id: string;
   readonly state: unknown;
   readonly version: number;
   readonly generation: number;
+  readonly format: number;
   readonly created_at: Instant;
   readonly updated_at: Instant;
 };
 
-export async function readRow(db: DurableDb, kind: string, id: string): Promise<Row<AnyState> | undefined> {
+export async function readRow(
+  db: DurableDb,
+  kind: string,
+  id: string,
+): Promise<(Row<AnyState> & { readonly format: number }) | undefined> {
   const stored = await db
     .selectFrom("machine")
     .select(columns)
     .where("kind", "=", kind)
     .where("id", "=", id)
     .executeTakeFirst();
-  return stored === undefined ? undefined : rowOf(stored);
+  return stored === undefined ? undefined : { ...rowOf(stored), format: stored.format };
 }
 
-export async function listRows(db: DurableDb, kind: string, options: ListOptions): Promise<Row<AnyState>[]> {
-  let query = db.selectFrom("machine").select(columns).where("kind", "=", kind);
+export async function listRows(
+  db: DurableDb,
+  kind: string,
+  options: ListOptions,
+  newestFormat: number,
+): Promise<Row<AnyState>[]> {
+  let query = db.selectFrom("machine").select(columns).where("kind", "=", kind).where("format", "<=", newestFormat);
   if (options.phases !== undefined) query = query.where(sql<boolean>`phase = any(${[...options.phases]}::text[])`);
   if (options.afterId !== undefined) query = query.where("id", ">", options.afterId);
   const stored = await query

@@ -19,9 +19,10 @@ export async function lockMachines(tx: DurableTx, keys: readonly MachineKey[]): 
     state: AnyState;
     version: number;
     generation: number;
+    format: number;
     updated_at: Instant;
   }>`
-    select kind, id, state, version, generation, updated_at from machine
+    select kind, id, state, version, generation, format, updated_at from machine
     where (kind, id) in (select * from unnest(${keys.map((key) => key.kind)}::text[], ${keys.map((key) => key.id)}::text[]))
     order by kind, id for no key update`.execute(tx);
   return new Map(rows.map((row) => [keyOf(row), workingRow({ ...row, updatedAt: row.updated_at })]));
@@ -44,17 +45,23 @@ export async function lockCommands(tx: DurableTx, seqs: readonly number[]): Prom
   return new Map(rows.map((row) => [row.seq, row]));
 }
 
-export async function saveMachines(tx: DurableTx, rows: readonly WorkingRow[]): Promise<void> {
+export async function saveMachines(
+  tx: DurableTx,
+  rows: readonly WorkingRow[],
+  formatOfKind: (kind: string) => number,
+): Promise<void> {
   if (rows.length === 0) return;
   const values = rows.map(({ kind, id, state, version, generation, updatedAt }) => ({
     ...{ kind, id, phase: state.phase, state, version, generation },
+    format: formatOfKind(kind),
     updated_at: updatedAt,
   }));
   await sql`
     update machine m
-    set phase = d.phase, state = d.state, version = d.version, generation = d.generation, updated_at = d.updated_at
+    set phase = d.phase, state = d.state, version = d.version, generation = d.generation, format = greatest(m.format, d.format),
+        updated_at = d.updated_at
     from jsonb_to_recordset(${jsonText(values)}::jsonb) as d(
-      kind text, id text, phase text, state jsonb, version bigint, generation bigint, updated_at timestamptz)
+      kind text, id text, phase text, state jsonb, version bigint, generation bigint, format integer, updated_at timestamptz)
     where m.kind = d.kind and m.id = d.id`.execute(tx);
 }
 

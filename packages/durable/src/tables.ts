@@ -11,6 +11,7 @@ export type DurableTables = {
     state: unknown;
     version: number;
     generation: number;
+    format: Generated<number>;
     created_at: Instant;
     updated_at: Instant;
   };

@@ -33,6 +33,11 @@ export type CommandContext<S> = {
 
 export type DurableMachine<S extends AnyState, I extends AnyInput, C extends AnyCommand> = {
   readonly machine: Machine<S, I, C>;
+  /**
+   * Grows by one with each version whose states or commands the version before would not understand: a new phase, a new command, a field that it
+   * would drop. Rows of a higher one are left to processes that know it. Default 1.
+   */
+  readonly format?: number;
   /** Commands of one lane of one machine are performed in order, one at a time. */
   lane(command: C): string;
   /** When to perform it. A command with a time is a timer: it is in no lane, blocks nothing and waits for nothing. */
@@ -101,7 +106,7 @@ export type Durable = {
     commands: readonly C[],
   ): Promise<boolean>;
   /**
-   * Applies one input. With `tx` it happens inside that transaction, and the row stays locked until its end: send to
+   * Applies one input. Rejects with `WrittenByNewer` where the row is none of this version's. With `tx` it happens inside that transaction, and the row stays locked until its end: send to
    * several machines in id order. Rejects when `decide` throws or the database is away.
    */
   send<S extends AnyState = AnyState, I extends AnyInput = AnyInput, C extends AnyCommand = AnyCommand, T = unknown>(
@@ -110,11 +115,12 @@ export type Durable = {
     input: (now: Instant) => I,
     tx?: Tx<T>,
   ): Promise<SendResult<S>>;
+  /** Rejects with `WrittenByNewer` where the row is none of this version's. */
   read<S extends AnyState = AnyState, I extends AnyInput = AnyInput, C extends AnyCommand = AnyCommand>(
     kind: MachineRef<S, I, C>,
     id: string,
   ): Promise<Row<S> | undefined>;
-  /** In id order. */
+  /** In id order; without those that a newer version wrote. */
   list<S extends AnyState = AnyState, I extends AnyInput = AnyInput, C extends AnyCommand = AnyCommand>(
     kind: MachineRef<S, I, C>,
     options?: ListOptions,

@@ -2,8 +2,9 @@ import { type Logger, listen, openDb } from "@slipway/sql";
 import { sql } from "kysely";
 import { createBell } from "./bell.ts";
 import { createFlights, type Flight, type Flights } from "./flights.ts";
+import { formatOf } from "./format.ts";
 import { createHeadStart, type HeadStart } from "./head-start.ts";
-import { claimCommands, leaseMs, nextDue, releaseLeases } from "./lease.ts";
+import { claimCommands, type KnownKind, leaseMs, nextDue, releaseLeases } from "./lease.ts";
 import { perform, stopping } from "./perform.ts";
 import type { Queue } from "./queue.ts";
 import { readRow } from "./read.ts";
@@ -134,19 +135,20 @@ async function claimRound(
   headStart: HeadStart,
 ): Promise<number> {
   const { machines, holder, slots, place } = options;
-  const launch = async (kinds: readonly string[], limit: number, urgentOnly: boolean): Promise<number> => {
+  const launch = async (kinds: readonly KnownKind[], limit: number, urgentOnly: boolean): Promise<number> => {
     const askedAt = performance.now();
     const claims = await claimCommands(own, holder, kinds, { limit, urgentOnly, place });
     for (const claim of claims)
       flights.launch(claim, askedAt + leaseMs, async (flight) => await fly(options, flights, flight), ring);
     return claims.length;
   };
-  const hurried = [...machines].filter(([, { urgent }]) => urgent !== undefined).map(([kind]) => kind);
+  const known = [...machines].map(([kind, definition]) => ({ kind, format: formatOf(definition), definition }));
+  const hurried = known.filter(({ definition }) => definition.urgent !== undefined);
   const urgent = hurried.length === 0 ? 0 : await launch(hurried, largestClaim, true);
   const headStartMs = headStart.leftMs(flights.youngestUrgentMs, performance.now());
   if (headStartMs > 0) return urgent === largestClaim ? 0 : Math.ceil(headStartMs);
   const limit = Math.min(largestClaim, slots - flights.slotsTaken);
-  const ordinary = limit <= 0 ? 0 : await launch([...machines.keys()], limit, false);
+  const ordinary = limit <= 0 ? 0 : await launch(known, limit, false);
   if (urgent + ordinary > 0) return 0;
   // Without a free slot ordinary commands may be due at any time and mean nothing: only an urgent one that is tried again does.
   const shortestMs = limit <= 0 ? fullPauseMs : 1;

@@ -139,7 +139,10 @@ async function play(model: Model, claims: Held[], each: Step): Promise<void> {
       return;
     }
     case "claim": {
-      const claimed = await claimCommands(db, each.holder, ["tape"], { limit: 50, urgentOnly: false });
+      const claimed = await claimCommands(db, each.holder, [{ kind: "tape", format: 1 }], {
+        limit: 50,
+        urgentOnly: false,
+      });
       const heads = claimInModel(model, each.holder);
       expect(
         claimed.map(({ lease, command: what, void: isVoid }) => canonicalJson([lease.id, what, isVoid])).sort(),

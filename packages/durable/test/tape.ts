@@ -69,8 +69,9 @@ export const note =
 
 export type Perform = (command: TapeCommand, ctx: CommandContext<TapeState>) => Promise<Outcome<TapeInput>>;
 
-export function tape(perform: Perform): DurableMachine<TapeState, TapeInput, TapeCommand> {
+export function tape(perform: Perform, format = 1): DurableMachine<TapeState, TapeInput, TapeCommand> {
   return defineMachine({
+    format,
     machine: tapeMachine,
     lane: (command) => command.lane,
     runAfter: (command) => command.runAfter,

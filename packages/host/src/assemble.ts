@@ -4,6 +4,7 @@ import type { ServiceApp } from "./app.ts";
 import { authorizer } from "./authorizer.ts";
 import { eventStreams } from "./event-stream.ts";
 import { type Readiness, serveHealth } from "./health.ts";
+import { leavingToNewer } from "./leave-to-newer.ts";
 import { createMeters } from "./meters.ts";
 import type { ServiceModule } from "./module.ts";
 import { describeEndpoints, serveDocs } from "./openapi.ts";
@@ -68,8 +69,8 @@ export async function assemble(
     await stopHost(parts, 5_000);
     throw error;
   }
-  const wanted = started.flatMap(({ bus, running }) =>
-    (running.subscriptions ?? []).map((subscription) => ({ bus, subscription })),
+  const wanted = started.flatMap(({ bus, running, log }) =>
+    (running.subscriptions ?? []).map((subscription) => ({ bus, subscription: leavingToNewer(subscription, log) })),
   );
   return {
     parts,

@@ -24,6 +24,14 @@ export function asProblem(error: unknown): ProblemError {
       cause: error,
     });
   }
+  // Two versions run beside each other: a process of the other one answers.
+  if (error instanceof Error && error.name === "WrittenByNewer") {
+    return new ProblemError("unavailable", `${error.message}.`, {
+      remedy:
+        "An upgrade is under way: try again in a few seconds. After a way back to an older version it takes the newer one again.",
+      cause: error,
+    });
+  }
   // Postgres' disk_full, and the system's.
   if (["53100", "ENOSPC", "EDQUOT"].includes(text(error, "code"))) {
     return new ProblemError("unavailable", "The platform's disk is full; nothing was changed.", {

@@ -1,4 +1,4 @@
-import { type Endpoint, issueText, Problem, ProblemError, unstorable } from "@slipway/contracts";
+import { type Endpoint, issueText, Problem, ProblemError, unknownFields, unstorable } from "@slipway/contracts";
 import { type Clock, instant, type Refusal } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
@@ -117,6 +117,12 @@ async function perform(endpoint: Endpoint, handler: AnyHandler, call: AnyCall): 
   if (isRefusal(result)) throw refusalProblem(result satisfies Refusal);
   const parsed = endpoint.response.safeParse(result);
   if (!parsed.success) {
+    const unknown = unknownFields(parsed.error);
+    if (unknown !== undefined)
+      throw new ProblemError("unavailable", `What is stored has fields of a newer version: ${unknown.join(", ")}.`, {
+        remedy: "An upgrade is under way: try again in a few seconds, a process of the newer version answers it.",
+        cause: parsed.error,
+      });
     throw new ProblemError("internal", "the answer is not what the contract promises", { cause: parsed.error });
   }
   return { status: endpoint.status, body: JSON.stringify(parsed.data) };

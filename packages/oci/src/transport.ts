@@ -113,20 +113,22 @@ export class Transport {
   }
 
   async #authorised(call: Call): Promise<Answer> {
+    // Another call may learn it while this one is on its way without.
+    const hadBasic = this.#basic;
     const first = await this.#follow(call);
     if (first.status !== 401) return first;
-    const learnt = await this.#learn(first, call);
+    const learnt = await this.#learn(first, call, hadBasic);
     if (!learnt) return first;
     await first.body.dump();
     return this.#follow(call);
   }
 
   /** Takes the answer to a challenge up. False where it brings nothing that was not tried already. */
-  async #learn(answer: Answer, call: Call): Promise<boolean> {
+  async #learn(answer: Answer, call: Call, hadBasic: boolean): Promise<boolean> {
     const challenge = parseChallenge(answer.headers["www-authenticate"] ?? "");
     if (challenge === undefined) return false;
     if (challenge.scheme === "basic") {
-      const fresh = !this.#basic && this.#auth !== undefined;
+      const fresh = !hadBasic && this.#auth !== undefined;
       this.#basic = true;
       return fresh;
     }

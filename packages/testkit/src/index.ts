@@ -40,6 +40,7 @@ export { startS3 } from "./real/s3.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export { shiftedClock } from "./shifted-clock.ts";
 export { makeSmallRoot } from "./small-root.ts";
+export { putScene, type Scene, scenesOf } from "./state-recorder.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { sharedFolder } from "./test-server.ts";
 export { type UntilOptions, until } from "./until.ts";

@@ -3,6 +3,7 @@ import { access, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Db, type EmbeddedPostgres, migrate, openDb, serviceRole, silentLogger } from "@slipway/sql";
 import pg from "pg";
+import { keepRecorded, recordStates } from "./state-recorder.ts";
 import { testServer } from "./test-server.ts";
 
 export type TestDatabase = {
@@ -35,6 +36,8 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
     for (const name of names) await client.query(`grant connect on database ${database} to ${serviceRole(name)}`);
   };
   await asAdmin(server, (client) => clone(client, template));
+  const record = process.env.SLIPWAY_RECORD_STATES;
+  if (record !== undefined) for (const name of names) await recordStates(server.adminUrl(database), name);
   const pools = new Set<Db<never>>();
   const closePools = async () => {
     for (const pool of pools) await pool.destroy().catch(() => {});
@@ -65,6 +68,7 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
     },
     async close() {
       await closePools();
+      if (record !== undefined) for (const name of names) await keepRecorded(server.adminUrl(database), name, record);
       await asAdmin(server, async (client) => {
         await client.query(`drop database ${database} with (force)`);
         await client.query(`drop database if exists ${database}_backup with (force)`);

@@ -28,9 +28,13 @@ export type V2Options = {
   readonly body?: Uint8Array | string | ReadableStream<Uint8Array>;
 };
 
-/** The service as it runs in production, alone in a host, on a database of its own. */
-export async function startRegistry(env: Readonly<Record<string, string>> = {}): Promise<TestRegistry> {
+/** The service as it runs in production, alone in a host, on a database of its own; `before`: what is in it already. */
+export async function startRegistry(
+  env: Readonly<Record<string, string>> = {},
+  before: (database: TestDatabase) => Promise<void> = async () => undefined,
+): Promise<TestRegistry> {
   const database = await testDatabase(["bus", "access", "registry"]);
+  await before(database);
   const dataDir = await mkdtemp(join(tmpdir(), "slipway-registry-"));
   const host = await runHost({
     modules: [deliveredTwice(artifactRegistry)],

@@ -144,7 +144,7 @@ async function imageFailed(world: BuildWorld, state: BuildState, reason: string)
 export async function registerImage(world: BuildWorld, state: BuildState, ctx: BuildContext): Promise<BuildOutcome> {
   if (state.phase !== "registering") return { kind: "done" };
   const parsed = await readSlipwayFile(world, state);
-  if (parsed?.kind !== "file") return refused("its workspace was lost while the image was registered");
+  if (parsed?.kind !== "file") return workspaceLost();
   const { service, gitSha, digest } = state;
   const provenance = await provenanceOf(world, state, parsed.file);
   try {
@@ -155,6 +155,8 @@ export async function registerImage(world: BuildWorld, state: BuildState, ctx: B
     });
   } catch (error) {
     if (ctx.signal.aborted || !(error instanceof ProblemError) || !isFinal(error)) throw error;
+    const unknown = fieldsUnknownThere(error);
+    if (unknown !== undefined) return { kind: "retry", afterMs: newerLooksMs, reason: unknown };
     return refused(`the artifact was refused: ${error.message}`);
   }
   await appendLog(world.db, state.buildId, `slipway | registered ${service}@${digest}\n`);
@@ -197,6 +199,16 @@ function imagesOf(state: In<"registering">): NonNullable<BuiltProvenance["images
     return typeof image === "string" ? [{ used_by: `step ${name}`, image }] : [];
   });
   return [...steps, ...base];
+}
+
+const newerLooksMs = 2_000;
+
+/** Our own contract is strict, and what we send follows it: fields that are not known there are those of a newer version, which is on its way. */
+function fieldsUnknownThere({ code, errors = [] }: ProblemError): string | undefined {
+  if (code !== "request.invalid" || errors.length === 0) return undefined;
+  if (!errors.every(({ message }) => message.startsWith("is not known here"))) return undefined;
+  const fields = errors.map(({ at }) => at.replace(/^\/body\//, "").replaceAll("/", ".")).join(", ");
+  return `the artifact-registry is of an older version and does not know ${fields}: waiting until it is upgraded`;
 }
 
 /** A call that the far side understood and will never accept. A token may be renewed and a conflict in flight ends. */

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type TestRepository, testRepository } from "./git-repository.ts";
 import { type Platform, startBuildService } from "./start-build-service.ts";
@@ -70,4 +71,19 @@ test("a slipway.yaml says it for itself", async () => {
   });
 
   expect(files).toEqual(["README.md", "src/server.js", "test/made/a.js"]);
+});
+
+test("while the artifact-registry is of an older version that does not know image.exclude, the build waits for the newer one and says so", async () => {
+  platform.registry.unknown.push("image/exclude");
+  const sha = await shop.commit({ "views/b.html": "<p>" });
+  const id = await platform.buildOf(await platform.push({ url: shop.url, sha }));
+  const reason = async () => (await platform.view(id)).waiting?.for;
+  await until(async () => (await reason())?.includes("does not know spec.image.exclude"), {
+    what: "the reason",
+    timeoutMs: 60_000,
+  });
+
+  platform.registry.unknown.length = 0;
+
+  expect((await platform.ended(id)).status).toBe("SUCCEEDED");
 });

@@ -12,6 +12,8 @@ export type StubRegistry = {
   readonly blobs: Map<string, Buffer>;
   /** By `<repository>:<tag>`. */
   readonly manifests: Map<string, { digest: string; bytes: Buffer }>;
+  /** Fields of a spec that it does not know, as one of an older version. */
+  readonly unknown: string[];
   readonly artifacts: Extract<z.output<NonNullable<typeof registerArtifact.body>>, { digest: string }>[];
 };
 
@@ -19,6 +21,7 @@ export function stubRegistry(): StubRegistry {
   const blobs = new Map<string, Buffer>();
   const manifests = new Map<string, { digest: string; bytes: Buffer }>();
   const artifacts: StubRegistry["artifacts"] = [];
+  const unknown: string[] = [];
   const module: ServiceModule = {
     name: "artifact-registry",
     schema: "registry",
@@ -30,6 +33,10 @@ export function stubRegistry(): StubRegistry {
         readManifests(app, manifests);
         app.serve(registerArtifact, async ({ body, now }) => {
           if ("image" in body) throw new Error("a build registers what it has pushed");
+          if (unknown.length > 0) {
+            const errors = unknown.map((field) => ({ at: `/body/spec/${field}`, message: "is not known here" }));
+            throw new ProblemError("request.invalid", `${errors[0]?.at}: is not known here`, { errors });
+          }
           artifacts.push(body);
           const view: ArtifactView = {
             ...body,
@@ -45,7 +52,7 @@ export function stubRegistry(): StubRegistry {
       close: async () => undefined,
     }),
   };
-  return { module, blobs, manifests, artifacts };
+  return { module, blobs, manifests, artifacts, unknown };
 }
 
 function serveBlobs(app: ServiceApp, blobs: Map<string, Buffer>): void {

@@ -5,7 +5,8 @@ import { createDurable, type Durable, defineMachine } from "@slipway/durable";
 import { type EnvironmentName, systemClock } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { silentLogger } from "@slipway/sql";
-import { doublingBus, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { doublingBus, putScene, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { behindRegions } from "../src/behind.ts";
 import type { Command } from "../src/domain/command.ts";
@@ -17,6 +18,7 @@ import { type PushMachine, pushDurable } from "../src/push/deploy-push.ts";
 import { pushSubscription } from "../src/push/subscription.ts";
 import type { Service } from "../src/service.ts";
 import { listDeployments, type Tables, upsertService } from "../src/store.ts";
+import { pushScenes } from "./support/released.ts";
 import { regionsOf } from "./support/sample.ts";
 import { ScriptedCluster } from "./support/scripted-cluster.ts";
 import { testSecrets } from "./support/secrets.ts";
@@ -142,6 +144,29 @@ test("a region that is away is waited for, over another worker, and the push say
   expect(await ended(1)).toMatchObject({ phase: "deployed" });
   expect(await deployments()).toHaveLength(1);
 });
+
+test("what finds no way for ten minutes is given up, with what it waited for", async () => {
+  region.away = true;
+  await succeeded(1);
+  const waiting = async () => (await durable.pending(machine, "B-1")).find(({ lastReason }) => lastReason !== null);
+  await until(waiting, { what: "a reason to wait", timeoutMs: 60_000 });
+  // Ten minutes later.
+  await sql`update command set run_after = clock_timestamp() where payload->>'type' = 'GiveUp'`.execute(
+    database.db<never>("deployment"),
+  );
+
+  expect(await ended(1)).toMatchObject({ phase: "given_up" });
+});
+
+test.each(pushScenes.map((scene) => [scene.version, scene.phase, scene] as const))(
+  "a push that %s left %s comes to its end, or stays at it",
+  async (_version, phase, scene) => {
+    await putScene(database.adminUrl, "deployment", scene);
+
+    const end = phase === "pending" ? "deployed" : phase;
+    expect(await ended(Number(scene.id.slice(2)))).toMatchObject({ phase: end });
+  },
+);
 
 test("what cannot be deployed is refused with its reason", async () => {
   unknown = [digestOf(1)];

@@ -19,6 +19,8 @@ export function routes(app: ServiceApp, service: Service): void {
   app.serve(putWatch, async ({ params, body, now }) => {
     const stored = await storeArming(service, params.id, body);
     if ("code" in stored) return stored;
+    // Whoever has it is not asked: it may hang, and goes on from what was stored of it.
+    if ((await service.keeper.take(params.id)) === undefined) throw unknown(params.id);
     const watcher = await service.watchers.arm(params.id, body);
     // The row may know of a FAIL that this process does not: the stronger word counts.
     if (stored.phase === "failed" && watcher.state === "watching") watcher.fail(stored.judgement);
@@ -29,12 +31,12 @@ export function routes(app: ServiceApp, service: Service): void {
   app.serve(getWatch, ({ params }) => viewOf(service, params.id));
 
   app.serve(listWatches, async () => ({
-    watches: service.watchers.all().map((watcher) => watcher.view()),
+    watches: await allViews(service),
     set_aside: service.queue.aside.map(({ at, reason, line }) => ({ at, reason, entry: line })),
   }));
 
   app.serve(shutWatch, async ({ params, body, principal, now }) => {
-    const watcher = service.watchers.get(params.id);
+    const watcher = service.watchers.get(params.id) ?? (await service.keeper.take(params.id));
     if (watcher === undefined) throw unknown(params.id);
     const reason = body.reason ?? "no reason given";
     const judgement: Judgement = {
@@ -66,29 +68,16 @@ function unread(now: Instant): ProblemError {
 }
 
 async function viewOf(service: Service, id: DeploymentId): Promise<WatchView> {
-  const watcher = service.watchers.get(id);
-  if (watcher !== undefined) return watcher.view();
-  const row = await service.durable.read(service.machine, id);
-  if (row === undefined) throw unknown(id);
-  return endedView(row.state, row.updatedAt);
+  const view = service.watchers.get(id)?.view() ?? (await service.stored.view(id));
+  if (view === undefined) throw unknown(id);
+  return view;
 }
 
-function endedView(state: Watch, at: Instant): WatchView {
-  const { service, environment, version, mode, step, epochs } = state.spec;
-  const judgement = state.judgement;
-  return {
-    deployment_id: state.id,
-    service,
-    environment,
-    version,
-    mode,
-    state: state.phase === "ended" ? "ended" : state.phase,
-    step,
-    epochs,
-    judgement,
-    regions: {},
-    last_look_at: judgement?.at ?? at,
-  };
+/** While the database is away: those of this process. */
+async function allViews({ watchers, stored }: Service): Promise<WatchView[]> {
+  const own = watchers.all().map((watcher) => watcher.view());
+  const others = await stored.views().catch(() => []);
+  return [...own, ...others.filter(({ deployment_id }) => watchers.get(deployment_id) === undefined)];
 }
 
 function unknown(id: DeploymentId): ProblemError {

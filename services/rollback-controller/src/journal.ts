@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DeploymentIdSchema, InstantSchema, Judgement, WatchRequest } from "@slipway/contracts";
@@ -25,6 +25,8 @@ export type SetAside = z.infer<typeof SetAside>;
  * without a database still knows. Calls that write must not overlap.
  */
 export type Journal = {
+  /** Names the disk: the same after a restart on it. */
+  readonly disk: string;
   append(entry: Entry): Promise<void>;
   /** Entries not yet stored, oldest first. What is no entry is set aside. */
   read(): Promise<readonly Entry[]>;
@@ -51,6 +53,7 @@ export async function openJournal(folder: string, now: () => Instant): Promise<J
   const whole = wholeLines(await textOf(entries));
   if (whole.cut !== "") await replace(entries, whole.lines.map((line) => `${line}\n`).join(""));
   return {
+    disk: await nameOf(join(folder, "disk")),
     // On a line of its own, whatever a full disk left of the one before.
     append: (entry) => appendFile(entries, `\n${JSON.stringify(entry)}\n`, { flush: true, mode: 0o600 }),
     async read() {
@@ -75,6 +78,15 @@ export async function openJournal(folder: string, now: () => Instant): Promise<J
       return text === "" ? [] : z.array(KeptWatch).parse(JSON.parse(text));
     },
   };
+}
+
+/** Made once. A disk that takes nothing has no name that a later process could know again. */
+async function nameOf(file: string): Promise<string> {
+  const known = (await textOf(file)).trim();
+  if (known !== "") return known;
+  const name = randomUUID();
+  await writeFile(file, `${name}\n`, { flush: true, mode: 0o600 }).catch(() => undefined);
+  return name;
 }
 
 /** The lines with an end, and what comes after the last of them. */

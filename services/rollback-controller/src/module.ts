@@ -3,18 +3,20 @@ import { openRegions } from "@slipway/cluster";
 import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import { type Db, dbNow } from "@slipway/sql";
+import { type Db, dbNow, openDb } from "@slipway/sql";
 import { z } from "zod";
 import { watchDurable } from "./effects.ts";
 import { routes } from "./http.ts";
 import { openJournal } from "./journal.ts";
-import { loadWatches } from "./load-watches.ts";
+import { Keeper } from "./keeper.ts";
+import { keeperRows } from "./keeper-rows.ts";
 import { NewsQueue } from "./news-queue.ts";
 import { putBackToWork, reconcile } from "./recovery.ts";
 import type { Service } from "./service.ts";
 import { startWhenReachable } from "./start-when-reachable.ts";
 import { forgetEnded, saveWatcher, type Tables } from "./store.ts";
 import { storeNews } from "./store-news.ts";
+import { storedWatches } from "./stored-watches.ts";
 import { endWatch, subscriptions } from "./subscriptions.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -45,26 +47,32 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const machine = watchDurable({ bus, clock, cluster });
   const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
   const journal = await openJournal(config.SLIPWAY_JOURNAL_DIR ?? join(dataDir, "journal"), clock.now);
+  const { disk } = journal;
+  // Of its own, so that others are told of what this process has however busy its pool is.
+  const keeperDb = openDb<Tables>({ url: dbUrl, schema: "rollback", max: 1, applicationName: "slipway-keeper", log });
+  const rows = keeperRows(keeperDb, disk);
   const queue = new NewsQueue({
     ...{ journal, clock, log },
-    store: (entry) => storeNews({ db, durable, machine, clock }, entry),
+    store: (entry) => storeNews({ db, durable, machine, clock, disk }, entry),
     reachable: () => isReachable(db),
   });
   const watchers = new Watchers({
     ...{ journal, queue, clock, log },
     ports: { metrics: context.metrics, cluster, clock, log },
     lookEveryMs: config.SLIPWAY_LOOK_MS,
-    save: (watcher) => saveWatcher(db, watcher, clock.now()),
+    save: (watcher) => saveWatcher(db, watcher, rows.holder),
     expire: (id) => endWatch(service, id, "its time is over"),
   });
-  const service: Service = { durable, machine, watchers, queue, clock };
-  const load = loadWatches(db, durable, machine);
-  const known = await putBackToWork(service, journal, database.isReady() ? load : undefined, log);
+  const stored = storedWatches(db, durable, machine);
+  const keeper = new Keeper({ rows, watchers, load: stored.load, log });
+  const service: Service = { durable, machine, watchers, keeper, stored, queue, clock };
+  const known = await putBackToWork(service, journal, database.isReady(), log);
   watchers.start();
   const starting = startWhenReachable(async () => {
     await database.ready;
     await dbNow(db);
-    if (!known) await reconcile(service, load);
+    if (!known) await reconcile(service);
+    keeper.start();
     await durable.start();
   }, log);
   // The Kubernetes client is slow to load, and reading comes before writing: both are done before the first FAIL needs it.
@@ -83,9 +91,11 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       await durable.stop();
     },
     async close() {
-      await watchers.stop();
       await starting.stop();
+      await watchers.stop();
+      await keeper.stop();
       await durable.stop();
+      await keeperDb.destroy();
       await regions.close();
     },
   };

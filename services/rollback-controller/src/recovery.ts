@@ -1,20 +1,9 @@
 import type { Logger } from "@slipway/sql";
 import type { Journal } from "./journal.ts";
+import { putToWork } from "./keeper.ts";
 import type { Service } from "./service.ts";
 import { decode } from "./store.ts";
-import type { Snapshot, Watcher } from "./watcher.ts";
-
-/** What the rows know of watches that are not ended. Rejects while the database is away. */
-export type LoadWatches = () => Promise<readonly StoredWatch[]>;
-export type StoredWatch = {
-  readonly id: Watcher["id"];
-  readonly spec: Watcher["spec"];
-  readonly judgement: Watcher["judgement"];
-  readonly failed: boolean;
-  /** Regions in which shutting was confirmed. */
-  readonly shut: Readonly<Record<string, unknown>>;
-  readonly snapshot: Snapshot | undefined;
-};
+import type { Snapshot } from "./watcher.ts";
 
 /** At the start nobody is watched until this has been answered or given up. */
 const patienceMs = 2_000;
@@ -26,46 +15,33 @@ const patienceMs = 2_000;
 export async function putBackToWork(
   service: Service,
   journal: Journal,
-  load: LoadWatches | undefined,
+  isDatabaseThere: boolean,
   log: Logger,
 ): Promise<boolean> {
   await service.queue.open();
   try {
-    if (load === undefined) throw new Error("the database was not there at the start");
-    const stored = await within(patienceMs, service.queue.flush().then(load));
-    for (const watch of stored) restore(service, watch);
-    await service.watchers.keepOnDisk();
+    if (!isDatabaseThere) throw new Error("the database was not there at the start");
+    await within(patienceMs, reconcile(service));
     return true;
   } catch (error) {
     log.warn({ err: error }, "the database is away: watching what the disk names");
-    for (const { snapshot, ...watch } of await journal.watches())
-      restore(service, {
-        ...watch,
-        shut: {},
-        snapshot: snapshot === null ? undefined : (decode(snapshot) as Snapshot),
-      });
+    for (const { snapshot, ...watch } of await journal.watches()) {
+      if (service.watchers.get(watch.id) !== undefined) continue;
+      const seen = snapshot === null ? undefined : (decode(snapshot) as Snapshot);
+      putToWork(service.watchers, { ...watch, shut: {}, snapshot: seen });
+    }
     return false;
   }
 }
 
 /**
- * Once the database is back after a start without it: what was stored first, then the rows. A watch that the disk did not name is put back to
- * work, one that had ended meanwhile is let go.
+ * Once the database is there: what was stored first, then the rows. A watch that the disk did not name is put to work, one that had ended meanwhile
+ * or that another process has is let go.
  */
-export async function reconcile(service: Service, load: LoadWatches): Promise<void> {
+export async function reconcile(service: Service): Promise<void> {
   await service.queue.flush();
-  for (const watch of await load()) if (service.watchers.get(watch.id) === undefined) restore(service, watch);
-  for (const { id } of service.watchers.all()) {
-    const row = await service.durable.read(service.machine, id);
-    if (row === undefined || row.state.phase === "ended") await service.watchers.end(id);
-  }
+  await service.keeper.round();
   await service.watchers.keepOnDisk();
-}
-
-function restore({ watchers }: Service, { id, spec, judgement, failed, shut, snapshot }: StoredWatch): void {
-  const watcher = watchers.restore(id, spec, snapshot);
-  watcher.judgement = judgement;
-  if (failed && judgement !== null) watcher.resumeFailed(judgement, shut);
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import { deploymentTopic, parseEvent } from "@slipway/contracts";
+import { deploymentTopic, parseEvent, type WatchRequest } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import type { DeploymentId } from "@slipway/kernel";
 import type { WatchInput } from "./domain/watch.ts";
@@ -22,7 +22,7 @@ export function subscriptions(service: Service): readonly Subscription[] {
         const read = parseEvent(deploymentTopic, event);
         if (read === undefined) return;
         const { deployment_id } = read.data;
-        if (read.type === "deployment.verified" && goesOn(service, deployment_id)) return;
+        if (read.type === "deployment.verified" && (await goesOn(service, deployment_id))) return;
         if (ending.has(read.type)) await endWatch(service, deployment_id, read.type.slice("deployment.".length));
         if (read.type === "deployment.succeeded") await endReplaced(service, read.data);
       },
@@ -31,30 +31,24 @@ export function subscriptions(service: Service): readonly Subscription[] {
 }
 
 /** The watch of a verified version goes on until its time is over. */
-function goesOn({ watchers, clock }: Service, id: DeploymentId): boolean {
-  const until = watchers.get(id)?.spec.until;
+async function goesOn({ stored, clock }: Service, id: DeploymentId): Promise<boolean> {
+  const until = (await stored.specOf(id))?.until;
   return until !== undefined && until > clock.now();
 }
 
+/** Whichever process has them: the event comes to one of them. */
 async function endReplaced(
   service: Service,
-  by: { deployment_id: DeploymentId; service: string; environment: string },
+  by: { deployment_id: DeploymentId } & Pick<WatchRequest, "service" | "environment">,
 ): Promise<void> {
-  const replaced = service.watchers.all().filter(({ id, spec }) => {
-    return (
-      id !== by.deployment_id &&
-      (spec.mode === "live" || spec.mode === "verified") &&
-      spec.service === by.service &&
-      spec.environment === by.environment
-    );
-  });
-  const epochs = service.watchers.get(by.deployment_id)?.spec.epochs;
+  const replaced = (await service.stored.serving(by)).filter(({ id }) => id !== by.deployment_id);
+  const epochs = (await service.stored.specOf(by.deployment_id))?.epochs;
   for (const { id, spec } of replaced)
     if (isOlder(id, spec.epochs, by.deployment_id, epochs))
       await endWatch(service, id, `replaced by ${by.deployment_id}`);
 }
 
-/** Grants tell which came later; ids only where the newer one is watched no longer, since a rollback overtakes what waits. */
+/** Grants tell which came later; ids only where the newer one was never watched, since a rollback overtakes what waits. */
 function isOlder(
   id: DeploymentId,
   epochs: Readonly<Record<string, number>>,
@@ -66,9 +60,9 @@ function isOlder(
 }
 
 export async function endWatch(service: Service, id: DeploymentId, outcome: string): Promise<void> {
-  const totals = service.watchers.get(id)?.looking.totals ?? {};
+  const totals = service.watchers.get(id)?.looking.totals ?? (await service.stored.totals(id));
   await service.durable.send(service.machine, id, (): WatchInput => ({ type: "DeploymentEnded", outcome, totals }));
-  await service.watchers.end(id);
+  await service.keeper.end(id);
 }
 
 function numberOf(id: DeploymentId): number {

@@ -21,12 +21,13 @@ export type WatcherPorts = {
   tell(id: DeploymentId, news: News): void;
 };
 
-type RegionMemory = {
-  reading: Reading | null;
-  lookedAt: Instant | null;
-  served: WatchView["regions"][string]["served_weight"];
-  shutAt: Instant | null;
+type Seen = {
+  readonly lookedAt: Instant | null;
+  readonly served: WatchView["regions"][string]["served_weight"];
+  readonly shutAt: Instant | null;
 };
+
+type RegionMemory = { -readonly [K in keyof Seen]: Seen[K] } & { reading: Reading | null };
 
 export type StoredLook = { readonly at: Instant; readonly look: Look };
 
@@ -35,6 +36,8 @@ export type Snapshot = {
   readonly readings: Readonly<Record<string, Reading | null>>;
   /** The grant under which this was seen; those of an earlier version lack it. */
   readonly epochs?: WatchRequest["epochs"] | undefined;
+  /** What it would answer to whoever asks another process, by its own clock; snapshots of an earlier version lack it. */
+  readonly seen?: { readonly at: Instant; readonly regions: Readonly<Record<string, Seen>> } | undefined;
 };
 
 const shutPauseMs = 100;
@@ -233,6 +236,12 @@ export class Watcher {
       looking: this.looking,
       epochs: this.spec.epochs,
       readings: Object.fromEntries([...this.#regions].map(([region, memory]) => [region, memory.reading])),
+      seen: {
+        at: this.#ports.clock.now(),
+        regions: Object.fromEntries(
+          [...this.#regions].map(([region, { lookedAt, served, shutAt }]) => [region, { lookedAt, served, shutAt }]),
+        ),
+      },
     };
   }
 

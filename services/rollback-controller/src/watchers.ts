@@ -14,8 +14,8 @@ export type WatchersOptions = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly lookEveryMs: number;
-  /** Stores a watcher's looks; fails while the database is away. */
-  save(watcher: Watcher): Promise<void>;
+  /** Stores a watcher's looks; fails while the database is away. False: another process has the watch. */
+  save(watcher: Watcher): Promise<boolean>;
   /** Ends a watch whose time is over. */
   expire(id: DeploymentId): Promise<void>;
 };
@@ -58,6 +58,8 @@ export class Watchers {
     const watcher = known ?? this.restore(id, spec);
     if (known !== undefined) known.move(spec);
     await watcher.look();
+    // For whoever asks another process, which knows what is stored.
+    void this.#save(watcher);
     await this.keepOnDisk();
     return watcher;
   }
@@ -68,6 +70,15 @@ export class Watchers {
     const watcher = new Watcher(id, spec, { ...this.#options.ports, tell }, snapshot);
     this.#byId.set(id, watcher);
     return watcher;
+  }
+
+  /** Another process watches it: nothing more of it is stored here. */
+  letGo(id: DeploymentId): void {
+    const watcher = this.#byId.get(id);
+    if (watcher === undefined) return;
+    watcher.state = "ended";
+    this.#byId.delete(id);
+    this.#unsaved.delete(watcher);
   }
 
   async end(id: DeploymentId): Promise<void> {
@@ -122,7 +133,10 @@ export class Watchers {
     const before = this.#saving.get(watcher) ?? Promise.resolve();
     const saved = before
       .then(() => this.#options.save(watcher))
-      .then(() => void this.#unsaved.delete(watcher))
+      .then((stored) => {
+        if (stored) this.#unsaved.delete(watcher);
+        else if (watcher.state !== "ended") this.#unsaved.add(watcher);
+      })
       .catch((error: unknown) => {
         this.#options.log.debug({ err: error, watch: watcher.id }, "looks not stored yet");
         if (watcher.state !== "ended") this.#unsaved.add(watcher);

@@ -121,6 +121,7 @@ describe("news on their way into the database", () => {
 
   test("reach the row after a start without the database, which the watch itself did not need", async () => {
     const before = await armedController();
+    await before.keeper.take(id);
     await before.watchers.arm(id, sampleSpec());
     before.away.now = true;
     await until(() => (before.watchers.get(id)?.looking.judge.total.canary_requests ?? 0) >= 200, {
@@ -146,6 +147,7 @@ describe("news on their way into the database", () => {
 
   test("a watch that ended while the disk still named it is let go once the database is back", async () => {
     const before = await armedController();
+    await before.keeper.take(id);
     await before.watchers.arm(id, sampleSpec());
     await stopLast();
     const ended: WatchInput = { type: "DeploymentEnded", outcome: "verified", totals: {} };

@@ -27,6 +27,7 @@ describe.skipIf(part === undefined)("while Prometheus is away a canary", () => {
     controller = await startController(place, undefined, { metrics: () => source, lookEveryMs: 200 });
     const first = armed(id, spec);
     await controller.durable.create(undefined, controller.machine, id, first.state, first.commands);
+    await controller.keeper.take(id);
     await controller.watchers.arm(id, spec);
     await until(() => watcher().lastLookAt, { what: "Prometheus to have scraped" });
   });

@@ -63,6 +63,7 @@ describe.skipIf(parts === undefined)("on FAIL, with the API server of one region
     const spec = sampleSpec({ ...target, version, baselines: { a: baseline, b: baseline } });
     const first = armed(id, spec);
     await controller.durable.create(undefined, controller.machine, id, first.state, first.commands);
+    await controller.keeper.take(id);
     await controller.watchers.arm(id, spec);
   });
   afterEach(async () => {

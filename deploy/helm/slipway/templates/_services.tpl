@@ -26,7 +26,6 @@ rollback-controller:
   schema: rollback
   paths: [/api/v1/watches]
   regions: rollbackRegions
-  single: true
   startsAnyway: true
   calls: []
   reaches: [regions]
@@ -49,9 +48,6 @@ metrics-aggregator:
 {{- range $name, $fact := $facts }}
 {{- $own := index $.Values.services $name | default dict }}
 {{- $all := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $fact }}
-{{- if and $all.single (gt (int $all.replicas) 1) }}
-{{- fail (printf "services.%s.replicas: it knows what it watches in its own memory, so it is one; make it larger instead" $name) }}
-{{- end }}
 {{ $name }}: {{ $all | toJson }}
 {{- end }}
 {{- end }}

@@ -1,15 +1,8 @@
 import { z } from "zod";
 import { CloudEvent } from "../envelope.ts";
-import { artifactTopic } from "../events/artifact.ts";
-import { buildTopic } from "../events/build.ts";
-import { deploymentTopic } from "../events/deployment.ts";
-import { notificationTopic } from "../events/notification.ts";
-import { regionTopic } from "../events/region.ts";
-import { watchTopic } from "../events/watch.ts";
+import { topics } from "../events/topics.ts";
 import { wholeParameter } from "../whole-number.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
-
-const topics = [buildTopic, artifactTopic, deploymentTopic, watchTopic, regionTopic, notificationTopic];
 
 /** Every topic of the bus. */
 export const topicNames: readonly string[] = topics.map(({ name }) => name);

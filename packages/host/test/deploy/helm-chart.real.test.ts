@@ -67,7 +67,6 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
   });
 
   test("what may not be is refused with a sentence", async () => {
-    await expect(render("--set", "services.rollback-controller.replicas=2")).rejects.toThrow(/replicas/);
     await expect(render("--set", "publicUrl=slipway")).rejects.toThrow(/publicUrl/);
     const tag = "builds.kubernetes.buildkit.image=moby/buildkit:rootless";
     await expect(render(...stepsAsJobs, "--set", tag)).rejects.toThrow(/buildkit/);

@@ -219,7 +219,7 @@ const table: Record<BuildInput["type"], Record<Phase, Expected>> = {
   image_failed: { ...toAll("same"), imaging: "failed" },
   registered: { ...toAll("same"), registering: "succeeded" },
   register_refused: { ...toAll("same"), registering: "failed" },
-  workspace_lost: { ...toAll("same"), running: "checking_out", imaging: "checking_out" },
+  workspace_lost: { ...toAll("same"), running: "checking_out", imaging: "checking_out", registering: "checking_out" },
   deadline_passed: toAll("failed"),
 };
 

@@ -129,10 +129,12 @@ function ended<S extends Live>(state: S, at: Instant, reason: string): S {
 
 /** From the checkout on, all anew: whatever was made of the lost files is void. */
 function beginAgain(state: Live, at: Instant): Decision {
-  if (state.phase !== "running" && state.phase !== "imaging") return step(state);
+  if (state.phase !== "running" && state.phase !== "imaging" && state.phase !== "registering") return step(state);
   if (state.restarts >= mostRestarts) return fail(state, at, "its workspace was lost again and again");
   const { plan: _plan, steps: _steps, committedAt: _committedAt, place: _place, ...kept } = state;
-  const next: BuildState = { ...kept, phase: "checking_out", restarts: state.restarts + 1 };
+  // Of the image, where there is one: the same commit makes it again.
+  const { digest: _digest, base: _base, ...rest } = { digest: undefined, base: undefined, ...kept };
+  const next: BuildState = { ...rest, phase: "checking_out", restarts: state.restarts + 1 };
   return { ...step<BuildState, BuildCommand>(next, [{ type: "check_out" }]), supersedes: true };
 }
 

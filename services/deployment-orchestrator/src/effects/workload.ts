@@ -13,6 +13,9 @@ import { type Context, currentState, type Ports, type Result } from "./ports.ts"
 type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
 
 const pollMs = 200;
+/** A region that answers nothing for so long is told as the reason of the wait; one poll that fails is no news and costs one poll. */
+const unreadableMs = 5_000;
+const readAgainMs = 1_000;
 /** Beyond the service's own readiness time: pulling and unpacking the image. */
 const pullMs = 120_000;
 const lastLinesTold = 15;
@@ -40,14 +43,15 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   const failure = await untilReady(ports, cluster, { plan, replicas, signal: ctx.signal });
   if (failure === undefined)
     return { kind: "fact", fact: (now) => ({ type: "WorkloadReady", region, epoch, step, now }) };
+  if (failure.unreadable === true) return { kind: "retry", afterMs: readAgainMs, reason: failure.reason };
   if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: failure.reason };
   const lines = await cluster.lastLines(plan, plan.version, lastLinesTold).catch(() => []);
   const told = await withoutSecrets(ports, plan, { ...failure, lines });
   return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, ...told, now }) };
 }
 
-type NotReady = { readonly reason: string; readonly pods: readonly string[] };
-type Told = NotReady & { readonly lines: readonly string[] };
+type NotReady = { readonly reason: string; readonly pods: readonly string[]; readonly unreadable?: boolean };
+type Told = Omit<NotReady, "unreadable"> & { readonly lines: readonly string[] };
 
 /** What its pods printed and the region says of them is stored and shown: without the values that they were given. */
 async function withoutSecrets(ports: Ports, { service, environment }: Plan, told: Told): Promise<Told> {
@@ -115,18 +119,46 @@ async function untilReady(
   let deadline = ports.clock.monotonicMs() + timeoutMs + pullMs;
   let begun = false;
   let found: NotReady = { reason: "its pods were not created", pods: [] };
-  while (ports.clock.monotonicMs() < deadline && !what.signal.aborted) {
-    const status = await cluster.readWorkload(what.plan, what.plan.version);
-    if (status !== null && status.desired >= what.replicas && status.ready >= what.replicas) return undefined;
-    if (status !== null) {
-      const pods = status.reasons.slice(0, podsTold);
-      found = { reason: whyNotReady(status.reasons, { ready: status.ready, wanted: what.replicas }), pods };
+  const unread = unreadFor(ports);
+  // That they are not ready is said only of pods that were read.
+  while ((ports.clock.monotonicMs() < deadline || unread.now()) && !what.signal.aborted) {
+    const status = await cluster.readWorkload(what.plan, what.plan.version).catch(asError);
+    const tooLong = unread.seen(status);
+    if (tooLong !== undefined) return tooLong;
+    if (status instanceof Error || status === null) {
+      await pause(pollMs, what.signal);
+      continue;
     }
-    if (!begun && status !== null && status.begun >= what.replicas) {
+    if (status.desired >= what.replicas && status.ready >= what.replicas) return undefined;
+    const pods = status.reasons.slice(0, podsTold);
+    found = { reason: whyNotReady(status.reasons, { ready: status.ready, wanted: what.replicas }), pods };
+    if (!begun && status.begun >= what.replicas) {
       begun = true;
       deadline = Math.min(deadline, ports.clock.monotonicMs() + timeoutMs);
     }
     await pause(pollMs, what.signal);
   }
   return found;
+}
+
+/** For how long its pods could not be read, and whether that is longer than a poll or two. */
+function unreadFor({ clock }: Ports) {
+  let readAt = clock.monotonicMs();
+  let isUnread = false;
+  return {
+    now: () => isUnread,
+    seen(status: unknown): NotReady | undefined {
+      isUnread = status instanceof Error;
+      if (!(status instanceof Error)) {
+        readAt = clock.monotonicMs();
+        return undefined;
+      }
+      if (clock.monotonicMs() - readAt <= unreadableMs) return undefined;
+      return { reason: `its pods cannot be read: ${status.message}`, pods: [], unreadable: true };
+    },
+  };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

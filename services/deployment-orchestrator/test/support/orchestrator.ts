@@ -23,7 +23,7 @@ import { subscriptions } from "../../src/subscriptions.ts";
 import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
 import { ScriptedCluster, type SeenRegion } from "./scripted-cluster.ts";
 import { ScriptedMesh } from "./scripted-mesh.ts";
-import { ScriptedWatch } from "./scripted-watch.ts";
+import { ScriptedWatch, type Watched } from "./scripted-watch.ts";
 import { testSecrets } from "./secrets.ts";
 
 type Machine = DurableMachine<Deployment, Input, Command>;
@@ -63,6 +63,8 @@ const quick = (weightPercent: number) => ({ weightPercent, bakeMs: 30 });
 export type Place<Cluster extends SeenRegion = ScriptedCluster> = {
   readonly database: TestDatabase;
   readonly clusters: readonly Cluster[];
+  /** Watches that were armed before. */
+  readonly armed?: readonly Watched[];
 };
 
 /** `names`: a letter for each region. */
@@ -77,10 +79,10 @@ export async function startOrchestrator<Cluster extends SeenRegion>(
   place: Place<Cluster>,
 ): Promise<Orchestrator<Cluster>>;
 export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orchestrator<SeenRegion>> {
-  const { database, clusters } = place ?? (await openPlace());
+  const { database, clusters, armed } = place ?? (await openPlace());
   const db = database.db<Tables>("deployment");
   const bus = doublingBus(postgresBus({ url: database.url("bus"), log: silentLogger }));
-  const watch = new ScriptedWatch(clusters, bus);
+  const watch = new ScriptedWatch(clusters, bus, armed);
   const locks = postgresLocks({ db, log: silentLogger });
   const cluster = (name: string) => {
     const found = clusters.find(({ region }) => region === name);

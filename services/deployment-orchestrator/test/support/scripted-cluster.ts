@@ -38,6 +38,8 @@ export class ScriptedCluster implements SeenRegion {
   readonly violations: string[] = [];
   readonly #listeners = new Set<() => void>();
   away = false;
+  /** Its pods start and do not become ready. */
+  neverReady = false;
   /** What somebody with kubectl may change; `changes` is the object's resourceVersion. */
   paused: string | null = null;
   routed = true;
@@ -182,7 +184,7 @@ export class ScriptedCluster implements SeenRegion {
     const found = this.workloads.get(version);
     return found === undefined
       ? null
-      : { desired: found.desired, ready: found.desired, begun: found.desired, reasons: [] };
+      : { desired: found.desired, ready: this.neverReady ? 0 : found.desired, begun: found.desired, reasons: [] };
   }
 
   #follow(version: VersionName, epoch: number) {

@@ -13,7 +13,10 @@ import { type DeploymentId, type Instant, instant } from "@slipway/kernel";
 import { judgement } from "./sample.ts";
 import type { SeenRegion } from "./scripted-cluster.ts";
 
-type Watched = { spec: WatchRequest; failed: Judgement | null };
+/** A watch that somebody armed. */
+export type Watched = { readonly id: DeploymentId; readonly spec: WatchRequest };
+
+type Watching = { spec: WatchRequest; failed: Judgement | null };
 
 /**
  * A rollback-controller that passes every canary that is served, and fails the ones that it is told to. It tells by its API and, again and
@@ -23,15 +26,16 @@ export class ScriptedWatch {
   readonly armed: string[] = [];
   /** The weight at which a deployment's version is found bad. */
   readonly failAt = new Map<string, number>();
-  readonly #watches = new Map<string, Watched>();
+  readonly #watches = new Map<string, Watching>();
   readonly #clusters: readonly SeenRegion[];
   readonly #bus: Bus;
   readonly #timer: NodeJS.Timeout;
   #events = 0;
 
-  constructor(clusters: readonly SeenRegion[], bus: Bus) {
+  constructor(clusters: readonly SeenRegion[], bus: Bus, armed: readonly Watched[] = []) {
     this.#clusters = clusters;
     this.#bus = bus;
+    for (const { id, spec } of armed) this.#put(id, spec);
     this.#timer = setInterval(() => void this.#tellAll(), 40);
   }
 
@@ -64,7 +68,7 @@ export class ScriptedWatch {
     this.#watches.set(id, { spec, failed: this.#watches.get(id)?.failed ?? null });
   }
 
-  #view(id: string, { spec, failed }: Watched) {
+  #view(id: string, { spec, failed }: Watching) {
     const now = instant(Date.now());
     const regions = this.#regionsOf(spec).map(({ region, weights }) => {
       const served_weight = { percent: weights[spec.version] ?? 0, source: "gauge", at: now };
@@ -104,13 +108,13 @@ export class ScriptedWatch {
     }
   }
 
-  async #fail(id: string, watched: Watched, at: Instant): Promise<void> {
+  async #fail(id: string, watched: Watching, at: Instant): Promise<void> {
     const { spec } = watched;
     watched.failed = judgement({ verdict: "FAIL", step: spec.step, regions: Object.keys(spec.epochs), at });
     await this.#publish(id, watched, "watch.failed", watched.failed);
   }
 
-  async #publish(id: string, { spec }: Watched, type: string, found: Judgement): Promise<void> {
+  async #publish(id: string, { spec }: Watching, type: string, found: Judgement): Promise<void> {
     this.#events += 1;
     const { service, environment, version, epochs } = spec;
     const failed = type === "watch.failed" ? { first_error_at: null } : {};

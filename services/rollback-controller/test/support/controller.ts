@@ -10,12 +10,14 @@ import { silentLogger } from "@slipway/sql";
 import { testDatabase } from "@slipway/testkit";
 import { watchDurable } from "../../src/effects.ts";
 import { type Journal, openJournal } from "../../src/journal.ts";
-import { loadWatches } from "../../src/load-watches.ts";
+import { Keeper } from "../../src/keeper.ts";
+import { type KeeperRows, keeperRows } from "../../src/keeper-rows.ts";
 import { NewsQueue } from "../../src/news-queue.ts";
 import { putBackToWork, reconcile } from "../../src/recovery.ts";
 import type { Service } from "../../src/service.ts";
 import { saveWatcher, type Tables } from "../../src/store.ts";
 import { storeNews } from "../../src/store-news.ts";
+import { storedWatches } from "../../src/stored-watches.ts";
 import { endWatch } from "../../src/subscriptions.ts";
 import type { WatcherPorts } from "../../src/watcher.ts";
 import { Watchers } from "../../src/watchers.ts";
@@ -117,11 +119,42 @@ function onDisk(journal: Journal, disk: { readonly full: boolean }): Journal {
 }
 
 /** What a controller looks at and writes to in place of the scripted regions. */
-export type Real = Partial<Pick<WatcherPorts, "metrics" | "cluster">> & { readonly lookEveryMs?: number };
+export type Real = Partial<Pick<WatcherPorts, "metrics" | "cluster">> & {
+  readonly lookEveryMs?: number;
+  /** Of a disk of its own, as another process of the service has one. */
+  readonly folder?: string;
+};
+
+function withDatabase(rows: KeeperRows, present: () => void): KeeperRows {
+  return {
+    holder: rows.holder,
+    async claim(most) {
+      present();
+      return rows.claim(most);
+    },
+    async renew() {
+      present();
+      return rows.renew();
+    },
+    async take(id) {
+      present();
+      return rows.take(id);
+    },
+    async release(id) {
+      present();
+      await rows.release(id);
+    },
+    async releaseAll() {
+      present();
+      await rows.releaseAll();
+    },
+  };
+}
 
 /** A controller at that place. While `away.now` is true nothing can be stored and nothing be read back. */
 export async function startController(place: Place, away = { now: false }, real: Real = {}) {
-  const { db, database, bus, folder, region } = place;
+  const { db, database, bus, region } = place;
+  const { folder = place.folder } = real;
   const { metrics = (name) => region(name).source, lookEveryMs = 10 } = real;
   const cluster = real.cluster ?? (async (name: string) => region(name).cluster);
   const machine = watchDurable({ bus, clock: systemClock, cluster });
@@ -132,11 +165,12 @@ export async function startController(place: Place, away = { now: false }, real:
   const present = () => {
     if (away.now) throw new Error("the database is away");
   };
+  const rows = withDatabase(keeperRows(db, journal.disk), present);
   const queue = new NewsQueue({
     ...{ journal, clock: systemClock, log: silentLogger },
     store: async (entry) => {
       present();
-      await storeNews({ db, durable, machine, clock: systemClock }, entry);
+      await storeNews({ db, durable, machine, clock: systemClock, disk: journal.disk }, entry);
       applied.push(entry.news.type);
     },
     reachable: async () => !away.now,
@@ -146,24 +180,23 @@ export async function startController(place: Place, away = { now: false }, real:
     ...{ journal, queue, clock: systemClock, log: silentLogger, lookEveryMs },
     save: async (watcher) => {
       present();
-      await saveWatcher(db, watcher, systemClock.now());
+      return saveWatcher(db, watcher, rows.holder);
     },
     expire: (id) => endWatch(service, id, "its time is over"),
   });
-  const service: Service = { durable, machine, watchers, queue, clock: systemClock };
-  const rows = loadWatches(db, durable, machine);
-  const load = async () => {
-    present();
-    return rows();
-  };
-  const known = await putBackToWork(service, journal, load, silentLogger);
+  const stored = storedWatches(db, durable, machine);
+  const keeper = new Keeper({ rows, watchers, load: stored.load, log: silentLogger });
+  const service: Service = { durable, machine, watchers, keeper, stored, queue, clock: systemClock };
+  const known = await putBackToWork(service, journal, !away.now, silentLogger);
   watchers.start();
+  keeper.start();
   await durable.start();
   return {
-    ...{ watchers, queue, durable, machine, journal, applied, away, disk, service, known },
-    reconcile: () => reconcile(service, load),
+    ...{ watchers, keeper, queue, durable, machine, journal, applied, away, disk, service, known },
+    reconcile: () => reconcile(service),
     async stop() {
       await watchers.stop();
+      await keeper.stop();
       await durable.stop();
     },
   };

@@ -4,7 +4,7 @@ import { until } from "@slipway/testkit";
 import { afterEach, beforeEach } from "vitest";
 import { armed, type WatchInput } from "../../src/domain/watch.ts";
 import { routes } from "../../src/http.ts";
-import { openPlace, type Place, startController } from "./controller.ts";
+import { openPlace, type Place, type Real, startController } from "./controller.ts";
 import { id, sampleSpec } from "./sample.ts";
 
 export type Controller = Awaited<ReturnType<typeof startController>>;
@@ -22,8 +22,8 @@ export function placeOfEachTest() {
   });
   return {
     place: () => place,
-    async start(away = { now: false }): Promise<Controller> {
-      const controller = await startController(place, away);
+    async start(away = { now: false }, real: Real = {}): Promise<Controller> {
+      const controller = await startController(place, away, real);
       running.push(controller);
       return controller;
     },
@@ -40,12 +40,14 @@ export function placeOfEachTest() {
 export async function arm(controller: Controller, spec = sampleSpec()): Promise<void> {
   const first = armed(id, spec);
   await controller.durable.create(undefined, controller.machine, id, first.state, first.commands);
+  await controller.keeper.take(id);
   await controller.watchers.arm(id, spec);
 }
 
 /** As a PUT does it: the row first. */
 export async function move(controller: Controller, spec: WatchRequest): Promise<void> {
   await controller.durable.send(controller.machine, id, (): WatchInput => ({ type: "Arm", spec }));
+  await controller.keeper.take(id);
   await controller.watchers.arm(id, spec);
 }
 

@@ -1,0 +1,64 @@
+import { deploymentTopic } from "@slipway/contracts";
+import { until } from "@slipway/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Plan } from "../src/domain/deployment.ts";
+import { waitingOf } from "../src/domain/view.ts";
+import { type Orchestrator, startOrchestrator, versionOf } from "./support/orchestrator.ts";
+
+let orchestrator: Orchestrator;
+beforeEach(async () => {
+  orchestrator = await startOrchestrator();
+});
+afterEach(async () => {
+  for (const { violations } of orchestrator.clusters) expect(violations).toEqual([]);
+  await orchestrator.close();
+});
+
+const atOnce: Partial<Plan> = { steps: [{ weightPercent: 100, bakeMs: 0 }] };
+const rollback = (id: string) =>
+  orchestrator.send(id, (now) => ({ type: "Rollback", by: "ada", reason: "not today", now }));
+
+test("what nothing proves waits for a named approval before it gets more than 5%, and goes on with it", async () => {
+  const id = await orchestrator.deploy(atOnce);
+
+  const waiting = await orchestrator.reaches(id, "awaiting_approval");
+  expect(waitingOf(waiting)).toMatchObject({ for: "a named approval" });
+
+  await orchestrator.send(id, (now) => ({ type: "Approve", by: "grace", reason: "I looked at it", now }));
+  await orchestrator.reaches(id, "watching");
+});
+
+test("what is taken back before it had a weight is cancelled, and its lock is free", async () => {
+  const id = await orchestrator.deploy(atOnce);
+  await orchestrator.reaches(id, "awaiting_approval");
+
+  await rollback(id);
+
+  await orchestrator.reaches(id, "cancelled");
+  await orchestrator.lockIsFree();
+});
+
+test("a version whose pods do not get ready has failed, with the reason, and what serves goes on", async () => {
+  for (const cluster of orchestrator.clusters) cluster.neverReady = true;
+  const before = orchestrator.clusters.map(({ weights }) => weights);
+  const workload = { replicas: 4, ready: { path: "/", timeoutMs: 100 } } as unknown as Plan["workload"];
+  const id = await orchestrator.deploy({ workload });
+
+  const failed = await orchestrator.reaches(id, "failed");
+
+  expect(failed).toMatchObject({ reason: expect.stringContaining("are not ready"), hadWeight: false });
+  expect(orchestrator.clusters.map(({ weights }) => weights)).toEqual(before);
+});
+
+test("a version that came to 100% while another deployment of it waited leaves that one nothing to do, which is told", async () => {
+  const first = await orchestrator.deploy(atOnce);
+  await orchestrator.reaches(first, "awaiting_approval");
+  const again = await orchestrator.deploy({ ...atOnce, version: versionOf(1) });
+  await orchestrator.reaches(again, "queued");
+
+  await orchestrator.send(first, (now) => ({ type: "Approve", by: "grace", reason: "I looked at it", now }));
+
+  await orchestrator.reaches(again, "superseded");
+  const told = async () => (await orchestrator.bus.read(deploymentTopic.name, 0, 500)).events.map(({ type }) => type);
+  await until(async () => (await told()).includes("deployment.superseded"), { what: "it to be told" });
+});
