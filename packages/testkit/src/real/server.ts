@@ -21,7 +21,7 @@ export type RealServerPlan = {
   readonly args: (place: { readonly port: number; readonly dir: string }) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Makes what must be in its folder before the first start. */
-  readonly prepare?: (dir: string) => Promise<unknown>;
+  readonly prepare?: (dir: string, port: number) => Promise<unknown>;
   /** True once it answers in its own protocol. May throw until then. */
   readonly answers: (port: number, dir: string) => Promise<boolean>;
 };
@@ -51,7 +51,7 @@ export async function startRealServer(part: RealPart, plan: RealServerPlan): Pro
     },
   };
   try {
-    await plan.prepare?.(dir);
+    await plan.prepare?.(dir, port);
     await server.start();
     return server;
   } catch (error) {
