@@ -40,9 +40,8 @@ export function ecrAuth(place: EcrPlace, nowMs: () => number = () => performance
 }
 
 async function open({ region, endpoint }: EcrPlace): Promise<ECRClient> {
-  // Loaded with the first question: few platforms have one.
-  const sdk = await import("@aws-sdk/client-ecr");
-  return new sdk.ECRClient({
+  const { ECRClient } = await loaded();
+  return new ECRClient({
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
     maxAttempts: 3,
@@ -51,7 +50,7 @@ async function open({ region, endpoint }: EcrPlace): Promise<ECRClient> {
 }
 
 async function askForPassword(client: ECRClient, place: EcrPlace): Promise<{ auth: RegistryAuth; lifetimeMs: number }> {
-  const { GetAuthorizationTokenCommand } = await import("@aws-sdk/client-ecr");
+  const { GetAuthorizationTokenCommand } = await loaded();
   const answer = await client.send(new GetAuthorizationTokenCommand({})).catch((error: unknown) => {
     throw ecrRefusal(error, place);
   });
@@ -62,6 +61,11 @@ async function askForPassword(client: ECRClient, place: EcrPlace): Promise<{ aut
     throw new OciError("unauthorised", `ECR of ${place.region} answered without a password`);
   }
   return { auth: { username, password }, lifetimeMs: (expiresAt?.getTime() ?? 0) - Date.now() };
+}
+
+/** With the first question: few platforms have one. Its default export is there however it was bundled. */
+async function loaded() {
+  return (await import("@aws-sdk/client-ecr")).default;
 }
 
 /** Others may wait for the same answer, so that only this one stops waiting. */
