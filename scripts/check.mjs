@@ -1,6 +1,7 @@
 // What `npm test` runs once Node and the dependencies are there: static checks, then the tests. Those of the whole platform, which
 // wait more than they work, run one after the other beside all others: three at once were a minute quicker on two cores, and each of them
-// late for what it waits for. Every step runs whatever the others said; the last line sums them up, and a static check counts as one.
+// late for what it waits for. They come first where both want a core: theirs is the longer chain, and the others do not mind to wait. Every step
+// runs whatever the others said; the last line sums them up, and a static check counts as one.
 //
 //   check.mjs [--only STEP]... [FILTER]...     steps: see --list; filters choose test files by a part of their path,
 //                                              and then only tests are run that have such a file
@@ -8,7 +9,7 @@ import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { importRules } from "./check/import-rules.mjs";
-import { root, runTool } from "./check/processes.mjs";
+import { root, runTool, unhurried } from "./check/processes.mjs";
 import { makeTestFolder } from "./check/test-folder.mjs";
 import { ofPlatform, projects, projectsOf, runTests } from "./check/tests.mjs";
 import { checkTree } from "./check/tree.mjs";
@@ -23,13 +24,17 @@ const steps = [
   ...importRules(),
   { name: "unused", group: "static", run: () => runTool("knip", ["--no-progress"]) },
   ...checkTree(root),
-  ...projects.map((name) => ({ name, group: "tests", run: () => runTests(name, filters, seed) })),
+  ...projects.map((name) => ({ name, group: "tests", run: () => runTests(name, filters, seed, through(name)) })),
 ];
 
 if (list) {
   for (const { name, group } of steps) console.log(`${name} (${group})`);
 } else {
   process.exitCode = await check(chosen());
+}
+
+function through(name) {
+  return ofPlatform.includes(name) ? [] : unhurried;
 }
 
 /** A commit is always tested with the same seed, and each commit with another: what fails once fails again when it is looked at. */

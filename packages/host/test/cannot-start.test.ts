@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freePort, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { freePort, programEnv, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
 const program = ["--conditions=@slipway/source", join(import.meta.dirname, "notes-service-main.ts")];
@@ -39,7 +39,7 @@ const give = async (file: string, text: string) => {
 };
 const givePassword = (text: string) => give("secrets/postgres/slipway_notification", text);
 const run = (command: string, env: Record<string, string>) =>
-  promisify(execFile)(process.execPath, [...program, command], { env: { PATH: process.env.PATH, ...env } });
+  promisify(execFile)(process.execPath, [...program, command], { env: { ...programEnv(), ...env } });
 
 /** A token as `credentials` makes it, which nobody has told the database. */
 const giveToken = async () => {
@@ -58,7 +58,7 @@ const prepare = async () => {
 async function start(env: Record<string, string>) {
   const port = await freePort();
   const child = spawn(process.execPath, program, {
-    env: { PATH: process.env.PATH, SLIPWAY_DATA: folder, SLIPWAY_PORT: String(port), ...env },
+    env: { ...programEnv(), SLIPWAY_DATA: folder, SLIPWAY_PORT: String(port), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.add(child);

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@slipway/client";
-import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { programEnv, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeNote } from "./example-module.ts";
@@ -36,7 +36,7 @@ type Line = { readonly msg: string; readonly url?: string };
 function start(env: Record<string, string>) {
   const child = spawn(process.execPath, ["--conditions=@slipway/source", join(import.meta.dirname, "notes-main.ts")], {
     env: {
-      PATH: process.env.PATH,
+      ...programEnv(),
       SLIPWAY_DATA: dataDir,
       SLIPWAY_DATABASE_URL: database.adminUrl,
       SLIPWAY_PORT: "0",

@@ -11,6 +11,7 @@ export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
 export { type OciWorld, ociContract } from "./oci.contract.ts";
+export { programEnv } from "./program-env.ts";
 export {
   type BuildsCluster,
   buildsNamespace,

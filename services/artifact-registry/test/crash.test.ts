@@ -11,7 +11,7 @@ import { systemClock } from "@slipway/kernel";
 import { fileObjects } from "@slipway/objects";
 import { digestOf, RegistryClient } from "@slipway/oci";
 import { silentLogger } from "@slipway/sql";
-import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { programEnv, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Tables } from "../src/store/tables.ts";
 import { storeBlob } from "../src/v2/blobs.ts";
@@ -47,7 +47,7 @@ async function startProcess(): Promise<{ url: string; kill(): Promise<void> }> {
   const main = join(import.meta.dirname, "../src/main.ts");
   const child = spawn(process.execPath, ["--conditions=@slipway/source", main], {
     env: {
-      PATH: process.env.PATH,
+      ...programEnv(),
       SLIPWAY_DATA: dataDir,
       SLIPWAY_DATABASE_URL: database.adminUrl,
       SLIPWAY_PORT: "0",

@@ -12,9 +12,10 @@ import {
 import type { DeploymentId } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { identify } from "../../src/processes/identity.ts";
 import { type ByHand, byHand } from "../support/by-hand.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
-import { processesOf } from "../support/processes.ts";
+import { pidOf, postgresPid } from "../support/processes.ts";
 import { runCommand } from "../support/run-command.ts";
 import { slipway } from "../support/slipway.ts";
 
@@ -33,9 +34,13 @@ async function start(): Promise<void> {
   await platform.printed(/Yours now/);
 }
 
-async function stop(): Promise<void> {
-  platform.signal("SIGTERM");
-  await platform.exit();
+/** As when the machine of the platform goes down: regions, meshes and pods are elsewhere and run on. */
+async function goDown(): Promise<void> {
+  await platform.kill();
+  const database = postgresPid(dataDir);
+  process.kill(pidOf(dataDir, "rollback-controller"), "SIGKILL");
+  process.kill(database, "SIGINT");
+  await until(() => identify(database) === undefined, { what: "the end of Postgres", timeoutMs: 60_000 });
 }
 
 /** With its owners: Postgres runs as the owner of its files, and not as root. */
@@ -53,7 +58,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   rmSync(backup, { recursive: true, force: true });
-  if (processesOf(dataDir).length > 0) await stop();
+  await platform.kill();
 });
 
 const look = (id: DeploymentId) => platform.as("viewer").call(getDeployment, { params: { id } });
@@ -141,12 +146,12 @@ describe("a backup of the database that is older than its regions", () => {
   let lost = "" as DeploymentId;
 
   beforeAll(async () => {
-    await stop();
+    await goDown();
     await copy(postgres, backup);
     await start();
     lost = (await canary()).id;
     await takeBack(lost);
-    await stop();
+    await goDown();
     rmSync(postgres, { recursive: true });
     await copy(backup, postgres);
     await start();

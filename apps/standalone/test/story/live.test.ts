@@ -5,12 +5,13 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
 import { killAndAwait, killPostgres } from "../support/comes-back.ts";
 import { trafficWrites } from "../support/fences.ts";
-import { driveUntil, servedNow } from "../support/mesh.ts";
+import { servedNow } from "../support/mesh.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
 import { podsOf, processesOf } from "../support/processes.ts";
 import { isInstalled } from "../support/real/readme.ts";
 import { seeThatItIsReal } from "../support/real/see-that-it-is-real.ts";
 import { curl, slipway } from "../support/slipway.ts";
+import { steadyRequests } from "../support/steady-requests.ts";
 
 const { dataDir } = inject("story");
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
@@ -179,9 +180,13 @@ describe("the deployment afterwards", () => {
     expect(answer.body).toMatchObject({ status: "ROLLING_OUT", progress: "5% -> 25% -> 50% -> 100%" });
   });
 
-  test("ends SUCCEEDED once requests come, and status --watch ends with it", async () => {
+  test("ends SUCCEEDED once a name stands for the evidence of 5% and requests bring that of the next steps; status --watch ends with it", async () => {
     const watching = slipway(dataDir, "status", deploying.id, "--watch");
-    await driveUntil(platform.endpoints().regions, async () => (await view()).status === "SUCCEEDED");
+    const named = await slipway(dataDir, "--as", "approver", "approve", deploying.id);
+    expect(named.code, named.err).toBe(0);
+    const requests = steadyRequests(platform.endpoints().regions);
+    await until(async () => (await view()).status === "SUCCEEDED", { what: "SUCCEEDED", timeoutMs: 90_000 });
+    await requests.stop();
     const ran = await watching;
     expect(ran.code, ran.out + ran.err).toBe(0);
     expect(ran.out).toContain("SUCCEEDED");

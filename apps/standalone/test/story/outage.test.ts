@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "
 import { killAndAwait } from "../support/comes-back.ts";
 import { eventsOf } from "../support/events.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
-import { podsOf, processesOf } from "../support/processes.ts";
+import { podsOf } from "../support/processes.ts";
 import { rollouts } from "../support/rollouts.ts";
 import { steadyRequests } from "../support/steady-requests.ts";
 import { type Hanging, hang, hangPostgres } from "../support/stopped.ts";
@@ -29,9 +29,7 @@ afterEach(() => {
 });
 afterAll(async () => {
   await requests?.stop();
-  platform.interrupt();
-  await platform.exit();
-  expect(processesOf(dataDir)).toEqual([]);
+  await platform.kill();
 });
 
 const { canary, isServed, viewOf, isRolledBack, expectLowered } = rollouts(() => platform);
@@ -61,7 +59,7 @@ async function expectReportedOnce({ id }: Turnable): Promise<void> {
 
 describe("a canary that turns bad", () => {
   test("while the database hangs, a region hangs and the rollback-controller is killed, is out of traffic before the database is back", async () => {
-    const shipped = await canary("outage.1");
+    const shipped = await canary("outage");
     const database = hangPostgres(dataDir);
     const region = hang(dataDir, far);
     hanging.push(database, region);
@@ -80,7 +78,7 @@ describe("a canary that turns bad", () => {
   });
 
   test("while the platform hangs is out of traffic before the platform is back, and the platform agrees", async () => {
-    const shipped = await canary("outage.2");
+    const shipped = await canary("outage");
     const hung = hang(dataDir, "platform");
     hanging.push(hung);
     await turnBad(platform, shipped);
@@ -95,7 +93,7 @@ describe("a canary that turns bad", () => {
 
 describe("a canary that is well", () => {
   test("goes on baking when a mesh and a pod are killed: both come back", async () => {
-    const shipped = await canary("outage.3");
+    const shipped = await canary("outage");
     const [near] = regions;
     const baseline = [...podsOf(dataDir, near)].find(([name]) => !name.startsWith(shipped.version)) ?? ["", 0];
     await killAndAwait(dataDir, `mesh-${near}`);

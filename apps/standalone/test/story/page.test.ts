@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { haltDeployment } from "@slipway/contracts";
+import { approveDeployment, haltDeployment } from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { pidFiles } from "../../src/processes/pid-files.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
@@ -54,8 +54,7 @@ describe.skipIf(!existsSync(executablePath))(
 
     afterAll(async () => {
       await browser?.close();
-      platform?.interrupt();
-      await platform?.exit();
+      await platform?.kill();
     });
 
     test("without a session it asks for a token, and nothing of the platform is told", async () => {
@@ -122,6 +121,9 @@ describe.skipIf(!existsSync(executablePath))(
       expect(await page.getByRole("button", { name: "Ship one that fails" }).isDisabled()).toBe(true);
       // The keyboard is where it was, although the button under it is shut.
       expect(await page.evaluate("document.activeElement.textContent")).toBe("Ship a good change");
+      // A name stands for the evidence of the first step, which is most of it; the next ones wait for theirs.
+      const params = { id: await underWay(page) };
+      await platform.as("approver").call(approveDeployment, { params, body: { reason: "a test saw it" } });
       await bars(page, 100);
       await page
         .locator('[data-outcome="SUCCEEDED"]')
@@ -175,8 +177,7 @@ describe.skipIf(!existsSync(executablePath))(
       await page.getByRole("button", { name: "Ship a good change" }).click();
       await bars(page, 5);
       // It would go on while it is looked at.
-      const back = page.getByRole("button", { name: /^Roll back D-\d+$/ });
-      const id = /D-\d+/.exec((await back.textContent()) ?? "")?.[0] as DeploymentId;
+      const id = await underWay(page);
       await platform.as("deployer").call(haltDeployment, { params: { id }, body: { reason: "a test looks at it" } });
       await page.getByText("5% exposure: traffic on a version that is not proven").waitFor();
       const evidence = page.getByRole("row", { name: /^new version/ }).getByRole("cell");
@@ -188,7 +189,7 @@ describe.skipIf(!existsSync(executablePath))(
       ).toBeGreaterThan(1);
       await cleanAtEverySize(page);
 
-      await back.click();
+      await backButton(page).click();
 
       const outcome = page.locator('[data-outcome="ROLLED_BACK"]');
       await outcome.waitFor({ timeout: patienceMs });
@@ -215,6 +216,15 @@ async function cleanAtEverySize(page: Page): Promise<void> {
       expect(await page.evaluate("document.documentElement.scrollWidth"), where).toBe(size.width);
     }
   }
+}
+
+function backButton(page: Page): Locator {
+  return page.getByRole("button", { name: /^Roll back D-\d+$/ });
+}
+
+/** The deployment that could be taken back now. */
+async function underWay(page: Page): Promise<DeploymentId> {
+  return /D-\d+/.exec((await backButton(page).textContent()) ?? "")?.[0] as DeploymentId;
 }
 
 /** Waits until the bars of all three regions show this percent. */

@@ -23,19 +23,6 @@ export async function splitOf(meshUrl: string, requests: number): Promise<Split>
   return counts;
 }
 
-/** Sends requests through the meshes of all regions, round after round, until the condition holds. */
-export async function driveUntil(
-  regions: Readonly<Record<string, { readonly mesh: number }>>,
-  done: () => Promise<boolean>,
-  withinMs = 90_000,
-): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await done())) {
-    if (performance.now() > deadline) throw new Error(`not done after ${withinMs} ms of requests`);
-    await Promise.all(Object.values(regions).map(({ mesh }) => splitOf(`http://127.0.0.1:${mesh}`, 600)));
-  }
-}
-
 /** What the proxies of all regions say they serve of a version now. */
 export async function servedNow(
   regions: Readonly<Record<string, { readonly admin: number }>>,

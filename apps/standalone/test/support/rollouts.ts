@@ -4,13 +4,13 @@ import { expect } from "vitest";
 import { trafficWrites } from "./fences.ts";
 import { servedNow } from "./mesh.ts";
 import type { Platform } from "./platform.ts";
-import { shipTurnable, type Turnable } from "./turnable.ts";
+import { shipAgain, shipTurnable, type Turnable } from "./turnable.ts";
 
 type Weights = Readonly<Record<string, number>>;
 
 /** Canaries of a platform, as its meshes serve them. */
 export type Rollouts = {
-  /** A canary that every mesh serves at 5%, and that bakes. */
+  /** A canary that every mesh serves at 5%, and that bakes. A release is built the first time, and deployed again where it was taken back. */
   canary(release: string): Promise<Turnable>;
   /** Waits until the meshes serve these weights of it, by region. */
   isServed(shipped: Turnable, weights: Weights, what: string): Promise<void>;
@@ -22,11 +22,14 @@ export type Rollouts = {
 
 export function rollouts(platform: () => Platform): Rollouts {
   const served = ({ version }: Turnable) => servedNow(platform().endpoints().regions, version);
+  const built = new Map<string, Turnable>();
   const viewOf = ({ id }: Pick<Turnable, "id">) => platform().as("viewer").call(getDeployment, { params: { id } });
   return {
     viewOf,
     async canary(release) {
-      const shipped = await shipTurnable(platform(), release);
+      const before = built.get(release);
+      const shipped = await (before === undefined ? shipTurnable(platform(), release) : shipAgain(platform(), before));
+      built.set(release, shipped);
       const everywhere = async () => Object.values(await served(shipped)).every((weight) => weight === 5);
       await until(everywhere, { timeoutMs: 180_000, what: `5% of ${shipped.id} everywhere` }).catch(
         async (error: unknown) => {

@@ -20,7 +20,7 @@ import type { Platform } from "./platform.ts";
 import { runCommand } from "./run-command.ts";
 
 /** A canary at 5% that stays there (its bake is ten minutes) and serves well until it is told to turn. */
-export type Turnable = { readonly id: DeploymentId; readonly version: string };
+export type Turnable = { readonly id: DeploymentId; readonly version: string; readonly digest: Digest };
 
 const behaviour = (release: string) => `export const release = "${release}";
 let bad = false;
@@ -36,15 +36,24 @@ export async function shipTurnable(platform: Platform, release: string): Promise
   const sha = await pushed(platform, release);
   const digest = await built(platform, sha);
   await promoted(platform, digest);
+  return deployed(platform, digest, "deployer");
+}
+
+/** Asks for a canary of what was taken back before, which an approver may; its pods are new ones and have not turned. */
+export function shipAgain(platform: Platform, { digest }: Turnable): Promise<Turnable> {
+  return deployed(platform, digest, "approver");
+}
+
+async function deployed(platform: Platform, digest: Digest, as: "deployer" | "approver"): Promise<Turnable> {
   const body = { service: "orders", version: digest, strategy: "canary", regions: Object.keys(regionsOf(platform)) };
-  const { deployment_id } = await platform.as("deployer").call(createDeployment, {
+  const { deployment_id } = await platform.as(as).call(createDeployment, {
     query: {},
     body: body as unknown as DeploymentRequest,
-    idempotencyKey: `turnable-${release}`,
+    idempotencyKey: crypto.randomUUID(),
   });
   const id = deployment_id as DeploymentId;
   const { version } = await platform.as("viewer").call(getDeployment, { params: { id } });
-  return { id, version };
+  return { id, version, digest };
 }
 
 const regionsOf = (platform: Platform) => platform.endpoints().regions;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { type Client, createClient, type PlatformService } from "@slipway/client";
-import { freePort, sharedFolder, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { freePort, programEnv, sharedFolder, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const run = promisify(execFile);
@@ -60,7 +60,7 @@ export function servicesBundle(): Promise<string> {
 /** Runs `service.mjs` for what ends by itself: `prepare`, `credentials`. */
 export async function runServices(args: readonly string[], env: Readonly<Record<string, string>>) {
   const program = await servicesBundle();
-  return run(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? "", ...env } });
+  return run(process.execPath, [program, ...args], { env: { ...programEnv(), ...env } });
 }
 
 /**
@@ -174,7 +174,7 @@ async function giveCredentials(from: string, to: string, service: PlatformServic
 async function startReplica(service: PlatformService, env: Readonly<Record<string, string>>): Promise<Replica> {
   const program = await servicesBundle();
   const child: ChildProcess = spawn(process.execPath, [program, service], {
-    env: { PATH: process.env.PATH ?? "", ...env },
+    env: { ...programEnv(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
