@@ -48,10 +48,14 @@ async function runReal() {
   if (unknown.length > 0) return usage(`no part is called ${unknown.join(", ")}; see --list`);
   if (files.length === 0) return usage(`no test file has ${filters.join(" or ")} in its path`);
 
-  const { backend, engine } = await chooseBackend();
+  const { backend, engine, error } = await chooseBackend().catch((thrown) => ({ error: thrown }));
+  if (error !== undefined) return usage(error.message);
   const ownDocker = backend === "containers" && engine === undefined;
   const { found, missing } = await gather(neededParts(ownDocker ? ["docker"] : []));
-  if (ownDocker && found.docker === undefined) return summarize(nothing, missing, new Set());
+  if (ownDocker && found.docker === undefined) {
+    console.error(`\nno container engine answers, and none can be brought: ${missing.docker}`);
+    return usage("TEST_BACKEND=processes runs the same without containers");
+  }
   const folder = makeRunFolder("slipway-real-");
   let result;
   try {
@@ -65,8 +69,6 @@ async function runReal() {
   }
   return summarize(result, missing, allowed);
 }
-
-const nothing = { passed: 0, failed: 0, skipped: 0 };
 
 /** In which network the tests run, and beside which engine. */
 function placeOf({ backend, engine, docker, folder }) {
