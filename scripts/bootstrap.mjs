@@ -20,9 +20,9 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { userCache } from "./user-cache.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const wantedNode = [24, 15];
@@ -76,8 +76,7 @@ function isOld(version) {
 function bringNode() {
   const platform = `node-${process.platform}-${process.arch}`;
   const lock = readFileSync(join(root, "scripts/node/package-lock.json"));
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "slipway");
-  const folder = join(cache, `node-${createHash("sha256").update(lock).digest("hex").slice(0, 16)}`);
+  const folder = userCache(`node-${createHash("sha256").update(lock).digest("hex").slice(0, 16)}`);
   const node = join(folder, "node_modules", platform, "bin", "node");
   if (existsSync(node)) return node;
   if (!lock.includes(`node_modules/${platform}`)) {

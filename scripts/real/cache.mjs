@@ -10,15 +10,15 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { userCache } from "../user-cache.mjs";
 import { differing, run, sources } from "./sources.mjs";
 
 const manifests = join(dirname(fileURLToPath(import.meta.url)), "parts");
 
 export function cacheFolder(env = process.env) {
-  return env.SLIPWAY_REAL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "slipway", "real");
+  return env.SLIPWAY_REAL_CACHE || userCache("real", env);
 }
 
 /** The manifests, each with the folder that it has in the cache: another manifest, or another go.sum beside it, another folder. */

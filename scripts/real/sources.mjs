@@ -80,9 +80,9 @@ function downloadModule({ module, version, sum }, folder) {
 
 /**
  * Programs that `go install` refuses since their module replaces others: built from a main module of ours, whose go.mod and go.sum lie beside the
- * manifest and pin every module.
+ * manifest and pin every module. `files`: what of `module` is taken as it is.
  */
-function fromGoMain({ commands, stamps, pins }, folder) {
+function fromGoMain({ commands, stamps, pins, module, files = [] }, folder) {
   const main = join(folder, "main");
   mkdirSync(main);
   for (const [name, path] of Object.entries(pins)) copyFileSync(path, join(main, name));
@@ -95,6 +95,10 @@ function fromGoMain({ commands, stamps, pins }, folder) {
       timeout: buildMs,
       env,
     });
+  }
+  if (files.length > 0) {
+    const sources = run("go", ["list", "-m", "-f", "{{.Dir}}", module], { cwd: main, env }).trim();
+    for (const file of files) copyFileSync(join(sources, file), join(folder, basename(file)));
   }
   rmSync(main, { recursive: true });
   return {};

@@ -28,14 +28,18 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
     SLIPWAY_BUS_URL: "kafka://127.0.0.1:1",
     SLIPWAY_LOCK_URL: "redis://:hunter2@127.0.0.1:1",
     SLIPWAY_REGIONS: file,
+    SLIPWAY_EXECUTOR: "kubernetes:///nowhere.kubeconfig?image=registry.example/slipway-services:0.1.0",
+    SLIPWAY_IMAGE_REGISTRIES: "ghcr.io=http://me:hunter2@127.0.0.1:1",
   });
 
   expect(checks.map(({ name, state }) => [name, state])).toEqual([
     ["database", "bad"],
     ["bus", "bad"],
     ["locks", "bad"],
+    ["executor", "bad"],
     ["regions", "bad"],
     ["regions", "bad"],
+    ["registries", "bad"],
   ]);
   for (const { remedy } of checks) expect(remedy).toMatch(/SLIPWAY_|kubeconfig|metrics_url/);
   expect(JSON.stringify(checks)).not.toContain("hunter2");

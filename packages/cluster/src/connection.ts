@@ -182,7 +182,14 @@ async function loadConfig(client: Client, { region, kubeconfig, context }: Conne
   const text = await readFile(kubeconfig, "utf8").catch((cause: unknown) => {
     throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read`, { cause });
   });
-  config.loadFromString(text);
+  try {
+    config.loadFromString(text);
+  } catch (error) {
+    // Neither the parser's words nor the error itself: they quote the line, which may be the token's.
+    const line = /\((\d+):\d+\)/.exec(error instanceof Error ? error.message : "")?.[1];
+    const where = line === undefined ? "" : `, see line ${line}`;
+    throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read (it is none${where})`);
+  }
   config.makePathsAbsolute(dirname(kubeconfig));
   if (context !== undefined) config.setCurrentContext(context);
   return { config, text };

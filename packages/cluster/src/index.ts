@@ -28,6 +28,7 @@ export type {
   WorkloadSummary,
 } from "./port.ts";
 export { unprovenLimitPercent } from "./raising.ts";
+export { type Reached, reachProblem } from "./reach-problem.ts";
 export { reflect } from "./reflector.ts";
 export { openRegion } from "./region.ts";
-export { regionProblems } from "./region-problems.ts";
+export { type RegionAccount, regionProblems } from "./region-problems.ts";

@@ -13,6 +13,8 @@ import { epochOf, Fenced, namespaceObject, ServiceObject } from "./workload.ts";
 export type Effects = {
   readonly connection: Connection;
   readonly log: Logger;
+  /** The Secret of each namespace with which nodes pull images. */
+  readonly pullSecret?: string | undefined;
   /** 0 <= x < 1: spreads retries. */
   readonly random: () => number;
   /** Milliseconds that never go backwards. */

@@ -3,7 +3,13 @@ import type { Logger, RegionCluster } from "./port.ts";
 import { openRegion } from "./region.ts";
 
 /** How one region is reached: an entry of the regions file. */
-export type RegionAccess = { readonly name: RegionName; readonly kubeconfig: string; readonly context: string };
+export type RegionAccess = {
+  readonly name: RegionName;
+  readonly kubeconfig: string;
+  readonly context: string;
+  /** Name of a Secret in each environment's namespace, with which the nodes pull images. Default: they need none, or know by themselves. */
+  readonly pull_secret?: string | undefined;
+};
 
 /** The regions of a platform, each opened at its first use (the Kubernetes client is slow to load). */
 export type Regions<Access extends RegionAccess = RegionAccess> = {
@@ -21,8 +27,8 @@ export function openRegions<Access extends RegionAccess>(entries: readonly Acces
   const open = (name: string): Promise<RegionCluster> => {
     const entry = entryOf(name);
     if (entry === undefined) return Promise.reject(new Error(`no region ${name} is configured`));
-    const { kubeconfig, context } = entry;
-    const opening = openRegion({ name: entry.name, kubeconfig, context, log });
+    const { kubeconfig, context, pull_secret: pullSecret } = entry;
+    const opening = openRegion({ name: entry.name, kubeconfig, context, pullSecret, log });
     opening.catch(() => opened.delete(name));
     opened.set(name, opening);
     return opening;

@@ -229,6 +229,8 @@ export type RegionCluster = {
 };
 
 export type OpenRegionOptions = {
+  /** Secret of each namespace with which nodes pull images. */
+  readonly pullSecret?: string | undefined;
   readonly name: RegionName;
   /** Path of a kubeconfig file. */
   readonly kubeconfig: string;

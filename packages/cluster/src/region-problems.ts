@@ -1,20 +1,22 @@
 import { z } from "zod";
 import { type Connection, connect } from "./connection.ts";
-import { ApiStatus, isStatus, RegionUnavailable } from "./errors.ts";
+import { ApiStatus, isStatus } from "./errors.ts";
 import type { RegionAccess } from "./open-regions.ts";
 import { namespaces } from "./paths.ts";
+import { type Reached, reachProblem } from "./reach-problem.ts";
 
 const timeoutMs = 5_000;
 const istioGroup = "/apis/networking.istio.io/v1";
 const install = "kubectl apply -f deploy/regions";
 
-/** What a service does in a region, of which one right stands for all: `patch` of the object that carries the weights. */
-const review = {
-  apiVersion: "authorization.k8s.io/v1",
-  kind: "SelfSubjectAccessReview",
-  spec: { resourceAttributes: { group: "networking.istio.io", resource: "virtualservices", verb: "patch" } },
-};
+/** Who works in a region: each has an account of its own there (deploy/regions). */
+export type RegionAccount = "orchestrator" | "rollback-controller";
 
+/** One right stands for all that both need, one for what the orchestrator has alone. */
+const writesRoutes = { group: "networking.istio.io", resource: "virtualservices", verb: "patch" };
+const makesWorkloads = { group: "apps", resource: "deployments", verb: "create" };
+
+const Version = z.looseObject({ major: z.string(), minor: z.string() });
 const Review = z.looseObject({ status: z.looseObject({ allowed: z.boolean() }) });
 const Group = z.looseObject({ resources: z.array(z.looseObject({ name: z.string() })) });
 const Namespace = z.looseObject({
@@ -23,55 +25,52 @@ const Namespace = z.looseObject({
 
 /**
  * What a region lacks for deployments, each as a sentence that says what to do; none: it has all. `environments` are looked at where their
- * namespaces exist already. Never rejects. What a region does not answer (a right to look, a path it does not know) is no problem of its own.
+ * namespaces exist already; `account`: whose the kubeconfig is to be, where that is known. Never rejects. What a region does not answer (a right to
+ * look, a path it does not know) is no problem of its own.
  */
 export async function regionProblems(
   region: RegionAccess,
   environments: readonly string[],
+  account?: RegionAccount,
 ): Promise<readonly string[]> {
   const { name, kubeconfig, context } = region;
   const say = (text: string) => `region ${name}: ${text}`;
   let connection: Connection | undefined;
   try {
     connection = await connect({ region: name, kubeconfig, context, timeoutMs });
-    await connection.request("GET", "/version");
     const found = [
+      versionProblem(await connection.request("GET", "/version")),
       await istioProblem(connection),
-      await rightsProblem(connection),
+      await rightsProblem(connection, account),
       ...(await Promise.all(environments.map((one) => namespaceProblem(connection as Connection, one)))),
+      ...(await Promise.all(environments.map((one) => pullSecretProblem(connection as Connection, one, region)))),
     ];
     return found.filter((problem) => problem !== undefined).map(say);
   } catch (error) {
-    return [say(reachProblem(error, region))];
+    return [say(reachProblem(error, howReached(region, account)))];
   } finally {
     await connection?.close().catch(() => undefined);
   }
 }
 
-/** Why nothing at all can be asked there. */
-function reachProblem(error: unknown, { kubeconfig, context }: RegionAccess): string {
-  const renew = `put a valid token into ${kubeconfig} (kubectl create token orchestrator -n slipway-system)`;
-  if (isStatus(error, 401)) return `its API refuses the credentials: ${renew}`;
-  if (isStatus(error, 403)) return `its API lets this account ask nothing: ${install}, and use its service accounts`;
-  if (error instanceof ApiStatus) return `its API answers ${error.status} ${error.reason}: see the server's own log`;
-  const codes = codesOf(error);
-  if (codes.includes("ECONNREFUSED")) return `nothing listens where ${kubeconfig} says: correct \`server\` there`;
-  if (/ENOTFOUND|EAI_AGAIN/.test(codes))
-    return `the host of \`server\` in ${kubeconfig} is not known: correct it there`;
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(codes))
-    return `its certificate is not trusted: correct \`certificate-authority-data\` in ${kubeconfig}`;
-  const words = error instanceof Error ? error.message.replace(/^region [^:]*: /, "") : String(error);
-  if (/no context|cannot be read/.test(words))
-    return `${words}: correct \`kubeconfig\` and \`context\` in the regions file`;
-  if (error instanceof RegionUnavailable) return `${words}: see that ${kubeconfig} (context ${context}) reaches it`;
-  return `${kubeconfig} cannot be used (${words.slice(0, 200)})`;
+function howReached({ kubeconfig, context }: RegionAccess, account: RegionAccount | undefined): Reached {
+  return {
+    ...{ kubeconfig, context, namedIn: "`kubeconfig` and `context` in the regions file" },
+    renew: `kubectl create token ${account ?? "orchestrator"} -n slipway-system`,
+    install: `${install}, and use its service accounts`,
+  };
 }
 
-function codesOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const inner = error instanceof AggregateError ? error.errors.map(codesOf).join(" ") : codesOf(error.cause);
-  return `${code} ${inner}`;
+/** Admission policies, by which the API server keeps the fence, are on from here. */
+const oldest = { major: 1, minor: 30 };
+
+function versionProblem(answer: unknown): string | undefined {
+  const read = Version.safeParse(answer);
+  if (!read.success) return "what answers there is no Kubernetes API: correct `server` in its kubeconfig";
+  const [major, minor] = [read.data.major, read.data.minor].map((text) => Number.parseInt(text, 10));
+  if (major === undefined || minor === undefined || Number.isNaN(major + minor)) return undefined;
+  if (major > oldest.major || (major === oldest.major && minor >= oldest.minor)) return undefined;
+  return `it runs Kubernetes ${major}.${minor}, whose API server does not keep the fence itself: bring it to ${oldest.major}.${oldest.minor} or newer`;
 }
 
 async function istioProblem(connection: Connection): Promise<string | undefined> {
@@ -89,16 +88,28 @@ async function istioProblem(connection: Connection): Promise<string | undefined>
   return missing.length === 0 ? undefined : `its Istio lacks ${missing.join(" and ")}: ${what}`;
 }
 
-async function rightsProblem(connection: Connection): Promise<string | undefined> {
+async function rightsProblem(connection: Connection, account: RegionAccount | undefined): Promise<string | undefined> {
+  if ((await isAllowed(connection, writesRoutes)) === false)
+    return `this account may not write VirtualServices: ${install}, and use its service accounts`;
+  if (account === undefined) return undefined;
+  const deploys = await isAllowed(connection, makesWorkloads);
+  if (account === "orchestrator" && deploys === false)
+    return `this account may not make Deployments: ${install}, and use its service account orchestrator`;
+  if (account === "rollback-controller" && deploys === true)
+    return `the rollback-controller's account may do more than lower there: give it a kubeconfig of its own with the service account rollback-controller of deploy/regions (rollback_controller in the regions file)`;
+  return undefined;
+}
+
+/** Undefined: the region does not say. */
+async function isAllowed(connection: Connection, resourceAttributes: object): Promise<boolean | undefined> {
   const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-  const answer = await connection.request("POST", path, { body: review }).catch((error: unknown) => {
+  const body = { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview", spec: { resourceAttributes } };
+  const answer = await connection.request("POST", path, { body }).catch((error: unknown) => {
     if (error instanceof ApiStatus) return undefined;
     throw error;
   });
   const read = Review.safeParse(answer);
-  return read.success && !read.data.status.allowed
-    ? `this account may not write VirtualServices: ${install}, and use its service accounts`
-    : undefined;
+  return read.success ? read.data.status.allowed : undefined;
 }
 
 async function namespaceProblem(connection: Connection, environment: string): Promise<string | undefined> {
@@ -117,4 +128,30 @@ async function namespaceProblem(connection: Connection, environment: string): Pr
   if (labels["app.kubernetes.io/managed-by"] !== "slipway")
     return `namespace ${environment} was made by somebody else, so that every write to it is refused: ${label} app.kubernetes.io/managed-by=slipway`;
   return undefined;
+}
+
+const PullSecret = z.looseObject({ type: z.string() });
+
+/** Only that it is there, and of the kind that nodes read. */
+async function pullSecretProblem(
+  connection: Connection,
+  environment: string,
+  { pull_secret: name }: RegionAccess,
+): Promise<string | undefined> {
+  if (name === undefined) return undefined;
+  const make = `kubectl create secret docker-registry ${name} -n ${environment} --docker-server=HOST --docker-username=node-agent --docker-password=TOKEN`;
+  const namespace = `${namespaces}/${environment}`;
+  const missing = `namespace ${environment} has no Secret ${name}, with which its nodes are to pull images: ${make}`;
+  try {
+    // A namespace that is not there yet can hold none.
+    await connection.request("GET", namespace);
+    const { type } = PullSecret.parse(await connection.request("GET", `${namespace}/secrets/${name}`));
+    return type === "kubernetes.io/dockerconfigjson"
+      ? undefined
+      : `the Secret ${name} of namespace ${environment} is of type ${type}, which no node reads: delete it, and ${make}`;
+  } catch (error) {
+    if (isStatus(error, 404) && error.message.includes(name)) return missing;
+    if (error instanceof ApiStatus || error instanceof z.ZodError) return undefined;
+    throw error;
+  }
 }

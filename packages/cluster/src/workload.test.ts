@@ -54,6 +54,16 @@ test("the container listens on the port that it is told, whatever the service's 
   });
 });
 
+test("pods name the Secret with which the region's nodes pull images, where there is one", () => {
+  const podSpec = (pullSecret?: string) => {
+    const { deployment } = workloadObjects(manifest, grant, pullSecret);
+    return (deployment.spec as { template: { spec: object } }).template.spec;
+  };
+
+  expect(podSpec("slipway-pull")).toMatchObject({ imagePullSecrets: [{ name: "slipway-pull" }] });
+  expect(podSpec()).not.toHaveProperty("imagePullSecrets");
+});
+
 test("a base Service without a live version selects no pod at all", () => {
   const target = { service: manifest.service, environment: manifest.environment };
   const stored = { uid: "u", resourceVersion: "1" };

@@ -19,12 +19,12 @@ type KubeObject = {
 };
 type Grant = { readonly epoch: Epoch; readonly deployment: string };
 
-/** The objects of one version, all named after it, in the order in which they are written. */
-export function workloadObjects(manifest: WorkloadManifest, grant: Grant) {
+/** The objects of one version, all named after it, in the order in which they are written. `pullSecret`: with which the region's nodes pull its image. */
+export function workloadObjects(manifest: WorkloadManifest, grant: Grant, pullSecret?: string) {
   return {
     service: versionService(manifest, grant),
     destinationRule: destinationRule(manifest, grant),
-    deployment: deployment(manifest, grant),
+    deployment: deployment(manifest, grant, pullSecret),
   };
 }
 
@@ -73,7 +73,7 @@ function destinationRule(manifest: WorkloadManifest, grant: Grant): KubeObject {
   };
 }
 
-function deployment(manifest: WorkloadManifest, grant: Grant): KubeObject {
+function deployment(manifest: WorkloadManifest, grant: Grant, pullSecret: string | undefined): KubeObject {
   const labels = labelsOf(manifest);
   return {
     apiVersion: "apps/v1",
@@ -90,6 +90,7 @@ function deployment(manifest: WorkloadManifest, grant: Grant): KubeObject {
         spec: {
           automountServiceAccountToken: false,
           terminationGracePeriodSeconds: seconds(manifest.graceMs),
+          ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
           containers: [container(manifest)],
         },
       },

@@ -47,7 +47,7 @@ export async function ensureWorkload(
   const no = guard(await readVirtualService(effects, target), grant.epoch);
   if (no !== null) return no;
   await ensureNamespace(effects, target.environment);
-  const objects = workloadObjects(manifest, grant);
+  const objects = workloadObjects(manifest, grant, effects.pullSecret);
   const rest = [
     await ensureSecret(effects, target, manifest, grant, secretValues),
     await ensureObject(effects, paths.services(target), objects.service, grant.epoch),

@@ -1,7 +1,9 @@
+import { readFile, writeFile } from "node:fs/promises";
 import {
   installedRegion,
   type RealRegion,
   realPart,
+  regionAccounts,
   startFaultProxy,
   startKubeFaultProxy,
   until,
@@ -9,9 +11,12 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Connection } from "../src/connection.ts";
 import type { RegionCluster, Target } from "../src/port.ts";
+import { openRegion } from "../src/region.ts";
+import { regionProblems } from "../src/region-problems.ts";
 import { faultAnswersContract, impatientMs } from "./support/fault-answers.contract.ts";
 import { freshTarget, grant, v1, v2 } from "./support/fence-world.ts";
-import { asAdmin, connectAs, regionOf } from "./support/real-region.ts";
+import { asAdmin, connectAs, region as name, regionOf } from "./support/real-region.ts";
+import { silent } from "./support/silent.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 const parts = etcd && kubernetes && crds ? { etcd, kubernetes, crds } : undefined;
@@ -36,6 +41,55 @@ describe.skipIf(parts === undefined)("a real Kubernetes whose answers go wrong",
       },
     };
   });
+
+  test("a token that ends in mid-rollout is named, and once the kubeconfig has another one the same region goes on", async () => {
+    const direct = await connectAs(real, "orchestrator");
+    const target = await freshTarget(direct, 100);
+    const first = await endingToken("rollout-token");
+    const kubeconfig = await real.kubeconfigWith(first);
+    const access = { name, kubeconfig, context: real.context };
+    const rollout = await openRegion({ ...access, log: silent });
+    const seqs: number[] = [];
+    const watch = rollout.watchTraffic(target, ({ fence }) => void seqs.push(fence?.seq ?? 0));
+    await changed(rollout, target, 1);
+
+    await real.api("DELETE", "/api/v1/namespaces/slipway-system/secrets/rollout-token");
+    // The API server believes in a token for some seconds more.
+    const problems = () => regionProblems(access, [], "orchestrator");
+    const [problem] = await until(async () => ((await problems()).length > 0 ? await problems() : undefined), {
+      what: "the token to be refused",
+      timeoutMs: 60_000,
+    });
+    expect(problem).toMatch(/refuses the credentials: put a valid token into .* \(kubectl create token orchestrator/);
+    await expect(rollout.readTraffic(target)).rejects.toThrow(/Unauthorized/);
+
+    const renewed = (await readFile(kubeconfig, "utf8")).replace(
+      first,
+      await real.tokenOf(regionAccounts.orchestrator),
+    );
+    await writeFile(kubeconfig, renewed);
+    const seq = await changed(rollout, target, 2);
+    expect(await rollout.lower(target, { ...grant(2), baseline: v1, canary: v2 })).toMatchObject({ kind: "shut" });
+    await until(() => (seqs.at(-1) ?? 0) > seq, { what: "the watch to go on", timeoutMs: 60_000 });
+    expect(await problems()).toEqual([]);
+    await watch.stop();
+    await rollout.close();
+    await direct.close();
+  });
+
+  /** Ends with the Secret that it is bound to; one that ends by its time lives ten minutes at least. */
+  async function endingToken(secret: string): Promise<string> {
+    const { namespace, name } = regionAccounts.orchestrator;
+    const inNamespace = `/api/v1/namespaces/${namespace}`;
+    await real.api("POST", `${inNamespace}/secrets`, {
+      ...{ apiVersion: "v1", kind: "Secret", metadata: { name: secret } },
+    });
+    const answer = await real.api("POST", `${inNamespace}/serviceaccounts/${name}/token`, {
+      ...{ apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest" },
+      spec: { expirationSeconds: 600, boundObjectRef: { apiVersion: "v1", kind: "Secret", name: secret } },
+    });
+    return (answer as { status: { token: string } }).status.token;
+  }
 
   describe("a watch tells every change once and in order", () => {
     const changes = 30;

@@ -1,7 +1,9 @@
 import type { RegionName } from "@slipway/kernel";
 import { type RealRegion, realPart, regionAccounts, regionManifests, startRegion, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { regionProblems } from "../src/index.ts";
+import { openRegion, type RegionAccount, regionProblems, type Target, type WorkloadManifest } from "../src/index.ts";
+import { grant } from "./support/fence-world.ts";
+import { silent } from "./support/silent.ts";
 
 const [etcd, kubernetes, crds] = [realPart("etcd"), realPart("kubernetes"), realPart("istio-crds")];
 
@@ -12,10 +14,11 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
   });
   afterAll(() => real?.stop());
 
-  const problemsOf = async (token: string) =>
+  const problemsOf = async (token: string, account?: RegionAccount) =>
     regionProblems(
       { name: "here" as RegionName, kubeconfig: await real.kubeconfigWith(token), context: real.context },
       ["prod"],
+      account,
     );
 
   test("is Istio, then deploy/regions, then the rights of the account, and at last nothing", async () => {
@@ -32,9 +35,15 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
 
     const { orchestrator, rollbackController } = regionAccounts;
     const well = async (account: typeof orchestrator | typeof rollbackController) =>
-      (await problemsOf(await real.tokenOf(account))).length === 0;
+      (await problemsOf(await real.tokenOf(account), account.name)).length === 0;
     for (const account of [orchestrator, rollbackController])
       await until(() => well(account), { what: `${account.name} may do all it needs`, timeoutMs: 60_000 });
+    expect(await problemsOf(await real.tokenOf(orchestrator), "rollback-controller")).toEqual([
+      expect.stringMatching(/may do more than lower there: give it a kubeconfig of its own/),
+    ]);
+    expect(await problemsOf(await real.tokenOf(rollbackController), "orchestrator")).toEqual([
+      expect.stringMatching(/may not make Deployments: kubectl apply -f deploy\/regions/),
+    ]);
 
     expect(await problemsOf("nobody's")).toEqual([expect.stringMatching(/refuses the credentials/)]);
     const labels = "istio.io/dataplane-mode=ambient";
@@ -44,4 +53,36 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
       expect.stringMatching(/prod is in ambient mode/),
     ]);
   });
+
+  test("is the Secret with which nodes pull images, until it is made; every pod is then given it", async () => {
+    const kubeconfig = await real.kubeconfigWith(await real.tokenOf(regionAccounts.orchestrator));
+    const access = { name: "here" as RegionName, kubeconfig, context: real.context };
+    const target = { environment: "pulls", service: "orders" } as unknown as Target;
+    const missing = () => regionProblems({ ...access, pull_secret: "slipway-pull" }, [target.environment]);
+    const region = await openRegion({ ...access, pullSecret: "slipway-pull", log: silent });
+
+    expect(await missing()).toEqual([]);
+    expect(await region.ensureWorkload(target, orders, grant(1))).toEqual({
+      kind: "done",
+    });
+    const [sentence = ""] = await missing();
+    expect(sentence).toMatch(/namespace pulls has no Secret slipway-pull/);
+
+    // As the sentence says it.
+    const [, command = ""] = /: kubectl (create secret .*)$/.exec(sentence) ?? [];
+    await real.kubectl(command.split(" "));
+    expect(await missing()).toEqual([]);
+    const path = `/apis/apps/v1/namespaces/${target.environment}/deployments/${orders.name}`;
+    expect(await real.api("GET", path)).toMatchObject({
+      spec: { template: { spec: { imagePullSecrets: [{ name: "slipway-pull" }] } } },
+    });
+    await region.close();
+  });
 });
+
+const orders = {
+  ...{ name: "orders-1111111-aaaaa", service: "orders", environment: "pulls", replicas: 0, env: {} },
+  image: `registry.example/orders@sha256:${"1".repeat(64)}`,
+  ...{ ready: { path: "/", timeoutMs: 30_000 }, resources: { cpu: "50m", memory: "32Mi" } },
+  ...{ graceMs: 1_000, annotations: {} },
+} as unknown as WorkloadManifest;

@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { RegionName } from "@slipway/kernel";
 import { freePort } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -76,9 +79,76 @@ test.each([
     () => kubeconfig("ca", (text) => text.replace(/("?certificate-authority-data"?: *"?)[^"\s]+/, "$1")),
     /certificate is not trusted: correct `certificate-authority-data`/,
   ],
+  [
+    "a file that is no kubeconfig",
+    () => kubeconfig("torn", (text) => `${text}\n token: "hunter2: [`),
+    /\.torn cannot be read \(it is none, see line \d+\): correct `kubeconfig`/,
+  ],
   ["a file that is not there", async () => `${api.kubeconfig}.nowhere`, /cannot be read: correct `kubeconfig`/],
 ])("%s is named with the place to correct it", async (_, path, sentence) => {
-  expect(await problems({ kubeconfig: await path() })).toEqual([expect.stringMatching(sentence)]);
+  const said = await problems({ kubeconfig: await path() });
+  expect(said).toEqual([expect.stringMatching(sentence)]);
+  expect(said.join()).not.toContain("hunter2");
+});
+
+test("the Secret with which nodes pull images has to be in each namespace that is there", async () => {
+  await namespace("pulls", slipways);
+  const withSecret = () =>
+    regionProblems(
+      {
+        ...{ name: api.context as RegionName, kubeconfig: api.kubeconfig, context: api.context },
+        pull_secret: "slipway-pull",
+      },
+      ["pulls", "not-there-yet"],
+    );
+  const connection = await api.open();
+  const metadata = { name: "slipway-pull" };
+  const put = (type: string) =>
+    connection.request("POST", "/api/v1/namespaces/pulls/secrets", {
+      body: { apiVersion: "v1", kind: "Secret", metadata, type },
+    });
+
+  expect(await withSecret()).toEqual([
+    expect.stringMatching(
+      /namespace pulls has no Secret slipway-pull, .*kubectl create secret docker-registry slipway-pull -n pulls/,
+    ),
+  ]);
+  await put("Opaque");
+  expect(await withSecret()).toEqual([expect.stringMatching(/is of type Opaque, which no node reads/)]);
+  await connection.request("DELETE", "/api/v1/namespaces/pulls/secrets/slipway-pull");
+  await put("kubernetes.io/dockerconfigjson");
+  expect(await withSecret()).toEqual([]);
+});
+
+test.each([
+  [
+    "a Kubernetes that is too old",
+    "/version",
+    { major: "1", minor: "29+" },
+    [/runs Kubernetes 1\.29, .*: bring it to 1\.30 or newer/, /has no Istio/],
+  ],
+  ["something that is no Kubernetes", "/", "hello", [/what answers there is no Kubernetes API: correct `server`/]],
+] as const)("%s is named", async (_, path, answer, sentences) => {
+  const server = createServer(({ url }, response) => {
+    response.writeHead(url === path ? 200 : 404, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const plain = (cluster: object) => () =>
+    JSON.stringify({
+      clusters: [{ name: "c", cluster: { server: `http://127.0.0.1:${port}`, ...cluster } }],
+      users: [{ name: "u", user: { token: "of-nobody" } }],
+      contexts: [{ name: api.context, context: { cluster: "c", user: "u" } }],
+    });
+
+  expect(await problems({ kubeconfig: await kubeconfig("plain", plain({})) })).toEqual([
+    expect.stringMatching(/nobody may be sent a token in the clear: say https:\/\/ in `server`/),
+  ]);
+  const insecure = plain({ "insecure-skip-tls-verify": true });
+  expect(await problems({ kubeconfig: await kubeconfig("insecure", insecure) })).toEqual(
+    sentences.map((sentence) => expect.stringMatching(sentence)),
+  );
+  server.close();
 });
 
 test("a context that the kubeconfig has not is named", async () => {

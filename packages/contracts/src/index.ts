@@ -1,3 +1,4 @@
+export { DockerfileBuild } from "./dockerfile-build.ts";
 export { CloudEvent, type EventOf, parseEvent, type Topic, topic } from "./envelope.ts";
 export {
   type ErrorCode,

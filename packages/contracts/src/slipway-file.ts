@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DockerfileBuild } from "./dockerfile-build.ts";
 import { DurationMs, EnvironmentNameSchema, ServiceNameSchema } from "./ids.ts";
 import { ImageBaseSchema, ImageNameSchema } from "./image-name.ts";
 import { SecretNames } from "./secret-names.ts";
@@ -16,7 +17,8 @@ const Environment = z.record(
 export const PipelineStep = z
   .strictObject({
     run: z.string().min(1).max(10_000).optional(),
-    uses: z.enum(["security-scan", "static-server"]).optional(),
+    uses: z.enum(["security-scan", "static-server", "dockerfile"]).optional(),
+    dockerfile: DockerfileBuild.optional(),
     needs: z.array(StepName).default([]),
     /** What it may reach: nothing, the package registries set up on the build machine, or everything. */
     network: z.enum(["none", "registries", "full"]).default("none"),
@@ -35,6 +37,14 @@ export const PipelineStep = z
   .refine(
     (step) => step.uses === undefined || (step.image === undefined && step.cache === undefined),
     "a step that uses something brings its own tools: it has neither image nor cache",
+  )
+  .refine(
+    (step) => step.dockerfile === undefined || step.uses === "dockerfile",
+    "dockerfile says what a step builds that has uses: dockerfile",
+  )
+  .refine(
+    (step) => step.uses !== "dockerfile" || Object.keys(step.env).length === 0,
+    "a Dockerfile is given dockerfile.args and secrets, no env",
   );
 export type PipelineStep = z.infer<typeof PipelineStep>;
 
@@ -85,10 +95,11 @@ export const SlipwayFile = z.strictObject({
     base: ImageBaseSchema.default("node24"),
     /** The step whose files it is made from, exactly as that step left them; absent: what the steps needed by others made. */
     from: StepName.optional(),
-    copy: z.array(z.string().min(1)).min(1),
+    /** Needed, as is `command`, unless the step of `from` builds a Dockerfile: then that says all of it, and no other key may stand here. */
+    copy: z.array(z.string().min(1)).min(1).optional(),
     /** Files of the commit that are left out, in the form of a .dockerignore; what steps made is always in. */
     exclude: z.array(z.string().min(1).max(1_000)).max(1_000).optional(),
-    command: z.array(z.string().min(1)).min(1),
+    command: z.array(z.string().min(1)).min(1).optional(),
     env: Environment.default({}),
   }),
   workload: WorkloadSpec.prefault({}),

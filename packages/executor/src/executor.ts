@@ -12,6 +12,15 @@ export type ExecutorStep = Omit<NetworkedStep, "isolation"> & {
   readonly outputFrom?: number;
   /** The image to run in, by digest, where `imagesBy` is `name`. */
   readonly image?: string;
+  /** Builds an image of a Dockerfile, in `builder` and with what that needs. `image` is not asked for. */
+  readonly builds?: boolean;
+};
+
+/** Where an image is built of a Dockerfile: rootless BuildKit, with a folder for its work. */
+export type Builder = {
+  /** By digest. */
+  readonly image: string;
+  readonly folder: string;
 };
 
 /** Pino-compatible: object first, static message. */
@@ -32,6 +41,8 @@ export type Executor = {
   readonly imagesBy: "folder" | "name";
   /** What a step without an image works with, for the keys of caches; undefined: this machine's toolchain. */
   readonly tools: string | undefined;
+  /** Undefined: no Dockerfile is built here. */
+  readonly builder: Builder | undefined;
   /** Folder below which `mounts` may be. */
   readonly toolsInside: string;
   /** Throws where the step could not be run, which says nothing about it: to be tried again. */
@@ -49,7 +60,11 @@ export function machineExecutor(isolation: Isolation): Executor {
   return {
     ...{ kind: "executor", description: isolation.description, method: isolation.method, limits: isolation.limits },
     ...{ outlived: false, imagesBy: "folder", tools: undefined, toolsInside: "/opt/slipway/tools" },
-    run: ({ run: _run, outputFrom: _from, image: _image, ...step }) => runNetworkedStep({ ...step, isolation }),
+    builder: undefined,
+    run({ run: _run, outputFrom: _from, image: _image, builds, ...step }) {
+      if (builds === true) throw new Error("no Dockerfile is built on this machine");
+      return runNetworkedStep({ ...step, isolation });
+    },
     ...{ release: nothing, forget: nothing, close: nothing },
   };
 }

@@ -1,5 +1,6 @@
-export { type Executor, type ExecutorStep, machineExecutor } from "./executor.ts";
+export { type Builder, type Executor, type ExecutorStep, machineExecutor } from "./executor.ts";
 export { kubernetesExecutor } from "./kubernetes/kubernetes-executor.ts";
+export { kubernetesProblem } from "./kubernetes/kubernetes-problem.ts";
 export { type KubernetesPlace, readKubernetesUrl } from "./kubernetes/place.ts";
 export { defaultLimits } from "./limits.ts";
 export { findRegistries, type Registries } from "./network/registries.ts";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { silentLogger } from "@slipway/sql";
 import {
   type BuildsCluster,
+  builderImage,
   buildsNamespace,
   executorContract,
   hasAddresses,
@@ -14,7 +15,13 @@ import {
   toolImage,
 } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Executor, type ExecutorStep, kubernetesExecutor, readKubernetesUrl } from "../src/index.ts";
+import {
+  type Executor,
+  type ExecutorStep,
+  kubernetesExecutor,
+  kubernetesProblem,
+  readKubernetesUrl,
+} from "../src/index.ts";
 
 const [etcd, kubernetes, helm] = [realPart("etcd"), realPart("kubernetes"), realPart("helm")];
 const parts = etcd && kubernetes && helm && hasAddresses() ? { etcd, kubernetes, helm } : undefined;
@@ -79,6 +86,33 @@ describe.skipIf(parts === undefined)("steps as Jobs", () => {
       kind: "refused",
       reason: expect.stringMatching(/would not take a step's Job in the namespace absent: .*not found/),
     });
+    // The place of the steps is as it should be, the one of BuildKit is not.
+    expect(await opened({ buildkit_image: builderImage, buildkit_namespace: "default" })).toMatchObject({
+      kind: "refused",
+      reason: expect.stringMatching(/may not create jobs, .*in the namespace default/),
+    });
+  });
+
+  test("the doctor says the same of such places, and nothing of one that is well", async () => {
+    const { kubeconfig } = cluster;
+    const problem = (query: Record<string, string> = {}, way = kubeconfig) => {
+      const params = new URLSearchParams({ image: runnerImage, ...query });
+      return kubernetesProblem(readKubernetesUrl(`kubernetes://${way}?${params}`));
+    };
+
+    expect(await problem()).toBeUndefined();
+    expect(await problem({ namespace: "default" }, cluster.real.kubeconfig)).toMatch(
+      /^no NetworkPolicy of the namespace default .*: install the chart with builds\.executor=kubernetes/,
+    );
+    expect(await problem({ namespace: "default" })).toMatch(
+      /may not create jobs, .* in the namespace default: install/,
+    );
+    expect(await problem({}, await cluster.real.kubeconfigWith("nobody's"))).toMatch(
+      /^the cluster of SLIPWAY_EXECUTOR: its API refuses the credentials: put a valid token into /,
+    );
+    expect(await kubernetesProblem(readKubernetesUrl(`kubernetes:?image=${runnerImage}`))).toMatch(
+      /this process runs in no pod of a cluster: name a kubeconfig in SLIPWAY_EXECUTOR$/,
+    );
   });
 
   test("the account can neither read a Secret nor enter a pod, nor start one but by a Job, nor do anything elsewhere", async () => {

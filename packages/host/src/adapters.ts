@@ -15,7 +15,7 @@ import { type MetricsSource, prometheusMetrics, scrapeMetrics } from "@slipway/m
 import { fileObjects, type Objects, s3Objects, s3Place } from "@slipway/objects";
 import type { Db, Logger } from "@slipway/sql";
 import type { RegionEntry } from "./regions.ts";
-import { refuseScheme } from "./schemes.ts";
+import { adapterOf, refuseScheme, type UrlKind } from "./schemes.ts";
 
 /** `postgres:` alone: the log lies in the platform's own database, used under the service's role. `kafka://…`: there. */
 export function openBus(
@@ -23,13 +23,13 @@ export function openBus(
   roleUrl: string,
   log: Logger,
 ): Bus {
-  if (busUrl.startsWith("kafka")) return kafkaBus({ url: busUrl, log, keepEventsMs });
+  if (adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka") return kafkaBus({ url: busUrl, log, keepEventsMs });
   return postgresBus({ url: roleUrl, log });
 }
 
 /** `file:` alone is `<data>/objects`; `file:folder` is inside the data folder; `file:///folder` is anywhere. `s3:` is a bucket. */
 export function openObjects(objectsUrl: string, dataDir: string): Objects {
-  if (objectsUrl.startsWith("s3:")) return s3Objects({ url: objectsUrl });
+  if (adapterOf("SLIPWAY_OBJECTS_URL", objectsUrl) === "s3") return s3Objects({ url: objectsUrl });
   return fileObjects({ root: objectsFolder(objectsUrl, dataDir) });
 }
 
@@ -44,7 +44,8 @@ export async function openExecutor(
   { executorUrl }: { readonly executorUrl: string },
   { secret, log, ...options }: ProbeOptions & { readonly secret: string; readonly log: Logger },
 ): Promise<Executor | IsolationRefused> {
-  if (executorUrl.startsWith("kubernetes:")) return kubernetesExecutor(readKubernetesUrl(executorUrl), { secret, log });
+  if (adapterOf("SLIPWAY_EXECUTOR", executorUrl) === "kubernetes")
+    return kubernetesExecutor(readKubernetesUrl(executorUrl), { secret, log });
   const isolation = await probeIsolation(options);
   return isolation.kind === "refused" ? isolation : machineExecutor(isolation);
 }
@@ -58,7 +59,7 @@ export function openLocks<T>(lockUrl: string, db: Db<T>, log: Logger): OpenedLoc
   return { locks, close: locks.close };
 }
 
-export const isRedis = (url: string) => /^rediss?:/.test(url);
+export const isRedis = (url: string) => adapterOf("SLIPWAY_LOCK_URL", url) === "redis";
 
 /** Locks are right without Redis, only slower: so nothing waits for it, and what is wrong with it is said. */
 export async function tellOfRedis(lockUrl: string, log: Logger): Promise<void> {
@@ -68,14 +69,18 @@ export async function tellOfRedis(lockUrl: string, log: Logger): Promise<void> {
 }
 
 /** Undefined, or what is wrong with a URL whose scheme is known. */
-export function refuseUrl(variable: string, url: string): string | undefined {
+export function refuseUrl(kind: UrlKind, url: string): string | undefined {
+  const adapter = adapterOf(kind, url);
   try {
-    if (variable === "SLIPWAY_OBJECTS_URL" && url.startsWith("s3:")) s3Place(url);
-    if (variable === "SLIPWAY_EXECUTOR" && url.startsWith("kubernetes:")) readKubernetesUrl(url);
-    if (variable === "SLIPWAY_LOCK_URL" && isRedis(url) && new URL(url).hostname === "") throw new Error("no host");
+    if (adapter === "s3") s3Place(url);
+    if (adapter === "kubernetes") readKubernetesUrl(url);
+    if (kind === "SLIPWAY_DATABASE_URL" && adapter === "postgres") new URL(url);
+    if (adapter === "redis" && new URL(url).hostname === "") throw new Error("no host");
     return undefined;
   } catch (error) {
-    if (isRedis(url)) return "it is redis://user:password@host:port, or rediss:// for TLS";
+    if (adapter === "redis") return "it is redis://user:password@host:port, or rediss:// for TLS";
+    if (adapter === "postgres")
+      return "it is postgres://user:password@host:port/database, with what is special in the password percent-encoded";
     return error instanceof Error ? error.message : String(error);
   }
 }
@@ -100,7 +105,7 @@ function openMetrics(region: RegionEntry): MetricsSource {
   if (url === undefined) throw new Error(`region ${region.name} has no metrics_url`);
   const refusal = refuseScheme("metrics_url", url);
   if (refusal !== undefined) throw new Error(`metrics_url of region ${region.name}: ${refusal}`);
-  if (url.startsWith("scrape:")) return scrapeMetrics({ url: url.slice("scrape:".length) });
+  if (adapterOf("metrics_url", url) === "scrape") return scrapeMetrics({ url: url.slice("scrape:".length) });
   const { metrics_shape: shape } = region;
   return prometheusMetrics({ url: url.slice("prometheus:".length), ...(shape === undefined ? {} : { shape }) });
 }

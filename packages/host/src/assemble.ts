@@ -44,7 +44,11 @@ export async function assemble(
   const stopping = new AbortController();
   const parts: HostParts = { app, modules: started, subscriptions, streams, stopping, log: world.log };
   try {
-    for (const module of modules) started.push(await startModule(module, world));
+    for (const module of modules) {
+      const one = await startModule(module, world);
+      started.push(one);
+      own.backends.started(one);
+    }
     measureWork(meters, () => started);
     await describeEndpoints(app, "0.1.0");
     const services = () => [...started.map((module) => readiness(module, own.backends)), ...(own.checks ?? [])];

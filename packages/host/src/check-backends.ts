@@ -1,21 +1,24 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { databaseProblem } from "@slipway/sql";
+import { isRedis } from "./adapters.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { adminUrlOf, databaseOf, passwordsFolder } from "./database.ts";
+import { adapterOf } from "./schemes.ts";
 import { prepareWith } from "./start-problem.ts";
-import { busTrouble, lockTrouble, objectsTrouble, regionTrouble } from "./trouble.ts";
+import { busTrouble, executorTrouble, lockTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
 
 /** One thing that services work with, and what is wrong with it: a sentence each that says what to do. None: all is well. */
 export type BackendCheck = { readonly name: string; readonly problems: readonly string[] };
 
 /**
  * Looks at everything that the SLIPWAY_ variables of an environment name: what a service started with them would meet. What they leave to the
- * platform itself (`embedded:`, `file:`, `local:`) is not looked at.
+ * platform itself (`embedded:`, `file:`, `local:`) is not looked at. `others`: of variables that a service reads by itself.
  */
 export async function checkBackends(
   environment: Readonly<Record<string, string | undefined>>,
+  others: (env: HostConfig["env"]) => Promise<readonly BackendCheck[]> = async () => [],
 ): Promise<readonly BackendCheck[]> {
   let config: HostConfig;
   try {
@@ -24,22 +27,33 @@ export async function checkBackends(
     if (!(error instanceof ConfigError)) throw error;
     return error.problems.map(({ variable, message }) => ({ name: variable, problems: [message] }));
   }
-  const { databaseUrl, busUrl, lockUrl, objectsUrl, regions } = config;
+  const named = checksOf(config)
+    .filter(([, isNamed]) => isNamed)
+    .map(async ([name, , look]) => ({ name, problems: await look() }));
+  return [...(await Promise.all(named)), ...(await others(config.env))];
+}
+
+type Look = readonly [name: string, named: boolean, look: () => Promise<readonly string[]>];
+
+function checksOf(config: HostConfig): readonly Look[] {
+  const { databaseUrl, busUrl, lockUrl, objectsUrl, executorUrl, regions } = config;
   const one = (problem: string | undefined) => (problem === undefined ? [] : [problem]);
-  const checks: readonly (readonly [string, boolean, () => Promise<readonly string[]>])[] = [
-    ["database", !databaseUrl.startsWith("embedded:"), () => databaseTrouble(config)],
-    ["bus", busUrl.startsWith("kafka"), async () => one(await busTrouble(config))],
-    ["locks", lockUrl.startsWith("redis"), () => lockTrouble(config)],
-    ["objects", objectsUrl.startsWith("s3:"), async () => one(await objectsTrouble(config))],
+  const entries = regions.kind === "file" ? regions.entries : [];
+  const twoWays = entries.some(({ rollback_controller: own }) => own !== undefined);
+  return [
+    ["database", adapterOf("SLIPWAY_DATABASE_URL", databaseUrl) === "postgres", () => databaseTrouble(config)],
+    ["bus", adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka", async () => one(await busTrouble(config))],
+    ["locks", isRedis(lockUrl), () => lockTrouble(config)],
+    ["objects", adapterOf("SLIPWAY_OBJECTS_URL", objectsUrl) === "s3", async () => one(await objectsTrouble(config))],
+    ["executor", adapterOf("SLIPWAY_EXECUTOR", executorUrl) === "kubernetes", () => executorTrouble(config)],
+    // Whose kubeconfigs these are is known where the rollback-controller has others.
     [
       "regions",
       regions.kind === "file",
-      () => regionTrouble(regions.kind === "file" ? regions.entries : [], config.environments),
+      () => regionTrouble(entries, config.environments, twoWays ? "orchestrator" : undefined),
     ],
+    ["regions, as the rollback-controller", twoWays, () => rollbackTrouble(entries)],
   ];
-  return await Promise.all(
-    checks.filter(([, named]) => named).map(async ([name, , look]) => ({ name, problems: await look() })),
-  );
 }
 
 /** As the administrator; where the database was prepared beforehand as each role whose password is there. */

@@ -9,6 +9,7 @@ import { addresses } from "./addresses.ts";
 import { readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import type { ServiceModule } from "./module.ts";
+import { regionsFor } from "./regions.ts";
 
 const module: ServiceModule = {
   name: "notification-service",
@@ -111,6 +112,63 @@ test("a region says where its Prometheus is and how the mesh's metrics are named
   const message = problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS;
   expect(message).toContain("0.metrics_url: after the scheme comes http://");
   expect(message).toContain("0.metrics_shape");
+});
+
+test("the rollback-controller may reach a region by a kubeconfig of its own", () => {
+  const file = join(folder, "accounts.yaml");
+  const entry = "kubeconfig: a.kubeconfig, context: c, mesh_url: 'http://m'";
+  writeFileSync(
+    file,
+    `- { name: a, ${entry}, rollback_controller: { kubeconfig: lowers.kubeconfig } }\n- { name: b, ${entry} }\n`,
+  );
+
+  const { regions } = readConfig({ SLIPWAY_REGIONS: file });
+  const entries = regions.kind === "file" ? regions.entries : [];
+
+  const ways = (account: Parameters<typeof regionsFor>[0]) =>
+    regionsFor(account, entries).map(({ kubeconfig, context }) => [kubeconfig, context]);
+  expect(ways("rollback-controller")).toEqual([
+    [join(folder, "lowers.kubeconfig"), "c"],
+    [join(folder, "a.kubeconfig"), "c"],
+  ]);
+  expect(ways("orchestrator")).toEqual([
+    [join(folder, "a.kubeconfig"), "c"],
+    [join(folder, "a.kubeconfig"), "c"],
+  ]);
+  writeFileSync(file, `- { name: a, ${entry}, rollback_controller: lowers.kubeconfig }\n`);
+  expect(problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS).toContain("0.rollback_controller: ");
+});
+
+test("a regions file that is no YAML is told by line, without what stands there", () => {
+  const file = join(folder, "torn.yaml");
+  writeFileSync(file, "- name: a\n  metrics_url: prometheus:http://me: hunter2@prom\n");
+
+  const message = problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS;
+  expect(message).toMatch(/torn\.yaml: .* at line 2, column \d+$/);
+  expect(message).not.toContain("hunter2");
+});
+
+test.each([
+  ["SLIPWAY_DATABASE_URL", "postgres://me:hunter2@ho st:port/slipway", /it is postgres:\/\/user:password@host:port/],
+  ["SLIPWAY_DATABASE_URL", "me:hunter2@host/slipway", /me: is not available; there is: embedded:/],
+  ["SLIPWAY_BUS_URL", "kafka://me:hunter2", /"me" is no broker/],
+  ["SLIPWAY_LOCK_URL", "redis://me:hunter2@:port", /it is redis:\/\/user:password@host:port/],
+  ["SLIPWAY_OBJECTS_URL", "s3://me:hunter2@bucket?endpoint=nowhere", /./],
+  ["SLIPWAY_EXECUTOR", "kubernetes://me:hunter2@host?image=x", /it is kubernetes:\/\/\/path\/to\/kubeconfig/],
+])("a wrong %s is told without the password in it: %s", (variable, url, sentence) => {
+  const found = problems({ [variable]: url });
+
+  expect(Object.keys(found)).toEqual([variable]);
+  expect(found[variable]).toMatch(sentence);
+  expect(found[variable]).not.toContain("hunter2");
+});
+
+test("a mesh's address is shown to everybody, and so has no password", () => {
+  const file = join(folder, "mesh.yaml");
+  writeFileSync(file, "- { name: a, kubeconfig: k, context: c, mesh_url: 'http://me:hunter2@m' }\n");
+
+  const message = problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS;
+  expect(message).toMatch(/0\.mesh_url: everybody is shown it: leave user and password out$/);
 });
 
 test("a regions file's errors are named by their place", () => {

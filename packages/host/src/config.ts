@@ -7,7 +7,7 @@ import { fromFiles } from "./config-files.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
-import { refuseScheme, type schemes } from "./schemes.ts";
+import { adapterOf, refuseScheme, type UrlKind } from "./schemes.ts";
 
 /** The variables that every process reads; a service has more of its own. */
 export const hostVariables = (): readonly string[] => Object.keys(Variables.shape);
@@ -37,7 +37,7 @@ export type HostConfig = {
   readonly env: Readonly<Record<string, string>>;
 };
 
-const url = (kind: keyof typeof schemes, fallback: string) =>
+const url = (kind: UrlKind, fallback: string) =>
   z
     .string()
     .default(fallback)
@@ -125,13 +125,15 @@ function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
 
 /** A production environment bakes 10 minutes at least, unless the platform is a laptop's or is told otherwise. */
 function environmentsOf(variables: Variables): readonly EnvironmentEntry[] {
-  const embedded = variables.SLIPWAY_DATABASE_URL.startsWith("embedded:") || variables.SLIPWAY_REGIONS === "local:";
+  const embedded = isEmbedded(variables.SLIPWAY_DATABASE_URL) || variables.SLIPWAY_REGIONS === "local:";
   const minimumBakeMs = variables.SLIPWAY_MINIMUM_BAKE ?? (embedded ? 0 : 600_000);
   return variables.SLIPWAY_ENVIRONMENTS.map((name) => {
     const production = variables.SLIPWAY_PRODUCTION.includes(name);
     return { name, production, minimumBakeMs: production ? minimumBakeMs : 0 };
   });
 }
+
+const isEmbedded = (url: string) => adapterOf("SLIPWAY_DATABASE_URL", url) === "embedded";
 
 function readRegions(value: string, problems: ConfigProblem[]): HostConfig["regions"] {
   try {

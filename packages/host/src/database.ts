@@ -4,6 +4,7 @@ import { type Db, type Logger, migrate, openDb, rolePassword } from "@slipway/sq
 import type { HostConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import type { ServiceModule } from "./module.ts";
+import { adapterOf } from "./schemes.ts";
 import type { AccessTables } from "./token-rows.ts";
 
 /** Where the platform's database is: for migrating, and under which URL each role uses it. An EmbeddedPostgres is one. */
@@ -19,7 +20,7 @@ export function adminUrlOf({ adminUrl }: HostDatabase): string {
  * host and name are used.
  */
 export function databaseOf(config: HostConfig): HostDatabase {
-  if (config.databaseUrl.startsWith("embedded:")) {
+  if (adapterOf("SLIPWAY_DATABASE_URL", config.databaseUrl) === "embedded") {
     throw new ConfigError([
       {
         variable: "SLIPWAY_DATABASE_URL",

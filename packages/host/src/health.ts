@@ -11,6 +11,8 @@ export type Readiness = {
 
 /** Of one service's own check. */
 const checkMs = 2_000;
+/** What was found so lately is told again. */
+const freshMs = 10_000;
 
 type Found = {
   readonly service: string;
@@ -33,8 +35,8 @@ export type Health = {
  */
 export function serveHealth(app: FastifyInstance, { services, stopping, started }: Health, meters: Meters): void {
   const hidden = { schema: { hide: true } };
-  const look = () => Promise.all(services().map(foundOf));
-  countReady(meters, look, services, stopping);
+  const looks = sharedLooks(services);
+  countReady(meters, looks.last, services, stopping);
   app.get("/livez", hidden, async () => ({ status: "ok" }));
   app.get("/servingz", hidden, async (_, reply) => {
     const reason = stopping.aborted ? "stopping" : "not started";
@@ -42,7 +44,7 @@ export function serveHealth(app: FastifyInstance, { services, stopping, started 
     return reply.code(serving ? 200 : 503).send(serving ? { status: "serving" } : { status: "not serving", reason });
   });
   app.get("/readyz", hidden, async (_, reply) => {
-    const checks = await look();
+    const checks = await looks.now();
     const ready = !stopping.aborted && checks.every((check) => check.ready);
     const reason = stopping.aborted ? { reason: "stopping" } : {};
     return reply.code(ready ? 200 : 503).send({ status: ready ? "ready" : "not ready", ...reason, services: checks });
@@ -52,9 +54,35 @@ export function serveHealth(app: FastifyInstance, { services, stopping, started 
   );
 }
 
+/**
+ * A check asks the bus and the store. `now` asks them; `last` tells what was found last, so that a scrape is not held up, and has them asked again for
+ * the next one where that is old.
+ */
+function sharedLooks(services: () => readonly Readiness[]) {
+  let under: Promise<readonly Found[]> | undefined;
+  let found: { readonly at: number; readonly checks: readonly Found[] } | undefined;
+  const now = (): Promise<readonly Found[]> => {
+    under ??= Promise.all(services().map(foundOf))
+      .then((checks) => {
+        found = { at: performance.now(), checks };
+        return checks;
+      })
+      .finally(() => {
+        under = undefined;
+      });
+    return under;
+  };
+  const last = async (): Promise<readonly Found[]> => {
+    if (found === undefined) return now();
+    if (performance.now() - found.at > freshMs) void now();
+    return found.checks;
+  };
+  return { now, last };
+}
+
 function countReady(
   { registry }: Meters,
-  look: () => Promise<readonly Found[]>,
+  last: () => Promise<readonly Found[]>,
   services: () => readonly Readiness[],
   stopping: AbortSignal,
 ): void {
@@ -64,7 +92,7 @@ function countReady(
     help: "1 while the service can work; /readyz says why not",
     ...shared,
     async collect() {
-      for (const { service, ready } of await look()) this.set({ service }, ready && !stopping.aborted ? 1 : 0);
+      for (const { service, ready } of await last()) this.set({ service }, ready && !stopping.aborted ? 1 : 0);
     },
   });
   new Gauge({

@@ -17,3 +17,4 @@ export { asProblem } from "./problems.ts";
 export { type RegionEntry, regionsAsked } from "./regions.ts";
 export { type RunHostOptions, type RunningHost, runHost } from "./run-host.ts";
 export { runService } from "./run-service.ts";
+export { userCache } from "./user-cache.ts";

@@ -1,5 +1,6 @@
 import type { Bus, SubscribeOptions } from "@slipway/bus";
 import type { Client } from "@slipway/client";
+import type { RegionAccount } from "@slipway/cluster";
 import type { Executor, IsolationRefused, ProbeOptions } from "@slipway/executor";
 import type { Clock, EnvironmentName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
@@ -27,7 +28,9 @@ export type ServiceModule<C = unknown, DB = unknown> = {
   /** Starts while the database is away too, and finds out by `context.database`. In a process where all modules can. Default false. */
   readonly startsWithoutDatabase?: boolean;
   /** What it works with beside database, bus and objects: a process of its own says in `/readyz` what is wrong there, as a warning. */
-  readonly worksWith?: readonly ("locks" | "regions")[];
+  readonly worksWith?: readonly ("locks" | "regions" | "executor")[];
+  /** Under which of a region's accounts it works there: `context.regions` lead to that one. */
+  readonly regionAccount?: RegionAccount;
   start(context: ServiceContext<C, DB>): Promise<RunningService>;
 };
 
@@ -92,6 +95,8 @@ export type RunningService = {
   readonly subscriptions?: readonly Subscription[];
   /** Why the service cannot work now, or undefined when it can. */
   ready(): Promise<string | undefined>;
+  /** What is wrong with what the service works with and goes on without, a sentence each: a process of its own looks again and again, and warns in `/readyz`. */
+  trouble?(): Promise<readonly string[]>;
   /** Forgets what this service has kept long enough. Called each hour, perhaps in several processes at once. */
   sweep?(): Promise<void>;
   /** New work is no longer accepted: finish or hand back what is under way. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { RegionAccount } from "@slipway/cluster";
 import { RegionNameSchema } from "@slipway/contracts";
 import type { RegionName } from "@slipway/kernel";
 import { type MetricShape, MetricShapeSchema, metricShapes } from "@slipway/metrics";
@@ -18,6 +19,10 @@ export type RegionEntry = {
   readonly metrics_url: string | undefined;
   /** How the mesh's metrics are named in Prometheus. Default: Istio's names. */
   readonly metrics_shape?: MetricShape | undefined;
+  /** Secret of each environment's namespace with which its nodes pull images. */
+  readonly pull_secret?: string | undefined;
+  /** How the rollback-controller reaches it, under an account that may only lower. Default: as everybody does. */
+  readonly rollback_controller?: { readonly kubeconfig: string; readonly context: string } | undefined;
 };
 
 const innerUrl = /^[a-z]+:https?:\/\/./;
@@ -26,7 +31,12 @@ const Entry = z.strictObject({
   name: RegionNameSchema,
   kubeconfig: z.string().min(1),
   context: z.string().min(1),
-  mesh_url: z.url({ protocol: /^https?$/ }),
+  mesh_url: z
+    .url({ protocol: /^https?$/ })
+    .refine(
+      (url) => !URL.canParse(url) || new URL(url).password === "",
+      "everybody is shown it: leave user and password out",
+    ),
   metrics_url: z
     .string()
     .superRefine((url, context) => {
@@ -38,6 +48,13 @@ const Entry = z.strictObject({
     .optional(),
   metrics_shape: z
     .union([z.enum(["istio", "envoy", "slipway"]).transform((name) => metricShapes[name]), MetricShapeSchema])
+    .optional(),
+  pull_secret: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "is no name of a Secret")
+    .optional(),
+  rollback_controller: z
+    .strictObject({ kubeconfig: z.string().min(1), context: z.string().min(1).optional() })
     .optional(),
 });
 
@@ -51,19 +68,42 @@ const Regions = z
  * place, e.g. `1.mesh_url: Invalid URL`.
  */
 function parseRegions(text: string, file: string): readonly RegionEntry[] {
-  const parsed = Regions.safeParse(parse(text));
+  const parsed = Regions.safeParse(yamlOf(text));
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
       (issue) => `${issue.path.map(String).join(".") || "(top)"}: ${issue.message}`,
     );
     throw new Error(problems.join("; "));
   }
-  return parsed.data.map((entry) => ({
+  const path = (kubeconfig: string) => resolve(dirname(file), kubeconfig);
+  return parsed.data.map(({ rollback_controller: own, pull_secret, ...entry }) => ({
     ...entry,
-    kubeconfig: resolve(dirname(file), entry.kubeconfig),
+    kubeconfig: path(entry.kubeconfig),
     metrics_url: entry.metrics_url,
     ...(entry.metrics_shape === undefined ? {} : { metrics_shape: entry.metrics_shape }),
+    ...(pull_secret === undefined ? {} : { pull_secret }),
+    ...(own === undefined
+      ? {}
+      : { rollback_controller: { kubeconfig: path(own.kubeconfig), context: own.context ?? entry.context } }),
   }));
+}
+
+/** The regions as the owner of an account reaches them: the rollback-controller by its own kubeconfig, where the file names one. */
+export function regionsFor(
+  account: RegionAccount | undefined,
+  regions: readonly RegionEntry[],
+): readonly RegionEntry[] {
+  if (account !== "rollback-controller") return regions;
+  return regions.map(({ rollback_controller: own, ...entry }) => ({ ...entry, ...own }));
+}
+
+/** The parser's first line says what and where; those after it quote the text, which may hold a password. */
+function yamlOf(text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Error((error instanceof Error ? error.message : String(error)).split("\n")[0]?.replace(/:$/, ""));
+  }
 }
 
 /** What SLIPWAY_REGIONS asks for: `local:`, or the entries of a file. Throws Error, with the file's path, where that cannot be read. */

@@ -10,7 +10,7 @@ import { ConfigError, problemsOf } from "./config-error.ts";
 import { type HostDatabase, roleOf } from "./database.ts";
 import { type Idempotency, idempotencyIn } from "./idempotency.ts";
 import type { DatabaseState, RunningService, ServiceContext, ServiceModule } from "./module.ts";
-import type { RegionEntry } from "./regions.ts";
+import { type RegionEntry, regionsFor } from "./regions.ts";
 import { traceparent } from "./trace.ts";
 
 export type ModuleWorld = {
@@ -62,7 +62,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     openExecutor: (options) => openExecutor(config, { ...options, secret: token, log }),
     token,
     urls: addresses,
-    regions: world.regions,
+    regions: regionsFor(module.regionAccount, world.regions),
     environments: config.environments,
     productionEnvironments: config.environments.filter(({ production }) => production).map(({ name }) => name),
     dataDir: config.dataDir,

@@ -1,11 +1,13 @@
-import { regionProblems } from "@slipway/cluster";
+import { type RegionAccount, regionProblems } from "@slipway/cluster";
+import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
 import { redisProblem } from "@slipway/lock";
 import { metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
 import { isRedis, openBus, openObjects } from "./adapters.ts";
 import type { HostConfig } from "./config.ts";
 import type { EnvironmentEntry } from "./module.ts";
-import type { RegionEntry } from "./regions.ts";
+import { type RegionEntry, regionsFor } from "./regions.ts";
+import { adapterOf } from "./schemes.ts";
 
 /** What is wrong with the locks' Redis, as a sentence. Without it locks work all the same, from Postgres alone. */
 export async function lockTrouble({ lockUrl }: Pick<HostConfig, "lockUrl">): Promise<readonly string[]> {
@@ -13,29 +15,50 @@ export async function lockTrouble({ lockUrl }: Pick<HostConfig, "lockUrl">): Pro
   return problem === undefined ? [] : [problem];
 }
 
-/** What the regions and their metrics lack, a sentence each. */
+/** What the regions and their metrics lack, a sentence each. `account`: whose kubeconfigs they name, where that is known. */
 export async function regionTrouble(
   regions: readonly RegionEntry[],
   environments: readonly EnvironmentEntry[],
+  account?: RegionAccount,
 ): Promise<readonly string[]> {
   if (regions.length === 0) return ["no regions are configured: name a regions file in SLIPWAY_REGIONS"];
   const names = environments.map(({ name }) => name);
-  const found = await Promise.all(regions.map((region) => troubleOf(region, names)));
+  const found = await Promise.all(
+    regions.map(async (region) => [
+      ...(await regionProblems(region, names, account)),
+      ...(await metricsTrouble(region)),
+    ]),
+  );
   return found.flat();
 }
 
-async function troubleOf(region: RegionEntry, environments: readonly string[]): Promise<readonly string[]> {
-  const { metrics_url: url, name } = region;
-  const metrics = url === undefined ? noMetrics : await metricsProblem(url);
-  const unreadable = metrics === undefined ? [] : [`region ${name}: ${metrics}`];
-  return [...(await regionProblems(region, environments)), ...unreadable];
+async function metricsTrouble({ metrics_url: url, name }: RegionEntry): Promise<readonly string[]> {
+  const problem = url === undefined ? noMetrics : await metricsProblem(url);
+  return problem === undefined ? [] : [`region ${name}: ${problem}`];
+}
+
+/** What the rollback-controller lacks in the regions where it has a way in of its own. */
+export async function rollbackTrouble(regions: readonly RegionEntry[]): Promise<readonly string[]> {
+  const account = "rollback-controller";
+  const own = regionsFor(
+    account,
+    regions.filter(({ rollback_controller: way }) => way !== undefined),
+  );
+  return (await Promise.all(own.map((region) => regionProblems(region, [], account)))).flat();
+}
+
+/** What keeps steps from running as Jobs; this machine's own isolation is looked at where it is used. */
+export async function executorTrouble({ executorUrl }: Pick<HostConfig, "executorUrl">): Promise<readonly string[]> {
+  if (adapterOf("SLIPWAY_EXECUTOR", executorUrl) !== "kubernetes") return [];
+  const problem = await kubernetesProblem(readKubernetesUrl(executorUrl));
+  return problem === undefined ? [] : [problem];
 }
 
 const noMetrics = "it has no metrics_url in the regions file, so that no deployment there can be judged: add it";
 
 /** What is wrong with a bus outside of the database. */
 export async function busTrouble(config: Pick<HostConfig, "busUrl" | "keepEventsMs">): Promise<string | undefined> {
-  if (config.busUrl.startsWith("postgres")) return undefined;
+  if (adapterOf("SLIPWAY_BUS_URL", config.busUrl) === "postgres") return undefined;
   const bus = openBus(config, "", silentLogger);
   try {
     return await bus.ready();

@@ -1,22 +1,35 @@
-import type { Logger } from "@slipway/sql";
+import type { Db, Logger } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
-import type { ServiceModule } from "./module.ts";
-import type { RegionEntry } from "./regions.ts";
+import type { RunningService, ServiceModule } from "./module.ts";
+import { type RegionEntry, regionsFor } from "./regions.ts";
+import type { StartedModule } from "./start-module.ts";
 import { startProblem } from "./start-problem.ts";
-import { lockTrouble, regionTrouble } from "./trouble.ts";
+import { type AccessTables, findToken } from "./token-rows.ts";
+import { parseToken } from "./tokens.ts";
+import { executorTrouble, lockTrouble, regionTrouble } from "./trouble.ts";
+
+/** Of a started service what is needed here. */
+type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pick<RunningService, "trouble"> };
 
 export type BackendWatch = {
   /** What was found wrong the last time, by the service that works with it. */
   warnings(service: string): readonly string[];
+  /** From now on its database is looked at over its own connections: only what is wrong there takes one more, to say what. */
+  started(module: WatchedModule): void;
   stop(): void;
 };
 
-const everyMs = 30_000;
-/** While something is wrong: what was mended is to be seen soon. */
-const againMs = 5_000;
+/** While something is wrong it is looked at sooner: what was mended is to be seen soon. */
+const intervals = { everyMs: 30_000, againMs: 5_000 };
+/** A database that hangs is one that is away. */
+const databaseMs = 3_000;
 
-export const noBackendWatch: BackendWatch = { warnings: () => [], stop: () => undefined };
+export const noBackendWatch: BackendWatch = {
+  warnings: () => [],
+  started: () => undefined,
+  stop: () => undefined,
+};
 
 /**
  * Looks again and again at what a service works with and goes on without: a database that is away, a Redis before the locks, single regions. What is
@@ -28,29 +41,41 @@ export function watchBackends(
     readonly config: HostConfig;
     readonly database: HostDatabase;
     readonly regions: readonly RegionEntry[];
+    readonly tokens: ReadonlyMap<string, string>;
     readonly log: Logger;
   },
+  { everyMs, againMs }: { readonly everyMs: number; readonly againMs: number } = intervals,
 ): BackendWatch {
   const found = new Map<string, readonly string[]>();
   const { config, log } = world;
+  const started = new Map<string, WatchedModule>();
   let stopped = false;
 
   async function look(): Promise<void> {
-    const needs = (what: "locks" | "regions") => modules.some(({ worksWith }) => worksWith?.includes(what) === true);
-    const [locks, regions] = await Promise.all([
-      needs("locks") ? lockTrouble(config) : [],
-      needs("regions") ? regionTrouble(world.regions, config.environments) : [],
-    ]);
     for (const module of modules) {
-      const database = await startProblem(world.database, config, [module]);
-      const own = { locks, regions };
-      const all = [
-        ...(database === undefined ? [] : [database]),
-        ...(module.worksWith ?? []).flatMap((what) => own[what]),
-      ];
+      const { regionAccount: account } = module;
+      const looks = {
+        locks: () => lockTrouble(config),
+        regions: () => regionTrouble(regionsFor(account, world.regions), config.environments, account),
+        executor: () => executorTrouble(config),
+      };
+      const trouble = await Promise.all([
+        databaseTrouble(module),
+        ...(module.worksWith ?? []).map((what) => looks[what]()),
+        started.get(module.name)?.running.trouble?.() ?? [],
+      ]);
+      const all = trouble.flat();
       tell(module.name, all);
       found.set(module.name, all);
     }
+  }
+
+  async function databaseTrouble(module: ServiceModule): Promise<readonly string[]> {
+    const db = started.get(module.name)?.db;
+    const token = parseToken(world.tokens.get(module.name) ?? "");
+    if (db !== undefined && token !== undefined && (await isKnown(db as Db<AccessTables>, token.kid))) return [];
+    const problem = await startProblem(world.database, config, [module]);
+    return problem === undefined ? [] : [problem];
   }
 
   /** Once as it appears, and once as all is well again. */
@@ -72,9 +97,24 @@ export function watchBackends(
   run();
   return {
     warnings: (service) => found.get(service) ?? [],
+    started: (module) => started.set(module.name, module),
     stop() {
       stopped = true;
       clearTimeout(timer);
     },
   };
+}
+
+/** Whether the database answers, and knows the service's token. */
+async function isKnown(db: Db<AccessTables>, kid: string): Promise<boolean> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), databaseMs);
+  try {
+    const row = await Promise.race([findToken(db, kid), late.promise]);
+    return row !== undefined && row.revoked_at === null;
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
 }

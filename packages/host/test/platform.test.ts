@@ -134,6 +134,29 @@ describe("OpenAPI", () => {
 });
 
 describe("health and metrics", () => {
+  test("a scrape tells what was found last, and asks no service again", async () => {
+    let asked = 0;
+    const kept = Object.getOwnPropertyDescriptor(example.notes, "trouble") ?? {};
+    const get = () => {
+      asked += 1;
+      return undefined;
+    };
+    Object.defineProperty(example.notes, "trouble", { configurable: true, get });
+    try {
+      await example.fetch("/readyz", { as: null });
+      expect(asked).toBe(1);
+
+      const pages = await Promise.all([1, 2, 3].map(() => example.fetch("/metrics", { as: null })));
+      for (const page of pages)
+        expect(await page.text()).toContain('slipway_service_ready{service="notification-service"} 1');
+      expect(asked).toBe(1);
+      await example.fetch("/readyz", { as: null });
+      expect(asked).toBe(2);
+    } finally {
+      Object.defineProperty(example.notes, "trouble", kept);
+    }
+  });
+
   test("readyz gives each service's reason", async () => {
     expect((await example.fetch("/livez", { as: null })).status).toBe(200);
     expect((await example.fetch("/readyz", { as: null })).status).toBe(200);

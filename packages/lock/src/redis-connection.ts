@@ -44,7 +44,9 @@ export async function redisProblem(url: string): Promise<string | undefined> {
     const info = await redis.info("server");
     const version = /redis_version:(\d+)\.(\d+)/.exec(info);
     const tooOld = version !== null && Number(version[1]) < 6;
-    return tooOld ? `Redis at ${host} is ${version[1]}.${version[2]}; Slipway needs 6.0 or later` : undefined;
+    return tooOld
+      ? `Redis at ${host} is ${version[1]}.${version[2]}: upgrade it to 6.0 or later, or name another in SLIPWAY_LOCK_URL`
+      : undefined;
   } catch (error) {
     return redisSentence(lastError() ?? error, host);
   } finally {

@@ -1,6 +1,7 @@
 import { request } from "undici";
 import { z } from "zod";
 import { MetricsUnreadable } from "./types.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** One series of an instant vector: its labels and its value. */
 export type Series = { readonly labels: Readonly<Record<string, string>>; readonly value: number };
@@ -75,10 +76,7 @@ async function post(endpoint: URL, headers: Record<string, string>, body: string
     const answer = await request(endpoint, { method: "POST", headers, body, signal: AbortSignal.timeout(timeoutMs) });
     return { statusCode: answer.statusCode, text: await answer.body.text() };
   } catch (error) {
-    throw new MetricsUnreadable(
-      `Prometheus at ${endpoint.host} does not answer: start it, or correct metrics_url`,
-      error,
-    );
+    throw new MetricsUnreadable(unreachable(`Prometheus at ${endpoint.host}`, error), error);
   }
 }
 

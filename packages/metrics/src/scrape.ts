@@ -1,6 +1,7 @@
 import { request } from "undici";
 import { meshPageReader } from "./mesh-reading.ts";
 import { type MetricsSource, MetricsUnreadable } from "./types.ts";
+import { unreachable } from "./unreachable.ts";
 
 export type ScrapeOptions = {
   /** The proxy's metrics page, e.g. `http://127.0.0.1:15090/metrics`; `/metrics` is added to a bare origin. */
@@ -30,10 +31,11 @@ export async function fetchPage(page: URL, timeoutMs: number): Promise<string> {
   try {
     const { statusCode, body } = await request(page, { signal: AbortSignal.timeout(timeoutMs) });
     const text = await body.text();
-    if (statusCode !== 200) throw new MetricsUnreadable(`${page.origin} answered ${statusCode}`);
+    if (statusCode !== 200)
+      throw new MetricsUnreadable(`${page.origin} answers ${statusCode} in place of its metrics: correct metrics_url`);
     return text;
   } catch (error) {
     if (error instanceof MetricsUnreadable) throw error;
-    throw new MetricsUnreadable(`${page.origin} did not answer with its metrics`, error);
+    throw new MetricsUnreadable(unreachable(`the mesh proxy at ${page.host}`, error), error);
   }
 }

@@ -29,6 +29,6 @@ describe("a mesh proxy, read by itself", () => {
     const { read } = scrapeMetrics({ url: `${mesh.adminUrl}/other` });
 
     await expect(read(countedService)).rejects.toThrow(MetricsUnreadable);
-    await expect(read(countedService)).rejects.toThrow(/answered 404/);
+    await expect(read(countedService)).rejects.toThrow(/answers 404 in place of its metrics: correct metrics_url/);
   });
 });

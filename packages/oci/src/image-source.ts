@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "@slipway/kernel";
-import type { Credentials } from "./auth.ts";
+import type { RegistryAuth } from "./auth.ts";
 import { RegistryClient } from "./client.ts";
 import { hexOf } from "./digest.ts";
 import { OciError } from "./errors.ts";
@@ -13,7 +13,7 @@ import { type Descriptor, ImageIndex, mediaTypes, type RemoteLayer, type Unpacke
 import { configurationOf, pullAndUnpack } from "./unpack.ts";
 
 /** How a registry is reached, where not by its name alone. */
-export type RegistryAccess = { readonly url: string; readonly auth?: Credentials };
+export type RegistryAccess = { readonly url: string; readonly auth?: RegistryAuth };
 
 /** An image as people name it, with nothing left out. */
 export type NamedImage = {

@@ -23,11 +23,13 @@ export {
   type RegistryAccess,
   type ResolvedImage,
 } from "./image-source.ts";
+export { type LayoutImage, readLayout } from "./layout.ts";
 export { librariesOf } from "./linked-libraries.ts";
 export { makeNodeBaseLayer } from "./node-base.ts";
 export { makePythonBaseLayer, pythonBaseEnv } from "./python-base.ts";
 export { findPython, type HostPython } from "./python-host.ts";
 export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";
+export { registryProblem } from "./registry-problem.ts";
 export { makeStaticBaseLayer } from "./static-base.ts";
 export {
   type BaseLayer,

@@ -1,4 +1,4 @@
-import type { RegistryAccess } from "@slipway/oci";
+import { type RegistryAccess, registryProblem } from "@slipway/oci";
 
 /** How registries are reached, by the host that images name. */
 export type ImageRegistries = Readonly<Record<string, RegistryAccess>>;
@@ -25,4 +25,17 @@ function parsePart(part: string): [string, RegistryAccess] {
   url.username = "";
   url.password = "";
   return [host, { url: url.href, ...(auth.password === "" ? {} : { auth }) }];
+}
+
+/** What keeps the registries of `SLIPWAY_IMAGE_REGISTRIES` from being asked, a sentence each. Never rejects: text that cannot be read is one of them. */
+export async function imageRegistryProblems(text: string): Promise<readonly string[]> {
+  const variable = "SLIPWAY_IMAGE_REGISTRIES";
+  try {
+    const found = Object.entries(parseImageRegistries(text)).map(([host, access]) =>
+      registryProblem(host, access, variable),
+    );
+    return (await Promise.all(found)).filter((problem) => problem !== undefined);
+  } catch (error) {
+    return [error instanceof Error ? error.message : `${variable} cannot be read: correct it`];
+  }
 }

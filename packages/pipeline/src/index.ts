@@ -4,8 +4,10 @@ export { type DetectedFile, detectFile, detectionLines, undetectedLines } from "
 export type { Found, Undetected } from "./detect/found.ts";
 export { readRepository } from "./detect/read-repository.ts";
 export { serviceNameFrom } from "./detect/service-name.ts";
+export { dockerfileOf, imageLayout } from "./dockerfile/command.ts";
+export { noBuilder } from "./dockerfile/run-dockerfile-step.ts";
 export { ignoring } from "./ignore-patterns.ts";
-export { type ImageRegistries, parseImageRegistries } from "./image-registries.ts";
+export { type ImageRegistries, imageRegistryProblems, parseImageRegistries } from "./image-registries.ts";
 export { installTools } from "./install-tools.ts";
 export { inputsOf, leavesOf, type PlannedStep, planProblems } from "./plan.ts";
 export { removeTree } from "./remove-tree.ts";

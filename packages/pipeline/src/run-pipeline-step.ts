@@ -3,6 +3,7 @@ import type { ExecutorStep, StepResult } from "@slipway/executor";
 import { imageText, OciError, type ResolvedImage, type UnpackedImage } from "@slipway/oci";
 import { type CachedStep, cachedStep } from "./cache/cached-step.ts";
 import { freshFolder } from "./copy-tree.ts";
+import { runDockerfileStep } from "./dockerfile/run-dockerfile-step.ts";
 import { removeTree } from "./remove-tree.ts";
 import { stepCommand } from "./step-command.ts";
 import type { PipelineStepResult, StepMachine, StepRun } from "./step-run.ts";
@@ -16,6 +17,7 @@ const imageWithinMs = 600_000;
  */
 export async function runPipelineStep(machine: StepMachine, run: StepRun): Promise<PipelineStepResult> {
   await freshFolder(run.workspace, run.inputs);
+  if (run.step.uses === "dockerfile") return runDockerfileStep(machine, run);
   const root = await stepRoot(machine, run);
   if ("problem" in root) return { outcome: "failed", exitCode: null, reason: root.problem, image: null };
   const cache = await cachedStep(machine, run, root.identity);

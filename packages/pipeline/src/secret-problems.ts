@@ -6,7 +6,7 @@ type Problem = { readonly path: readonly PropertyKey[]; readonly message: string
 export function secretProblems(file: SlipwayFile): Problem[] {
   const steps = Object.entries(file.pipeline).flatMap(([name, step]) => {
     const path = ["pipeline", name, "secrets"];
-    if (step.uses !== undefined && step.secrets.length > 0) {
+    if (step.uses !== undefined && step.uses !== "dockerfile" && step.secrets.length > 0) {
       return [{ path, message: `${step.uses} is Slipway's own step and is given no secrets` }];
     }
     return doubles(path, step);

@@ -1,10 +1,11 @@
 import { nearest } from "@slipway/contracts";
 import type { ServiceName } from "@slipway/kernel";
 import { z } from "zod";
+import { builtImageProblems } from "./built-image-problems.ts";
 import { planProblems } from "./plan.ts";
 
 const Texts = z.array(z.string().catch("")).catch([]);
-const Step = z.looseObject({ needs: Texts }).catch({ needs: [] });
+const Step = z.looseObject({ needs: Texts, uses: z.unknown().optional() }).catch({ needs: [], uses: undefined });
 
 /** As much of slipway.yaml as says how its parts fit together; what cannot be read is left out, so that the rest is judged all the same. */
 const Sketch = z
@@ -16,12 +17,18 @@ const Sketch = z
       .catch({ from: undefined, copy: [] }),
   })
   .catch({ service: undefined, pipeline: {}, image: { from: undefined, copy: [] } });
-type Sketch = z.infer<typeof Sketch>;
+type Sketch = z.infer<typeof Sketch> & {
+  /** The keys of `image` as they are written; undefined where there is no map. */
+  readonly imageKeys: readonly string[] | undefined;
+};
 
 type Problem = { readonly path: readonly PropertyKey[]; readonly message: string };
 
+const Image = z.looseObject({ image: z.record(z.string(), z.unknown()) });
+
 export function sketchOf(value: unknown): Sketch {
-  return Sketch.parse(value);
+  const { data } = Image.safeParse(value);
+  return { ...Sketch.parse(value), imageKeys: data === undefined ? undefined : Object.keys(data.image) };
 }
 
 /** What does not fit together: steps that wait for none that there is or for each other, paths that lead out, another service's file. */
@@ -33,7 +40,13 @@ export function sketchProblems(file: Sketch, service: ServiceName | undefined): 
       ? []
       : [{ path: ["image", "copy", index], message: `"${path}" is not a path inside the repository` }],
   );
-  return [...serviceProblems(file, service), ...order, ...copies, ...imageFromProblems(file)];
+  return [
+    ...serviceProblems(file, service),
+    ...order,
+    ...copies,
+    ...imageFromProblems(file),
+    ...builtImageProblems(file),
+  ];
 }
 
 function isNamed(need: string): boolean {

@@ -209,3 +209,54 @@ deploy: { strategy: sideways }
     expect.stringMatching(/^8:\d+ deploy.strategy: /),
   ]);
 });
+
+const built = (step: string, image: string) =>
+  `version: 1\nservice: orders\npipeline:\n  container: ${step}\nimage: ${image}\n`;
+
+test("a step that builds a Dockerfile is the image's, and then no other key of image may stand", () => {
+  const parsed = parseSlipwayYaml(
+    built(
+      "{ uses: dockerfile, network: registries, dockerfile: { path: a/Dockerfile, args: { V: '1' } } }",
+      "{ from: container }",
+    ),
+  );
+
+  expect(parsed).toMatchObject({ kind: "file", file: { image: { from: "container" } } });
+  expect(
+    errorsOf(built("{ uses: dockerfile }", "{ from: container, base: python3, copy: [a], command: [b] }")),
+  ).toEqual([
+    'slipway.yaml:5:33 image.base: the Dockerfile of the step "container" says what its image is; leave it out',
+    'slipway.yaml:5:48 image.copy: the Dockerfile of the step "container" says what its image is; leave it out',
+    'slipway.yaml:5:62 image.command: the Dockerfile of the step "container" says what its image is; leave it out',
+  ]);
+});
+
+test("a step that builds a Dockerfile may be given secrets, the other steps that Slipway brings may not", () => {
+  expect(errorsOf(built("{ uses: dockerfile, secrets: [TOKEN] }", "{ from: container }"))).toEqual([]);
+  expect(errorsOf(built("{ uses: security-scan, secrets: [TOKEN] }", "{ copy: [a], command: [b] }")).join()).toMatch(
+    /security-scan is Slipway's own step and is given no secrets/,
+  );
+});
+
+test("an image that no Dockerfile makes needs copy and command, and one that nobody takes is told of", () => {
+  expect(errorsOf(built("{ run: make }", "{ base: static }"))).toEqual([
+    "slipway.yaml:5:8 image.copy: is missing; it takes a list",
+    "slipway.yaml:5:8 image.command: is missing; it takes a list",
+  ]);
+  expect(errorsOf(built("{ uses: dockerfile }", "{}"))).toEqual([
+    'slipway.yaml:5:8 image: the step "container" builds one: take it by from: container',
+  ]);
+  expect(errorsOf(built("{ uses: dockerfile }", "{ copy: [a], command: [b] }"))).toEqual([]);
+});
+
+test.each([
+  ["{ run: make, dockerfile: { path: Dockerfile } }", /dockerfile says what a step builds that has uses: dockerfile/],
+  ["{ uses: dockerfile, env: { A: b } }", /a Dockerfile is given dockerfile\.args and secrets, no env/],
+  ["{ uses: dockerfile, dockerfile: { path: ../Dockerfile } }", /is not a path inside the repository/],
+  ["{ uses: dockerfile, dockerfile: { path: /etc/passwd } }", /is not a path inside the repository/],
+  ["{ uses: dockerfile, dockerfile: { target: '--x' } }", /is not the name of a stage/],
+  ["{ uses: dockerfile, dockerfile: { args: { 'a b': c } } }", /an ARG is letters, digits and _/],
+  ["{ uses: dockerfile, dockerfile: { file: Dockerfile } }", /unknown key "pipeline\.container\.dockerfile\.file"/],
+])("the step %s is refused", (step, why) => {
+  expect(errorsOf(built(step, "{ from: container }")).join("\n")).toMatch(why);
+});

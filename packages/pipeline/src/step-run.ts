@@ -2,6 +2,7 @@ import type { PipelineStep } from "@slipway/contracts";
 import type { Executor, Registries, StepRequest, StepResult, Toolchain } from "@slipway/executor";
 import type { ImageSource } from "@slipway/oci";
 import type { StepCaches } from "./cache/step-caches.ts";
+import type { ImageRegistries } from "./image-registries.ts";
 import type { Tools } from "./step-command.ts";
 
 /** What of a machine every step needs. */
@@ -11,6 +12,8 @@ export type StepMachine = {
   readonly toolchain: Toolchain;
   readonly tools: Tools;
   readonly images: ImageSource;
+  /** How registries are reached, for who fetches images himself. */
+  readonly imageRegistries: ImageRegistries;
   readonly caches: StepCaches;
 };
 

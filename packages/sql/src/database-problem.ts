@@ -96,7 +96,7 @@ async function asked(
   client.on("error", () => {});
   try {
     await client.connect();
-    return await work(client);
+    return (await versionProblem(about, client)) ?? (await work(client));
   } catch (error) {
     return sentence(about, client, error);
   } finally {
@@ -104,8 +104,20 @@ async function asked(
   }
 }
 
+/** What the migrations and queries of all services were written for. */
+const oldest = 15;
+
+async function versionProblem({ urlIn }: DatabaseQuestion, client: pg.Client): Promise<string | undefined> {
+  const { rows } = await client.query<{ server_version_num: string }>("show server_version_num");
+  const major = Math.floor(Number(rows[0]?.server_version_num) / 10_000);
+  if (!(major < oldest)) return undefined;
+  return `Postgres at ${placeOf(client)} is version ${major}: upgrade it to ${oldest} or newer, or name another in ${urlIn}`;
+}
+
+const placeOf = ({ host, port }: pg.Client) => (host.startsWith("/") ? host : `${host}:${port}`);
+
 function sentence(about: DatabaseQuestion, client: pg.Client, error: unknown): string {
-  const where = client.host.startsWith("/") ? client.host : `${client.host}:${client.port}`;
+  const where = placeOf(client);
   const [code, words] = firstOf(error);
   const remedy = remedies.find(([pattern]) => pattern.test(code ?? ""))?.[1];
   if (remedy !== undefined) return remedy(about, where, client.database ?? "", client.user ?? "");

@@ -12,9 +12,12 @@ export { countedService, type MetricsWorld, metricsContract } from "./metrics.co
 export { objectsContract } from "./objects.contract.ts";
 export { type OciWorld, ociContract } from "./oci.contract.ts";
 export { programEnv } from "./program-env.ts";
+export type { BuilderNode } from "./real/builder-node.ts";
 export {
   type BuildsCluster,
+  builderImage,
   buildsNamespace,
+  imageBuildsNamespace,
   runnerImage,
   startBuildsCluster,
   toolImage,

@@ -77,6 +77,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     },
     subscriptions: subscriptions(service),
     ready: () => objects.problem(),
+    trouble: () => registries.problems(),
     sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),
     drain: () => durable.stop(),
     close: () => durable.stop(),

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf, RegistryClient } from "@slipway/oci";
@@ -12,7 +12,7 @@ import {
   startForeignRegistry,
 } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { RegistriesFile } from "../src/import/registries.ts";
+import { foreignRegistries, RegistriesFile } from "../src/import/registries.ts";
 import { artifactOf, ask, dockerImage, dockerManifestType, ended, revision } from "./foreign-images.ts";
 import { startRegistry, type TestRegistry } from "./start-registry.ts";
 
@@ -105,6 +105,18 @@ describe.skipIf(part === undefined)("an image of ECR", () => {
 
     expect(end.status).toBe("REGISTERED");
     expect(ecr.passwords().length - before).toBe(1);
+  });
+
+  test("is one that the service says it cannot have, before anybody asks", async () => {
+    const file = RegistriesFile.parse(JSON.parse(await readFile(join(folder, "registries.json"), "utf8")));
+    const problems = () => foreignRegistries(file, true).problems();
+
+    beNobody();
+    expect(await problems()).toEqual([
+      expect.stringMatching(/^there is no password for the registry .*no AWS credentials for ECR: give it/),
+    ]);
+    beSomebody();
+    expect(await problems()).toEqual([]);
   });
 
   test("leaves no password and no key in a table or a log", async () => {

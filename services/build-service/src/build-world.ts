@@ -3,7 +3,7 @@ import type { Client } from "@slipway/client";
 import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
 import type { Executor, Registries, Toolchain } from "@slipway/executor";
 import type { ImageSource, RegistryClient } from "@slipway/oci";
-import type { StepCaches, Tools } from "@slipway/pipeline";
+import type { ImageRegistries, StepCaches, Tools } from "@slipway/pipeline";
 import type { SecretStore } from "@slipway/secrets";
 import type { Db } from "@slipway/sql";
 import type { Bases } from "./bases.ts";
@@ -34,6 +34,8 @@ export type BuildWorld = {
   readonly bases: Bases;
   /** Images of any registry, this platform's own among them. */
   readonly images: ImageSource;
+  /** How the registries of others are reached. */
+  readonly imageRegistries: ImageRegistries;
   readonly caches: StepCaches;
   /** What this machine has to build with, and the registries it uses; each looked for once, when it is first needed. */
   toolchain(): Promise<Toolchain>;

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
-import { type BuiltProvenance, ProblemError, registerArtifact } from "@slipway/contracts";
+import { type BuiltProvenance, ProblemError, registerArtifact, type SlipwayFile } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
-import { OciError, writeImage } from "@slipway/oci";
-import { freshFolder, ignoring, inputsOf, leavesOf } from "@slipway/pipeline";
+import { OciError, readLayout, writeImage } from "@slipway/oci";
+import { dockerfileOf, freshFolder, ignoring, imageLayout, inputsOf, leavesOf } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { type BuildFolders, buildFolders } from "./folders.ts";
@@ -21,6 +21,7 @@ const final: readonly string[] = [
   "unsafe",
   "too_large",
   "invalid",
+  "digest_mismatch",
 ];
 /** `app` of the platform's own bases; by number, since other bases have no such name. */
 const appUser = "1000:1000";
@@ -34,10 +35,15 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
   const folders = buildFolders(world.dataDir, state.buildId);
   const inputs = [folders.source, ...inputsOf(state.plan).map(folders.step)];
   if (parsed?.kind !== "file" || inputs.some((input) => !existsSync(input))) return workspaceLost();
-  const { image } = parsed.file;
+  const { image, pipeline } = parsed.file;
   if (image.from !== undefined && !existsSync(folders.step(image.from))) return workspaceLost();
-  const dir = image.from === undefined ? await layTogether(state, folders, image.copy) : folders.step(image.from);
-  const problems = await copyProblems(dir, image.copy);
+  if (image.from !== undefined && pipeline[image.from]?.uses === "dockerfile")
+    return pushBuiltImage(world, state, folders.step(image.from), ctx);
+  const { copy, command } = image;
+  if (copy === undefined || command === undefined)
+    return imageFailed(world, state, "image: copy or command is missing");
+  const dir = image.from === undefined ? await layTogether(state, folders, copy) : folders.step(image.from);
+  const problems = await copyProblems(dir, copy);
   if (problems.length > 0) return imageFailed(world, state, problems.join("; "));
   try {
     const base = await world.bases(image.base, ctx.signal);
@@ -45,8 +51,8 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
     const written = await writeImage({
       client: world.registry(),
       base: base.layers,
-      files: { dir, copy: image.copy, at: "/app", omit: leftOut(image.exclude, folders.source) },
-      command: image.command,
+      files: { dir, copy, at: "/app", omit: leftOut(image.exclude, folders.source) },
+      command,
       env: { ...base.env, ...image.env },
       user: appUser,
       workingDir: "/app",
@@ -65,9 +71,36 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
     await appendLog(world.db, state.buildId, `image | ${state.service}@${written.digest} (${blobs})\n`);
     return { kind: "fact", fact: (at) => ({ type: "imaged", digest: written.digest, base: base.image, at }) };
   } catch (error) {
-    if (ctx.signal.aborted || !(error instanceof OciError) || !final.includes(error.kind)) throw error;
-    return imageFailed(world, state, error.message);
+    return failedBy(world, state, error, ctx);
   }
+}
+
+/** Pushes the image that a step has built of a Dockerfile under the commit's id, once every byte of it is what its digest says. */
+async function pushBuiltImage(world: BuildWorld, state: In<"imaging">, workspace: string, ctx: BuildContext) {
+  const { service: repository, gitSha, buildId } = state;
+  const options = { signal: ctx.signal };
+  try {
+    const { bases, blobs, ...manifest } = await readLayout(join(workspace, imageLayout));
+    for (const base of bases) await appendLog(world.db, buildId, `image | base ${base}\n`);
+    const pushed = { uploaded: 0, mounted: 0, present: 0 };
+    for (const blob of blobs) pushed[await world.registry().pushBlob(repository, blob, options)] += 1;
+    const digest = await world.registry().putManifest(repository, gitSha, manifest, options);
+    const sent = `${pushed.uploaded} blobs sent, ${pushed.mounted + pushed.present} there already`;
+    await appendLog(world.db, buildId, `image | ${repository}@${digest} (${sent})\n`);
+    return { kind: "fact", fact: (at: Instant) => ({ type: "imaged", digest, bases, at }) } satisfies BuildOutcome;
+  } catch (error) {
+    return failedBy(world, state, error, ctx);
+  }
+}
+
+async function failedBy(
+  world: BuildWorld,
+  state: BuildState,
+  error: unknown,
+  ctx: BuildContext,
+): Promise<BuildOutcome> {
+  if (ctx.signal.aborted || !(error instanceof OciError) || !final.includes(error.kind)) throw error;
+  return imageFailed(world, state, error.message);
 }
 
 /** What steps needed by others made, over the commit's files; with what the last steps left where a path is still missing. */
@@ -113,7 +146,7 @@ export async function registerImage(world: BuildWorld, state: BuildState, ctx: B
   const parsed = await readSlipwayFile(world, state);
   if (parsed?.kind !== "file") return refused("its workspace was lost while the image was registered");
   const { service, gitSha, digest } = state;
-  const provenance = await provenanceOf(world, state);
+  const provenance = await provenanceOf(world, state, parsed.file);
   try {
     await world.client.call(registerArtifact, {
       body: { service, git_sha: gitSha, digest, spec: parsed.file, provenance },
@@ -128,7 +161,7 @@ export async function registerImage(world: BuildWorld, state: BuildState, ctx: B
   return { kind: "fact", fact: (at) => ({ type: "registered", at }) };
 }
 
-async function provenanceOf(world: BuildWorld, state: In<"registering">): Promise<BuiltProvenance> {
+async function provenanceOf(world: BuildWorld, state: In<"registering">, file: SlipwayFile): Promise<BuiltProvenance> {
   const row = await repositoryOf(world.db, state.service);
   const ends = Object.values(state.steps).flatMap((step) => ("endedAt" in step ? [step.endedAt] : []));
   const finishedAt: Instant = [state.startedAt, ...ends].sort().at(-1) ?? state.startedAt;
@@ -142,11 +175,22 @@ async function provenanceOf(world: BuildWorld, state: In<"registering">): Promis
     started_at: state.startedAt,
     finished_at: finishedAt,
     images: imagesOf(state),
+    ...builtBy(file),
   };
 }
 
+/** Which Dockerfile an image was built of. */
+function builtBy({ image, pipeline }: SlipwayFile): Pick<BuiltProvenance, "dockerfile"> {
+  const { from: name } = image;
+  const built = name === undefined ? undefined : pipeline[name];
+  if (name === undefined || built?.uses !== "dockerfile") return {};
+  const { path, target = null } = dockerfileOf(built);
+  return { dockerfile: { step: name, path, target } };
+}
+
 function imagesOf(state: In<"registering">): NonNullable<BuiltProvenance["images"]> {
-  const base = typeof state.base === "string" ? [{ used_by: "base", image: state.base }] : [];
+  const own = typeof state.base === "string" ? [{ used_by: "base", image: state.base }] : [];
+  const base = [...own, ...(state.bases ?? []).map((image) => ({ used_by: "Dockerfile", image }))];
   const steps = state.plan.flatMap(({ name }) => {
     const step = state.steps[name];
     const image = step !== undefined && "image" in step ? step.image : undefined;

@@ -97,10 +97,10 @@ async function runStep(
   ctx: BuildContext,
   logged: Logged,
 ): Promise<PipelineStepResult> {
-  const { executor, tools, images, caches } = world;
+  const { executor, tools, images, imageRegistries, caches } = world;
   // Package managers take seconds to say where they look: only a step that may go there waits for them.
   const registries = step.network === "none" ? { hosts: [], env: {} } : await world.registries();
-  const machine = { registries, toolchain: await world.toolchain(), executor, tools, images, caches };
+  const machine = { registries, toolchain: await world.toolchain(), executor, tools, images, imageRegistries, caches };
   const from = runName === undefined ? undefined : await outputTaken(world.db, state.buildId, runName);
   const log = stepLog(world.db, state.buildId, { prefix: `${name} | `, secrets: logged.secrets, from });
   const notes: Promise<void>[] = [];
@@ -144,9 +144,16 @@ async function secretEnvOf(world: BuildWorld, { service }: BuildState, { secrets
 /** What no step may print: a file may carry what another step was given. */
 async function secretsFor(world: BuildWorld, state: BuildState, file: SlipwayFile): Promise<string[]> {
   const names = [...new Set(Object.values(file.pipeline).flatMap((step) => step.secrets))];
-  const given = await world.secrets.everyValue({ service: state.service, scope: buildScope }, names);
+  const values = await world.secrets.everyValue({ service: state.service, scope: buildScope }, names);
+  const given = [...values, ...passwordsFor(world, file)];
   const row = await repositoryOf(world.db, state.service);
   const repository = row === undefined ? undefined : parseRepositoryUrl(row.url, true);
   if (row === undefined || repository === undefined || "problem" in repository) return [world.token, ...given];
   return [...secretsOf(world, row, repository), ...given];
+}
+
+/** Whoever builds a Dockerfile has what opens the registries. */
+function passwordsFor({ imageRegistries }: BuildWorld, { pipeline }: SlipwayFile): string[] {
+  if (!Object.values(pipeline).some(({ uses }) => uses === "dockerfile")) return [];
+  return Object.values(imageRegistries).flatMap(({ auth }) => auth?.password ?? []);
 }

@@ -7,7 +7,7 @@ import type { BuildWorld } from "./build-world.ts";
 import type { BuildServiceConfig } from "./config.ts";
 import { once } from "./once.ts";
 
-type MachineParts = Pick<BuildWorld, "bases" | "images" | "caches" | "toolchain" | "registries">;
+type MachineParts = Pick<BuildWorld, "bases" | "images" | "imageRegistries" | "caches" | "toolchain" | "registries">;
 
 /** What builds take from this machine and keep on it. `own` is this platform's registry, by the host that images name it by. */
 export function machineParts(
@@ -25,6 +25,7 @@ export function machineParts(
   const stepPython = async () => (await toolchain()).python;
   return {
     images,
+    imageRegistries: reached,
     bases: openBases({ dir: config.SLIPWAY_BASES ?? join(dataDir, "base"), images, stepPython }),
     caches: openStepCaches({ dir: join(dataDir, "caches"), maxBytes: config.SLIPWAY_CACHE_MIB * 1_048_576 }),
     toolchain,

@@ -5,7 +5,7 @@ import { createDurable, type Durable } from "@slipway/durable";
 import type { Executor } from "@slipway/executor";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { type RegistryAccess, RegistryClient } from "@slipway/oci";
-import { installTools } from "@slipway/pipeline";
+import { imageRegistryProblems, installTools } from "@slipway/pipeline";
 import { openSecrets } from "@slipway/secrets";
 import { listen } from "@slipway/sql";
 import type { BuildWorld } from "./build-world.ts";
@@ -34,6 +34,7 @@ export const buildService: ServiceModule<BuildServiceConfig, BuildTables> = {
   name: "build-service",
   schema: "build",
   config: BuildServiceConfig,
+  worksWith: ["executor"],
   start: startBuildService,
 };
 
@@ -74,6 +75,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,
+    trouble: () => imageRegistryProblems(config.SLIPWAY_IMAGE_REGISTRIES),
     sweep: async () => {
       await forgetDeliveries(db, config.SLIPWAY_KEEP_DELIVERIES);
       await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES);

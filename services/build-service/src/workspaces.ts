@@ -46,7 +46,9 @@ export async function settlePipeline(world: BuildWorld, state: BuildState): Prom
   if (await exists(join(source, "slipway.yml"))) {
     return { kind: "refused", reason: "the commit has a slipway.yml: its name has to be slipway.yaml", lines: [] };
   }
-  const found = detectFile(await readRepository(source), state.service);
+  const found = detectFile(await readRepository(source), state.service, {
+    buildsDockerfiles: world.executor.builder !== undefined,
+  });
   if (found.kind === "undetected") {
     const reason = `the commit has no slipway.yaml, and no pipeline could be detected: ${found.problem}`;
     return { kind: "refused", reason, lines: undetectedLines(found).slice(1) };

@@ -38,6 +38,7 @@ export const deploymentOrchestrator: ServiceModule<Config, Tables> = {
   schema: "deployment",
   config: Config,
   worksWith: ["locks", "regions"],
+  regionAccount: "orchestrator",
   start,
 };
 

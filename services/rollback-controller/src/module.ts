@@ -34,6 +34,7 @@ export const rollbackController: ServiceModule<Config, Tables> = {
   config: Config,
   startsWithoutDatabase: true,
   worksWith: ["regions"],
+  regionAccount: "rollback-controller",
   start,
 };
 

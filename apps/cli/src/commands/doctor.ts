@@ -11,7 +11,10 @@ export function doctorCommand(root: Command): void {
   root
     .command("doctor")
     .description("check node, git, isolation, ports, data folder, disk, regions and tokens")
-    .option("--backends", "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, regions")
+    .option(
+      "--backends",
+      "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, executor, regions, registries",
+    )
     .action(async ({ backends = false }: { backends?: boolean }) => {
       const { backendChecks, namesBackends } = await import("../doctor/backend-checks.ts");
       const checks: Check[] = [
@@ -39,13 +42,19 @@ const nothingNamed: Check = {
 /** Of this machine and the platform that runs on it. */
 async function machineChecks(root: Command): Promise<readonly Check[]> {
   const checks = await import("../doctor/checks.ts");
+  const { dockerfilesCheck } = await import("../doctor/dockerfiles-check.ts");
   const { tokenCheck, tokenFilesCheck } = await import("../doctor/token-check.ts");
   const dataDir = localDataFolder();
   const endpoints = checks.endpointsIn(dataDir);
   return [
     checks.nodeCheck(process.version),
     ...(await Promise.all([checks.gitCheck(), checks.isolationCheck(), checks.portsCheck(endpoints)])),
-    ...[checks.dataFolderCheck(dataDir), checks.diskCheck(dataDir), checks.temporaryCheck()],
+    ...[
+      dockerfilesCheck(process.env),
+      checks.dataFolderCheck(dataDir),
+      checks.diskCheck(dataDir),
+      checks.temporaryCheck(),
+    ],
     ...(await checks.regionChecks(endpoints)),
     ...tokenFilesCheck(dataDir),
     await tokenCheck(root.opts<Common>()),

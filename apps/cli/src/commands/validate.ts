@@ -19,7 +19,11 @@ export function validateCommand(root: Command): void {
       }
       const { service, pipeline } = parsed.file;
       const steps = Object.keys(pipeline);
-      const said = [...detected, `slipway.yaml is valid: ${service}, steps ${steps.join(", ")}`];
+      const builds = steps.filter((name) => pipeline[name]?.uses === "dockerfile");
+      const notes = builds.map(
+        (name) => `note: the step ${name} builds a Dockerfile, which is done on Kubernetes alone`,
+      );
+      const said = [...detected, ...notes, `slipway.yaml is valid: ${service}, steps ${steps.join(", ")}`];
       print(root, { valid: true, file: parsed.file }, said.join("\n"));
     });
 }

@@ -1,7 +1,9 @@
 import type { Check } from "./checks.ts";
 
 /** By which a service is told what it works with. */
-const variables = ["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "REGIONS"].map((name) => `SLIPWAY_${name}`);
+const variables = ["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"].map(
+  (name) => `SLIPWAY_${name}`,
+);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,7 +14,10 @@ export function namesBackends(environment: Environment): boolean {
 /** What a service would meet that is started with this environment, a line for each problem. */
 export async function backendChecks(environment: Environment): Promise<readonly Check[]> {
   const { checkBackends } = await import("@slipway/host");
-  const found = await checkBackends(environment);
+  const { imageRegistryProblems } = await import("@slipway/pipeline");
+  const found = await checkBackends(environment, async ({ SLIPWAY_IMAGE_REGISTRIES: text = "" }) =>
+    text === "" ? [] : [{ name: "registries", problems: await imageRegistryProblems(text) }],
+  );
   return found.flatMap(({ name, problems }): Check[] =>
     problems.length === 0
       ? [{ name, state: "ok", found: "can be used" }]

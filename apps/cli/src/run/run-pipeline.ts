@@ -1,11 +1,13 @@
 import { mkdtemp } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PipelineStep, SlipwayFile } from "@slipway/contracts";
 import { findRegistries, findToolchain, machineExecutor, probeIsolation, type StepResult } from "@slipway/executor";
-import { type ImageSource, openImageSource } from "@slipway/oci";
+import { userCache } from "@slipway/host";
+import { openImageSource } from "@slipway/oci";
 import {
+  type ImageRegistries,
   inputsOf,
   installTools,
   openStepCaches,
@@ -42,7 +44,8 @@ const cacheBytes = 2_048 * 1_048_576;
 /** Runs the pipeline of a working tree as the build service would, in folders of its own that are gone afterwards. */
 export async function runPipeline(options: RunOptions): Promise<RunReport> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-run-"));
-  const images = openImages();
+  const imageRegistries = registriesOfCaller();
+  const images = openImageSource({ into: join(keptFolder(), "images"), access: (host) => imageRegistries[host] });
   try {
     const isolation = await probeIsolation({ method: options.isolate ? "auto" : "none", workFolder: folder });
     if (isolation.kind === "refused") throw new Unusable(`${isolation.reason}\n${isolation.remedy}`);
@@ -55,7 +58,15 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
     const registries = asked ? await findRegistries() : { hosts: [], env: {} };
     const toolchain = await findToolchain([dirname(process.argv[1] ?? process.execPath)]);
     const caches = openStepCaches({ dir: join(keptFolder(), "steps"), maxBytes: cacheBytes });
-    const machine = { executor: machineExecutor(isolation), tools, registries, toolchain, images, caches };
+    const machine = {
+      executor: machineExecutor(isolation),
+      tools,
+      registries,
+      toolchain,
+      images,
+      imageRegistries,
+      caches,
+    };
     return await runSteps(options, { folder, machine });
   } finally {
     await images.close();
@@ -64,14 +75,11 @@ export async function runPipeline(options: RunOptions): Promise<RunReport> {
 }
 
 /** Where images and what steps keep stay between runs. */
-function keptFolder(): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "slipway-run");
-}
+const keptFolder = () => userCache("run");
 
-function openImages(): ImageSource {
+function registriesOfCaller(): ImageRegistries {
   try {
-    const registries = parseImageRegistries(process.env.SLIPWAY_IMAGE_REGISTRIES ?? "");
-    return openImageSource({ into: join(keptFolder(), "images"), access: (host) => registries[host] });
+    return parseImageRegistries(process.env.SLIPWAY_IMAGE_REGISTRIES ?? "");
   } catch (error) {
     throw new Unusable(error instanceof Error ? error.message : String(error));
   }

@@ -42,6 +42,9 @@ export async function startRealRegions(parts: RealRegionParts, names: readonly s
     const entry = {
       ...{ name, context: real.context, mesh_url: proxy.url },
       kubeconfig: await real.kubeconfigWith(await real.tokenOf(regionAccounts.orchestrator)),
+      rollback_controller: {
+        kubeconfig: await real.kubeconfigWith(await real.tokenOf(regionAccounts.rollbackController)),
+      },
       ...{ metrics_url: `prometheus:${prometheus.url}`, metrics_shape: "envoy" },
     };
     return { name, real, entry, prefix: `10.${70 + number}` };

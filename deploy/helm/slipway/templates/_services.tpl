@@ -1,38 +1,45 @@
 {{/*
-What is true of each service and nobody configures: its schema, the paths of the API that are its own (packages/client/src/owners.ts), and what it is given.
+What is true of each service and nobody configures: its schema, the paths of the API that are its own (packages/client/src/owners.ts), what it is given, which
+other services it calls, and what it reaches beside database and bus.
 */}}
 {{- define "slipway.facts" -}}
 build-service:
   schema: build
   paths: [/api/v1/builds, /api/v1/repositories, /webhooks]
   valuesKey: true
+  calls: [artifact-registry]
   reaches: [builds]
 artifact-registry:
   schema: registry
   paths: [/api/v1/artifacts, /api/v1/imports, /api/v1/promotions, /v2]
   objects: true
+  calls: []
   reaches: [objects, foreignRegistries]
 deployment-orchestrator:
   schema: deployment
   paths: [/api/v1/deployments, /api/v1/services, /api/v1/environments, /api/v1/regions, /api/v1/pushes, /docs, /openapi.json]
   valuesKey: true
   regions: regions
-  reaches: [regions]
+  calls: [artifact-registry, rollback-controller]
+  reaches: [lock, regions]
 rollback-controller:
   schema: rollback
   paths: [/api/v1/watches]
   regions: rollbackRegions
   single: true
   startsAnyway: true
+  calls: []
   reaches: [regions]
 notification-service:
   schema: notification
   paths: [/api/v1/notifications, /inbox]
   slack: true
+  calls: []
   reaches: [slack]
 metrics-aggregator:
   schema: metrics
   paths: [/api/v1/reports, /api/v1/events]
+  calls: []
   reaches: []
 {{- end }}
 

@@ -28,5 +28,6 @@ test.each([
 
 test("a wrong URL is told without its password", () => {
   expect(kafkaUrlProblem("kafka://user:hunter2@host:99999")).not.toContain("hunter2");
+  expect(kafkaUrlProblem("kafka://user:hunter2")).toMatch(/^"user" is no broker/);
   expect(kafkaUrlProblem("kafka://user:hun@ter2@host")).not.toContain("ter2");
 });

@@ -56,7 +56,8 @@ function brokerOf(text: string): string {
   const parts = broker.exec(text.trim());
   const port = Number(parts?.[2] ?? 9092);
   if (parts === null || port < 1 || port > 65_535)
-    throw new Error(`"${text}" is no broker: give host:port, several with commas between`);
+    // What stands behind the colon may be a password whose host was forgotten.
+    throw new Error(`"${text.replace(/:.*/, "")}" is no broker: give host:port, several with commas between`);
   return `${parts[1]}:${port}`;
 }
 

@@ -26,6 +26,8 @@ export const BuiltProvenance = z.object({
   finished_at: InstantSchema,
   /** Images that were used, each fixed by its digest (`node:24@sha256:…`): by a step (`step compile`), or as the base (`base`). */
   images: z.array(z.object({ used_by: z.string(), image: z.string() })).optional(),
+  /** Where the image was built of a Dockerfile: which one, and by which step, whose image is BuildKit's. The images that it stands on are `used_by` `Dockerfile`. */
+  dockerfile: z.object({ step: z.string(), path: z.string(), target: z.string().nullable() }).optional(),
 });
 export type BuiltProvenance = z.infer<typeof BuiltProvenance>;
 

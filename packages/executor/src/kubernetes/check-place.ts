@@ -3,7 +3,7 @@ import { z } from "zod";
 import { defaultLimits } from "../limits.ts";
 import type { IsolationRefused } from "../types.ts";
 import { jobManifest } from "./manifests.ts";
-import type { KubernetesPlace } from "./place.ts";
+import { type KubernetesPlace, placeOfBuilder } from "./place.ts";
 
 /** What the account has to be allowed in the namespace, and nothing else. */
 export const neededRights: readonly (readonly [verbs: readonly string[], group: string, resource: string])[] = [
@@ -28,18 +28,31 @@ const Policies = z.looseObject({
   ),
 });
 const remedy =
-  "Install the chart with builds.executor=kubernetes, or apply what its templates/builds.yaml makes: docs/guides/operating.md, Builds.";
+  "Install the chart with builds.executor=kubernetes, or apply what its templates/builds.yaml makes (docs/guides/operating.md, Builds).";
 
 /** Why steps cannot run there, or undefined. Throws where the API does not answer. */
 export async function checkPlace(
   connection: Connection,
   place: KubernetesPlace,
 ): Promise<IsolationRefused | undefined> {
+  const { builder } = place;
+  const refused = await checkNamespace(connection, place, undefined);
+  if (refused !== undefined || builder === undefined) return refused;
+  return checkNamespace(connection, placeOfBuilder(place, builder), builder.image);
+}
+
+/** `builds`: the image by which Dockerfiles are built there. */
+async function checkNamespace(
+  connection: Connection,
+  place: KubernetesPlace,
+  builds: string | undefined,
+): Promise<IsolationRefused | undefined> {
   const { namespace } = place;
   const missing = await missingRights(connection, namespace);
   if (missing.length > 0)
     return refused(`the account of the build-service may not ${missing.join(", ")} in the namespace ${namespace}`);
-  const job = { identity: "check", run: "check", image: undefined, timeoutMs: 60_000, limits: defaultLimits };
+  const about = { identity: "check", run: "check", timeoutMs: 60_000, limits: defaultLimits };
+  const job = { ...about, image: builds, builds: builds !== undefined };
   const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
   try {
     await connection.request("POST", path, {

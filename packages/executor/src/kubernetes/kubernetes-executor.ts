@@ -5,10 +5,10 @@ import { defaultLimits } from "../limits.ts";
 import type { IsolationRefused, Limits } from "../types.ts";
 import { podFolders, stepPort } from "./channel.ts";
 import { checkPlace } from "./check-place.ts";
-import { openJobs } from "./jobs.ts";
-import type { KubernetesPlace } from "./place.ts";
+import { type Jobs, openJobs } from "./jobs.ts";
+import { type KubernetesPlace, placeOfBuilder } from "./place.ts";
 import { type PodWatch, watchPods } from "./pod-watch.ts";
-import { runInPod } from "./run-in-pod.ts";
+import { type PodWorld, runInPod } from "./run-in-pod.ts";
 
 export type KubernetesExecutorOptions = {
   /** Known to whoever may go on with these steps, and to nobody else. */
@@ -45,19 +45,16 @@ export async function kubernetesExecutor(
 }
 
 function executorOver(connection: Connection, place: KubernetesPlace, options: KubernetesExecutorOptions): Executor {
-  const { namespace, image } = place;
-  const jobs = openJobs(connection, place);
-  let watching: PodWatch | undefined;
-  const world = {
-    ...{ jobs, secret: options.secret, port: options.port ?? stepPort, log: options.log },
-    startWithinMs: place.startSeconds * 1_000,
-    pods: () => {
-      watching ??= watchPods(connection, namespace, options.log);
-      return watching;
-    },
+  const { namespace, image, builder } = place;
+  const steps = openRoom(connection, place, options);
+  const builds = builder === undefined ? undefined : openRoom(connection, placeOfBuilder(place, builder), options);
+  const rooms = builds === undefined ? [steps] : [steps, builds];
+  const everywhere = async (act: (jobs: Jobs) => Promise<void>): Promise<void> => {
+    await Promise.all(rooms.map(({ world }) => act(world.jobs)));
   };
+  const dockerfiles = builder === undefined ? "" : `, Dockerfiles in ${builder.namespace}`;
   return {
-    description: `a Kubernetes Job per step in ${namespace}, limits: pod`,
+    description: `a Kubernetes Job per step in ${namespace}${dockerfiles}, limits: pod`,
     ...{
       kind: "executor",
       method: "kubernetes",
@@ -65,27 +62,52 @@ function executorOver(connection: Connection, place: KubernetesPlace, options: K
       outlived: true,
       imagesBy: "name",
       tools: image,
+      builder: builder === undefined ? undefined : { image: builder.image, folder: podFolders.buildkit },
       toolsInside: podFolders.tools,
     },
     async run(step) {
-      const named = step.run !== undefined;
-      const job = { ...step, run: step.run ?? randomUUID(), image: step.image, limits: limitsOf(place, step) };
+      const { builds: isBuild = false } = step;
+      const room = isBuild ? builds : steps;
+      if (room === undefined) throw new Error("no Dockerfile is built here");
+      const about = { run: step.run ?? randomUUID(), image: isBuild ? builder?.image : step.image, builds: isBuild };
+      const job = { ...step, ...about, limits: limitsOf(place, step) };
       try {
-        return await runInPod(world, step, job);
+        return await runInPod(room.world, step, job);
       } finally {
-        if (!named) await jobs.remove(job.run);
+        if (step.run === undefined) await room.world.jobs.remove(job.run);
       }
     },
-    release: (run) => jobs.remove(run),
-    forget: (identity) => jobs.removeBuild(identity),
+    release: (run) => everywhere((jobs) => jobs.remove(run)),
+    forget: (identity) => everywhere((jobs) => jobs.removeBuild(identity)),
     async close() {
-      await watching?.stop();
+      for (const room of rooms) await room.stop();
       await connection.close();
     },
   };
 }
 
-function limitsOf({ cpus, memoryMiB, diskMiB }: KubernetesPlace, { limits }: ExecutorStep): Limits {
+type Room = { readonly world: PodWorld; stop(): Promise<void> };
+
+/** One namespace with its Jobs, whose pods are watched from the first that is asked for. */
+function openRoom(connection: Connection, place: KubernetesPlace, options: KubernetesExecutorOptions): Room {
+  let watching: PodWatch | undefined;
+  return {
+    world: {
+      ...{ jobs: openJobs(connection, place), secret: options.secret, port: options.port ?? stepPort },
+      ...{ log: options.log, namespace: place.namespace, startWithinMs: place.startSeconds * 1_000 },
+      pods: () => {
+        watching ??= watchPods(connection, place.namespace, options.log);
+        return watching;
+      },
+    },
+    stop: async () => watching?.stop(),
+  };
+}
+
+/** What a step counts as one, BuildKit's RUN lines count together, with BuildKit's own threads. */
+const buildProcesses = 4_096;
+
+function limitsOf({ cpus, memoryMiB, diskMiB }: KubernetesPlace, { limits, builds }: ExecutorStep): Limits {
   const own = { cpus, memoryBytes: memoryMiB * mebibyte, diskBytes: diskMiB * mebibyte };
-  return { ...defaultLimits, ...own, ...limits };
+  return { ...defaultLimits, ...own, ...(builds === true ? { processes: buildProcesses } : {}), ...limits };
 }

@@ -5,7 +5,14 @@ import { readKubernetesUrl } from "./place.ts";
 
 const place = readKubernetesUrl("kubernetes:?image=host/runner:1&pull_secret=pull");
 const job: StepJob = {
-  ...{ identity: "B-7", run: "B-7 a-checkout compile", image: undefined, network: "none", timeoutMs: 90_000 },
+  ...{
+    identity: "B-7",
+    run: "B-7 a-checkout compile",
+    image: undefined,
+    network: "none",
+    timeoutMs: 90_000,
+    builds: false,
+  },
   limits: { ...defaultLimits, cpus: 0.5, memoryBytes: 256 * 1_048_576, diskBytes: 1_024 * 1_048_576 },
 };
 const at = (object: unknown, ...path: (string | number)[]): unknown =>
@@ -76,4 +83,22 @@ test("the key is in a Secret that goes with its Job, and nowhere else", () => {
   const inPod = Buffer.from(String(at(secret, "data", "key")), "base64").toString();
   expect(Buffer.from(inPod, "base64")).toEqual(key);
   expect(JSON.stringify(jobManifest(place, job))).not.toContain(inPod);
+});
+
+test("only the pod that builds a Dockerfile has what rootless BuildKit needs: no profile, two capabilities, its own account and a folder", () => {
+  const image = `docker.io/moby/buildkit@sha256:${"0".repeat(64)}`;
+  const builds = pod({ image, builds: true });
+
+  expect(builds).toMatchObject({
+    ...{ automountServiceAccountToken: false, restartPolicy: "Never" },
+    securityContext: { runAsNonRoot: true, runAsUser: 1_000, runAsGroup: 1_000, fsGroup: 1_000 },
+  });
+  expect(at(builds, "containers", 0, "securityContext")).toEqual({
+    ...{ privileged: false, readOnlyRootFilesystem: true, allowPrivilegeEscalation: true },
+    capabilities: { drop: ["ALL"], add: ["SETGID", "SETUID"] },
+    ...{ seccompProfile: { type: "Unconfined" }, appArmorProfile: { type: "Unconfined" } },
+  });
+  expect(at(builds, "initContainers", 0, "securityContext")).toEqual(at(pod(), "containers", 0, "securityContext"));
+  expect(at(builds, "volumes")).toContainEqual({ name: "buildkit", emptyDir: { sizeLimit: "1024Mi" } });
+  expect(at(pod({ image }), "volumes")).toEqual(at(pod(), "volumes"));
 });

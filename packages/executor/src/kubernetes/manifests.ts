@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { StepNetwork } from "../network/run-step-with-network.ts";
 import type { Limits } from "../types.ts";
-import { uidOf } from "../workspace.ts";
 import { keyVariable, podFolders, stepPort } from "./channel.ts";
 import type { KubernetesPlace } from "./place.ts";
+import { accountOf, containerSecurity, podSecurity } from "./pod-security.ts";
 
 export const labels = {
   managed: "app.kubernetes.io/managed-by",
@@ -30,6 +30,8 @@ export type StepJob = {
   readonly run: string;
   /** Undefined: the place's own. */
   readonly image: string | undefined;
+  /** Builds a Dockerfile, by an image that is BuildKit's. */
+  readonly builds: boolean;
   readonly network: StepNetwork;
   readonly timeoutMs: number;
   readonly limits: Limits;
@@ -59,7 +61,7 @@ function labelsOf({ identity, run, network }: StepJob): Record<string, string> {
   };
 }
 
-/** The step's Job, suspended until its Secret is there. Passes Pod Security `restricted`. */
+/** The step's Job, suspended until its Secret is there. Passes Pod Security `restricted`, unless it builds a Dockerfile. */
 export function jobManifest(place: KubernetesPlace, job: StepJob): object {
   const name = jobName(job.run);
   return {
@@ -76,32 +78,23 @@ export function jobManifest(place: KubernetesPlace, job: StepJob): object {
 
 function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
   const { limits } = job;
-  const uid = uidOf(job.run);
   const disk = `${Math.ceil(limits.diskBytes / mebibyte)}Mi`;
   const resources = {
     cpu: `${Math.round(limits.cpus * 1_000)}m`,
     memory: `${Math.ceil(limits.memoryBytes / mebibyte) + runnerMiB}Mi`,
   };
-  const shared = {
-    resources: { requests: resources, limits: resources },
-    securityContext: {
-      ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, privileged: false },
-      capabilities: { drop: ["ALL"] },
-    },
-  };
+  const shared = { resources: { requests: resources, limits: resources } };
   const key = { secretKeyRef: { name, key: "key" } };
   return {
     ...{ restartPolicy: "Never", terminationGracePeriodSeconds: 2 },
     ...{ automountServiceAccountToken: false, enableServiceLinks: false },
-    securityContext: {
-      ...{ runAsNonRoot: true, runAsUser: uid, runAsGroup: uid, fsGroup: uid },
-      seccompProfile: { type: "RuntimeDefault" },
-    },
+    securityContext: podSecurity(accountOf(job)),
     ...(place.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: place.pullSecret }] }),
     ...(job.image === undefined ? {} : { initContainers: [bringRunner(place, shared)] }),
     containers: [
       {
         ...{ name: container, image: job.image ?? place.image, workingDir: podFolders.workspace, ...shared },
+        securityContext: containerSecurity(job.builds),
         command: job.image === undefined ? ["slipway-step-runner"] : [`${podFolders.base}/bin/slipway-step-runner`],
         ports: [{ name: "runner", containerPort: stepPort }],
         env: [{ name: keyVariable, valueFrom: key }],
@@ -110,6 +103,7 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
           { name: "workspace", mountPath: podFolders.workspace },
           { name: "slipway", mountPath: podFolders.base },
           { name: "tmp", mountPath: "/tmp" },
+          ...(job.builds ? [{ name: "buildkit", mountPath: podFolders.buildkit }] : []),
         ],
       },
     ],
@@ -117,6 +111,7 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
       { name: "workspace", emptyDir: { sizeLimit: disk } },
       { name: "slipway", emptyDir: { sizeLimit: disk } },
       { name: "tmp", emptyDir: { sizeLimit: `${Math.ceil(limits.tmpBytes / mebibyte)}Mi` } },
+      ...(job.builds ? [{ name: "buildkit", emptyDir: { sizeLimit: disk } }] : []),
     ],
   };
 }
@@ -124,7 +119,7 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
 /** Lays the runner with its Node, loader and libraries beside an image that may have none of them. */
 function bringRunner({ image }: KubernetesPlace, shared: object): object {
   return {
-    ...{ name: prepare, image, ...shared },
+    ...{ name: prepare, image, ...shared, securityContext: containerSecurity(false) },
     command: ["slipway-step-runner", "--copy-to", podFolders.base],
     volumeMounts: [{ name: "slipway", mountPath: podFolders.base }],
   };

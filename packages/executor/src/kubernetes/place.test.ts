@@ -4,7 +4,7 @@ import { readKubernetesUrl } from "./place.ts";
 test("a kubeconfig, or the pod's own account; what is not said has a default", () => {
   expect(readKubernetesUrl("kubernetes:///etc/slipway/builds.yaml?context=prod&image=host/runner:1")).toEqual({
     ...{ kubeconfig: "/etc/slipway/builds.yaml", context: "prod", namespace: "slipway-builds", image: "host/runner:1" },
-    ...{ pullSecret: undefined, cpus: 2, memoryMiB: 1_024, diskMiB: 4_096, startSeconds: 600 },
+    ...{ pullSecret: undefined, cpus: 2, memoryMiB: 1_024, diskMiB: 4_096, startSeconds: 600, builder: undefined },
   });
   expect(
     readKubernetesUrl(
@@ -14,6 +14,18 @@ test("a kubeconfig, or the pod's own account; what is not said has a default", (
     ...{ kubeconfig: undefined, context: undefined, namespace: "ci", image: "host/r:1", pullSecret: "pull" },
     ...{ cpus: 0.5, memoryMiB: 64, diskMiB: 9, startSeconds: 5 },
   });
+});
+
+test("Dockerfiles are built only by a BuildKit that is named by its digest, in a namespace of its own", () => {
+  const image = `docker.io/moby/buildkit@sha256:${"a".repeat(64)}`;
+  const read = (query: string) => readKubernetesUrl(`kubernetes:?image=i&${query}`).builder;
+
+  expect(read(`buildkit_image=${image}`)).toEqual({ namespace: "slipway-image-builds", image });
+  expect(read(`buildkit_image=${image}&buildkit_namespace=images`)).toEqual({ namespace: "images", image });
+  expect(() => read("buildkit_image=moby/buildkit:rootless")).toThrow(
+    /buildkit_image: names rootless BuildKit by its digest/,
+  );
+  expect(() => read(`buildkit_image=${image}&buildkit_namespace=slipway-builds`)).toThrow(/that of the steps/);
 });
 
 test.each([

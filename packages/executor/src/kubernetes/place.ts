@@ -15,11 +15,27 @@ export type KubernetesPlace = {
   readonly diskMiB: number;
   /** How long a pod may take until its runner answers. */
   readonly startSeconds: number;
+  /** Where Dockerfiles are built; undefined: nowhere. */
+  readonly builder: BuilderPlace | undefined;
 };
 
+/** A namespace of its own, since its pods need what no step is given. */
+export type BuilderPlace = {
+  readonly namespace: string;
+  /** Rootless BuildKit, by digest: what it is decides what every image is made by. */
+  readonly image: string;
+};
+
+/** The same place as those see it who build Dockerfiles there. */
+export function placeOfBuilder(place: KubernetesPlace, { namespace }: BuilderPlace): KubernetesPlace {
+  return { ...place, namespace };
+}
+
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const byDigest = /^[^@\s]+@sha256:[0-9a-f]{64}$/;
+const Namespace = z.string().regex(dnsLabel, "is no name of a namespace");
 const Query = z.strictObject({
-  namespace: z.string().regex(dnsLabel, "is no name of a namespace").default("slipway-builds"),
+  namespace: Namespace.default("slipway-builds"),
   context: z.string().optional(),
   image: z.string("names the image with the runner, e.g. registry.example/slipway-services:0.1.0").min(1),
   pull_secret: z.string().optional(),
@@ -27,6 +43,11 @@ const Query = z.strictObject({
   memory_mib: z.coerce.number().int().positive().default(1_024),
   disk_mib: z.coerce.number().int().positive().default(4_096),
   start_seconds: z.coerce.number().int().positive().default(600),
+  buildkit_image: z
+    .string()
+    .regex(byDigest, "names rootless BuildKit by its digest, e.g. docker.io/moby/buildkit@sha256:<64 hex digits>")
+    .optional(),
+  buildkit_namespace: Namespace.default("slipway-image-builds"),
 });
 
 /** Reads `kubernetes:///path/to/kubeconfig?namespace=…&image=…`. Throws with what is wrong, as a sentence. */
@@ -39,9 +60,13 @@ export function readKubernetesUrl(text: string): KubernetesPlace {
     throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
   }
   const { namespace, context, image, pull_secret, cpus, memory_mib, disk_mib, start_seconds } = parsed.data;
+  const { buildkit_image, buildkit_namespace } = parsed.data;
+  if (buildkit_image !== undefined && buildkit_namespace === namespace)
+    throw new Error("buildkit_namespace: is that of the steps, which may not have what BuildKit needs");
   return {
     kubeconfig: url.pathname === "" ? undefined : decodeURIComponent(url.pathname),
     ...{ context, namespace, image, cpus, pullSecret: pull_secret },
     ...{ memoryMiB: memory_mib, diskMiB: disk_mib, startSeconds: start_seconds },
+    builder: buildkit_image === undefined ? undefined : { namespace: buildkit_namespace, image: buildkit_image },
   };
 }

@@ -15,6 +15,7 @@ import { ChannelBroken, type StepClient, stepClient } from "./step-client.ts";
 
 export type PodWorld = {
   readonly jobs: Jobs;
+  readonly namespace: string;
   readonly secret: string;
   readonly port: number;
   readonly startWithinMs: number;
@@ -30,6 +31,12 @@ const cancelled: StepResult = { outcome: "cancelled", exitCode: null, reason: "c
 /** The pod ended, or never began: a new one may do better. */
 class PodLost extends Error {}
 
+/** The cluster refuses what this kind of pod needs: the next one would be refused as this one. */
+class PodRefused extends Error {}
+
+/** In the words of the admission of Pod Security, and of those of policies. */
+const refusal = /violates PodSecurity|ValidatingAdmissionPolicy '[^']+' .*denied request/;
+
 /** One run of a step in a pod of its own: makes it, or goes on with the one that is there. */
 export async function runInPod(world: PodWorld, step: ExecutorStep, job: StepJob): Promise<StepResult> {
   const signal = step.signal ?? new AbortController().signal;
@@ -37,6 +44,10 @@ export async function runInPod(world: PodWorld, step: ExecutorStep, job: StepJob
     return await follow(world, step, job, signal);
   } catch (error) {
     if (signal.aborted) return cancelled;
+    if (error instanceof PodRefused) {
+      await world.jobs.remove(job.run);
+      return { outcome: "failed", exitCode: null, reason: error.message };
+    }
     // Its remains would be found by whoever tries again.
     if (error instanceof PodLost) await world.jobs.remove(job.run);
     throw error;
@@ -129,6 +140,7 @@ async function podThatRuns(
     const pod = pods.pod(jobUid);
     if (pod !== undefined && pod.kind !== "waiting") return pod;
     const why = pod?.why ?? (await reasonForNoPod(world, job)) ?? "the cluster has made no pod yet";
+    if (refusal.test(why)) throw new PodRefused(refusedText(world, job, why));
     if (performance.now() - begunAt > world.startWithinMs && !reached)
       throw new PodLost(`the step's pod did not start within ${timeText(world.startWithinMs)}: ${why}`);
     // The first moments of a pod are of no interest.
@@ -138,6 +150,13 @@ async function podThatRuns(
     }
     await pods.changed(AbortSignal.any([signal, AbortSignal.timeout(lookEveryMs)]));
   }
+}
+
+function refusedText({ namespace }: PodWorld, { builds }: StepJob, why: string): string {
+  const needs = builds
+    ? "building a Dockerfile needs a namespace under Pod Security `privileged` (the chart makes it: docs/guides/operating.md, Dockerfiles)"
+    : "a step needs no more than Pod Security `restricted` gives (docs/guides/operating.md, Builds)";
+  return `the namespace ${namespace} does not take the step's pod: ${why}; ${needs}`;
 }
 
 async function reasonForNoPod({ jobs }: PodWorld, { run }: StepJob): Promise<string | undefined> {

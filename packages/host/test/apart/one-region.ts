@@ -7,6 +7,8 @@ export type OneRegion = {
   /** For SLIPWAY_REGIONS. */
   readonly file: string;
   readonly meshUrl: string;
+  /** With which it is spoken to. */
+  readonly token: string;
   stop(): Promise<void>;
 };
 
@@ -30,7 +32,10 @@ export async function oneRegion(
     ...{ region: name, kubeconfig: api.kubeconfigPath, port: 0, adminPort: 0, dir: join(dir, "mesh") },
     log: silentLogger,
   });
-  const context = /current-context: *"?([\w-]+)/.exec(await readFile(api.kubeconfigPath, "utf8"))?.[1] ?? name;
+  const text = await readFile(api.kubeconfigPath, "utf8");
+  const context = /current-context: *"?([\w-]+)/.exec(text)?.[1] ?? name;
+  const token = /"?token"?: *"?([^"\s]+)/.exec(text)?.[1];
+  if (token === undefined) throw new Error(`${api.kubeconfigPath} has no token`);
   const file = join(folder, "regions.json");
   const entry = { name, kubeconfig: api.kubeconfigPath, context, mesh_url: mesh.url };
   await writeFile(
@@ -38,7 +43,7 @@ export async function oneRegion(
     JSON.stringify([{ ...entry, metrics_url: `scrape:${mesh.adminUrl}`, metrics_shape: "slipway" }]),
   );
   return {
-    ...{ file, meshUrl: mesh.url },
+    ...{ file, meshUrl: mesh.url, token },
     async stop() {
       await mesh.stop();
       await agent.stop({ leavePods: false });

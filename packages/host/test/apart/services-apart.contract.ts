@@ -1,10 +1,12 @@
+import { ownerOf } from "@slipway/client";
+import * as contracts from "@slipway/contracts";
 import { createDeployment, getDeployment, listArtifacts } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames } from "./platform-apart.ts";
-import { endOf, push, shopRepository } from "./shop.ts";
+import { endOf, push, type Shop, shopRepository } from "./shop.ts";
 
 const twice = ["deployment-orchestrator", "build-service"] as const;
 const schemas = { "deployment-orchestrator": "deployment", "build-service": "build" } as const;
@@ -14,16 +16,20 @@ export type Backends = {
   readonly env: Readonly<Record<string, string>>;
   /** Of the artifact-registry. */
   readonly objects: Readonly<Record<string, string>>;
+  /** Passwords and keys in them. */
+  readonly secrets: readonly string[];
+  /** Of the objects, where it is a server of its own. */
+  readonly store?: { kill(): Promise<void>; start(): Promise<void> };
   stop(): Promise<void>;
 };
 
 /** Six services, two processes each of the orchestrator and the build-service, do the main job over these backends, and go on when one of them is killed. */
-export function servicesApart(startBackends: () => Promise<Backends>): void {
+export function servicesApart(startBackends: () => Promise<Backends>, { store = false } = {}): void {
   let backends: Backends;
   let platform: PlatformApart;
   let region: OneRegion;
   let replicas: Replica[];
-  let shop: { url: string; sha: string };
+  let shop: Shop;
 
   beforeAll(async () => {
     backends = await startBackends();
@@ -78,6 +84,33 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
     expect(artifacts).toMatchObject([{ git_sha: shop.sha, environments: [{ environment: "dev" }] }]);
   });
 
+  test.runIf(store)(
+    "the store is killed in mid-step: the log goes on, the build says what it waits for, and ends once the store is back",
+    async () => {
+      const id = await push(platform, { ...shop, sha: await shop.commit("hello again"), branch: "store" });
+      const isLogged = (line: string) =>
+        until(async () => (await logOf(id)).includes(`slow | ${line}\n`), { what: line, timeoutMs: 120_000 });
+      await isLogged("1");
+      await backends.store?.kill();
+
+      await isLogged("6");
+      const view = () => platform.client("viewer").call(contracts.getBuild, { params: { id } });
+      await until(async () => (await view()).waiting?.for.includes("SLIPWAY_OBJECTS_URL"), {
+        ...{ what: "the build to say what it waits for", timeoutMs: 120_000 },
+      });
+      const [registry] = replicasOf("artifact-registry");
+      const readiness = await fetch(`${registry?.url}/readyz`);
+      expect([readiness.status, await readiness.text()]).toEqual([503, expect.stringMatching(/nothing listens at/)]);
+      const during = await logOf(id);
+
+      await backends.store?.start();
+      expect(await endOf(platform, id)).toMatchObject({ status: "SUCCEEDED" });
+      const whole = await logOf(id);
+      expect(whole.startsWith(during)).toBe(true);
+      expect(whole.match(/slow \| \d\n/g)).toEqual([1, 2, 3, 4, 5, 6].map((line) => `slow | ${line}\n`));
+    },
+  );
+
   test("the build-service that works is killed, and the other one begins the build again and ends it", async () => {
     const id = await push(platform, { ...shop, branch: "again" });
     const victim = await until(
@@ -120,12 +153,12 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
   });
 
   test("told to stop, each process drains, gives back what it held, ends with 0, and has told nobody a secret", async () => {
-    const secrets = await platform.secrets();
-    const pages = await Promise.all(
-      replicas.flatMap(({ url }) =>
-        ["/readyz", "/metrics"].map((path) => fetch(`${url}${path}`).then((page) => page.text())),
-      ),
-    );
+    const secrets = [...(await platform.secrets()), ...backends.secrets, region.token];
+    const pages = await Promise.all([
+      ...replicas.flatMap(({ url }) => ["/readyz", "/metrics"].map((path) => pageOf(`${url}${path}`))),
+      ...answered.map((path) => pageOf(`${urlOf(path)}${path}`)),
+    ]);
+    expect(pages.filter((page) => page.includes("shop")).length).toBeGreaterThan(4);
     const ended = await Promise.all(replicas.map(async (replica) => [replica, await replica.end("SIGTERM")] as const));
 
     for (const [{ service, said }, code] of ended) {
@@ -139,6 +172,22 @@ export function servicesApart(startBackends: () => Promise<Backends>): void {
     expect(secrets.length).toBeGreaterThan(15);
     for (const schema of ["deployment", "build"]) expect(await heldCommands(schema)).toEqual([]);
   });
+
+  /** Every answer of the API that takes no parameter, the log of all events among them. */
+  const answered = Object.values(contracts).flatMap((value) =>
+    typeof value === "object" && value !== null && "method" in value && value.method === "GET" && "path" in value
+      ? [String(value.path)].filter((path) => !path.includes(":"))
+      : [],
+  );
+
+  const urlOf = (path: string) => {
+    const owner = ownerOf(path);
+    return replicas.find(({ service }) => service === owner)?.url ?? replicas[0]?.url;
+  };
+
+  async function pageOf(url: string): Promise<string> {
+    return await (await fetch(url, { headers: { authorization: `Bearer ${platform.tokens.admin}` } })).text();
+  }
 
   /** The process that has a command of this deployment or build in its hands. */
   async function workingOn(service: keyof typeof schemas, id: string): Promise<Replica | undefined> {

@@ -9,8 +9,8 @@ import type { PlatformApart } from "./platform-apart.ts";
 
 const run = promisify(execFile);
 const secret = "a webhook secret of some length";
-const server = `import { createServer } from "node:http";
-createServer((_, response) => response.end("hello")).listen(process.env.PORT, process.env.HOST);
+const server = (answer: string) => `import { createServer } from "node:http";
+createServer((_, response) => response.end("${answer}")).listen(process.env.PORT, process.env.HOST);
 `;
 const slipwayYaml = `version: 1
 service: shop
@@ -18,26 +18,38 @@ pipeline:
   compile: { run: node --check server.mjs && cp server.mjs made.mjs }
   unit: { needs: [compile], run: test -s made.mjs }
   lint: { needs: [compile], run: test -s made.mjs }
-  slow: { needs: [unit, lint], run: 'node -e "setTimeout(() => {}, 3000)"' }
+  slow: { needs: [unit, lint], run: 'node -e "let n = 0; const t = setInterval(() => { console.log(++n); if (n === 6) clearInterval(t); }, 500)"' }
 image: { base: node24, copy: [server.mjs], command: [node, server.mjs] }
 workload: { replicas: 1, ready: { path: /, timeout: 60s } }
 `;
 
-/** A service in a repository on disk, which the platform knows. Answers where it is and its one commit. */
-export async function shopRepository(platform: PlatformApart): Promise<{ url: string; sha: string }> {
+export type Shop = {
+  readonly url: string;
+  /** Its first commit. */
+  readonly sha: string;
+  /** One more, whose image is another. */
+  commit(answer: string): Promise<string>;
+};
+
+/** A service in a repository on disk, which the platform knows. */
+export async function shopRepository(platform: PlatformApart): Promise<Shop> {
   const tree = join(platform.folder, "shop");
   await mkdir(tree);
-  await writeFile(join(tree, "server.mjs"), server);
   await writeFile(join(tree, "slipway.yaml"), slipwayYaml);
   const person = { GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "a@b.c", GIT_COMMITTER_NAME: "Ada" };
   const env = { ...process.env, ...person, GIT_COMMITTER_EMAIL: "a@b.c", GIT_CONFIG_GLOBAL: "/dev/null" };
   const git = async (...args: string[]) => (await run("git", args, { cwd: tree, env })).stdout.trim();
   await git("init", "--quiet", "--initial-branch=main");
-  await git("add", "--all");
-  await git("commit", "--quiet", "--message", "first");
+  const commit = async (answer: string) => {
+    await writeFile(join(tree, "server.mjs"), server(answer));
+    await git("add", "--all");
+    await git("commit", "--quiet", "--message", answer);
+    return await git("rev-parse", "HEAD");
+  };
+  const sha = await commit("hello");
   const url = `file://${join(tree, ".git")}`;
   await platform.client("admin").call(putRepository, { params: { service: "shop" }, body: { url, secret } });
-  return { url, sha: await git("rev-parse", "HEAD") };
+  return { url, sha, commit };
 }
 
 /** Delivers the push as GitHub does. Answers the build's id. */

@@ -7,7 +7,9 @@ import { ownerOf } from "@slipway/client";
 import * as contracts from "@slipway/contracts";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { readConfig } from "../../src/index.ts";
 import { servicesBundle } from "../apart/platform-apart.ts";
+import { worksWith } from "./calls.ts";
 import { knownVariables, read, readYaml, root, servicesOfTree } from "./tree.ts";
 
 const folder = "deploy/compose";
@@ -96,13 +98,22 @@ test("a service is given its own token and the password of its own role, and nob
   }
 });
 
-test("make-secrets.sh makes every secret that is mounted, keeps what is there, and no two are the same", async () => {
+/** What make-secrets.sh makes, in a folder of its own. */
+async function withSecrets(work: (copy: string, make: () => Promise<unknown>) => Promise<void>): Promise<void> {
   const copy = mkdtempSync(join(tmpdir(), "slipway-compose-"));
   try {
     cpSync(join(root, folder, "make-secrets.sh"), join(copy, "make-secrets.sh"));
     const env = { ...process.env, SLIPWAY_SERVICE: `${process.execPath} ${await servicesBundle()}` };
     const make = () => promisify(execFile)("sh", [join(copy, "make-secrets.sh")], { env });
     await make();
+    await work(copy, make);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
+test("make-secrets.sh makes every secret that is mounted, keeps what is there, and no two are the same", () =>
+  withSecrets(async (copy, make) => {
     const files = Object.values(compose.secrets).map(({ file }) => file);
     const texts = () =>
       files.map((file) => promisify(execFile)("cat", [join(copy, file)]).then(({ stdout }) => stdout));
@@ -113,8 +124,51 @@ test("make-secrets.sh makes every secret that is mounted, keeps what is there, a
     expect(statSync(join(copy, "secrets")).mode & 0o777).toBe(0o700);
     await make();
     expect(await Promise.all(texts())).toEqual(first);
-  } finally {
-    rmSync(copy, { recursive: true });
+  }));
+
+test("what a service is given as its environment is what it reads: adapters, regions and the files of secrets", () =>
+  withSecrets(async (copy) => {
+    const secret = (name: string) => join(copy, compose.secrets[name]?.file ?? "nowhere");
+    const asInside = (value: string) =>
+      value
+        .replace(/^\/run\/secrets\/(.+)$/, (_, name: string) => secret(name))
+        .replace("/etc/slipway/regions/regions.yaml", join(root, folder, "regions/regions.example.yaml"))
+        .replace(/\$\{[A-Z_]+:-([^}]*)\}/, "$1");
+    const configOf = (name: string) => {
+      const entries = Object.entries(compose.services[name]?.environment ?? {});
+      return readConfig(Object.fromEntries(entries.map(([variable, value]) => [variable, asInside(value)])));
+    };
+
+    for (const name of services.keys()) {
+      const { databaseUrl, busUrl, lockUrl, objectsUrl, regions, prepared, publicUrl } = configOf(name);
+      const [locks, objects, inRegions] = ["lock", "objects", "regions"].map((what) => worksWith(name).has(what));
+      expect([name, databaseUrl, busUrl, prepared, publicUrl]).toEqual([
+        ...[name, "postgres://postgres:5432/slipway", "kafka://kafka:9092", true, "http://localhost:7400"],
+      ]);
+      expect([name, lockUrl]).toEqual([
+        name,
+        locks ? expect.stringMatching(/^redis:\/\/:.{30,}@redis:6379$/) : "postgres:",
+      ]);
+      expect([name, objectsUrl]).toEqual([name, objects ? expect.stringMatching(/^s3:\/\/slipway\?/) : "file:"]);
+      expect([name, regions.kind]).toEqual([name, inRegions ? "file" : "local"]);
+    }
+    expect(configOf("prepare")).toMatchObject({
+      databaseUrl: expect.stringMatching(/^postgres:\/\/slipway_admin:.{30,}@postgres:5432\/slipway$/),
+    });
+  }));
+
+test("a service is given what it works with and no more: Redis, S3's credentials, regions, a way out", () => {
+  for (const name of services.keys()) {
+    const { secrets = [], volumes = [], networks = [] } = compose.services[name] ?? {};
+    const given = {
+      lock: secrets.includes("lock-url"),
+      objects: secrets.includes("s3-credentials"),
+      regions: volumes.some((volume) => volume.startsWith("./regions:")),
+    };
+    for (const [what, has] of Object.entries(given))
+      expect([name, what, has]).toEqual([name, what, worksWith(name).has(what)]);
+    const elsewhere = ["regions", "foreignRegistries", "slack", "builds"].some((what) => worksWith(name).has(what));
+    expect([name, networks.includes("outside")]).toEqual([name, elsewhere]);
   }
 });
 

@@ -1,12 +1,10 @@
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { type RealRegion, realPart, startRegion } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { helm, type Rendered, renderChart } from "./helm.ts";
 import { root, servicesOfTree } from "./tree.ts";
 
 const parts = { helm: realPart("helm"), etcd: realPart("etcd"), kubernetes: realPart("kubernetes") };
@@ -30,16 +28,8 @@ const everything = {
 };
 
 const stepsAsJobs = ["--set", "builds.executor=kubernetes"] as const;
-
-const Rendered = z.looseObject({
-  kind: z.string(),
-  metadata: z.looseObject({
-    name: z.string(),
-    namespace: z.string().optional(),
-    annotations: z.record(z.string(), z.string()).optional(),
-  }),
-});
-type Rendered = z.infer<typeof Rendered>;
+const buildkit = `docker.io/moby/buildkit@sha256:${"1".repeat(64)}`;
+const dockerfiles = [...stepsAsJobs, "--set", `builds.kubernetes.buildkit.image=${buildkit}`] as const;
 
 describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
   let folder: string;
@@ -49,24 +39,14 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const helm = async (...args: string[]) => {
-    const env = { PATH: process.env.PATH ?? "", HOME: folder };
-    return (await promisify(execFile)(parts.helm?.program ?? "", args, { env, maxBuffer: 2 ** 26 })).stdout;
-  };
-  const render = async (...args: string[]): Promise<readonly Rendered[]> => {
-    // 1.1, as Kubernetes reads it: 0440 is octal.
-    const text = await helm("template", "slipway", chart, "--namespace", "slipway", ...args);
-    return parseAllDocuments(text, { version: "1.1" }).flatMap((document) => {
-      const value: unknown = document.toJS();
-      return value === null ? [] : [Rendered.parse(value)];
-    });
-  };
+  const render = (...args: string[]) => renderChart(parts.helm!, folder, chart, ...args);
   const withEverything = () => render("--values", join(folder, "everything.json"));
   const kinds = (objects: readonly Rendered[]) => new Set(objects.map(({ kind }) => kind));
 
   test("helm lint finds nothing, with the values as they are and with everything on", async () => {
-    await helm("lint", "--strict", chart);
-    await helm("lint", "--strict", chart, "--values", join(folder, "everything.json"));
+    const lint = (...args: string[]) => helm(parts.helm!, folder, "lint", "--strict", chart, ...args);
+    await lint();
+    await lint("--values", join(folder, "everything.json"));
   });
 
   test("each service has its own account, Service, Deployment, budget and network policy", async () => {
@@ -89,6 +69,29 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
   test("what may not be is refused with a sentence", async () => {
     await expect(render("--set", "services.rollback-controller.replicas=2")).rejects.toThrow(/replicas/);
     await expect(render("--set", "publicUrl=slipway")).rejects.toThrow(/publicUrl/);
+    const tag = "builds.kubernetes.buildkit.image=moby/buildkit:rootless";
+    await expect(render(...stepsAsJobs, "--set", tag)).rejects.toThrow(/buildkit/);
+  });
+
+  test("Dockerfiles have a namespace, rights and policies of their own, and the build-service is told and reaches it, only where BuildKit is named", async () => {
+    const without = JSON.stringify(await render(...stepsAsJobs));
+    const objects = await render(...dockerfiles);
+    const own = objects.filter(({ metadata }) => metadata.namespace === "slipway-image-builds");
+
+    expect(without).not.toMatch(/image-builds|buildkit_image/);
+    expect(own.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort()).toEqual([
+      ...["NetworkPolicy called-by-build-service", "NetworkPolicy deny"],
+      ...["NetworkPolicy network-full", "NetworkPolicy network-registries"],
+      ...["Role slipway-build-steps", "RoleBinding slipway-build-steps"],
+    ]);
+    const found = (kind: string, name: string) =>
+      JSON.stringify(objects.find((one) => one.kind === kind && one.metadata.name === name));
+    expect(found("NetworkPolicy", "slipway-build-service")).toContain("slipway-image-builds");
+    expect(found("Deployment", "slipway-build-service")).toContain(
+      `buildkit_image=${encodeURIComponent(buildkit)}&buildkit_namespace=slipway-image-builds`,
+    );
+    expect(found("Namespace", "slipway-image-builds")).toContain('enforce":"privileged');
+    expect(found("ValidatingAdmissionPolicy", "slipway-image-builds")).toContain(buildkit);
   });
 
   describe.skipIf(parts.kubernetes === undefined || parts.etcd === undefined)("before a real API server", () => {
@@ -101,10 +104,11 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
         await region.kubectl(["apply", "--server-side", "-f", monitors.program]);
         await region.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
       }
-      for (const name of ["slipway", "slipway-builds"])
+      const levels = { slipway: "restricted", "slipway-builds": "restricted", "slipway-image-builds": "privileged" };
+      for (const [name, level] of Object.entries(levels))
         await region.api("POST", "/api/v1/namespaces", {
           ...{ apiVersion: "v1", kind: "Namespace" },
-          metadata: { name, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+          metadata: { name, labels: { "pod-security.kubernetes.io/enforce": level } },
         });
     });
     afterAll(() => region?.stop());
@@ -124,6 +128,7 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
       ["as it is", () => render()],
       ["with everything on", withEverything],
       ["with steps as Jobs", () => render(...stepsAsJobs, "--set-json", `builds.kubernetes.quota={"pods":"20"}`)],
+      ["with Dockerfiles", () => render(...dockerfiles)],
     ])("it takes every object of the chart %s", async (_, rendered) => {
       const objects = (await rendered()).filter(({ kind }) => kind !== "ServiceMonitor" || monitors !== undefined);
 

@@ -13,8 +13,8 @@ function repository(files: Readonly<Record<string, string>>): RepositoryView {
   return { paths, texts: Object.fromEntries(worthReading(paths).map((path) => [path, files[path] ?? ""])) };
 }
 
-function fileOf(files: Readonly<Record<string, string>>) {
-  const found = detectFile(repository(files), shop);
+function fileOf(files: Readonly<Record<string, string>>, where: { readonly buildsDockerfiles?: boolean } = {}) {
+  const found = detectFile(repository(files), shop, where);
   if (found.kind === "undetected") throw new Error(`${found.problem}\n${found.remedies.join("\n")}`);
   const parsed = parseSlipwayYaml(found.text, shop);
   if (parsed.kind === "errors") throw new Error("it has errors");
@@ -76,8 +76,8 @@ test.each([
 test("a port in the words of a start is filled in when the process starts, without a shell", () => {
   const { command } = fileOf({ "package.json": start("node server.js --port $PORT") }).image;
 
-  expect(command.slice(0, 3)).toEqual(["node", "--no-warnings", "-e"]);
-  expect(command.slice(4)).toEqual(["node", "server.js", "--port", "$PORT"]);
+  expect(command?.slice(0, 3)).toEqual(["node", "--no-warnings", "-e"]);
+  expect(command?.slice(4)).toEqual(["node", "server.js", "--port", "$PORT"]);
 });
 
 test.each([
@@ -209,7 +209,7 @@ test("a FastAPI app gets its port from the environment", () => {
     "src/main.py": "app = FastAPI()\n",
   }).image;
 
-  expect(command.slice(3)).toEqual([
+  expect(command?.slice(3)).toEqual([
     "python3",
     "-m",
     "uvicorn",
@@ -245,7 +245,7 @@ test("a Procfile's gunicorn with a port in it needs no shell", () => {
     Procfile: `web: gunicorn wsgi:app --bind 0.0.0.0:\${PORT}\n`,
   }).image;
 
-  expect(command.slice(3)).toEqual(["python3", "-m", "gunicorn", "wsgi:app", "--bind", `0.0.0.0:\${PORT}`]);
+  expect(command?.slice(3)).toEqual(["python3", "-m", "gunicorn", "wsgi:app", "--bind", `0.0.0.0:\${PORT}`]);
 });
 
 test("Python without a service says so, and names the Procfile", () => {
@@ -317,11 +317,33 @@ test("a service in one language with the tools of another is that service", () =
   );
 });
 
-test("a Dockerfile alone cannot be built here, and what can be done is said", () => {
+test("a Dockerfile alone is not built where there is no BuildKit, and what can be done is said", () => {
   const problem = problemOf({ Dockerfile: "FROM nginx\nEXPOSE 8080\n" });
 
-  expect(problem).toMatch(/it exposes 8080/);
+  expect(problem).toMatch(/it exposes 8080.*built on Kubernetes, where there is BuildKit/);
   expect(problem).toMatch(/slipway artifacts add IMAGE@DIGEST .*image\.base for your FROM line/);
+  expect(problem).toMatch(/uses: dockerfile, network: registries/);
+});
+
+test("where Dockerfiles are built, one is used that nothing else stands beside, under either of its names", () => {
+  const where = { buildsDockerfiles: true };
+  const file = fileOf({ Dockerfile: "FROM nginx\nEXPOSE 8080\n" }, where);
+
+  expect(file.pipeline).toMatchObject({
+    scan: { uses: "security-scan" },
+    container: { uses: "dockerfile", network: "registries", timeout: 1_200_000 },
+  });
+  expect(file.image).toMatchObject({ from: "container" });
+  expect(file.said).toMatch(/Dockerfile: +Dockerfile +\(nothing else says how to build it\)/);
+  expect(file.said).toMatch(/the Dockerfile exposes 8080/);
+  const other = fileOf({ Containerfile: "FROM nginx\n", "package.json": "{}" }, where);
+  expect(other.pipeline.container).toMatchObject({ dockerfile: { path: "Containerfile" } });
+});
+
+test("a service that is detected is built by its steps although it has a Dockerfile that could be built", () => {
+  const server = { "package.json": start("node server.js"), "server.js": "", Dockerfile: "FROM node\n" };
+
+  expect(fileOf(server, { buildsDockerfiles: true }).pipeline).not.toHaveProperty("container");
 });
 
 test("a Dockerfile beside a service that is detected is told of, with the port that it exposes", () => {

@@ -82,7 +82,8 @@ function nothing(view: RepositoryView): Undetected {
 function dockerfileAlone(view: RepositoryView): Undetected {
   const port = exposedPort(view);
   return undetected(
-    `there is a Dockerfile${port === undefined ? "" : ` (it exposes ${port})`} and nothing else that says how to build it; Slipway has no image builder`,
-    `Build it elsewhere and add it: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md); or say in slipway.yaml how: a step with image:, and image.base for your FROM line.`,
+    `there is a Dockerfile${port === undefined ? "" : ` (it exposes ${port})`} and nothing else that says how to build it; Dockerfiles are built on Kubernetes, where there is BuildKit`,
+    "Build it elsewhere and add it: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md); or say in slipway.yaml how: a step with image:, and image.base for your FROM line.",
+    "Where builds run on Kubernetes with a BuildKit image a push builds it as it is, or as slipway.yaml says: pipeline: { container: { uses: dockerfile, network: registries } } and image: { from: container }.",
   );
 }

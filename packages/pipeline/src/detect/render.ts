@@ -1,5 +1,7 @@
 import { stringify } from "yaml";
-import type { Draft, DraftStep } from "./found.ts";
+import { dockerfileName, dockerfileUsed } from "./dockerfile.ts";
+import { type Draft, type DraftStep, scanStep } from "./found.ts";
+import type { RepositoryView } from "./repository-view.ts";
 
 const guide = "docs/guides/slipway-yaml.md";
 
@@ -24,6 +26,39 @@ export function renderSlipwayYaml(draft: Draft, service: string): string {
     "# In production a new version first gets 5% of the requests, and goes on only when they prove it; what fails is taken",
     "# back by itself. These are the defaults:",
     "# deploy: { steps: [{ weight: 5, bake: 10m }, { weight: 25, bake: 10m }, { weight: 50, bake: 5m }, { weight: 100 }] }",
+    "environments:",
+    "  dev: { replicas: 1 }",
+    "  # prod: { replicas: 4, env: { LOG_LEVEL: info } }",
+    "",
+  ].join("\n");
+}
+
+/** The slipway.yaml of a repository that its Dockerfile builds. */
+export function renderDockerfileYaml(view: RepositoryView, service: string): string {
+  const { found, notes } = dockerfileUsed(view);
+  const path = dockerfileName(view);
+  return [
+    `# How ${service} is built, tested and run. Made by detection; yours to change.`,
+    `# All keys: ${guide}. Check it with: slipway validate`,
+    ...found.map(({ what, value, why }) => `#   ${oneLine(`${what}: ${value}   (${why})`)}`),
+    "version: 1",
+    `service: ${service}`,
+    "",
+    "# Both start at once, each in a pod with the commit's files. network: registries lets the build fetch what FROM lines name.",
+    "pipeline:",
+    ...stepLines(scanStep),
+    "  # The image, by BuildKit.",
+    "  container:",
+    "    uses: dockerfile",
+    "    network: registries",
+    "    timeout: 20m",
+    ...(path === "Dockerfile" ? [] : [`    dockerfile: { path: ${path} }`]),
+    "",
+    "# Its process gets $PORT and has to listen there.",
+    "image: { from: container }",
+    "",
+    ...workloadLines({ readyPath: "/", notes }),
+    "",
     "environments:",
     "  dev: { replicas: 1 }",
     "  # prod: { replicas: 4, env: { LOG_LEVEL: info } }",
@@ -74,7 +109,7 @@ const bases = {
   static: "nothing but certificates and time zones, for static binaries",
 } as const;
 
-function workloadLines({ readyPath, notes }: Draft): string[] {
+function workloadLines({ readyPath, notes }: Pick<Draft, "readyPath" | "notes">): string[] {
   return [
     "# A pod gets requests once this path answers. replicas is per region.",
     ...notes.map((note) => `# ${note}`),

@@ -87,10 +87,27 @@ async function serve(place: Place, request: IncomingMessage, response: ServerRes
   if (!admitted(place.state, request, response)) return;
   const [, repository, what = "", reference = ""] =
     /^\/v2\/(.+)\/(blobs|manifests|tags|referrers)\/(.*)$/.exec(url.pathname) ?? [];
+  if (url.pathname === "/v2/") return void response.writeHead(200, { "content-type": "application/json" }).end("{}");
   if (repository === undefined) return refuse(response, 404, "UNSUPPORTED", "there is no such endpoint");
   if (!place.state.repositories.has(repository)) {
     return refuse(response, 404, "NAME_UNKNOWN", notThere(place.state, repository));
   }
+  return serveRepository(place, { repository, what, reference, url }, request, response);
+}
+
+type Asked = {
+  readonly repository: string;
+  readonly what: string;
+  readonly reference: string;
+  readonly url: URL;
+};
+
+async function serveRepository(
+  place: Place,
+  { repository, what, reference, url }: Asked,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const named = { repository, reference };
   if (what === "tags") return listTags(place, repository, url, response);
   if (what === "referrers") return listReferrers(place, named, response);

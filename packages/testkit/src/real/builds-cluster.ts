@@ -1,14 +1,16 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { startAgent } from "@slipway/local-region";
 import { silentLogger } from "@slipway/sql";
 import { makeSmallRoot } from "../small-root.ts";
+import { makeBuilderRoot } from "./builder-image.ts";
+import { type BuilderNode, startBuilderNode } from "./builder-node.ts";
 import { type RealRegion, type RegionParts, startRegion } from "./kubernetes.ts";
 import { singleNode } from "./node.ts";
-import type { RealPart } from "./part.ts";
+import { type RealPart, runFolder } from "./part.ts";
 
 const digest = "1".repeat(64);
 const node = "machine";
@@ -29,12 +31,22 @@ export type BuildsCluster = {
   readonly real: RealRegion;
   /** Of the build-service's own account. */
   readonly kubeconfig: string;
+  /** On which Dockerfiles are built. */
+  readonly builder: BuilderNode | undefined;
   stop(): Promise<void>;
 };
 
-export type BuildsParts = RegionParts & { readonly helm: RealPart };
+/** With `buildkit` and `runc` Dockerfiles are built there, too. */
+export type BuildsParts = RegionParts & {
+  readonly helm: RealPart;
+  readonly buildkit?: RealPart;
+  readonly runc?: RealPart;
+};
 
 export const buildsNamespace = "slipway-builds";
+export const imageBuildsNamespace = "slipway-image-builds";
+/** Lies unpacked on a node of its own. */
+export const builderImage = `127.0.0.1:1/buildkit@sha256:${"3".repeat(64)}`;
 const account = { namespace: "slipway", name: "slipway-build-service" };
 
 export async function startBuildsCluster(parts: BuildsParts): Promise<BuildsCluster> {
@@ -46,14 +58,16 @@ export async function startBuildsCluster(parts: BuildsParts): Promise<BuildsClus
   await real.kubectl(["apply", "-f", "-"], await renderBuilds(parts.helm, folder));
   await placeRunnerImage(join(folder, "images"));
   await placeToolImage(join(folder, "images"));
-  const nodes = await singleNode(real, node);
+  const nodes = await singleNode(real, node, { but: imageBuildsNamespace });
+  const builder = await startBuilder(real, parts, join(folder, "images"));
   const agent = await startAgent({
     ...{ region: "builds", node, kubeconfig: real.kubeconfig, network: { kind: "addresses", prefix: "10.79" } },
     ...{ dir: join(folder, "node"), imagesDir: join(folder, "images"), log: silentLogger },
   });
   return {
-    ...{ real, kubeconfig: await real.kubeconfigWith(await real.tokenOf(account)) },
+    ...{ real, kubeconfig: await real.kubeconfigWith(await real.tokenOf(account)), builder: builder?.node },
     async stop() {
+      await builder?.stop();
       await agent.stop({ leavePods: false });
       await nodes.stop();
       await real.stop();
@@ -65,17 +79,44 @@ export async function startBuildsCluster(parts: BuildsParts): Promise<BuildsClus
 /** What the chart makes for steps. */
 async function renderBuilds(helm: RealPart, home: string): Promise<string> {
   const args = ["template", "slipway", join(checkout, "deploy/helm/slipway"), "--namespace", account.namespace];
+  const [repository, pinned] = runnerImage.split("@");
+  const values = [
+    ...["builds.executor=kubernetes", `builds.kubernetes.buildkit.image=${builderImage}`],
+    ...[`image.repository=${repository}`, `image.digest=${pinned}`],
+  ];
   const { stdout } = await promisify(execFile)(
     helm.program,
-    [...args, "--set", "builds.executor=kubernetes", "--show-only", "templates/builds.yaml"],
+    [...args, ...values.flatMap((value) => ["--set", value]), "--show-only", "templates/builds.yaml"],
     { env: { PATH: process.env.PATH, HOME: home } },
   );
   return stdout;
 }
 
+/** In the folder of the run, which has to heed setuid programs and file capabilities (TMPDIR puts it elsewhere), and goes with it however it ends. */
+async function startBuilder(real: RealRegion, { buildkit, runc }: BuildsParts, imagesDir: string) {
+  if (buildkit === undefined || runc === undefined) return undefined;
+  const folder = await mkdtemp(join(runFolder(), "builder-"));
+  await chmod(folder, 0o755);
+  const images = {
+    [builderImage]: await makeBuilderRoot(join(folder, "root"), { buildkit, runc }),
+    [runnerImage]: { root: join(imagesDir, digest, "root"), env: ["PATH=/usr/bin"] },
+  };
+  const about = { runc, folder, images, namespace: imageBuildsNamespace, prefix: "10.80" };
+  const builder = await startBuilderNode(real, about);
+  return {
+    node: builder,
+    async stop() {
+      await builder.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 async function placeRunnerImage(imagesDir: string): Promise<void> {
   const home = join(imagesDir, digest);
   const root = join(home, "root");
+  for (const folder of ["slipway", "buildkit", "proc", "sys", "dev"])
+    await mkdir(join(root, folder), { recursive: true });
   await makeSmallRoot(root, ["date", "head", "rm", "sleep", process.execPath]);
   const bundle = join(checkout, "scripts/bundle.mjs");
   await promisify(execFile)(process.execPath, [bundle, "--step-runner", join(root, "usr/lib/slipway")]);

@@ -8,10 +8,14 @@ type Pod = {
   readonly status: { readonly phase?: string };
 };
 
-/** A node of that name, and a scheduler that puts every pod there, as there is no other. */
-export async function singleNode({ api }: RealRegion, name: string): Promise<{ stop(): Promise<void> }> {
+/** A node of that name, and a scheduler that puts every pod there, but for those of a namespace that has a node of its own. */
+export async function singleNode(
+  { api }: RealRegion,
+  name: string,
+  { but }: { readonly but?: string } = {},
+): Promise<{ stop(): Promise<void> }> {
   await api("POST", "/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name } });
-  return again(() => bindAll(api, name));
+  return again(() => bindAll(api, name, but));
 }
 
 /** The same node with a kubelet that runs nothing: pods are ready as soon as they are made, each under an address of its own that nobody answers at. */
@@ -39,13 +43,14 @@ export async function readyNode(
   });
 }
 
-async function bindAll(api: KubeCall, node: string): Promise<void> {
+async function bindAll(api: KubeCall, node: string, but?: string): Promise<void> {
   const bind = async (pod: Pod) => {
     const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: pod.metadata.name } };
     const target = { apiVersion: "v1", kind: "Node", name: node };
     await api("POST", `${pathOf(pod)}/binding`, { ...binding, target }).catch(() => undefined);
   };
-  await Promise.all((await podsWhere(api, "spec.nodeName%3D")).map(bind));
+  const free = await podsWhere(api, "spec.nodeName%3D");
+  await Promise.all(free.filter(({ metadata }) => metadata.namespace !== but).map(bind));
 }
 
 const pathOf = ({ metadata }: Pod) => `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`;

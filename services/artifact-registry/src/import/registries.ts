@@ -9,6 +9,7 @@ import {
   ecrRegionOf,
   OciError,
   parseImageReference,
+  registryProblem,
 } from "@slipway/oci";
 import { z } from "zod";
 
@@ -62,6 +63,8 @@ export type Registries = {
   sourceOf(image: string): Source;
   /** What the operator has for this host. */
   credentials(host: string): Promise<Credentials | undefined>;
+  /** What keeps the hosts that the operator has named from being asked, a sentence each. */
+  problems(): Promise<readonly string[]>;
 };
 
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
@@ -77,22 +80,38 @@ export function foreignRegistries(file: RegistriesFile, loopback: boolean): Regi
       return place === undefined ? [] : [[host, ecrAuth(place)] as const];
     }),
   );
+  const whereIs = (host: string): URL => {
+    const scheme = hosts.get(host)?.http === true || (loopback && isLoopbackName(host)) ? "http" : "https";
+    return hubNames.has(host) ? new URL("https://registry-1.docker.io") : urlOf(scheme, host);
+  };
+  const credentials = async (host: string): Promise<Credentials | undefined> => {
+    const issuer = issuers.get(host);
+    if (issuer !== undefined) return issuer;
+    const entry = hosts.get(host);
+    if (entry?.username === undefined || entry.password_file === undefined) return undefined;
+    return { username: entry.username, password: (await readFile(entry.password_file, "utf8")).trim() };
+  };
   return {
     guard,
     sourceOf(image) {
       const { host, repository, digest } = parseImageReference(image);
       const hub = hubNames.has(host);
-      const scheme = hosts.get(host)?.http === true || (loopback && isLoopbackName(host)) ? "http" : "https";
-      const url = hub ? new URL("https://registry-1.docker.io") : urlOf(scheme, host);
+      const url = whereIs(host);
       checkHop(guard, url);
       return { host, url, repository: hub && !repository.includes("/") ? `library/${repository}` : repository, digest };
     },
-    async credentials(host) {
-      const issuer = issuers.get(host);
-      if (issuer !== undefined) return issuer;
-      const entry = hosts.get(host);
-      if (entry?.username === undefined || entry.password_file === undefined) return undefined;
-      return { username: entry.username, password: (await readFile(entry.password_file, "utf8")).trim() };
+    credentials,
+    async problems() {
+      const namedIn = "SLIPWAY_EXTERNAL_REGISTRIES";
+      const found = [...hosts.keys()].map(async (host) => {
+        try {
+          const auth = await credentials(host);
+          return await registryProblem(host, { url: whereIs(host).href, ...(auth && { auth }) }, namedIn);
+        } catch {
+          return `the password of ${host} cannot be read: correct its password_file in ${namedIn}`;
+        }
+      });
+      return (await Promise.all(found)).filter((problem) => problem !== undefined);
     },
   };
 }

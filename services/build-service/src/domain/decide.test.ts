@@ -104,6 +104,18 @@ describe("a build that goes well", () => {
     expect(end.commands[0]).toMatchObject({ event: { ms: 31_000 } });
   });
 
+  test("keeps the images that its image stands on until it is registered, since provenance tells of them", () => {
+    const { state } = after(begun, checkedOut, ...done, {
+      type: "imaged",
+      digest,
+      bases: ["base:1@sha256:0"],
+      at: at(30),
+    });
+
+    expect(state).toMatchObject({ phase: "registering", base: null, bases: ["base:1@sha256:0"] });
+    expect(after(begun, checkedOut, ...done, imaged).state).not.toHaveProperty("bases");
+  });
+
   test("without steps is imaged at once", () => {
     expect(names(after(begun, { ...checkedOut, plan: [] }).commands)).toEqual(["write_image"]);
   });

@@ -52,8 +52,10 @@ function decideFact(state: Live, fact: Progress): Decision {
   if (state.phase === "running" && fact.type === "step_finished") return stepFinished(state, fact);
   if (state.phase === "imaging") {
     if (fact.type === "imaged") {
-      const { digest, base = null } = fact;
-      return step<BuildState, BuildCommand>({ ...state, phase: "registering", digest, base }, [{ type: "register" }]);
+      const { digest, base = null, bases } = fact;
+      const stands = bases === undefined ? { base } : { base, bases };
+      const next: BuildState = { ...state, phase: "registering", digest, ...stands };
+      return step<BuildState, BuildCommand>(next, [{ type: "register" }]);
     }
     if (fact.type === "image_failed") return fail(state, fact.at, fact.reason);
   }

@@ -56,14 +56,20 @@ export type Planned = {
   readonly steps: Steps;
 };
 
+/** The images that an image stands on, each `node:24@sha256:…`. */
+export type Stands = {
+  /** None for a base of the platform's own. */
+  readonly base?: string | null;
+  /** Of an image that was built of a Dockerfile. */
+  readonly bases?: readonly string[];
+};
+
 export type BuildState =
   | (About & { readonly phase: "queued" })
   | (About & Begun & { readonly phase: "checking_out" })
   | (About & Begun & Planned & { readonly phase: "running" })
   | (About & Begun & Planned & { readonly phase: "imaging" })
-  | (About &
-      Begun &
-      Planned & { readonly phase: "registering"; readonly digest: Digest; readonly base?: string | null })
+  | (About & Begun & Planned & { readonly phase: "registering"; readonly digest: Digest } & Stands)
   | (About & Begun & Planned & { readonly phase: "succeeded"; readonly digest: Digest; readonly endedAt: Instant })
   | (About & Partial<Begun & Planned> & Ended & { readonly phase: "failed"; readonly failedStep: string | null })
   | (About & Partial<Begun & Planned> & Ended & { readonly phase: "cancelled"; readonly by: string });
@@ -95,8 +101,7 @@ export type Fact =
       readonly image?: string | null;
       readonly at: Instant;
     }
-  /** `base`: the image it stands on, `node:24@sha256:…`; none for a base of the platform's own. */
-  | { readonly type: "imaged"; readonly digest: Digest; readonly base?: string | null; readonly at: Instant }
+  | ({ readonly type: "imaged"; readonly digest: Digest; readonly at: Instant } & Stands)
   | { readonly type: "image_failed"; readonly reason: string; readonly at: Instant }
   | { readonly type: "registered"; readonly at: Instant }
   | { readonly type: "register_refused"; readonly reason: string; readonly at: Instant }

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import type { ExecutorStep } from "@slipway/executor";
+import { removeTree } from "../remove-tree.ts";
+import type { PipelineStepResult, StepMachine, StepRun } from "../step-run.ts";
+import { builderCommand, carriedSecrets, dockerfileOf } from "./command.ts";
+import { writeBuilderConfig } from "./config.ts";
+import { buildTrouble, outputTail } from "./trouble.ts";
+
+export const noBuilder =
+  "no Dockerfile is built here: that takes builds on Kubernetes with a BuildKit image (docs/guides/operating.md, Dockerfiles). " +
+  "Or build it elsewhere: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md)";
+
+/** Builds the step's Dockerfile in a pod of BuildKit's own. Its workspace has the image then, and nothing else. */
+export async function runDockerfileStep(machine: StepMachine, run: StepRun): Promise<PipelineStepResult> {
+  const { executor, registries, toolchain } = machine;
+  const { step } = run;
+  const { builder } = executor;
+  if (builder === undefined) return { outcome: "failed", exitCode: null, reason: noBuilder, image: null };
+  const { path } = dockerfileOf(step);
+  run.note(`builds ${path} by ${builder.image}`);
+  const config = `${executor.toolsInside}/buildkit`;
+  const { command, env } = builderCommand(step, { builder, config, env: run.env });
+  const tail = outputTail();
+  const asked: ExecutorStep = {
+    ...{ registries, toolchain, network: step.network, identity: run.identity, workspace: run.workspace, builds: true },
+    ...(run.run === undefined ? {} : { run: run.run, outputFrom: run.outputFrom ?? 0 }),
+    ...{ command, env, secretEnv: carriedSecrets(step, run.secretEnv ?? {}), timeoutMs: step.timeout },
+    mounts: [{ from: join(run.home, "buildkit"), to: config }],
+    onNetwork: run.note,
+    onOutput: (chunk) => {
+      tail.push(chunk);
+      return run.onOutput(chunk);
+    },
+    signal: run.signal,
+  };
+  await writeBuilderConfig(join(run.home, "buildkit"), machine.imageRegistries);
+  try {
+    const result = await executor.run(asked);
+    const why = result.outcome === "failed" ? buildTrouble(tail.text(), { step, builder }) : undefined;
+    return { ...result, ...(why === undefined ? {} : { reason: why }), image: builder.image };
+  } finally {
+    await removeTree(run.home);
+  }
+}

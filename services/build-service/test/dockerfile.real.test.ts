@@ -1,0 +1,258 @@
+import { join } from "node:path";
+import { instant } from "@slipway/kernel";
+import { RegistryClient, writeImage } from "@slipway/oci";
+import {
+  type BuildsCluster,
+  builderImage,
+  hasAddresses,
+  imageBuildsNamespace,
+  makeSmallRoot,
+  realPart,
+  runnerImage,
+  startBuildsCluster,
+  until,
+} from "@slipway/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { testRepository } from "./git-repository.ts";
+import { servedPlace } from "./served.ts";
+import { type Platform, startBuildService } from "./start-build-service.ts";
+
+const [etcd, kubernetes, helm] = [realPart("etcd"), realPart("kubernetes"), realPart("helm")];
+const [buildkit, runc] = [realPart("buildkit"), realPart("runc")];
+const parts =
+  etcd && kubernetes && helm && buildkit && runc && hasAddresses()
+    ? { etcd, kubernetes, helm, buildkit, runc }
+    : undefined;
+
+describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds in a pod on a real API server", () => {
+  let cluster: BuildsCluster;
+  let platform: Platform;
+  let base = "";
+  let count = 0;
+
+  const executorUrl = (): string => {
+    const query = { image: runnerImage, start_seconds: "60", buildkit_image: builderImage, disk_mib: "64" };
+    return `kubernetes://${cluster.kubeconfig}?${new URLSearchParams(query)}`;
+  };
+  beforeAll(async () => {
+    cluster = await startBuildsCluster(parts!);
+    platform = await startBuildService({ SLIPWAY_EXECUTOR: executorUrl() });
+    base = await pushBase();
+  });
+  afterAll(async () => {
+    await platform?.close();
+    await cluster?.stop();
+  });
+
+  /** An image of a shell and a few tools in the platform's own registry; how a FROM line names it. */
+  async function pushBase(): Promise<string> {
+    const dir = join(platform.folder, "base-root");
+    await makeSmallRoot(dir, ["head", "sleep"]);
+    const auth = { username: "build-service", password: platform.host.tokens.get("build-service") ?? "" };
+    const client = new RegistryClient({ url: platform.host.url, auth });
+    const { digest } = await writeImage({
+      ...{ client, base: [], files: { dir, copy: ["."], at: "" }, command: ["/bin/sh"], workingDir: "/" },
+      ...{ user: "0:0", createdAt: instant("2026-01-05T09:00:00.000Z") },
+      ...{ repository: "base", tag: "1", cacheDir: join(platform.folder, "base-layers") },
+    });
+    await client.close();
+    return `${new URL(platform.host.url).host}/base:1@${digest}`;
+  }
+
+  const from = (): string => base.slice(0, base.indexOf("@"));
+
+  /** The repository of a service of its own, with this Dockerfile. */
+  async function repositoryOf(
+    dockerfile: string,
+    step = "{ needs: [compile], uses: dockerfile, network: registries }",
+  ) {
+    count += 1;
+    const service = `boxed-${count}`;
+    const repository = await testRepository(platform.folder, service, false);
+    await platform.register(service, repository.url);
+    const pipeline = `  compile: { run: 'mkdir out; echo compiled > out/hello' }\n  container: ${step}\n`;
+    const file = `version: 1\nservice: ${service}\npipeline:\n${pipeline}image: { from: container }\n`;
+    const sha = await repository.commit({
+      "slipway.yaml": file,
+      Dockerfile: dockerfile,
+      "left.md": "",
+      ".dockerignore": "*.md\n",
+    });
+    return { service, url: repository.url, sha };
+  }
+
+  async function built(pushed: { readonly url: string; readonly sha: string }, branch = "main") {
+    const { url, sha } = pushed;
+    const id = await platform.buildOf(await platform.push({ url, sha, ref: `refs/heads/${branch}` }));
+    const view = await platform.ended(id);
+    return { ...view, log: await platform.log(id) };
+  }
+
+  test("an image of its commit and of what steps made is pushed, with where it came from; built again it has the same digest", async () => {
+    const pushed = await repositoryOf(
+      `# syntax=docker/dockerfile:1\nFROM ${from()} AS run\nCOPY . /all\nRUN cat /all/out/hello; echo has $(ls -A /all).; echo made > /made\nCMD ["/bin/sh"]\n`,
+    );
+
+    const first = await built(pushed);
+    const second = await built(pushed, "again");
+
+    expect(first, first.log).toMatchObject({ status: "SUCCEEDED" });
+    expect(first.log).toMatch(/container \| .* compiled\n/);
+    expect(first.log).toMatch(/ has \.dockerignore Dockerfile out slipway\.yaml\.\n/);
+    expect(first.log).toContain(`image | base ${base}\n`);
+    expect(second, second.log).toMatchObject({ status: "SUCCEEDED", digest: first.digest });
+    const { service, sha } = pushed;
+    const stored = platform.registry.manifests.get(`${service}:${sha}`);
+    expect(stored?.digest).toBe(first.digest);
+    const manifest = JSON.parse(String(stored?.bytes)) as {
+      readonly config: { readonly digest: string };
+      readonly layers: readonly { readonly digest: string }[];
+    };
+    expect(manifest.layers).toHaveLength(3);
+    for (const { digest } of manifest.layers) expect(platform.registry.blobs.has(digest)).toBe(true);
+    expect(JSON.parse(String(platform.registry.blobs.get(manifest.config.digest)))).toMatchObject({
+      config: { Cmd: ["/bin/sh"], Labels: { "org.opencontainers.image.revision": sha } },
+    });
+    expect(platform.registry.artifacts.find(({ digest }) => digest === first.digest)?.provenance).toMatchObject({
+      ...{ isolation: "kubernetes", dockerfile: { step: "container", path: "Dockerfile", target: null } },
+      images: [
+        { used_by: "step container", image: builderImage },
+        { used_by: "Dockerfile", image: base },
+      ],
+    });
+  });
+
+  test("a RUN line has the secret that it mounts, which no log shows, and reads nothing of the other processes of its pod", async () => {
+    const look =
+      "for p in /proc/[0-9]*; do echo sees $(cat $p/comm); cat $p/environ 2> /dev/null || :; ls $p/root/slipway $p/root/buildkit 2> /dev/null || :; done; echo looked";
+    const pushed = await repositoryOf(
+      `FROM ${from()}\nRUN --mount=type=secret,id=NPM_TOKEN cat /run/secrets/NPM_TOKEN > /got; cat /got\nRUN ${look}\n`,
+      "{ needs: [compile], uses: dockerfile, network: registries, secrets: [NPM_TOKEN] }",
+    );
+    const value = "a-token-of-some-length-7f3a";
+    await platform.fetch(`/api/v1/repositories/${pushed.service}/secrets/NPM_TOKEN`, {
+      ...{ method: "PUT", as: "deployer", body: { value } },
+    });
+
+    const build = await built(pushed);
+
+    expect(build, build.log).toMatchObject({ status: "SUCCEEDED" });
+    expect(build.log).toMatch(/^container \| #\d+ [\d.]+ \*+$/m);
+    expect(build.log).not.toContain(value);
+    expect(build.log).toMatch(/ sees buildkitd\n[\s\S]* looked\n/);
+    expect(build.log).not.toMatch(/SLIPWAY_STEP_KEY|BUILD_SECRET_|buildkitd\.toml|step-runner\.mjs/);
+  });
+
+  test("what is wrong in a Dockerfile, or with what it names, is the build's reason, with its line", async () => {
+    const unknown = await built(await repositoryOf("FROM scratch\nCOPY out/hello /\nRUNN x\n"));
+    const failing = await built(await repositoryOf(`FROM ${from()}\nRUN echo before; false\n`));
+    const missing = await built(await repositoryOf(`FROM ${from().replace(":1", ":2")}\n`));
+
+    expect(unknown.reason, unknown.log).toBe(
+      "step container: Dockerfile:3: unknown instruction: RUNN (did you mean RUN?)",
+    );
+    expect(failing.reason, failing.log).toMatch(
+      /^step container: Dockerfile:2: process .* did not complete .*: exit code: 1$/,
+    );
+    expect(failing.log).toMatch(/container \| .* before\n/);
+    expect(missing.reason, missing.log).toMatch(
+      /^step container: Dockerfile:1: .*\/base:2: .*not found; check its name and tag$/,
+    );
+  });
+
+  test("a build that hangs ends at its time, and one whose image is too large is told what it may have", async () => {
+    const hangs = await built(
+      await repositoryOf(
+        `FROM ${from()}\nRUN echo begun; sleep 600\n`,
+        "{ needs: [compile], uses: dockerfile, network: registries, timeout: 8s }",
+      ),
+    );
+    const large = await built(await repositoryOf(`FROM ${from()}\nRUN head -c 80000000 /dev/urandom > /large\n`));
+
+    expect(hangs.reason, hangs.log).toBe("step container: took longer than its timeout of 8s");
+    expect(large.reason, large.log).toMatch(/^step container: .*more than 64 MiB/);
+    const jobs = `/apis/batch/v1/namespaces/${imageBuildsNamespace}/jobs`;
+    await until(async () => ((await cluster.real.api("GET", jobs)) as { items: unknown[] }).items.length === 0, {
+      what: "the Jobs of ended builds to be gone",
+      timeoutMs: 30_000,
+    });
+  });
+
+  test("where the pod may not have what BuildKit needs, the build says what that is", async () => {
+    cluster.builder?.forbidEscalation(true);
+    const held = await built(await repositoryOf("FROM scratch\nCOPY out/hello /\n"));
+    cluster.builder?.forbidEscalation(false);
+    const level = (to: string) =>
+      cluster.real.kubectl([
+        "label",
+        "namespace",
+        imageBuildsNamespace,
+        "--overwrite",
+        `pod-security.kubernetes.io/enforce=${to}`,
+      ]);
+    await level("baseline");
+    const refused = await built(await repositoryOf("FROM scratch\nCOPY out/hello /\n"));
+    await level("privileged");
+
+    expect(held.reason, held.log).toMatch(/^step container: BuildKit did not start \(.*uid_map.*SETUID and SETGID/);
+    expect(refused.reason, refused.log).toMatch(
+      /^step container: the namespace slipway-image-builds does not take the step's pod: .*violates PodSecurity "baseline.*needs a namespace under Pod Security `privileged`/,
+    );
+  });
+
+  test("the policy of that namespace takes no pod that wants more than BuildKit's, whoever asks", async () => {
+    const security = {
+      ...{ allowPrivilegeEscalation: true, capabilities: { drop: ["ALL"], add: ["SETUID"] } },
+      seccompProfile: { type: "Unconfined" },
+    };
+    const pod = (spec: object = {}, container: object = {}) => ({
+      ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "asked" } },
+      spec: {
+        ...{ automountServiceAccountToken: false, securityContext: { runAsUser: 1_000, runAsNonRoot: true } },
+        containers: [{ name: "step", image: builderImage, securityContext: security, ...container }],
+        ...spec,
+      },
+    });
+    const ask = (body: object) =>
+      cluster.real.api("POST", `/api/v1/namespaces/${imageBuildsNamespace}/pods?dryRun=All`, body);
+    const more = (changed: object) => pod({}, { securityContext: { ...security, ...changed } });
+    const refused: readonly (readonly [object, RegExp])[] = [
+      [pod({ hostNetwork: true }), /nothing of their node/],
+      [pod({ automountServiceAccountToken: true }), /no token/],
+      [pod({ volumes: [{ name: "host", hostPath: { path: "/" } }] }), /no volume but emptyDir/],
+      [pod({ securityContext: { runAsUser: 0 } }), /run as 1000/],
+      [more({ runAsUser: 0 }), /run as 1000/],
+      [more({ capabilities: { add: ["SETUID"] } }), /not privileged/],
+      [more({ capabilities: { drop: ["ALL"], add: ["SYS_ADMIN"] } }), /no capability but SETGID and SETUID/],
+      [pod({}, { image: "docker.io/library/miner:1" }), /BuildKit and the step runner alone/],
+    ];
+
+    await ask(pod());
+    for (const [body, why] of refused) await expect(ask(body), String(why)).rejects.toThrow(why);
+  });
+
+  test("after kill -9 of the service BuildKit goes on, and no line of its output is told twice", async () => {
+    const place = await servedPlace({ SLIPWAY_EXECUTOR: executorUrl() });
+    let service = await place.start();
+    const repository = await testRepository(place.folder, "killed", false);
+    const lines = Array.from({ length: 30 }, (_, at) => at + 1);
+    const script = "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo line $i.; sleep 0.2; done";
+    const file =
+      "version: 1\nservice: killed\npipeline:\n  container: { uses: dockerfile, network: registries }\nimage: { from: container }\n";
+    const dockerfile = `FROM ${from()}\nRUN ${script}\n`;
+    const sha = await repository.commit({ "slipway.yaml": file, Dockerfile: dockerfile });
+    const id = await service.push("killed", { url: repository.url, sha });
+    await until(async () => (await service.log(id)).includes("line 5."), { what: "line 5", timeoutMs: 60_000 });
+
+    await service.kill();
+    service = await place.start();
+    const build = await service.ended(id);
+
+    const text = await service.log(id);
+    expect(build, text).toMatchObject({ status: "SUCCEEDED" });
+    expect(text).toMatch(/container \| goes on with its Job step-/);
+    const said = [...text.matchAll(/^container \| #\d+ [\d.]+ line (\d+)\.$/gm)].map(([, number]) => Number(number));
+    expect(said).toEqual(lines);
+    await place.close();
+  });
+});
