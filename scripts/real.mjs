@@ -3,6 +3,8 @@
 //
 //   real.mjs [--list] [--allow-missing PART]... [FILTER]...     filters choose test files by a part of their path
 //
+// TEST_BACKEND=containers|processes: whether the servers run in containers or as processes. Without it: in containers where an engine answers.
+//
 // A part that cannot be had is reported with the reason and its tests are skipped: the run fails then, unless --allow-missing names the part.
 import { randomInt } from "node:crypto";
 import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "./check/processes.mjs";
 import { runTests } from "./check/tests.mjs";
+import { chooseBackend, ownEngine } from "./real/backend.mjs";
 import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
 import { ownNetwork } from "./real/network.mjs";
 import { makeRunFolder } from "./run-folder.mjs";
@@ -45,14 +48,20 @@ async function runReal() {
   if (unknown.length > 0) return usage(`no part is called ${unknown.join(", ")}; see --list`);
   if (files.length === 0) return usage(`no test file has ${filters.join(" or ")} in its path`);
 
-  const { found, missing } = await gather(neededParts());
+  const { backend, engine, error } = await chooseBackend().catch((thrown) => ({ error: thrown }));
+  if (error !== undefined) return usage(error.message);
+  const ownDocker = backend === "containers" && engine === undefined;
+  const { found, missing } = await gather(neededParts(ownDocker ? ["docker"] : []));
+  if (ownDocker && found.docker === undefined) {
+    console.error(`\nno container engine answers, and none can be brought: ${missing.docker}`);
+    return usage("TEST_BACKEND=processes runs the same without containers");
+  }
   const folder = makeRunFolder("slipway-real-");
   let result;
   try {
     process.env.SLIPWAY_REAL_RUN = folder;
-    const { through, why } = ownNetwork();
-    if (why !== undefined) console.log(`\nno network of its own (${why}): tests that give pods addresses are skipped`);
-    writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing, addresses: why === undefined }));
+    const { through, addresses } = placeOf({ backend, engine, docker: found.docker, folder });
+    writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing, addresses, backend }));
     console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm run test:real\n`);
     result = await runTests("real", filters.length > 0 ? files : [], seed, through);
   } finally {
@@ -61,13 +70,34 @@ async function runReal() {
   return summarize(result, missing, allowed);
 }
 
+/** In which network the tests run, and beside which engine. */
+function placeOf({ backend, engine, docker, folder }) {
+  if (engine !== undefined) {
+    // Containers have the engine's network, and so must those who talk to them.
+    console.log(
+      `\nin containers of the engine at ${engine}, in its network: tests that give pods addresses are skipped`,
+    );
+    console.log("(TEST_BACKEND=processes runs all of them, in a network of their own)");
+    return { through: [], addresses: false };
+  }
+  const { through, why } = ownNetwork();
+  if (why !== undefined) console.log(`\nno network of its own (${why}): tests that give pods addresses are skipped`);
+  const addresses = why === undefined;
+  if (backend === "processes") return { through, addresses };
+  const own = ownEngine(docker, folder);
+  // Its reaper of what is left would have to be pulled; here nothing can be left.
+  Object.assign(process.env, { DOCKER_HOST: own.engine, TESTCONTAINERS_RYUK_DISABLED: "true" });
+  console.log("\nin containers of an engine of the run's own");
+  return { through: [...through, ...own.through], addresses };
+}
+
 /** The parts that the chosen files ask for by name: nothing else is fetched. */
-function neededParts() {
+function neededParts(besides) {
   const asked = files.flatMap((path) => {
     const text = readFileSync(join(root, path), "utf8");
     return [...text.matchAll(/realPart\("([a-z0-9-]+)"\)/g)].map(([, name]) => name);
   });
-  return parts.filter(({ name }) => asked.includes(name));
+  return parts.filter(({ name }) => asked.includes(name) || besides.includes(name));
 }
 
 async function gather(needed) {

@@ -17,6 +17,13 @@ test("a Bearer challenge becomes the URL of its token server", () => {
   );
 });
 
+test("each scope of a Bearer challenge is asked for by itself", () => {
+  const scope = "repository:a:pull,push repository:b:pull";
+  const url = tokenUrl({ scheme: "bearer", realm: "https://auth.example/token", scope }, "unused");
+
+  expect(url.searchParams.getAll("scope")).toEqual(["repository:a:pull,push", "repository:b:pull"]);
+});
+
 test("an unknown scheme is no challenge", () => {
   expect(parseChallenge("Negotiate")).toBeUndefined();
   expect(parseChallenge("")).toBeUndefined();

@@ -1,5 +1,29 @@
 import { OciError } from "./errors.ts";
 
+export type RegistryAuth = { readonly username: string; readonly password: string };
+
+/** Credentials that a registry issues for some time. Its methods throw OciError. */
+export type AuthSource = {
+  /** Those of now, renewed before they end. */
+  current(signal: AbortSignal): Promise<RegistryAuth>;
+  /** The registry did not take what was current at that moment of `performance.now()`: it is not given again. */
+  refused(at: number): void;
+};
+
+export type Credentials = RegistryAuth | AuthSource;
+
+/** The source where credentials can be renewed, undefined where they are what they are. */
+export function renewable(credentials: Credentials | undefined): AuthSource | undefined {
+  return credentials !== undefined && "current" in credentials ? credentials : undefined;
+}
+
+export async function authOf(
+  credentials: Credentials | undefined,
+  signal: AbortSignal,
+): Promise<RegistryAuth | undefined> {
+  return credentials !== undefined && "current" in credentials ? credentials.current(signal) : credentials;
+}
+
 export type Challenge =
   | { readonly scheme: "basic" }
   | { readonly scheme: "bearer"; readonly realm: string; readonly service?: string; readonly scope?: string };
@@ -27,7 +51,8 @@ export function parseChallenge(header: string): Challenge | undefined {
 export function tokenUrl(challenge: Extract<Challenge, { scheme: "bearer" }>, scope: string): URL {
   const url = new URL(challenge.realm);
   if (challenge.service !== undefined) url.searchParams.set("service", challenge.service);
-  url.searchParams.set("scope", challenge.scope ?? scope);
+  // A mount asks for two: each is a parameter of its own.
+  for (const one of (challenge.scope ?? scope).split(" ")) url.searchParams.append("scope", one);
   return url;
 }
 

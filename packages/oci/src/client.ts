@@ -1,19 +1,18 @@
 import type { Digest } from "@slipway/kernel";
-import { z } from "zod";
+import type { Credentials } from "./auth.ts";
 import { digestOf, verified } from "./digest.ts";
 import { OciError } from "./errors.ts";
 import type { ConnectionGuard } from "./guard.ts";
+import { allTags, readReferrers, referrersTag } from "./lists.ts";
 import { isDigest, isRepository, isTag } from "./reference.ts";
 import { type Answer, type Call, type Deadline, deadlineIn, readSmall, Transport } from "./transport.ts";
-import { type BlobSource, Descriptor, mediaTypes, type StoredManifest } from "./types.ts";
+import { type BlobSource, type Descriptor, mediaTypes, type StoredManifest } from "./types.ts";
 import { locationOf, sendBlob } from "./upload.ts";
-
-export type RegistryAuth = { readonly username: string; readonly password: string };
 
 export type RegistryClientOptions = {
   /** `http://127.0.0.1:7400` or `https://…`; the `/v2/` is added. */
   readonly url: string;
-  readonly auth?: RegistryAuth;
+  readonly auth?: Credentials;
   /** Time one call may take with all its attempts, in milliseconds. Default 60,000. */
   readonly deadlineMs?: number;
   /** The same for a whole blob. Default ten times that. */
@@ -124,16 +123,23 @@ export class RegistryClient {
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
     options: CallOptions = {},
   ): Promise<Digest> {
-    const answer = await this.#send(repository, `manifests/${checkedReference(reference)}`, {
-      method: "PUT",
-      expect: [201],
-      headers: { "content-type": manifest.mediaType },
-      body: () => manifest.bytes,
-      bodyBytes: manifest.bytes.byteLength,
-      deadline: this.#deadline(options),
-    });
-    await answer.body.dump();
-    return digestOf(manifest.bytes);
+    const digest = digestOf(manifest.bytes);
+    try {
+      const answer = await this.#send(repository, `manifests/${checkedReference(reference)}`, {
+        method: "PUT",
+        expect: [201],
+        headers: { "content-type": manifest.mediaType },
+        body: () => manifest.bytes,
+        bodyBytes: manifest.bytes.byteLength,
+        deadline: this.#deadline(options),
+      });
+      await answer.body.dump();
+    } catch (error) {
+      // Where tags never move, some registries refuse even what is there already: that of an answer that was lost, or of somebody who was faster.
+      const refused = error instanceof OciError && error.kind === "refused" && isTag(reference);
+      if (!refused || (await this.resolve(repository, reference, options)) !== digest) throw error;
+    }
+    return digest;
   }
 
   /** The digest a tag stands for now; undefined where the tag does not exist. */
@@ -146,22 +152,20 @@ export class RegistryClient {
     return (await this.getManifest(repository, tag, options))?.digest;
   }
 
-  /** One page of tags in lexical order, after `last`. */
-  async listTags(
+  /** Every tag of a repository, sorted. `pageSize` is a wish. */
+  listTags(
     repository: string,
-    page: { readonly last?: string; readonly n?: number } = {},
+    { pageSize }: { readonly pageSize?: number } = {},
     options: CallOptions = {},
   ): Promise<readonly string[]> {
-    const query = new URLSearchParams();
-    if (page.n !== undefined) query.set("n", String(page.n));
-    if (page.last !== undefined) query.set("last", page.last);
-    const answer = await this.#send(repository, `tags/list?${query}`, {
-      method: "GET",
-      expect: [200],
-      deadline: this.#deadline(options),
-    });
-    const { tags } = await readJson(answer, z.looseObject({ tags: z.array(z.string()).nullish() }));
-    return tags ?? [];
+    const path = `tags/list${pageSize === undefined ? "" : `?n=${pageSize}`}`;
+    const get = (page: URL) =>
+      this.#send(repository, `tags/list${page.search}`, {
+        method: "GET",
+        expect: [200],
+        deadline: this.#deadline(options),
+      });
+    return allTags(this.#url(repository, path), get);
   }
 
   /** Manifests whose subject is this digest: signatures, provenance, SBOMs. */
@@ -174,10 +178,15 @@ export class RegistryClient {
     const query = filter.artifactType === undefined ? "" : `?${new URLSearchParams(filter)}`;
     const answer = await this.#send(repository, `referrers/${digest}${query}`, {
       method: "GET",
-      expect: [200],
+      expect: [200, 404],
       deadline: this.#deadline(options),
     });
-    return (await readJson(answer, z.looseObject({ manifests: z.array(Descriptor) }))).manifests;
+    if (answer.status === 200) return readReferrers(answer, filter);
+    await answer.body.dump();
+    const tagged = await this.#manifest("GET", repository, referrersTag(digest), options);
+    if (tagged.status === 200) return readReferrers(tagged, filter);
+    await tagged.body.dump();
+    return [];
   }
 
   close(): Promise<void> {
@@ -261,13 +270,4 @@ export class RegistryClient {
 function checkedReference(reference: string): string {
   if (!isTag(reference) && !isDigest(reference)) throw new OciError("invalid", `not a tag or digest: ${reference}`);
   return reference;
-}
-
-async function readJson<T>(answer: Answer, shape: z.ZodType<T>): Promise<T> {
-  const bytes = await readSmall(answer.body);
-  try {
-    return shape.parse(JSON.parse(Buffer.from(bytes).toString("utf8")));
-  } catch (cause) {
-    throw new OciError("invalid", "the registry's answer could not be read", { cause });
-  }
 }

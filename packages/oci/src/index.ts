@@ -1,12 +1,14 @@
 export { type AddressClass, addressClass } from "./address-class.ts";
+export type { AuthSource, Credentials, RegistryAuth } from "./auth.ts";
 export {
   type CallOptions,
   type Pushed,
-  type RegistryAuth,
   RegistryClient,
   type RegistryClientOptions,
 } from "./client.ts";
 export { digestOf } from "./digest.ts";
+export { ecrAuth } from "./ecr.ts";
+export { type EcrPlace, ecrRegionOf } from "./ecr-place.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
 export { packFolder, unpackFolder } from "./folder-tar.ts";
 export { certificatesInside, findCertificates } from "./furniture.ts";

@@ -1,5 +1,5 @@
+import { authOf, type Credentials } from "./auth.ts";
 import { OciError } from "./errors.ts";
-import type { RegistryAccess } from "./image-source.ts";
 import { deadlineIn, Transport } from "./transport.ts";
 
 const withinMs = 3_000;
@@ -10,10 +10,17 @@ const withinMs = 3_000;
  */
 export async function registryProblem(
   host: string,
-  { url, auth }: RegistryAccess,
+  { url, auth }: { readonly url: string; readonly auth?: Credentials },
   namedIn: string,
 ): Promise<string | undefined> {
   const registry = new URL(url);
+  const at = registry.host === host ? `the registry ${host}` : `${registry.host}, which stands for ${host},`;
+  try {
+    // What is issued may not be had, which is no word of the registry's: the issuer's says what to do.
+    await authOf(auth, AbortSignal.timeout(withinMs));
+  } catch (error) {
+    return `there is no password for ${at}: ${error instanceof Error ? error.message : String(error)}`;
+  }
   const transport = new Transport({ registry, auth, random: Math.random });
   try {
     const answer = await transport.send({
@@ -23,7 +30,6 @@ export async function registryProblem(
     await answer.body.dump();
     return undefined;
   } catch (error) {
-    const at = registry.host === host ? `the registry ${host}` : `${registry.host}, which stands for ${host},`;
     if (error instanceof OciError && (error.kind === "unauthorised" || error.kind === "forbidden"))
       return auth === undefined ? undefined : `${at} refuses user and password: correct them in ${namedIn}`;
     return `${sentence(at, registry.host, error)} in ${namedIn}`;

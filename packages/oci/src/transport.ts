@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { basicHeader, parseChallenge, refuseLeak, tokenUrl } from "./auth.ts";
+import { authOf, basicHeader, type Credentials, parseChallenge, refuseLeak, renewable, tokenUrl } from "./auth.ts";
 import { Connections } from "./connections.ts";
 import { OciError, type OciErrorKind } from "./errors.ts";
 import { type ConnectionGuard, checkHop } from "./guard.ts";
@@ -51,7 +51,7 @@ const maxSmallBody = 8 * 1024 * 1024;
 
 export type TransportOptions = {
   readonly registry: URL;
-  readonly auth: { readonly username: string; readonly password: string } | undefined;
+  readonly auth: Credentials | undefined;
   readonly random: () => number;
   readonly guard?: ConnectionGuard | undefined;
 };
@@ -112,32 +112,39 @@ export class Transport {
     }
   }
 
+  /** Each way to more rights is tried once: what the registry asks for, then credentials in place of those that may have ended. */
   async #authorised(call: Call): Promise<Answer> {
-    // Another call may learn it while this one is on its way without.
-    const hadBasic = this.#basic;
-    const first = await this.#follow(call);
-    if (first.status !== 401) return first;
-    const learnt = await this.#learn(first, call, hadBasic);
-    if (!learnt) return first;
-    await first.body.dump();
-    return this.#follow(call);
+    let mayLearn = true;
+    let mayRenew = renewable(this.#auth) !== undefined;
+    for (;;) {
+      const sentAt = performance.now();
+      const sentBasic = this.#basic;
+      const answer = await this.#follow(call);
+      if (answer.status === 401 && mayLearn && (await this.#learn(answer, call, sentBasic))) {
+        mayLearn = false;
+      } else if (mayRenew && sentBasic && (answer.status === 401 || answer.status === 403)) {
+        // Not every registry challenges what has ended: ECR says 403, as where a right is missing.
+        mayRenew = false;
+        renewable(this.#auth)?.refused(sentAt);
+      } else return answer;
+      await answer.body.dump();
+    }
   }
 
   /** Takes the answer to a challenge up. False where it brings nothing that was not tried already. */
-  async #learn(answer: Answer, call: Call, hadBasic: boolean): Promise<boolean> {
+  async #learn(answer: Answer, call: Call, sentBasic: boolean): Promise<boolean> {
     const challenge = parseChallenge(answer.headers["www-authenticate"] ?? "");
     if (challenge === undefined) return false;
     if (challenge.scheme === "basic") {
-      const fresh = !hadBasic && this.#auth !== undefined;
       this.#basic = true;
-      return fresh;
+      return !sentBasic && this.#auth !== undefined;
     }
     const url = tokenUrl(challenge, call.scope);
     refuseLeak(url, this.#registry);
     checkHop(this.#guard, url);
     // Without credentials too: public registries give a token to anybody who asks for one.
-    const headers =
-      this.#auth === undefined ? {} : { authorization: basicHeader(this.#auth.username, this.#auth.password) };
+    const auth = await authOf(this.#auth, call.deadline.signal);
+    const headers = auth === undefined ? {} : { authorization: basicHeader(auth.username, auth.password) };
     const { statusCode, body } = await this.#connections.request(url, {
       signal: call.deadline.signal,
       headers: { "user-agent": "slipway", ...headers },
@@ -154,9 +161,10 @@ export class Transport {
     return true;
   }
 
-  #authorization(call: Call, url: URL): string | undefined {
+  async #authorization(call: Call, url: URL): Promise<string | undefined> {
     if (url.origin !== this.#registry.origin) return undefined;
-    if (this.#basic && this.#auth !== undefined) return basicHeader(this.#auth.username, this.#auth.password);
+    const auth = this.#basic ? await authOf(this.#auth, call.deadline.signal) : undefined;
+    if (auth !== undefined) return basicHeader(auth.username, auth.password);
     const token = this.#tokens.get(call.scope);
     return token !== undefined && token.until > performance.now() ? token.header : undefined;
   }
@@ -176,7 +184,7 @@ export class Transport {
 
   async #once(call: Call, url: URL): Promise<Answer> {
     checkHop(this.#guard, url);
-    const authorization = this.#authorization(call, url);
+    const authorization = await this.#authorization(call, url);
     const response = await this.#connections.request(url, {
       method: call.method,
       signal: call.deadline.signal,

@@ -34,6 +34,7 @@ async function sendChunks(upload: Upload, session: URL): Promise<URL> {
   let location = session;
   let offset = 0;
   let resumes = 0;
+  let said: number | undefined;
   while (offset < upload.blob.size) {
     const end = Math.min(offset + upload.chunkBytes, upload.blob.size);
     try {
@@ -46,7 +47,10 @@ async function sendChunks(upload: Upload, session: URL): Promise<URL> {
     } catch (error) {
       resumes += 1;
       if (!(error instanceof OciError) || error.kind !== "unavailable" || resumes > maxResumes) throw error;
+      // ECR goes on naming the end of the first chunk whatever came since: only a new upload gets out of that.
+      if (error.status === 416 && offset === said) throw error;
       ({ location, offset } = await whereWasIt(upload, location, error));
+      said = offset;
     }
   }
   return location;
@@ -58,7 +62,8 @@ function chunkCall(upload: Upload, url: URL, from: number, end: number): Call {
     url,
     scope: upload.scope,
     deadline: upload.deadline,
-    expect: [202, 416],
+    // 201 is ECR's word for it.
+    expect: [201, 202, 416],
     headers: { "content-type": "application/octet-stream", "content-range": `${from}-${end - 1}` },
     body: () => firstBytes(upload.blob.open(from), end - from),
     bodyBytes: end - from,

@@ -3,12 +3,14 @@ export { clusterContract } from "./cluster.contract.ts";
 export type { ClusterWorld } from "./cluster-stage.ts";
 export { databaseText } from "./database-text.ts";
 export { deliveredTwice, doublingBus } from "./doubling-bus.ts";
+export { type EcrServer, startEcr } from "./ecr/server.ts";
 export { type ExecutorWorld, executorContract } from "./executor.contract.ts";
 export { type FakeClock, fakeClock } from "./fake-clock.ts";
 export { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 export { type LockWorld, lockContract } from "./lock.contract.ts";
 export { countedService, type MetricsWorld, metricsContract } from "./metrics.contract.ts";
 export { objectsContract } from "./objects.contract.ts";
+export { type OciWorld, ociContract } from "./oci.contract.ts";
 export { programEnv } from "./program-env.ts";
 export type { BuilderNode } from "./real/builder-node.ts";
 export {
@@ -32,10 +34,11 @@ export { type RealRegion, type RegionParts, startRegion } from "./real/kubernete
 export { machineMs, type RealMesh, startMesh } from "./real/mesh.ts";
 export { type MeshStage, meshStage } from "./real/mesh-stage.ts";
 export { readyNode, singleNode } from "./real/node.ts";
-export { hasAddresses, type RealPart, realPart, runFolder } from "./real/part.ts";
+export { hasAddresses, inContainers, type RealPart, realPart, runFolder } from "./real/part.ts";
 export { startPrometheus } from "./real/prometheus.ts";
 export { type RealProxy, startProxy } from "./real/proxy.ts";
 export { startRedis } from "./real/redis.ts";
+export { type RealRegistry, startForeignRegistry } from "./real/registry.ts";
 export { startS3 } from "./real/s3.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export { shiftedClock } from "./shifted-clock.ts";

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { access, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Db, type EmbeddedPostgres, migrate, openDb, serviceRole, silentLogger } from "@slipway/sql";
+import { type Db, migrate, openDb, serviceRole, silentLogger } from "@slipway/sql";
 import pg from "pg";
+import type { PostgresUrls } from "./real/postgres-urls.ts";
 import { keepRecorded, recordStates } from "./state-recorder.ts";
 import { testServer } from "./test-server.ts";
 
@@ -80,14 +81,14 @@ export async function testDatabase(schemas: string | readonly string[]): Promise
 const templates = new Map<string, Promise<string>>();
 
 /** Made once a run for each set of schemas; the migrations' files are read once a process. Test files ask at the same time. */
-function ensureTemplate(server: EmbeddedPostgres, schemas: readonly string[]): Promise<string> {
+function ensureTemplate(server: PostgresUrls, schemas: readonly string[]): Promise<string> {
   const key = schemas.join(",");
   const known = templates.get(key) ?? makeTemplate(server, schemas);
   templates.set(key, known);
   return known;
 }
 
-async function makeTemplate(server: EmbeddedPostgres, schemas: readonly string[]): Promise<string> {
+async function makeTemplate(server: PostgresUrls, schemas: readonly string[]): Promise<string> {
   const hash = createHash("sha256").update(schemas.join(","));
   for (const schema of schemas)
     for (const directory of await migrationDirectories(schema)) hash.update(await contents(directory));
@@ -105,7 +106,7 @@ async function makeTemplate(server: EmbeddedPostgres, schemas: readonly string[]
   return template;
 }
 
-async function migrateAll(server: EmbeddedPostgres, database: string, schemas: readonly string[]): Promise<void> {
+async function migrateAll(server: PostgresUrls, database: string, schemas: readonly string[]): Promise<void> {
   for (const schema of schemas) {
     await migrate({
       adminUrl: server.adminUrl(database),
@@ -140,7 +141,7 @@ async function contents(directory: string): Promise<string> {
   return JSON.stringify([directory, names, files]);
 }
 
-async function asAdmin(server: EmbeddedPostgres, work: (client: pg.Client) => Promise<void>): Promise<void> {
+async function asAdmin(server: PostgresUrls, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: server.adminUrl("postgres"), connectionTimeoutMillis: 30_000 });
   try {
     await client.connect();

@@ -64,9 +64,8 @@ test.each(rowsOf(imports))(
 
 /** The program of today over what that version left. */
 function goOnFrom(scene: Scene): Promise<TestRegistry> {
-  return startRegistry({ SLIPWAY_EXTERNAL_LOOPBACK: "true", SLIPWAY_EXTERNAL_DEADLINE: "5s" }, ({ adminUrl }) =>
-    putScene(adminUrl, "registry", scene),
-  );
+  const env = { SLIPWAY_EXTERNAL_LOOPBACK: "true", SLIPWAY_EXTERNAL_DEADLINE: "5s" };
+  return startRegistry(env, { before: ({ adminUrl }) => putScene(adminUrl, "registry", scene) });
 }
 
 async function shownPromotion({ id, tables }: Scene) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Client, createClient } from "@slipway/client";
 import { type RunningHost, readConfig, runHost } from "@slipway/host";
 import { RegistryClient } from "@slipway/oci";
-import { silentLogger } from "@slipway/sql";
+import { type Logger, silentLogger } from "@slipway/sql";
 import { deliveredTwice, type TestDatabase, testDatabase } from "@slipway/testkit";
 import { artifactRegistry } from "../src/index.ts";
 
@@ -31,16 +31,16 @@ export type V2Options = {
 /** The service as it runs in production, alone in a host, on a database of its own; `before`: what is in it already. */
 export async function startRegistry(
   env: Readonly<Record<string, string>> = {},
-  before: (database: TestDatabase) => Promise<void> = async () => undefined,
+  { log = silentLogger, before }: { log?: Logger; before?: (database: TestDatabase) => Promise<void> } = {},
 ): Promise<TestRegistry> {
   const database = await testDatabase(["bus", "access", "registry"]);
-  await before(database);
+  await before?.(database);
   const dataDir = await mkdtemp(join(tmpdir(), "slipway-registry-"));
   const host = await runHost({
     modules: [deliveredTwice(artifactRegistry)],
     config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0", ...env }, []),
     database: { adminUrl: database.adminUrl, roleUrl: (role) => database.url(role.replace("slipway_", "")) },
-    log: silentLogger,
+    log,
     signals: false,
   });
   const token = (name: string) => host.tokens.get(name) ?? name;

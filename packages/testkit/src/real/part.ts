@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+const runVariable = "SLIPWAY_REAL_RUN";
+
 /** A program that `npm run test:real` has brought and checked. */
 export type RealPart = {
   readonly name: string;
@@ -25,8 +27,19 @@ export function hasAddresses(): boolean {
   return ofThisRun().addresses;
 }
 
+/** Whether servers run in containers (TEST_BACKEND), not as processes. */
+export function inContainers(): boolean {
+  return process.env[runVariable] !== undefined && ofThisRun().backend === "containers";
+}
+
+type Run = {
+  readonly found: Readonly<Record<string, RealPart>>;
+  readonly addresses: boolean;
+  readonly backend: "containers" | "processes";
+};
+
 /** What the run has told its tests. */
-function ofThisRun(): { readonly found: Readonly<Record<string, RealPart>>; readonly addresses: boolean } {
+function ofThisRun(): Run {
   return JSON.parse(readFileSync(join(runFolder(), "parts.json"), "utf8"));
 }
 
@@ -39,7 +52,7 @@ export function fileOf(part: RealPart, name: string): string {
 
 /** Where the servers of this run keep their data; removed with the run. */
 export function runFolder(): string {
-  const folder = process.env.SLIPWAY_REAL_RUN;
+  const folder = process.env[runVariable];
   if (folder === undefined) throw new Error("tests of real parts are run by `npm run test:real`");
   return folder;
 }

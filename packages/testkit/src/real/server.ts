@@ -1,17 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { until } from "../until.ts";
 import { freePort } from "./free-ports.ts";
-import { type RealPart, runFolder } from "./part.ts";
+import { inContainers, type RealPart, runFolder } from "./part.ts";
+import type { Command, Running, Signal } from "./running.ts";
 
 export type RealServer = {
   readonly port: number;
   /** Its data: kept over `kill` and `start`, gone after `stop`. */
   readonly dir: string;
   /** Ends the process at once, or (SIGSTOP, SIGCONT) halts it and lets it go on. */
-  kill(signal?: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void>;
+  kill(signal?: Signal): Promise<void>;
   /** Starts it again on the same port and data, and waits until it answers. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -21,7 +22,7 @@ export type RealServerPlan = {
   readonly args: (place: { readonly port: number; readonly dir: string }) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Makes what must be in its folder before the first start. */
-  readonly prepare?: (dir: string) => Promise<unknown>;
+  readonly prepare?: (dir: string, port: number) => Promise<unknown>;
   /** True once it answers in its own protocol. May throw until then. */
   readonly answers: (port: number, dir: string) => Promise<boolean>;
 };
@@ -38,11 +39,13 @@ export async function startRealServer(part: RealPart, plan: RealServerPlan): Pro
     port,
     dir,
     async kill(signal = "SIGKILL") {
-      running?.child.kill(signal);
+      await running?.kill(signal);
       if (signal === "SIGKILL") await running?.ended;
     },
     async start() {
-      running = launch(part, plan, { port, dir });
+      const env = { PATH: process.env.PATH, HOME: dir, ...part.env, ...plan.env };
+      const command = { args: plan.args({ port, dir }), env, dir };
+      running = inContainers() ? await inContainer(part, command) : launch(part, command);
       await untilItAnswers(part, plan, { port, dir }, running);
     },
     async stop() {
@@ -51,7 +54,7 @@ export async function startRealServer(part: RealPart, plan: RealServerPlan): Pro
     },
   };
   try {
-    await plan.prepare?.(dir);
+    await plan.prepare?.(dir, port);
     await server.start();
     return server;
   } catch (error) {
@@ -60,15 +63,15 @@ export async function startRealServer(part: RealPart, plan: RealServerPlan): Pro
   }
 }
 
-type Running = { readonly child: ChildProcess; readonly ended: Promise<void>; words(): string };
+async function inContainer(part: RealPart, command: Command): Promise<Running> {
+  // Loaded here: other runs have no containers.
+  const { launchContainer } = await import("./container.ts");
+  return launchContainer(part, command);
+}
 
-function launch(part: RealPart, plan: RealServerPlan, place: { port: number; dir: string }): Running {
-  const [file = "", ...args] = [...leash, part.program, ...plan.args(place)];
-  const child = spawn(file, args, {
-    cwd: place.dir,
-    env: { PATH: process.env.PATH, HOME: place.dir, ...part.env, ...plan.env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+function launch(part: RealPart, { args: own, env, dir }: Command): Running {
+  const [file = "", ...args] = [...leash, part.program, ...own];
+  const child = spawn(file, args, { cwd: dir, env, stdio: ["ignore", "pipe", "pipe"] });
   let words = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk: Buffer) => {
@@ -82,7 +85,7 @@ function launch(part: RealPart, plan: RealServerPlan, place: { port: number; dir
       resolve();
     });
   });
-  return { child, ended, words: () => words };
+  return { kill: async (signal) => void child.kill(signal), ended, words: () => words };
 }
 
 async function untilItAnswers(

@@ -1,7 +1,7 @@
 import { ProblemError } from "@slipway/contracts";
 import type { CommandContext, Outcome } from "@slipway/durable";
 import { addMs, type Clock, type GitSha, type ImportId, msBetween } from "@slipway/kernel";
-import { OciError, type RegistryAuth, RegistryClient } from "@slipway/oci";
+import { type Credentials, OciError, type RegistryAuth, RegistryClient } from "@slipway/oci";
 import type { ImageImport, ImportInput, ImportRequest } from "../domain/image-import.ts";
 import { noteProgress } from "../store/imports.ts";
 import type { Registry } from "../v2/exchange.ts";
@@ -63,7 +63,7 @@ function forget({ credentials }: CopyPorts, id: ImportId): void {
   setTimeout(() => credentials.delete(id), forgetMs).unref();
 }
 
-async function copy(ports: CopyPorts, request: ImportRequest, auth: RegistryAuth | undefined, signal: AbortSignal) {
+async function copy(ports: CopyPorts, request: ImportRequest, auth: Credentials | undefined, signal: AbortSignal) {
   const { registry, registries } = ports;
   const source = registries.sourceOf(request.image);
   const client = new RegistryClient({
@@ -118,7 +118,7 @@ async function keepManifest(registry: Registry, request: ImportRequest, source: 
   });
 }
 
-async function authFor(ports: CopyPorts, request: ImportRequest): Promise<RegistryAuth | undefined | "gone"> {
+async function authFor(ports: CopyPorts, request: ImportRequest): Promise<Credentials | undefined | "gone"> {
   if (request.withCredentials) return ports.credentials.get(request.id) ?? "gone";
   const { host } = ports.registries.sourceOf(request.image);
   return ports.registries.credentials(host);
@@ -146,5 +146,7 @@ const hints: Partial<Record<OciError["kind"], string>> = {
 
 function sentence(error: OciError): string {
   const text = error.message;
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${hints[error.kind] ?? ""}`;
+  // What AWS said when it was asked for a password carries its own remedy, and no registry's status.
+  const hint = error.kind === "refused" || error.status !== undefined ? hints[error.kind] : undefined;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${hint ?? ""}`;
 }

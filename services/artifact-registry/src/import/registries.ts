@@ -2,30 +2,56 @@ import { readFile } from "node:fs/promises";
 import {
   addressClass,
   type ConnectionGuard,
+  type Credentials,
   checkHop,
+  type EcrPlace,
+  ecrAuth,
+  ecrRegionOf,
   OciError,
   parseImageReference,
-  type RegistryAuth,
   registryProblem,
 } from "@slipway/oci";
 import { z } from "zod";
 
-const Host = z.strictObject({
-  /** May be at a private or loopback address. */
-  private: z.boolean().default(false),
-  /** Is spoken to without TLS. */
-  http: z.boolean().default(false),
-  username: z.string().min(1).optional(),
-  /** Read at each copy, so that it may be renewed. */
-  password_file: z.string().min(1).optional(),
-});
+const Host = z
+  .strictObject({
+    /** May be at a private or loopback address. */
+    private: z.boolean().default(false),
+    /** Is spoken to without TLS. */
+    http: z.boolean().default(false),
+    username: z.string().min(1).optional(),
+    /** Read at each copy, so that it may be renewed. */
+    password_file: z.string().min(1).optional(),
+    /** Amazon ECR: its passwords are asked for as whoever AWS says that this service is. */
+    ecr: z
+      .strictObject({
+        region: z
+          .string()
+          .regex(/^[a-z0-9-]+$/)
+          .optional(),
+        endpoint: z.url({ protocol: /^https?$/ }).optional(),
+      })
+      .optional(),
+  })
+  .refine(({ ecr, username, password_file }) => ecr === undefined || (username ?? password_file) === undefined, {
+    message: "ecr asks for its own password: leave username and password_file out",
+  });
+type Host = z.infer<typeof Host>;
 
 /** The file SLIPWAY_EXTERNAL_REGISTRIES: what the operator says of foreign registries, by `<host>` or `<host>:<port>`. */
-export const RegistriesFile = z.strictObject({
-  /** False: only the hosts below, token servers and storage they redirect to included. */
-  public: z.boolean().default(true),
-  hosts: z.record(z.string().regex(/^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/), Host).default({}),
-});
+export const RegistriesFile = z
+  .strictObject({
+    /** False: only the hosts below, token servers and storage they redirect to included. */
+    public: z.boolean().default(true),
+    hosts: z.record(z.string().regex(/^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/), Host).default({}),
+  })
+  .superRefine(({ hosts }, context) => {
+    for (const [host, entry] of Object.entries(hosts)) {
+      if (entry.ecr === undefined || ecrPlaceOf(host, entry.ecr) !== undefined) continue;
+      const message = `${host} does not name its AWS region: say ecr.region`;
+      context.addIssue({ code: "custom", path: ["hosts", host, "ecr"], message });
+    }
+  });
 export type RegistriesFile = z.infer<typeof RegistriesFile>;
 
 /** Where an image is fetched: Docker Hub answers under another name than its images carry. */
@@ -36,7 +62,7 @@ export type Registries = {
   /** Throws OciError `invalid` for what is no image by digest, `refused` for a host that may not be asked. */
   sourceOf(image: string): Source;
   /** What the operator has for this host. */
-  credentials(host: string): Promise<RegistryAuth | undefined>;
+  credentials(host: string): Promise<Credentials | undefined>;
   /** What keeps the hosts that the operator has named from being asked, a sentence each. */
   problems(): Promise<readonly string[]>;
 };
@@ -47,11 +73,20 @@ const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"
 export function foreignRegistries(file: RegistriesFile, loopback: boolean): Registries {
   const hosts = new Map(Object.entries(file.hosts));
   const guard = guardOf(file, loopback);
+  // One for all copies from there, so that a password is asked for once in its time.
+  const issuers = new Map(
+    [...hosts].flatMap(([host, { ecr }]) => {
+      const place = ecr === undefined ? undefined : ecrPlaceOf(host, ecr);
+      return place === undefined ? [] : [[host, ecrAuth(place)] as const];
+    }),
+  );
   const whereIs = (host: string): URL => {
     const scheme = hosts.get(host)?.http === true || (loopback && isLoopbackName(host)) ? "http" : "https";
     return hubNames.has(host) ? new URL("https://registry-1.docker.io") : urlOf(scheme, host);
   };
-  const credentials = async (host: string): Promise<RegistryAuth | undefined> => {
+  const credentials = async (host: string): Promise<Credentials | undefined> => {
+    const issuer = issuers.get(host);
+    if (issuer !== undefined) return issuer;
     const entry = hosts.get(host);
     if (entry?.username === undefined || entry.password_file === undefined) return undefined;
     return { username: entry.username, password: (await readFile(entry.password_file, "utf8")).trim() };
@@ -111,6 +146,11 @@ function guardOf(file: RegistriesFile, loopback: boolean): ConnectionGuard {
       throw new OciError("refused", `${hostname} may not be asked for images: it is at ${where}`);
     },
   };
+}
+
+function ecrPlaceOf(host: string, { region, endpoint }: NonNullable<Host["ecr"]>): EcrPlace | undefined {
+  const where = region ?? ecrRegionOf(host);
+  return where === undefined ? undefined : { region: where, ...(endpoint === undefined ? {} : { endpoint }) };
 }
 
 function urlOf(scheme: "http" | "https", host: string): URL {
