@@ -1,4 +1,4 @@
-import { putScene, type Scene, testDatabase, until } from "@slipway/testkit";
+import { chosenScenes, putScene, type Scene, testDatabase, until } from "@slipway/testkit";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Deployment, type Phase, terminalPhases } from "../src/domain/deployment.ts";
 import { statusView, waitingOf } from "../src/domain/view.ts";
@@ -47,7 +47,7 @@ describe("a deployment that an earlier version left", () => {
   });
 
   test.each(
-    deploymentScenes.map(
+    chosenScenes(deploymentScenes).map(
       (scene) => [scene.version, scene.phase, scene.commands.join(", ") || "nothing", scene] as const,
     ),
   )(

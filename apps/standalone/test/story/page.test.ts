@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { approveDeployment, haltDeployment } from "@slipway/contracts";
+import { approveDeployment, getDeployment, haltDeployment } from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
@@ -123,6 +123,8 @@ describe.skipIf(!existsSync(executablePath))(
       expect(await page.evaluate("document.activeElement.textContent")).toBe("Ship a good change");
       // A name stands for the evidence of the first step, which is most of it; the next ones wait for theirs.
       const params = { id: await underWay(page) };
+      const bakes = async () => (await platform.as("viewer").call(getDeployment, { params })).phase === "baking";
+      await until(bakes, { timeoutMs: patienceMs, what: "the bake" });
       await platform.as("approver").call(approveDeployment, { params, body: { reason: "a test saw it" } });
       await bars(page, 100);
       await page
