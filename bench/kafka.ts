@@ -5,13 +5,14 @@ import { createInterface } from "node:readline";
 import { type Bus, kafkaBus } from "../packages/bus/src/index.ts";
 import { type Db, openDb, silentLogger } from "../packages/sql/src/index.ts";
 import { freshName, type RealKafka, startKafka, until } from "../packages/testkit/src/index.ts";
+import { timesAsked } from "./asked.ts";
 import { type BenchDatabase, openDatabase } from "./durable/database.ts";
 import { type Benchmark, percentile, rounded } from "./figures.ts";
 import { fill, type OutboxRows, relay } from "./kafka/outbox.ts";
 import { bringPart } from "./real-part.ts";
 
 const perSecond = 5_000;
-const seconds = 20;
+const seconds = timesAsked(20);
 const warmUpSeconds = 3;
 const subjects = 500;
 
