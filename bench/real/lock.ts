@@ -14,7 +14,8 @@ const warmUps = 100;
 const services = 20;
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as RegionName[];
 const askAgainMs = 1;
-const migrations = resolve(import.meta.dirname, "../../migrations/deployment");
+/** The tables, and in them the tickets of 90 days. */
+const migrations = ["../../migrations/deployment", "lock"].map((folder) => resolve(import.meta.dirname, folder));
 
 type Opened = ReturnType<typeof redisLocks>;
 /** Milliseconds that each call took. */
@@ -30,7 +31,7 @@ export const lockLeg: RealLeg = {
   parts: ["redis"],
   async measure(say) {
     const redis = await startRedis(needed("redis"));
-    const database = await openDatabase("deployment", [migrations]);
+    const database = await openDatabase("deployment", migrations);
     const opened = [openLocks(database, redis.url), openLocks(database, redis.url)] as const;
     const [own, contender] = [opened[0].locks, opened[1].locks];
     try {
