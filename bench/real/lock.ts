@@ -6,7 +6,8 @@ import { startRedis } from "../../packages/testkit/src/index.ts";
 import { timesAsked } from "../asked.ts";
 import { type BenchDatabase, openDatabase } from "../durable/database.ts";
 import { pause, percentile, rounded } from "../figures.ts";
-import { needed, type RealLeg } from "./leg.ts";
+import { needed } from "../real-parts.ts";
+import type { RealLeg } from "./leg.ts";
 
 const times = timesAsked(2_000);
 const warmUps = 100;

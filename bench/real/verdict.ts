@@ -6,7 +6,8 @@ import { pause, percentile, rounded } from "../figures.ts";
 import { bring, deploy, deployFirst, openExample, untilEnded } from "../platform/example.ts";
 import { bundle, newDataFolder, type Platform, removeDataFolder, startPlatform } from "../platform/platform.ts";
 import { target, wallMs } from "../platform/weights.ts";
-import { needed, type RealLeg } from "./leg.ts";
+import { needed } from "../real-parts.ts";
+import type { RealLeg } from "./leg.ts";
 import { turnReady } from "./verdict/pods.ts";
 import {
   type BenchRegion,
