@@ -4,14 +4,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Bus, kafkaBus } from "../packages/bus/src/index.ts";
 import { type Db, openDb, silentLogger } from "../packages/sql/src/index.ts";
-import { freshName, type RealKafka, startKafka, until } from "../packages/testkit/src/index.ts";
+import { freshName, type RealKafka, type RealPart, startKafka, until } from "../packages/testkit/src/index.ts";
+import { timesAsked } from "./asked.ts";
 import { type BenchDatabase, openDatabase } from "./durable/database.ts";
-import { type Benchmark, percentile, rounded } from "./figures.ts";
+import { type Benchmark, type Findings, percentile, rounded } from "./figures.ts";
 import { fill, type OutboxRows, relay } from "./kafka/outbox.ts";
-import { bringPart } from "./real-part.ts";
+import { needed, withParts } from "./real-parts.ts";
 
 const perSecond = 5_000;
-const seconds = 20;
+const seconds = timesAsked(20);
 const warmUpSeconds = 3;
 const subjects = 500;
 
@@ -36,36 +37,38 @@ type Leg = {
  */
 export const kafka: Benchmark = {
   name: "kafka",
-  async measure(say) {
-    const broker = await startKafka(await bringPart("kafka"));
-    const database = await openDatabase("bench", [join(import.meta.dirname, "kafka/migrations")]);
-    const db = openDb<OutboxRows>({ url: database.url, schema: database.schema });
-    const bus = kafkaBus({ url: broker.url, log: silentLogger });
-    const world = { broker, database, db, bus };
-    try {
-      const plain = await measureLeg(world, "plain", say);
-      const whole = await measureLeg(world, "inbox", say);
-      return {
-        runs: plain.sent + whole.sent,
-        figures: {
-          bus_p50_ms: rounded(percentile(plain.latencies, 0.5)),
-          bus_p99_ms: rounded(percentile(plain.latencies, 0.99)),
-          bus_per_second: plain.perSecond,
-          kafka_p50_ms: rounded(percentile(whole.latencies, 0.5)),
-          kafka_p99_ms: rounded(percentile(whole.latencies, 0.99)),
-          per_second: whole.perSecond,
-          lost: plain.lost + whole.lost,
-          doubled: whole.doubled,
-        },
-      };
-    } finally {
-      await bus.close();
-      await db.destroy();
-      await database.close();
-      await broker.stop();
-    }
-  },
+  measure: (say) => withParts(["kafka"], () => measureKafka(needed("kafka"), say)),
 };
+
+export async function measureKafka(part: RealPart, say: (line: string) => void): Promise<Findings> {
+  const broker = await startKafka(part);
+  const database = await openDatabase("bench", [join(import.meta.dirname, "kafka/migrations")]);
+  const db = openDb<OutboxRows>({ url: database.url, schema: database.schema });
+  const bus = kafkaBus({ url: broker.url, log: silentLogger });
+  const world = { broker, database, db, bus };
+  try {
+    const plain = await measureLeg(world, "plain", say);
+    const whole = await measureLeg(world, "inbox", say);
+    return {
+      runs: plain.sent + whole.sent,
+      figures: {
+        bus_p50_ms: rounded(percentile(plain.latencies, 0.5)),
+        bus_p99_ms: rounded(percentile(plain.latencies, 0.99)),
+        bus_per_second: plain.perSecond,
+        kafka_p50_ms: rounded(percentile(whole.latencies, 0.5)),
+        kafka_p99_ms: rounded(percentile(whole.latencies, 0.99)),
+        per_second: whole.perSecond,
+        lost: plain.lost + whole.lost,
+        doubled: whole.doubled,
+      },
+    };
+  } finally {
+    await bus.close();
+    await db.destroy();
+    await database.close();
+    await broker.stop();
+  }
+}
 
 async function measureLeg(
   { broker, database, db, bus }: World,

@@ -42,13 +42,17 @@ export async function bundle(): Promise<string> {
 }
 
 /** `program`: a bundle, or scripts/bootstrap.mjs with the word `start` after it. */
-export async function startPlatform(program: readonly string[], dataDir: string): Promise<Platform> {
+export async function startPlatform(
+  program: readonly string[],
+  dataDir: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Platform> {
   const began = performance.now();
   const child = spawn(process.execPath, [...program, "--data", dataDir, "--no-story"], {
     cwd: home,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, SLIPWAY_HOME: home },
+    env: { ...process.env, ...env, SLIPWAY_HOME: home },
   });
   // A benchmark that breaks off takes its platform with it.
   const end = () => child.pid !== undefined && existsInGroup(child.pid) && process.kill(-child.pid, "SIGINT");

@@ -10,7 +10,7 @@ import { serviceName } from "./example.ts";
 import type { Platform } from "./platform.ts";
 
 const gaugePollMs = 3;
-const target = { environment: "prod" as EnvironmentName, service: serviceName as ServiceName };
+export const target = { environment: "prod" as EnvironmentName, service: serviceName as ServiceName };
 
 /** Weights in the order in which the region's watch told them. `at`: milliseconds since 1970, with fractions. */
 type Seen = { readonly at: number; readonly weights: Readonly<Record<string, number>> };
@@ -36,41 +36,58 @@ export async function watchRegions(platform: Platform): Promise<readonly Region[
   return await Promise.all(Object.entries(regions).map(([name, { admin }]) => watchRegion(platform, name, admin)));
 }
 
-async function watchRegion({ dataDir }: Platform, name: string, admin: number): Promise<Region> {
-  const kubeconfig = join(dataDir, "regions", name, "api", "kubeconfig");
-  const cluster = await openRegion({ name: name as RegionName, kubeconfig, context: name, log: silentLogger });
-  const adminUrl = `http://127.0.0.1:${admin}`;
+/** The weights of the service as they are told by a watch. */
+export type Weights = {
+  now(): Readonly<Record<string, number>>;
+  /** From when on (not before `since`) the version had none, as it was told here. */
+  zeroAt(version: VersionName, since: number): Promise<number>;
+  stop(): Promise<void>;
+};
+
+export function watchWeights(cluster: RegionCluster): Weights {
   const seen: Seen[] = [];
   const told = new EventEmitter();
   const watch = cluster.watchTraffic(target, ({ weights }) => {
     seen.push({ at: wallMs(), weights });
     told.emit("change");
   });
-  const weightNow = (version: VersionName) => seen.at(-1)?.weights[version] ?? 0;
+  return {
+    now: () => seen.at(-1)?.weights ?? {},
+    async zeroAt(version, since) {
+      const zero = () => seen.find(({ at, weights }) => at >= since && (weights[version] ?? 0) === 0)?.at;
+      const signal = AbortSignal.timeout(60_000);
+      // Not looked at again and again: the time until the next look would be measured with it.
+      for (let at = zero(); ; at = zero()) {
+        if (at !== undefined) return at;
+        await once(told, "change", { signal }).catch((cause: unknown) => {
+          throw new Error(`waited in vain: no weight of ${version} in ${cluster.name}`, { cause });
+        });
+      }
+    },
+    stop: () => watch.stop(),
+  };
+}
+
+async function watchRegion({ dataDir }: Platform, name: string, admin: number): Promise<Region> {
+  const kubeconfig = join(dataDir, "regions", name, "api", "kubeconfig");
+  const cluster = await openRegion({ name: name as RegionName, kubeconfig, context: name, log: silentLogger });
+  const adminUrl = `http://127.0.0.1:${admin}`;
+  const weights = watchWeights(cluster);
   return {
     name,
     cluster,
     async served(version, percent) {
       const both = async () =>
-        weightNow(version) === percent && (await servedWeight(adminUrl, version))?.now === percent;
+        weights.now()[version] === percent && (await servedWeight(adminUrl, version))?.now === percent;
       await until(both, { what: `${percent}% of ${version} in ${name}`, timeoutMs: 60_000 });
     },
     async zeroAt(version, since) {
-      const zero = () => seen.find(({ at, weights }) => at >= since && (weights[version] ?? 0) === 0)?.at;
-      const signal = AbortSignal.timeout(60_000);
-      // Not looked at again and again: the time until the next look would be measured with it.
-      let object = zero();
-      while (object === undefined) {
-        await once(told, "change", { signal }).catch((cause: unknown) => {
-          throw new Error(`waited in vain: no weight of ${version} in ${name}`, { cause });
-        });
-        object = zero();
-      }
+      const object = await weights.zeroAt(version, since);
       return { object, gauge: await gaugeZeroAt(adminUrl, version) };
     },
     largest: async (version) => (await servedWeight(adminUrl, version))?.max ?? 0,
     async close() {
-      await watch.stop();
+      await weights.stop();
       await cluster.close();
     },
   };

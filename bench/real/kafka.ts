@@ -1,12 +1,13 @@
-import { kafka } from "../kafka.ts";
+import { measureKafka } from "../kafka.ts";
+import { needed } from "../real-parts.ts";
 import type { RealLeg } from "./leg.ts";
 
-/** The benchmark `kafka`, as far as its figures are those of the whole way. It brings its broker itself. */
+/** The benchmark `kafka`, as far as its figures are those of the whole way. */
 export const kafkaLeg: RealLeg = {
   name: "kafka",
-  parts: [],
+  parts: ["kafka"],
   async measure(say) {
-    const { runs, figures } = await kafka.measure(say);
+    const { runs, figures } = await measureKafka(needed("kafka"), say);
     const { kafka_p50_ms = Number.NaN, kafka_p99_ms = Number.NaN, lost = Number.NaN, doubled = Number.NaN } = figures;
     return { runs, figures: { kafka_p50_ms, kafka_p99_ms, lost, doubled } };
   },

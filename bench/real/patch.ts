@@ -13,7 +13,8 @@ import {
   until,
 } from "../../packages/testkit/src/index.ts";
 import { pause, percentile, rounded } from "../figures.ts";
-import { needed, type RealLeg } from "./leg.ts";
+import { needed } from "../real-parts.ts";
+import type { RealLeg } from "./leg.ts";
 
 const patches = 500;
 const flips = 50;

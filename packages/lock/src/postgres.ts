@@ -82,26 +82,29 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
 
 const nobodyAsks = async (): Promise<void> => {};
 
+type EpochOf = { readonly region: RegionName; readonly epoch: Epoch };
+type Epochs = Record<RegionName, Epoch>;
 type Ruled = { readonly answer: Acquired; readonly changed: boolean };
 
 async function acquireInside<T>(tx: Tx<T>, queue: Queue, ask: Ask, log: Logger): Promise<Ruled> {
-  const existing = await ownTicket(tx, ask.holder);
+  const { existing, inQueue } = await readTickets(tx, queue, ask.holder);
   // A released holder that asks again is an old command come late, unless it preempts: a rollback always gets its way.
   const own =
     existing === undefined || (existing.state === "released" && ask.preempt) ? await draw(tx, queue, ask) : existing;
-  const ruling = rule(own, await otherTickets(tx, queue, own), ask);
+  const others = inQueue.filter(({ id }) => id !== own.id);
+  const ruling = rule(own, others, ask);
 
   if (ruling.kind === "lost") return { answer: ruling, changed: false };
   if (ruling.kind === "wait") {
     return { answer: { kind: "waiting", behind: ruling.behind, since: own.drawnAt }, changed: own !== existing };
   }
-  if (ruling.kind === "grant") {
-    for (const loser of ruling.losers) await endByPreemption(tx, queue, loser, ask.holder);
-    await grant(tx, queue, own);
-    const losers = ruling.losers.map((loser) => loser.holder);
-    log.info({ ...queue, holder: own.holder, regions: own.regions, losers }, "lock granted");
-  }
-  return { answer: { kind: "granted", epochs: await epochsOf(tx, queue, ask) }, changed: ruling.kind === "grant" };
+  if (ruling.kind === "keep")
+    return { answer: { kind: "granted", epochs: await epochsOf(tx, queue, ask) }, changed: false };
+  for (const loser of ruling.losers) await endByPreemption(tx, queue, loser, ask.holder);
+  const epochs = await grant(tx, queue, own);
+  const losers = ruling.losers.map((loser) => loser.holder);
+  log.info({ ...queue, holder: own.holder, regions: own.regions, losers }, "lock granted");
+  return { answer: { kind: "granted", epochs }, changed: true };
 }
 
 function queueOf(targets: readonly Target[]): Queue {
@@ -128,19 +131,19 @@ async function queueOfHolder<T>(tx: Tx<T>, holder: string): Promise<Queue | unde
 
 const ticketColumns = sql`id, holder, regions, state, lost_to as "lostTo", drawn_at as "drawnAt"`;
 
-async function ownTicket<T>(tx: Tx<T>, holder: string): Promise<Ticket | undefined> {
-  const { rows } = await sql<Ticket>`
-    select ${ticketColumns} from ticket where holder = ${holder} order by id desc limit 1`.execute(tx);
-  return rows[0];
-}
-
-async function otherTickets<T>(tx: Tx<T>, queue: Queue, own: Ticket): Promise<readonly Ticket[]> {
-  const { rows } = await sql<Ticket>`
-    select ${ticketColumns} from ticket
-    where service = ${queue.service} and environment = ${queue.environment}
-      and state in ('waiting', 'granted') and id <> ${own.id}
+/** The last ticket of the holder, and those that wait or hold in the queue: in one reading, since every round trip is time in which the queue is closed. */
+async function readTickets<T>(tx: Tx<T>, { service, environment }: Queue, holder: string) {
+  const { rows } = await sql<Ticket & { readonly last: boolean }>`
+    (select ${ticketColumns}, true as last from ticket where holder = ${holder} order by id desc limit 1)
+    union all
+    (select ${ticketColumns}, false from ticket
+     where service = ${service} and environment = ${environment} and state in ('waiting', 'granted'))
     order by id`.execute(tx);
-  return rows;
+  const tickets = rows.map(({ last, ...ticket }) => ({ last, ticket }));
+  return {
+    existing: tickets.find(({ last }) => last)?.ticket,
+    inQueue: tickets.flatMap(({ last, ticket }) => (last ? [] : [ticket])),
+  };
 }
 
 async function draw<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Promise<Ticket> {
@@ -151,14 +154,18 @@ async function draw<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Pr
   return the(rows[0]);
 }
 
-async function grant<T>(tx: Tx<T>, { service, environment }: Queue, own: Ticket): Promise<void> {
-  await sql`
+async function grant<T>(tx: Tx<T>, { service, environment }: Queue, own: Ticket): Promise<Epochs> {
+  const { rows } = await sql<EpochOf>`
+    with granted as (
+      update ticket set state = 'granted', granted_at = clock_timestamp() where id = ${own.id}
+    )
     insert into target (service, environment, region, epoch, holder, held_since)
     select ${service}, ${environment}, region, 1, ${own.holder}, clock_timestamp()
     from unnest(${[...own.regions]}::text[]) as region
     on conflict (service, environment, region) do update
-      set epoch = target.epoch + 1, holder = excluded.holder, held_since = excluded.held_since`.execute(tx);
-  await sql`update ticket set state = 'granted', granted_at = clock_timestamp() where id = ${own.id}`.execute(tx);
+      set epoch = target.epoch + 1, holder = excluded.holder, held_since = excluded.held_since
+    returning region, epoch`.execute(tx);
+  return Object.fromEntries(rows.map((row) => [row.region, row.epoch]));
 }
 
 async function endByPreemption<T>(tx: Tx<T>, queue: Queue, loser: Ticket, to: string): Promise<void> {
@@ -172,8 +179,8 @@ async function freeTargets<T>(tx: Tx<T>, { service, environment }: Queue, holder
             where service = ${service} and environment = ${environment} and holder = ${holder}`.execute(tx);
 }
 
-async function epochsOf<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Promise<Record<RegionName, Epoch>> {
-  const { rows } = await sql<{ region: RegionName; epoch: Epoch }>`
+async function epochsOf<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Promise<Epochs> {
+  const { rows } = await sql<EpochOf>`
     select region, epoch from target
     where service = ${service} and environment = ${environment} and holder = ${ask.holder}
       and region = any(${[...ask.regions]}::text[])
