@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Control group that holds one pod's memory. */
+/** Control group that holds the memory of a pod's container. */
 export type MemoryGroup = {
   readonly procsFile: string;
   ranOutOfMemory(): boolean;
-  remove(): void;
+  /** False while something of the container is left in it. */
+  remove(): boolean;
 };
 
 type Parent = { readonly version: 1 | 2; readonly path: string };
@@ -35,9 +36,12 @@ function canLimitMemory(parent: Parent): boolean {
   return limited;
 }
 
-/** Joins the group of a pod, made anew or left by an earlier container of it. Undefined where it cannot be made. */
-export function makeMemoryGroup(parent: Parent, uid: string, bytes: number): MemoryGroup | undefined {
-  const path = join(parent.path, `slipway-pod-${uid}`);
+/**
+ * A group for one container, by a name that no other has: what one that ran out of memory had is given back a moment after its end, and the next one
+ * would be killed for it. Undefined where it cannot be made.
+ */
+export function makeMemoryGroup(parent: Parent, name: string, bytes: number): MemoryGroup | undefined {
+  const path = join(parent.path, `slipway-pod-${name}`);
   attempt(() => mkdirSync(path));
   if (!attempt(() => writeFileSync(join(path, limitFile(parent)), String(Math.floor(bytes))))) return undefined;
   const events = join(path, parent.version === 1 ? "memory.oom_control" : "memory.events");
@@ -46,7 +50,7 @@ export function makeMemoryGroup(parent: Parent, uid: string, bytes: number): Mem
   return {
     procsFile: join(path, "cgroup.procs"),
     ranOutOfMemory: () => kills() > before,
-    remove: () => void attempt(() => rmdirSync(path)),
+    remove: () => attempt(() => rmdirSync(path)),
   };
 }
 

@@ -64,7 +64,9 @@ async function start(
   context.ports.add(port);
   const { memory } = context;
   const group =
-    memory === undefined || pod.memoryBytes === null ? undefined : makeMemoryGroup(memory, pod.uid, pod.memoryBytes);
+    memory === undefined || pod.memoryBytes === null
+      ? undefined
+      : makeMemoryGroup(memory, `${pod.uid}-${Date.parse(context.clock.now())}`, pod.memoryBytes);
   const again = state.startedAt !== null;
   await save(live, {
     port,
@@ -84,6 +86,9 @@ async function start(
     groups: group === undefined ? [] : [group.procsFile],
     limitedByGroup: group !== undefined,
     mapsUsers: context.mapsUsers,
+  }).catch((error: unknown) => {
+    group?.remove();
+    throw error;
   });
   await save(live, { process: running.processes });
   const about = { pod: pod.name, container: pod.container, pid: running.processes.inner.pid, port };

@@ -13,6 +13,7 @@ import {
   save,
 } from "./live-pod.ts";
 import { lastWords } from "./logs.ts";
+import type { MemoryGroup } from "./memory-group.ts";
 import { messageOf, pauseOrEnd, startOne, waiting } from "./pod-container.ts";
 import { finish, type Held } from "./pod-end.ts";
 import type { ContainerSpec, PodSpec } from "./pod-spec.ts";
@@ -68,15 +69,18 @@ export function workOn(
 
 async function liveAndEnd(live: LivePod): Promise<void> {
   let held = await adopt(live);
+  let spent: readonly MemoryGroup[] = [];
   while (!live.ending.aborted) {
     held ??= await nextContainer(live);
     if (held === undefined) continue;
     const exit = await serve(live, held.running);
     if (exit === undefined) break;
     await recordExit(live, exit, held.group?.ranOutOfMemory() ?? false);
+    spent = [...spent, ...(held.group === undefined ? [] : [held.group])].filter((group) => !group.remove());
     held = undefined;
   }
   await finish(live, held);
+  for (const group of spent) group.remove();
 }
 
 async function adopt(live: LivePod): Promise<Held | undefined> {
