@@ -16,6 +16,9 @@ const settings = [
   "max_wal_size=512MB",
   "timezone=UTC",
   "jit=off",
+  // Processes that this cluster has no work for: its data is in memory or read in small pieces, and nobody replicates it.
+  "io_method=sync",
+  "max_logical_replication_workers=0",
   "log_min_messages=warning",
   "log_line_prefix=%m [%p] %a ",
   "log_statement=none",

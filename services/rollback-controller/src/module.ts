@@ -3,7 +3,7 @@ import { openRegions } from "@slipway/cluster";
 import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import { type Db, dbNow, openDb } from "@slipway/sql";
+import { type Db, dbNow } from "@slipway/sql";
 import { z } from "zod";
 import { watchDurable } from "./effects.ts";
 import { routes } from "./http.ts";
@@ -48,9 +48,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const durable = createDurable({ db, url: dbUrl, machines: [machine], log });
   const journal = await openJournal(config.SLIPWAY_JOURNAL_DIR ?? join(dataDir, "journal"), clock.now);
   const { disk } = journal;
-  // Of its own, so that others are told of what this process has however busy its pool is.
-  const keeperDb = openDb<Tables>({ url: dbUrl, schema: "rollback", max: 1, applicationName: "slipway-keeper", log });
-  const rows = keeperRows(keeperDb, disk);
+  const rows = keeperRows(db, disk);
   const queue = new NewsQueue({
     ...{ journal, clock, log },
     store: (entry) => storeNews({ db, durable, machine, clock, disk }, entry),
@@ -95,7 +93,6 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       await watchers.stop();
       await keeper.stop();
       await durable.stop();
-      await keeperDb.destroy();
       await regions.close();
     },
   };
