@@ -1,20 +1,44 @@
 // The folder of one run. It goes with the run; what a killed run left behind goes with the next one.
-import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** Where the run's pid is one: who shares the folder's parent may be in a container of its own, and know nothing of processes outside. */
+const place = ".pid-namespace";
+
 export function makeRunFolder(prefix, { parent = tmpdir(), mode = 0o700 } = {}) {
+  const here = pidNamespace();
   for (const name of readdirSync(parent)) {
     const pid = new RegExp(`^${prefix}(\\d+)$`).exec(name)?.[1];
-    if (pid !== undefined && !lives(Number(pid))) rmSync(join(parent, name), { recursive: true, force: true });
+    const left = join(parent, name);
+    if (pid !== undefined && isOf(left, here) && !lives(Number(pid))) rmSync(left, { recursive: true, force: true });
   }
   const folder = join(parent, `${prefix}${process.pid}`);
   // A pid comes round again: then its folder is nobody's.
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
+  writeFileSync(join(folder, place), here);
   // Whatever the umask.
   chmodSync(folder, mode);
   return folder;
+}
+
+/** A folder that does not say where its pid is one is taken for one of here. */
+function isOf(folder, here) {
+  try {
+    return readFileSync(join(folder, place), "utf8") === here;
+  } catch {
+    return true;
+  }
+}
+
+/** Empty where the system has no such thing. */
+function pidNamespace() {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
 }
 
 function lives(pid) {

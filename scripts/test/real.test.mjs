@@ -125,15 +125,17 @@ test("a file beside the program counts as the program does, and another go.sum i
   expect(plan([withFile]).folder).not.toBe(part.folder);
 });
 
-test("the folder of a run that was killed goes with the next run, that of a living one stays", () => {
+test("the folder of a run that was killed goes with the next run, that of a living one stays, and of one in a container elsewhere", () => {
   const dead = join(folder, "slipway-real-2147483646");
   const living = join(folder, `slipway-real-${process.ppid}`);
-  for (const left of [dead, living]) mkdirSync(left);
+  const elsewhere = join(folder, "slipway-real-2147483645");
+  for (const left of [dead, living, elsewhere]) mkdirSync(left);
+  writeFileSync(join(elsewhere, ".pid-namespace"), "pid:[1]");
 
   const own = makeRunFolder("slipway-real-", { parent: folder });
 
   const folders = readdirSync(folder).filter((name) => /^slipway-real-\d+$/.test(name));
-  expect(folders.map((name) => join(folder, name)).sort()).toEqual([living, own].sort());
+  expect(folders.map((name) => join(folder, name)).sort()).toEqual([living, elsewhere, own].sort());
 });
 
 test("every manifest in the tree has what its sources need", () => {
