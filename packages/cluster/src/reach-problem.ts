@@ -1,3 +1,4 @@
+import { errorCodes } from "@slipway/kernel";
 import { z } from "zod";
 import { ApiStatus, isStatus, RegionUnavailable } from "./errors.ts";
 
@@ -17,7 +18,7 @@ export type Reached = {
 /** Why nothing at all can be asked of a cluster's API, as a sentence that ends with what to do. */
 export function reachProblem(error: unknown, reached: Reached): string {
   const { namedIn, context = "in use" } = reached;
-  const codes = codesOf(error);
+  const codes = errorCodes(error);
   if (reached.kubeconfig === undefined && /ERR_INVALID_URL|ENOENT/.test(codes))
     return `this process runs in no pod of a cluster: name a kubeconfig in ${namedIn}`;
   const kubeconfig = reached.kubeconfig ?? "the account of this pod";
@@ -58,11 +59,4 @@ const remedies: readonly (readonly [RegExp, (kubeconfig: string) => string])[] =
 
 function causeOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? error.cause.message : "";
-}
-
-function codesOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const inner = error instanceof AggregateError ? error.errors.map(codesOf).join(" ") : codesOf(error.cause);
-  return `${code} ${inner}`;
 }

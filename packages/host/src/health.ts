@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { Gauge } from "prom-client";
 import type { Meters } from "./meters.ts";
+import { within } from "./within.ts";
 
 export type Readiness = {
   readonly name: string;
@@ -117,13 +118,9 @@ async function foundOf(service: Readiness): Promise<Found> {
 }
 
 async function reasonOf(service: Readiness): Promise<string | undefined> {
-  const late = Promise.withResolvers<string>();
-  const timer = setTimeout(() => late.resolve(`its own check takes longer than ${checkMs} ms`), checkMs);
   try {
-    return await Promise.race([service.ready(), late.promise]);
+    return await within(checkMs, service.ready(), () => `its own check takes longer than ${checkMs} ms`);
   } catch (error) {
     return error instanceof Error ? error.message : "its own check fails";
-  } finally {
-    clearTimeout(timer);
   }
 }

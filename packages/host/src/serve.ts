@@ -9,6 +9,7 @@ import type { Idempotency, StoredAnswer } from "./idempotency.ts";
 import { type Asked, HandlerLate, keyOf, once } from "./once.ts";
 import { emptyBodyMark } from "./openapi.ts";
 import { invalidRequest, isRefusal, keysOf, malformedJson, refusalProblem, unstorableRequest } from "./problems.ts";
+import { within } from "./within.ts";
 
 export type AnyCall = Call<z.ZodType, z.ZodType, z.ZodType>;
 export type AnyHandler = (call: AnyCall) => Promise<unknown>;
@@ -129,15 +130,9 @@ async function perform(endpoint: Endpoint, handler: AnyHandler, call: AnyCall): 
 }
 
 async function withinTime<T>(work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new HandlerLate("unavailable", "No answer was found in time; the work may still be done."));
-  }, handlerMs);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return within(handlerMs, work, () => {
+    throw new HandlerLate("unavailable", "No answer was found in time; the work may still be done.");
+  });
 }
 
 /** What `register` needs of Fastify before routes of endpoints are added. */

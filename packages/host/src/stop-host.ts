@@ -3,6 +3,7 @@ import type { Logger } from "@slipway/sql";
 import type { FastifyInstance } from "fastify";
 import type { EventStreams } from "./event-stream.ts";
 import type { StartedModule } from "./start-module.ts";
+import { within } from "./within.ts";
 
 export type HostParts = {
   readonly app: FastifyInstance;
@@ -58,11 +59,7 @@ async function closeListener(app: FastifyInstance, deadline: number): Promise<vo
 }
 
 async function withDeadline(work: Promise<unknown>, ms: number): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`not done within ${Math.round(ms)} ms`)), ms);
-  try {
-    await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  await within(ms, work, () => {
+    throw new Error(`not done within ${Math.round(ms)} ms`);
+  });
 }

@@ -5,6 +5,7 @@ import type { Db, Logger } from "@slipway/sql";
 import type { Principal } from "./app.ts";
 import { type AccessTables, findToken, type TokenRow } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
+import { within } from "./within.ts";
 
 export type TokenVerifier = {
   /** Throws ProblemError `auth.invalid`, or `unavailable` when nothing is known of the token and the database is away. */
@@ -102,11 +103,7 @@ function notCheckable(cause: unknown): ProblemError {
 }
 
 async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
-  const deadline = Promise.withResolvers<never>();
-  const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, deadline.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return within(ms, work, () => {
+    throw new Error(`no answer within ${ms} ms`);
+  });
 }

@@ -8,6 +8,7 @@ import { startProblem } from "./start-problem.ts";
 import { type AccessTables, findToken } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
 import { executorTrouble, lockTrouble, regionTrouble } from "./trouble.ts";
+import { within } from "./within.ts";
 
 /** Of a started service what is needed here. */
 type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pick<RunningService, "trouble"> };
@@ -107,14 +108,10 @@ export function watchBackends(
 
 /** Whether the database answers, and knows the service's token. */
 async function isKnown(db: Db<AccessTables>, kid: string): Promise<boolean> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), databaseMs);
   try {
-    const row = await Promise.race([findToken(db, kid), late.promise]);
+    const row = await within(databaseMs, findToken(db, kid), () => undefined);
     return row !== undefined && row.revoked_at === null;
   } catch {
     return false;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { Gauge } from "prom-client";
 import type { Meters } from "./meters.ts";
 import type { StartedModule } from "./start-module.ts";
+import { within } from "./within.ts";
 
 type Waiting = { readonly due: number; readonly oldest: number; readonly repeated: number };
 
@@ -53,17 +54,15 @@ async function waitingOf(modules: readonly StartedModule[]): Promise<ReadonlyMap
 }
 
 async function waitingIn(db: StartedModule["db"]): Promise<Waiting | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), withinMs);
   const asked = sql<Waiting>`
     select count(*) filter (where due)::float8 as due,
       coalesce(extract(epoch from clock_timestamp() - min(run_after) filter (where due)), 0)::float8 as oldest,
       count(*) filter (where attempts > ${manyAttempts})::float8 as repeated
     from (select run_after, attempts, run_after <= clock_timestamp()
       and (leased_until is null or leased_until <= clock_timestamp()) as due from command) c`.execute(db);
-  try {
-    return await Promise.race([asked.then(({ rows }) => rows[0]), late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return within(
+    withinMs,
+    asked.then(({ rows }) => rows[0]),
+    () => undefined,
+  );
 }

@@ -12,5 +12,6 @@ export type {
   ServiceName,
   VersionName,
 } from "./brand.ts";
+export { errorCodes } from "./error-codes.ts";
 export { type Machine, type Refusal, refuse, type Step, step, unreachable, type Waiting } from "./machine.ts";
 export { addMs, type Clock, type Instant, instant, msBetween, systemClock } from "./time.ts";

@@ -1,3 +1,4 @@
+import { errorCodes } from "@slipway/kernel";
 import { authOf, type Credentials } from "./auth.ts";
 import { OciError } from "./errors.ts";
 import { deadlineIn, Transport } from "./transport.ts";
@@ -41,17 +42,10 @@ export async function registryProblem(
 function sentence(at: string, host: string, error: unknown): string {
   if (error instanceof OciError && error.kind !== "unavailable")
     return `what answers at ${host} is no image registry (status ${error.status ?? "unknown"}): correct its URL`;
-  const codes = codesOf(error);
+  const codes = errorCodes(error);
   if (/ENOTFOUND|EAI_AGAIN/.test(codes)) return `the host of ${at} is not known: correct it`;
   if (/ECONNREFUSED/.test(codes)) return `nothing listens at ${host}: start the registry, or correct its URL`;
   if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(codes))
     return `the certificate of ${at} is not trusted: give its authority to this process (NODE_EXTRA_CA_CERTS), or correct its URL`;
   return `${at} does not answer as a registry: start it, or correct its URL`;
-}
-
-function codesOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const inner = error instanceof AggregateError ? error.errors.map(codesOf).join(" ") : codesOf(error.cause);
-  return `${code} ${inner}`;
 }

@@ -6,7 +6,7 @@ import type { Instant } from "@slipway/kernel";
 import { OciError, readLayout, writeImage } from "@slipway/oci";
 import { dockerfileOf, freshFolder, ignoring, imageLayout, inputsOf, leavesOf } from "@slipway/pipeline";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
-import type { BuildState } from "./domain/state.ts";
+import type { BuildState, Stands } from "./domain/state.ts";
 import { type BuildFolders, buildFolders } from "./folders.ts";
 import { appendLog } from "./log-store.ts";
 import { repositoryOf } from "./store.ts";
@@ -66,31 +66,45 @@ export async function writeBuildImage(world: BuildWorld, state: BuildState, ctx:
       cacheDir: join(world.dataDir, "layers"),
       signal: ctx.signal,
     });
-    const { uploaded, mounted, present } = written.blobs;
-    const blobs = `${uploaded} blobs sent, ${mounted + present} there already`;
-    await appendLog(world.db, state.buildId, `image | ${state.service}@${written.digest} (${blobs})\n`);
-    return { kind: "fact", fact: (at) => ({ type: "imaged", digest: written.digest, base: base.image, at }) };
+    return await imaged(world, state, written, { base: base.image });
   } catch (error) {
     return failedBy(world, state, error, ctx);
   }
 }
 
 /** Pushes the image that a step has built of a Dockerfile under the commit's id, once every byte of it is what its digest says. */
-async function pushBuiltImage(world: BuildWorld, state: In<"imaging">, workspace: string, ctx: BuildContext) {
+async function pushBuiltImage(
+  world: BuildWorld,
+  state: In<"imaging">,
+  workspace: string,
+  ctx: BuildContext,
+): Promise<BuildOutcome> {
   const { service: repository, gitSha, buildId } = state;
   const options = { signal: ctx.signal };
   try {
     const { bases, blobs, ...manifest } = await readLayout(join(workspace, imageLayout));
     for (const base of bases) await appendLog(world.db, buildId, `image | base ${base}\n`);
-    const pushed = { uploaded: 0, mounted: 0, present: 0 };
-    for (const blob of blobs) pushed[await world.registry().pushBlob(repository, blob, options)] += 1;
-    const digest = await world.registry().putManifest(repository, gitSha, manifest, options);
-    const sent = `${pushed.uploaded} blobs sent, ${pushed.mounted + pushed.present} there already`;
-    await appendLog(world.db, buildId, `image | ${repository}@${digest} (${sent})\n`);
-    return { kind: "fact", fact: (at: Instant) => ({ type: "imaged", digest, bases, at }) } satisfies BuildOutcome;
+    const sent = { uploaded: 0, mounted: 0, present: 0 };
+    const client = world.registry();
+    for (const blob of blobs) sent[await client.pushBlob(repository, blob, options)] += 1;
+    const digest = await client.putManifest(repository, gitSha, manifest, options);
+    return await imaged(world, state, { digest, blobs: sent }, { bases });
   } catch (error) {
     return failedBy(world, state, error, ctx);
   }
+}
+
+type Pushed = Pick<Awaited<ReturnType<typeof writeImage>>, "digest" | "blobs">;
+
+async function imaged(
+  world: BuildWorld,
+  { buildId, service }: BuildState,
+  { digest, blobs: { uploaded, mounted, present } }: Pushed,
+  stands: Stands,
+): Promise<BuildOutcome> {
+  const sent = `${uploaded} blobs sent, ${mounted + present} there already`;
+  await appendLog(world.db, buildId, `image | ${service}@${digest} (${sent})\n`);
+  return { kind: "fact", fact: (at) => ({ type: "imaged", digest, ...stands, at }) };
 }
 
 async function failedBy(

@@ -4,16 +4,17 @@ import { type Draft, type DraftStep, scanStep } from "./found.ts";
 import type { RepositoryView } from "./repository-view.ts";
 
 const guide = "docs/guides/slipway-yaml.md";
+const environmentLines = [
+  "environments:",
+  "  dev: { replicas: 1 }",
+  "  # prod: { replicas: 4, env: { LOG_LEVEL: info } }",
+  "",
+];
 
 /** The slipway.yaml of what was detected, with comments for somebody who has never seen one. */
 export function renderSlipwayYaml(draft: Draft, service: string): string {
   return [
-    `# How ${service} is built, tested and run. Made by detection; yours to change.`,
-    `# All keys: ${guide}. Check it with: slipway validate; try the steps here with: slipway run`,
-    ...draft.found.map(({ what, value, why }) => `#   ${oneLine(`${what}: ${value}   (${why})`)}`),
-    "version: 1",
-    `service: ${service}`,
-    "",
+    ...headLines(draft, service, "; try the steps here with: slipway run"),
     "# Steps start as soon as what they need has succeeded, each in a sandbox with the commit's files and what its needs have",
     "# made. Only a step with network: registries reaches anything, and no more than the package registries.",
     "pipeline:",
@@ -26,10 +27,7 @@ export function renderSlipwayYaml(draft: Draft, service: string): string {
     "# In production a new version first gets 5% of the requests, and goes on only when they prove it; what fails is taken",
     "# back by itself. These are the defaults:",
     "# deploy: { steps: [{ weight: 5, bake: 10m }, { weight: 25, bake: 10m }, { weight: 50, bake: 5m }, { weight: 100 }] }",
-    "environments:",
-    "  dev: { replicas: 1 }",
-    "  # prod: { replicas: 4, env: { LOG_LEVEL: info } }",
-    "",
+    ...environmentLines,
   ].join("\n");
 }
 
@@ -38,12 +36,7 @@ export function renderDockerfileYaml(view: RepositoryView, service: string): str
   const { found, notes } = dockerfileUsed(view);
   const path = dockerfileName(view);
   return [
-    `# How ${service} is built, tested and run. Made by detection; yours to change.`,
-    `# All keys: ${guide}. Check it with: slipway validate`,
-    ...found.map(({ what, value, why }) => `#   ${oneLine(`${what}: ${value}   (${why})`)}`),
-    "version: 1",
-    `service: ${service}`,
-    "",
+    ...headLines({ found }, service, ""),
     "# Both start at once, each in a pod with the commit's files. network: registries lets the build fetch what FROM lines name.",
     "pipeline:",
     ...stepLines(scanStep),
@@ -59,11 +52,20 @@ export function renderDockerfileYaml(view: RepositoryView, service: string): str
     "",
     ...workloadLines({ readyPath: "/", notes }),
     "",
-    "environments:",
-    "  dev: { replicas: 1 }",
-    "  # prod: { replicas: 4, env: { LOG_LEVEL: info } }",
-    "",
+    ...environmentLines,
   ].join("\n");
+}
+
+/** `more`: what else can be done with such a file. */
+function headLines({ found }: Pick<Draft, "found">, service: string, more: string): string[] {
+  return [
+    `# How ${service} is built, tested and run. Made by detection; yours to change.`,
+    `# All keys: ${guide}. Check it with: slipway validate${more}`,
+    ...found.map(({ what, value, why }) => `#   ${oneLine(`${what}: ${value}   (${why})`)}`),
+    "version: 1",
+    `service: ${service}`,
+    "",
+  ];
 }
 
 function stepLines(step: DraftStep): string[] {
