@@ -6,7 +6,9 @@ import type { Entry } from "./entries.ts";
 import { OciError } from "./errors.ts";
 
 const lddDeadlineMs = 20_000;
+/** Where it takes one file: dozens of processes would take the machine. */
 const atOnce = 4;
+const mostOutput = 16 * 1_024 ** 2;
 
 /** What a program is linked to, and what it is linked to and is not on this machine. */
 export type Linked = {
@@ -30,23 +32,41 @@ export function parseLdd(output: string): Omit<Linked, "program"> {
 
 /** Of each program (or shared object) the libraries that the loader of this machine would give it. Throws `invalid`. */
 export async function linkedTo(programs: readonly string[]): Promise<readonly Linked[]> {
+  // The ldd of glibc takes many files, and heads what it says of each with its name. That of musl takes one; and what fails is to be told of its own file.
+  const ofAll = programs.length < 2 ? undefined : sectionsOf(await runLdd(programs).catch(() => ""), programs);
+  if (ofAll !== undefined) return ofAll.map((section, at) => ({ program: programs[at] ?? "", ...parseLdd(section) }));
   const found: Linked[] = [];
-  // A few at once: musl's ldd takes one file, and dozens of processes would take the machine.
   for (let at = 0; at < programs.length; at += atOnce)
     found.push(...(await Promise.all(programs.slice(at, at + atOnce).map(linkedToOne))));
   return found;
 }
 
+/** What ldd says of each of several files; undefined where it does not say something of every one. */
+export function sectionsOf(output: string, programs: readonly string[]): readonly string[] | undefined {
+  const sections: string[][] = [];
+  for (const line of output.split("\n")) {
+    if (line === `${programs[sections.length]}:`) sections.push([]);
+    else sections.at(-1)?.push(line);
+  }
+  return sections.length === programs.length ? sections.map((lines) => lines.join("\n")) : undefined;
+}
+
 async function linkedToOne(program: string): Promise<Linked> {
+  return { program, ...parseLdd(await runLdd([program])) };
+}
+
+async function runLdd(programs: readonly string[]): Promise<string> {
   const env = { LC_ALL: "C", PATH: "/usr/bin:/bin" };
-  const listed = await promisify(execFile)("ldd", [program], { timeout: lddDeadlineMs, env }).catch(
+  const options = { timeout: lddDeadlineMs, maxBuffer: mostOutput, env };
+  const { stdout } = await promisify(execFile)("ldd", [...programs], options).catch(
     (cause: { stdout?: string; stderr?: string }) => {
       // A program without a dynamic part is an error to some versions of ldd.
-      if (/not a (valid )?dynamic (executable|program)/i.test(`${cause.stdout}${cause.stderr}`)) return { stdout: "" };
-      throw new OciError("invalid", `ldd could not list the libraries of ${program}`, { cause });
+      if (/not a (valid )?dynamic (executable|program)/i.test(`${cause.stdout}${cause.stderr}`))
+        return { stdout: cause.stdout ?? "" };
+      throw new OciError("invalid", `ldd could not list the libraries of ${programs[0]}`, { cause });
     },
   );
-  return { program, ...parseLdd(listed.stdout) };
+  return stdout;
 }
 
 /** The libraries of programs that have all of them. Throws `invalid` where one is missing. */

@@ -151,7 +151,7 @@ class Run {
       close: () => connection.close(),
       request: (method, path, options) => {
         if (!gated(path)) return connection.request(method, path, options);
-        if (this.#abandoned) return Promise.reject(new RegionUnavailable(actor, "abandoned"));
+        if (this.#abandoned) return new Promise<never>(() => undefined);
         return this.#hold(actor, method, path, options);
       },
     };
@@ -249,13 +249,9 @@ class Run {
     await this.moves();
   }
 
-  /** Lets its actors end. */
+  /** Its actors wait for ever, and are forgotten: one that was answered would try again for as long as it may. */
   abandon(): false {
     this.#abandoned = true;
-    for (const held of this.#held.values()) {
-      this.#running += 1;
-      held.act("lost");
-    }
     this.#held.clear();
     return false;
   }
