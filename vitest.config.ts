@@ -47,7 +47,7 @@ const ofPlatform = (name: string, files: { include: string[]; exclude?: string[]
 
 /**
  * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform, each
- * file on a data folder of its own. story: the same on one data folder, in which a story was told before; they run one after the other. real: needs servers that
+ * file on a data folder of its own. user: the same, as somebody with a repository and a shell meets it. story: the same on one data folder, in which a story was told before; they run one after the other. real: needs servers that
  * `npm run test:real` brings, and is run by nothing else.
  */
 export default defineConfig({
@@ -76,8 +76,11 @@ export default defineConfig({
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
-          maxWorkers: 2,
+          // Half of what these wait for is a process, a lease or a deadline.
+          maxWorkers: 3,
           isolate: false,
+          // Fewer collections of what is young: a tenth of a worker's time.
+          execArgv: ["--max-semi-space-size=64"],
           // A guard against a hang, not a measure: nothing here is expected to take a tenth of it.
           testTimeout: 240_000,
           hookTimeout: 120_000,
@@ -85,6 +88,7 @@ export default defineConfig({
         },
       },
       ofPlatform("e2e", { include: ["apps/standalone/test/*.test.ts"], exclude: [real] }, "global-setup"),
+      ofPlatform("user", { include: ["apps/standalone/test/user/*.test.ts"] }, "global-setup"),
       ofPlatform("story", { include: ["apps/standalone/test/story/*.test.ts"] }, "story-setup"),
       {
         ...source,

@@ -1,7 +1,6 @@
-// What `npm test` runs once Node and the dependencies are there: static checks, then the tests. Those of the whole platform, which
-// wait more than they work, run one after the other beside all others: three at once were a minute quicker on two cores, and each of them
-// late for what it waits for. They come first where both want a core: theirs is the longer chain, and the others do not mind to wait. Every step
-// runs whatever the others said; the last line sums them up, and a static check counts as one.
+// What `npm test` runs once Node and the dependencies are there: static checks and tests, in two chains beside each other that take about as long on
+// two cores. One is a user's way through the whole platform, which waits more than it works, and comes first where both want a core. Platforms in three
+// chains at once were late for what they wait for. Every step runs whatever the others said; the last line sums them up, and a static check counts as one.
 //
 //   check.mjs [--only STEP]... [FILTER]...     steps: see --list; filters choose test files by a part of their path,
 //                                              and then only tests are run that have such a file
@@ -17,6 +16,8 @@ import { checkTree } from "./check/tree.mjs";
 const seed = process.env.SLIPWAY_TEST_SEED ?? seedOfCommit();
 const { only, filters, list } = readOptions(process.argv.slice(2));
 
+/** The chain that comes first, in this order; all others are the other chain. */
+const firstChain = ["user", "story"];
 const steps = [
   { name: "lint", group: "static", run: () => runTool("@biomejs/biome", ["ci", "--colors=off", "."]) },
   { name: "types", group: "static", run: () => runTool("typescript", ["-p", "tsconfig.json"], "tsc") },
@@ -65,12 +66,12 @@ function chosen() {
 async function check(todo) {
   console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm test`);
   const results = new Map();
-  const beside = todo.filter(({ name }) => ofPlatform.includes(name));
-  const others = todo.filter((step) => !beside.includes(step));
+  const first = todo.filter(({ name }) => firstChain.includes(name));
+  const others = todo.filter((step) => !first.includes(step));
   const folder = makeTestFolder();
   if (folder !== undefined) process.env.TMPDIR = folder;
   try {
-    await Promise.all([inOrder(others, results), inOrder(beside, results)]);
+    await Promise.all([inOrder(others, results), inOrder(first, results)]);
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }

@@ -11,11 +11,12 @@ const filesOf = {
   unit: ["{packages,services,apps}/*/src/**/*.test.ts", "scripts/test/**/*.test.mjs"],
   integration: ["{packages,services,apps}/!(standalone)/test/**/*.test.ts"],
   e2e: ["apps/standalone/test/*.test.ts"],
+  user: ["apps/standalone/test/user/*.test.ts"],
   story: ["apps/standalone/test/story/*.test.ts"],
 };
 export const projects = Object.keys(filesOf);
 /** Those whose tests start platforms. */
-export const ofPlatform = ["e2e", "story"];
+export const ofPlatform = ["e2e", "user", "story"];
 
 /** The projects that have a file which one of the filters names: nothing is started for the others. */
 export function projectsOf(filters) {
@@ -27,7 +28,7 @@ export function projectsOf(filters) {
   );
 }
 
-/** Both projects of the whole platform run this one bundle, of the sources as they are now. Its folder is ignored by git, and dependencies are found from there. */
+/** All projects of the whole platform run this one bundle, of the sources as they are now. Its folder is ignored by git, and dependencies are found from there. */
 let bundling;
 async function bundled() {
   const folder = join(root, "apps/standalone/node_modules/.bundle-check");

@@ -7,10 +7,10 @@ import { listDeployments } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { request } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { entryPoints } from "./support/bundle.ts";
-import { baseLayer, type ForeignImage, foreignImage, type Layer } from "./support/foreign-image.ts";
-import { type ForeignRegistry, foreignRegistry } from "./support/foreign-registry.ts";
-import { cleanEnvironment, type Platform, startPlatform } from "./support/platform.ts";
+import { entryPoints } from "../support/bundle.ts";
+import { baseLayer, type ForeignImage, foreignImage, type Layer } from "../support/foreign-image.ts";
+import { type ForeignRegistry, foreignRegistry } from "../support/foreign-registry.ts";
+import { cleanEnvironment, type Platform, startPlatform } from "../support/platform.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "slipway-line-"));
 const repository = join(folder, "shop");

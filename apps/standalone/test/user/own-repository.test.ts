@@ -16,10 +16,10 @@ import { listBuilds, rollbackDeployment } from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
 import { request } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { asTheReadmeSays } from "./support/as-the-readme-says.ts";
-import { home } from "./support/bundle.ts";
-import { type Platform, startPlatform } from "./support/platform.ts";
-import { type Ran, runCommand } from "./support/run-command.ts";
+import { asTheReadmeSays } from "../support/as-the-readme-says.ts";
+import { home } from "../support/bundle.ts";
+import { type Platform, startPlatform } from "../support/platform.ts";
+import { type Ran, runCommand } from "../support/run-command.ts";
 
 /**
  * Services as people have them, none with a slipway.yaml. `asks` succeeds where the tool and its registry are there. `holds`: what is in the image
