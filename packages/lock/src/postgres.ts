@@ -1,5 +1,5 @@
 import type { Epoch, Instant, RegionName } from "@slipway/kernel";
-import type { Db, Logger, Tx } from "@slipway/sql";
+import type { Db, Logger } from "@slipway/sql";
 import { sql } from "kysely";
 import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
 import { type Ask, rule, type Ticket } from "./ruling.ts";
@@ -27,27 +27,16 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
         regions: request.targets.map((target) => target.region).sort(),
         preempt: request.preempt ?? false,
       };
-      const { answer, changed } = await db.transaction().execute(async (tx) => {
-        await enterQueue(tx, queue);
-        return acquireInside(tx, queue, ask, log);
-      });
+      const { answer, changed } = await inQueue(db, queue, (tx) => acquireInside(tx, queue, ask, log));
       if (changed) await onChange(queue);
       return answer;
     },
 
     async release(holder) {
-      const left = await db.transaction().execute(async (tx) => {
-        const queue = await queueOfHolder(tx, holder);
-        if (queue === undefined) return undefined;
-        await enterQueue(tx, queue);
-        await freeTargets(tx, queue, holder);
-        await sql`update ticket set state = 'released', lost_to = null, ended_at = clock_timestamp()
-                  where holder = ${holder} and state <> 'released'`.execute(tx);
-        await sql`delete from ticket where service = ${queue.service} and environment = ${queue.environment}
-                  and state = 'released' and ended_at < clock_timestamp() - interval '90 days'`.execute(tx);
-        return queue;
-      });
-      if (left !== undefined) await onChange(left);
+      const queue = await queueOfHolder(db, holder);
+      if (queue === undefined) return;
+      await inQueue(db, queue, (tx) => releaseInside(tx, queue, holder));
+      await onChange(queue);
     },
 
     async epochsIn(region) {
@@ -61,14 +50,13 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
     },
 
     async skipTo({ service, environment, region }, epoch) {
-      await db.transaction().execute(async (tx) => {
-        await enterQueue(tx, { service, environment });
-        await sql`
+      await inQueue(db, { service, environment }, (tx) =>
+        sql`
           insert into target (service, environment, region, epoch) values (${service}, ${environment}, ${region}, ${epoch})
           on conflict (service, environment, region) do update set epoch = greatest(target.epoch, excluded.epoch)`.execute(
           tx,
-        );
-      });
+        ),
+      );
       await onChange({ service, environment });
     },
 
@@ -86,17 +74,17 @@ type EpochOf = { readonly region: RegionName; readonly epoch: Epoch };
 type Epochs = Record<RegionName, Epoch>;
 type Ruled = { readonly answer: Acquired; readonly changed: boolean };
 
-async function acquireInside<T>(tx: Tx<T>, queue: Queue, ask: Ask, log: Logger): Promise<Ruled> {
-  const { existing, inQueue } = await readTickets(tx, queue, ask.holder);
+async function acquireInside<T>(tx: Db<T>, queue: Queue, ask: Ask, log: Logger): Promise<Ruled> {
+  const found = await readTickets(tx, queue, ask);
   // A released holder that asks again is an old command come late, unless it preempts: a rollback always gets its way.
-  const own =
-    existing === undefined || (existing.state === "released" && ask.preempt) ? await draw(tx, queue, ask) : existing;
-  const others = inQueue.filter(({ id }) => id !== own.id);
+  const again = found.own.state === "released" && ask.preempt;
+  const own = again ? await draw(tx, queue, ask) : found.own;
+  const others = found.inQueue.filter(({ id }) => id !== own.id);
   const ruling = rule(own, others, ask);
 
   if (ruling.kind === "lost") return { answer: ruling, changed: false };
   if (ruling.kind === "wait") {
-    return { answer: { kind: "waiting", behind: ruling.behind, since: own.drawnAt }, changed: own !== existing };
+    return { answer: { kind: "waiting", behind: ruling.behind, since: own.drawnAt }, changed: found.drawn };
   }
   if (ruling.kind === "keep")
     return { answer: { kind: "granted", epochs: await epochsOf(tx, queue, ask) }, changed: false };
@@ -118,35 +106,63 @@ function queueOf(targets: readonly Target[]): Queue {
   return { service, environment };
 }
 
-async function enterQueue<T>(tx: Tx<T>, { service, environment }: Queue): Promise<void> {
-  const name = `slipway.lock:${environment}/${service}`;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(tx);
+/**
+ * One transaction that has the queue to itself. It begins and takes the queue in one message, since every round trip is time in which the queue is
+ * closed to others; a message of two statements has no parameters, so that the name stands in it.
+ */
+async function inQueue<T, R>(db: Db<T>, queue: Queue, work: (tx: Db<T>) => Promise<R>): Promise<R> {
+  return await db.connection().execute(async (tx) => {
+    try {
+      await sql`begin; select pg_advisory_xact_lock(hashtextextended(${sql.lit(lockName(queue))}, 0))`.execute(tx);
+      const result = await work(tx);
+      await sql`commit`.execute(tx);
+      return result;
+    } catch (error) {
+      // Where the connection broke there is nothing to take back, and the first error is the one to tell.
+      await sql`rollback`.execute(tx).catch(() => undefined);
+      throw error;
+    }
+  });
 }
 
-async function queueOfHolder<T>(tx: Tx<T>, holder: string): Promise<Queue | undefined> {
+function lockName({ service, environment }: Queue): string {
+  return `slipway.lock:${environment}/${service}`;
+}
+
+async function queueOfHolder<T>(db: Db<T>, holder: string): Promise<Queue | undefined> {
   const { rows } = await sql<Queue>`
-    select service, environment from ticket where holder = ${holder} and state <> 'released'`.execute(tx);
+    select service, environment from ticket where holder = ${holder} and state <> 'released'`.execute(db);
   return rows[0];
 }
 
 const ticketColumns = sql`id, holder, regions, state, lost_to as "lostTo", drawn_at as "drawnAt"`;
 
-/** The last ticket of the holder, and those that wait or hold in the queue: in one reading, since every round trip is time in which the queue is closed. */
-async function readTickets<T>(tx: Tx<T>, { service, environment }: Queue, holder: string) {
-  const { rows } = await sql<Ticket & { readonly last: boolean }>`
-    (select ${ticketColumns}, true as last from ticket where holder = ${holder} order by id desc limit 1)
+/** The last ticket of the holder, drawn where it has none, and those that wait or hold in the queue: in one message. */
+async function readTickets<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask) {
+  const { rows } = await sql<Ticket & { readonly place: "own" | "drawn" | "queue" }>`
+    with own as (
+      select ${ticketColumns} from ticket where holder = ${ask.holder} order by id desc limit 1
+    ), drawn as (
+      insert into ticket (holder, service, environment, regions)
+      select ${ask.holder}, ${service}, ${environment}, ${[...ask.regions]}::text[] where not exists (select from own)
+      returning ${ticketColumns}
+    )
+    select *, 'own' as place from own
     union all
-    (select ${ticketColumns}, false from ticket
+    select *, 'drawn' from drawn
+    union all
+    (select ${ticketColumns}, 'queue' from ticket
      where service = ${service} and environment = ${environment} and state in ('waiting', 'granted'))
     order by id`.execute(tx);
-  const tickets = rows.map(({ last, ...ticket }) => ({ last, ticket }));
+  const tickets = rows.map(({ place, ...ticket }) => ({ place, ticket }));
   return {
-    existing: tickets.find(({ last }) => last)?.ticket,
-    inQueue: tickets.flatMap(({ last, ticket }) => (last ? [] : [ticket])),
+    own: the(tickets.find(({ place }) => place !== "queue")).ticket,
+    drawn: tickets.some(({ place }) => place === "drawn"),
+    inQueue: tickets.flatMap(({ place, ticket }) => (place === "queue" ? [ticket] : [])),
   };
 }
 
-async function draw<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Promise<Ticket> {
+async function draw<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask): Promise<Ticket> {
   const { rows } = await sql<Ticket>`
     insert into ticket (holder, service, environment, regions)
     values (${ask.holder}, ${service}, ${environment}, ${[...ask.regions]}::text[])
@@ -154,7 +170,7 @@ async function draw<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Pr
   return the(rows[0]);
 }
 
-async function grant<T>(tx: Tx<T>, { service, environment }: Queue, own: Ticket): Promise<Epochs> {
+async function grant<T>(tx: Db<T>, { service, environment }: Queue, own: Ticket): Promise<Epochs> {
   const { rows } = await sql<EpochOf>`
     with granted as (
       update ticket set state = 'granted', granted_at = clock_timestamp() where id = ${own.id}
@@ -168,18 +184,26 @@ async function grant<T>(tx: Tx<T>, { service, environment }: Queue, own: Ticket)
   return Object.fromEntries(rows.map((row) => [row.region, row.epoch]));
 }
 
-async function endByPreemption<T>(tx: Tx<T>, queue: Queue, loser: Ticket, to: string): Promise<void> {
+async function endByPreemption<T>(tx: Db<T>, queue: Queue, loser: Ticket, to: string): Promise<void> {
   await freeTargets(tx, queue, loser.holder);
   await sql`update ticket set state = 'lost', lost_to = ${to}, ended_at = clock_timestamp()
             where id = ${loser.id}`.execute(tx);
 }
 
-async function freeTargets<T>(tx: Tx<T>, { service, environment }: Queue, holder: string): Promise<void> {
+async function releaseInside<T>(tx: Db<T>, queue: Queue, holder: string): Promise<void> {
+  await freeTargets(tx, queue, holder);
+  await sql`update ticket set state = 'released', lost_to = null, ended_at = clock_timestamp()
+            where holder = ${holder} and state <> 'released'`.execute(tx);
+  await sql`delete from ticket where service = ${queue.service} and environment = ${queue.environment}
+            and state = 'released' and ended_at < clock_timestamp() - interval '90 days'`.execute(tx);
+}
+
+async function freeTargets<T>(tx: Db<T>, { service, environment }: Queue, holder: string): Promise<void> {
   await sql`update target set holder = null, held_since = null
             where service = ${service} and environment = ${environment} and holder = ${holder}`.execute(tx);
 }
 
-async function epochsOf<T>(tx: Tx<T>, { service, environment }: Queue, ask: Ask): Promise<Epochs> {
+async function epochsOf<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask): Promise<Epochs> {
   const { rows } = await sql<EpochOf>`
     select region, epoch from target
     where service = ${service} and environment = ${environment} and holder = ${ask.holder}

@@ -19,6 +19,8 @@ type Waiting = Extract<Acquired, { kind: "waiting" }>;
 export function redisLocks<T>(options: RedisLocksOptions<T>): Locks & { close(): Promise<void> } {
   const { url, db, log, keepMs = 2_000 } = options;
   const answers = redisAnswers({ url, log, keepMs });
+  /** Who was told here to wait. Of all others Redis knows nothing, most of whom ask once: they are not asked about. */
+  const told = new Set<string>();
   const truth = postgresLocks({ db, log, onChange: (queue) => answers.forget(nameOf(queue)) });
 
   const kept = async <Answer>(
@@ -43,10 +45,20 @@ export function redisLocks<T>(options: RedisLocksOptions<T>): Locks & { close():
       // Who preempts does not wait; what cannot be one lock is refused in one place.
       if (first === undefined || request.preempt === true || !isOneQueue(request.targets))
         return truth.acquire(request);
-      return kept<Acquired>(nameOf(first), waitingQuestion(request), readWaiting, async () => {
+      const asked = async () => {
         const answer = await truth.acquire(request);
-        return { answer, keep: answer.kind === "waiting" };
-      });
+        const keep = answer.kind === "waiting";
+        if (keep) told.add(request.holder);
+        else told.delete(request.holder);
+        return { answer, keep };
+      };
+      if (!told.has(request.holder)) return (await asked()).answer;
+      return kept<Acquired>(nameOf(first), waitingQuestion(request), readWaiting, asked);
+    },
+
+    async release(holder) {
+      told.delete(holder);
+      await truth.release(holder);
     },
 
     async holders(targets) {
