@@ -8,9 +8,10 @@ const source = { resolve, ssr: { resolve }, environments: { __vitest__: { resolv
 
 /**
  * Tests start processes from the sources, which strips types of hundreds of files: once for all of them, not by each anew (1.6 s of a core, and 0.7
- * from there on).
+ * from there on). `npm test` says where.
  */
-const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/compiled-for-tests") };
+const compiled = process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "node_modules/.cache/compiled-for-tests");
+const env = { NODE_COMPILE_CACHE: compiled };
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
 
@@ -39,6 +40,7 @@ const ofPlatform = (name: string, files: { include: string[]; exclude?: string[]
     setupFiles: ["packages/testkit/src/seed.ts"],
     pool: "forks" as const,
     maxWorkers: 1,
+    isolate: false,
     testTimeout: 600_000,
     hookTimeout: 600_000,
     globalSetup: [`apps/standalone/test/support/${setup}.ts`],
