@@ -2,7 +2,7 @@ import { silentLogger } from "@slipway/sql";
 import { type LockWorld, lockContract, type TestDatabase, testDatabase } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { postgresLocks } from "../src/index.ts";
+import { postgresLocks, type Target } from "../src/index.ts";
 
 let database: TestDatabase;
 let world: LockWorld;
@@ -20,6 +20,22 @@ afterAll(async () => {
 
 describe("locks in Postgres", () => {
   lockContract(() => world);
+});
+
+test("tickets of a quarter of a year ago are forgotten, of whatever service, and no others", async () => {
+  const db = database.db("deployment");
+  const locks = postgresLocks({ db, log: silentLogger });
+  await sql`insert into ticket (holder, service, environment, regions, state, ended_at) values
+    ('old', 'elsewhere', 'prod', '{a}', 'released', now() - interval '91 days'),
+    ('young', 'elsewhere', 'prod', '{a}', 'released', now() - interval '89 days')`.execute(db);
+  const target = { service: "forgets", environment: "prod", region: "a" } as Target;
+  await locks.acquire({ holder: "now", targets: [target] });
+
+  await locks.release("now");
+
+  const { rows } = await sql<{ holder: string }>`
+    select holder from ticket where service in ('elsewhere', 'forgets') order by holder`.execute(db);
+  expect(rows.map(({ holder }) => holder)).toEqual(["now", "young"]);
 });
 
 describe("the tables themselves", () => {
