@@ -46,7 +46,7 @@ export function serviceOr(named: string | undefined): ServiceName {
   if (service !== undefined) return service;
   throw new Unusable(
     "Which service? There is no slipway.yaml here or above, and no remote called slipway.",
-    "Name the service, or go into its repository.",
+    "Name the service (with --service where the command is about something else), or go into its repository.",
   );
 }
 

@@ -34,3 +34,14 @@ test("one that has ended waits for no verdict, and a first version has nothing b
   expect(shown({})).toContain("what served before");
   expect(shown({ deployment: { ...deployment, initial: true } })).not.toContain("what served before");
 });
+
+test("why a version counts as proven is said as it is", () => {
+  const pass = { verdict: "PASS", weight_percent: 5, sentence: "", counts };
+  const under = (more: object) => shown({ under_way: true, judgement: null, deployment: { ...deployment, ...more } });
+
+  expect(under({ initial: true })).toContain("(a first version: nothing served before it)");
+  expect(under({ rolls_back: "D-3" })).toContain("(this one served before)");
+  expect(under({ gates: [pass] })).toContain("(this one passed at 5%)");
+  expect(under({})).toContain("(this one was proven before)");
+  expect(shown({ under_way: true, proven: false })).toContain("not proven No verdict yet");
+});

@@ -1,5 +1,5 @@
 import type { PageDeployment, PageFocus } from "@slipway/contracts";
-import { count, percentOf, spoken, toneOf, verdictText } from "./texts.ts";
+import { count, percentOf, provenText, spoken, toneOf, verdictText } from "./texts.ts";
 
 type Props = { readonly focus: PageFocus | null; readonly recent: readonly PageDeployment[] };
 
@@ -59,7 +59,7 @@ function Exposure({ focus }: { readonly focus: PageFocus }) {
   return (
     <p className="exposure">
       <b>{focus.exposure_percent}%</b> exposure: traffic on a version that is not proven
-      {focus.proven && focus.under_way ? " (this one passed at 5%)" : ""}
+      {provenText(focus)}
     </p>
   );
 }

@@ -45,6 +45,15 @@ export function inWords(line: string): string {
   });
 }
 
+/** Why a version that serves counts as proven, of a deployment under way; nothing where it does not. */
+export function provenText({ proven, under_way, deployment }: PageFocus): string {
+  if (!proven || !under_way) return "";
+  if (deployment.initial) return " (a first version: nothing served before it)";
+  if (deployment.rolls_back !== null) return " (this one served before)";
+  const passed = deployment.gates.find(({ verdict }) => verdict === "PASS");
+  return passed === undefined ? " (this one was proven before)" : ` (this one passed at ${passed.weight_percent}%)`;
+}
+
 /**
  * The judge's word as people say it. NONE is none yet, where one is still to come; nothing is said where nothing is compared, or it is over
  * and none came.

@@ -1,7 +1,6 @@
 import type { Client } from "@slipway/client";
 import {
   type BuildView,
-  type DeploymentStatus,
   type DeploymentView,
   getRestore,
   getWatch,
@@ -16,6 +15,7 @@ import {
 } from "@slipway/contracts";
 import type { Layout, LayoutRegion } from "../layout.ts";
 import { servedWeights } from "../served-weights.ts";
+import { buildOf, isOver, shownOf } from "./shown.ts";
 
 /** What one look at the platform finds: the page without what this process knows by itself. */
 export type Look = Pick<
@@ -33,8 +33,10 @@ export type LookOptions = {
 
 const withinMs = 3_000;
 const shownDeployments = 8;
+/** Where many deploy to dev, what is under way in prod may be further back than what is listed. */
+const readDeployments = 24;
+const readBuilds = 10;
 const shownNotifications = 5;
-const over: readonly DeploymentStatus[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
 
 /** Reads what the page shows through the API, as its viewer. A part that cannot be read is named in `missing`. */
 export async function lookAround(options: LookOptions): Promise<Look> {
@@ -48,10 +50,10 @@ export async function lookAround(options: LookOptions): Promise<Look> {
   const [{ deployments }, { builds }, { notifications }] = await Promise.all([
     or(
       "deployments",
-      client.call(listDeployments, { query: { page_size: shownDeployments }, timeoutMs: withinMs }),
+      client.call(listDeployments, { query: { page_size: readDeployments }, timeoutMs: withinMs }),
       none,
     ),
-    or("builds", client.call(listBuilds, { query: { page_size: 1 }, timeoutMs: withinMs }), none),
+    or("builds", client.call(listBuilds, { query: { page_size: readBuilds }, timeoutMs: withinMs }), none),
     or(
       "notifications",
       client.call(listNotifications, { query: { page_size: shownNotifications }, timeoutMs: withinMs }),
@@ -59,7 +61,7 @@ export async function lookAround(options: LookOptions): Promise<Look> {
     ),
   ]);
   const { differences } = await or("the state of the database", client.call(getRestore, { timeoutMs: withinMs }), same);
-  const shown = deployments.find((own) => !over.includes(own.status)) ?? deployments[0];
+  const shown = shownOf(deployments, outcome, Date.now());
   const [regions, judgement] = await Promise.all([
     regionsOf(layout, shown),
     shown === undefined ? null : or("the watch", judgementOf(client, shown), null),
@@ -70,8 +72,8 @@ export async function lookAround(options: LookOptions): Promise<Look> {
     regions,
     focus,
     roll_back: rollBackOf(shown, deployments),
-    build: builds[0] ?? null,
-    recent: deployments.map((own) => recentOf(own, outcome(own))),
+    build: buildOf(builds, shown),
+    recent: deployments.slice(0, shownDeployments).map((own) => recentOf(own, outcome(own))),
     notifications: notifications.map(({ notification_id, title, text, created_at, settled }) => ({
       ...{ id: notification_id, title, text, at: created_at },
       settled: settled?.how ?? null,
@@ -127,7 +129,7 @@ function focusOf(
 ): PageFocus {
   const proven = isProven(shown) || all.some((own) => own.status === "SUCCEEDED" && isSameVersion(own, shown));
   const shares = regions.map(({ served }) => served?.find((own) => own.version === shown.version)?.percent ?? 0);
-  const under_way = !over.includes(shown.status);
+  const under_way = !isOver(shown);
   return {
     deployment: shown,
     under_way,
@@ -144,7 +146,7 @@ function rollBackOf(shown: DeploymentView | undefined, all: readonly DeploymentV
     ({ service, environment, status }) =>
       service === shown.service && environment === shown.environment && status === "SUCCEEDED",
   );
-  const target = over.includes(shown.status) ? serves : shown;
+  const target = isOver(shown) ? serves : shown;
   return target === undefined || target.initial || target.rolls_back !== null ? null : target.deployment_id;
 }
 
@@ -160,7 +162,7 @@ function isProven(shown: DeploymentView): boolean {
 
 function recentOf(own: DeploymentView, outcome: string | null): PageDeployment {
   const { deployment_id, service, environment, version, git_sha, status, reason, rolls_back, created_at } = own;
-  const waiting = over.includes(status) ? null : own.waiting;
+  const waiting = isOver(own) ? null : own.waiting;
   return {
     ...{ deployment_id, service, environment, version, git_sha, status, reason, outcome, rolls_back, waiting },
     at: created_at,

@@ -45,7 +45,7 @@ export function seeThatItIsReal(held: () => Held): Seen {
 
   describe("what the README says can be seen", () => {
     test("begins with a deployment of the version that is held here", async () => {
-      expect(await reader().held()).toEqual(["deploy", "orders", held().sha]);
+      expect(await reader().held()).toEqual(["deploy", "orders", held().sha, "--as", "approver"]);
     });
 
     claim("The load process and the mesh counted the same answers", "curl", async () => {
