@@ -8,7 +8,8 @@ const graceMs = 8_000;
 const log = (entry) => console.log(JSON.stringify({ at: new Date().toISOString(), version, ...entry }));
 const server = createApp({ version, log });
 
-// Longer than a mesh keeps an idle connection (an Envoy: an hour). Node's five seconds close it first, and the request that comes at that moment is lost.
+// Longer than a mesh keeps an idle connection (an Envoy: an hour). After Node's own five
+// seconds it is closed from here, and a request that is sent at that moment is lost.
 server.keepAliveTimeout = 65 * 60_000;
 
 server.listen(port, host, () => log({ level: "info", message: `listening on ${host}:${server.address().port}` }));
