@@ -53,6 +53,7 @@ export const quiet = {
   npm_config_update_notifier: "false",
   npm_config_audit: "false",
   npm_config_fund: "false",
+  YARN_ENABLE_TELEMETRY: "0",
   PIP_DISABLE_PIP_VERSION_CHECK: "1",
   PIP_ROOT_USER_ACTION: "ignore",
   // Not PIP_NO_COMPILE=1, which pip reads as the opposite.
@@ -96,6 +97,9 @@ const proxyEnv = {
   HTTPS_PROXY: proxyInside,
   http_proxy: proxyInside,
   https_proxy: proxyInside,
+  // Yarn from version 2 on reads none of the others.
+  YARN_HTTP_PROXY: proxyInside,
+  YARN_HTTPS_PROXY: proxyInside,
   NO_PROXY: "127.0.0.1,localhost",
   no_proxy: "127.0.0.1,localhost",
 };
