@@ -3,6 +3,7 @@ import { runStep } from "../run-step.ts";
 import type { Toolchain } from "../toolchain.ts";
 import type { StepRequest, StepResult } from "../types.ts";
 import { forwarded, proxyInside, socketInside } from "./forwarder.ts";
+import { afterRefusals } from "./refusals.ts";
 import type { Registries } from "./registries.ts";
 import { startRegistryProxy } from "./registry-proxy.ts";
 
@@ -70,22 +71,27 @@ async function withRegistries(
   }: Pick<NetworkedStep, "registries" | "onNetwork"> & { readonly node: readonly string[] },
 ): Promise<StepResult> {
   const counts = new Map<string, number>();
+  const refused = new Set<string>();
   const proxy = await startRegistryProxy({
     allowed: registries.hosts,
     onRequest: ({ host, allowed }) => {
-      if (!allowed) return onNetwork(`network: REFUSED ${host}: not a package registry of this machine`);
+      if (!allowed) {
+        refused.add(host);
+        return onNetwork(`network: REFUSED ${host}: not a package registry of this machine`);
+      }
       const count = (counts.get(host) ?? 0) + 1;
       counts.set(host, count);
       if (count === 1) onNetwork(`network: ${host}`);
     },
   });
   try {
-    return await runStep({
+    const result = await runStep({
       ...request,
       command: forwarded(request.command, node),
       mounts: [...(request.mounts ?? []), { from: proxy.socket, to: socketInside }],
       env: { ...proxyEnv, ...request.env },
     });
+    return afterRefusals(result, [...refused]);
   } finally {
     await proxy.close();
     for (const [host, count] of counts) onNetwork(`network: ${host}, ${count} connections in all`);
