@@ -44,7 +44,7 @@ for (const method of ["bubblewrap", "namespaces"] as const) {
   const missing = probe.kind === "refused" ? ` (skipped: ${probe.reason})` : "";
 
   describe.skipIf(probe.kind === "refused")(`${method}${missing}`, () => {
-    const ask = async (network: StepNetwork, how: string, server: Server) => {
+    const ask = async (network: StepNetwork, how: string, server: Server, more = "") => {
       const workspace = await mkdtemp(join(folder, "ws-"));
       const lines: string[] = [];
       let output = "";
@@ -62,14 +62,15 @@ for (const method of ["bubblewrap", "namespaces"] as const) {
           go: undefined,
           versions: "",
         },
-        command: ["node", "-e", fetcher, `http://127.0.0.1:${port(server)}/x`, how],
+        command: ["node", "-e", `${fetcher}${more}`, `http://127.0.0.1:${port(server)}/x`, how],
         timeoutMs: 20_000,
         onOutput: (chunk) => {
           output += Buffer.from(chunk).toString();
         },
         onNetwork: (line) => lines.push(line),
       });
-      return { outcome: result.outcome, output: output.trim(), lines };
+      const why = result.reason === undefined ? {} : { reason: result.reason };
+      return { outcome: result.outcome, output: output.trim(), lines, ...why };
     };
 
     test("without a network a step reaches nothing and has no proxy", async () => {
@@ -97,6 +98,13 @@ for (const method of ["bubblewrap", "namespaces"] as const) {
 
     test("registries: past the proxy there is nothing", async () => {
       expect((await ask("registries", "direct", registry)).output).toBe("failed ECONNREFUSED");
+    });
+
+    test("registries: a step that fails after a refusal says so in its reason", async () => {
+      const host = `127.0.0.1:${port(other)}`;
+      const ended = await ask("registries", "tunnel", other, "; process.on('exit', () => { process.exitCode = 3; })");
+
+      expect(ended.reason).toMatch(`exit code 3, after it was refused ${host}, which is no package registry`);
     });
 
     test("full: everything is reached, and that is said loudly", async () => {

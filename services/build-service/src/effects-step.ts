@@ -78,6 +78,8 @@ async function runLogged(world: BuildWorld, state: Running, run: Run, ctx: Build
     result = refused(masked(error instanceof Error ? error.message : String(error)));
   }
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+  // A reason names hosts that the step asked for, and so whatever it made a host's name of.
+  if (result.reason !== undefined) result = { ...result, reason: masked(result.reason) };
   const why = result.reason === undefined ? "" : ` (${result.reason})`;
   await note(`${result.outcome.replace("_", " ")} after ${seconds} s${why}`);
   return result;

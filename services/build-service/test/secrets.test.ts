@@ -99,6 +99,21 @@ describe("a step", () => {
     expect(log).not.toMatch(/^one \| began/m);
   });
 
+  test("that fails shows no secret in its reason, though it was refused a host of that name", async () => {
+    const hostly = "a-secret-like-a-host-name";
+    await platform.fetch(path("HOSTLY"), { method: "PUT", as: "deployer", body: { value: hostly } });
+    const asks =
+      'const { hostname, port } = new URL(process.env.HTTP_PROXY); require("node:http").request({ hostname, port, method: "CONNECT", path: process.env.HOSTLY + ":443" }).on("connect", () => process.exit(1)).end();';
+
+    const { log, status, reason } = await build(
+      `  one: { secrets: [HOSTLY], network: registries, run: ${JSON.stringify(`node -e '${asks}'`)} }`,
+    );
+
+    expect(status, log).toBe("FAILED");
+    expect(reason).toContain("step one: exit code 1, after it was refused ***, which is no package registry");
+    expect(log).not.toContain(hostly);
+  });
+
   test("of another service is not given it", async () => {
     const set = await platform.fetch(path("OTHERS", "other"), { method: "PUT", as: "deployer", body: { value } });
     expect(await set.json()).toMatchObject({ warning: expect.stringContaining("No service other is known yet") });

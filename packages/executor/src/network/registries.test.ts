@@ -24,6 +24,8 @@ test("what is set up is let through: registries, scopes and extra indexes", () =
   ]);
   expect(env).toMatchObject({
     npm_config_registry: "http://npm.example:4873/",
+    YARN_NPM_REGISTRY_SERVER: "http://npm.example:4873/",
+    YARN_UNSAFE_HTTP_WHITELIST: "npm.example",
     PIP_INDEX_URL: "https://pip.example/simple",
     PIP_EXTRA_INDEX_URL: "https://extra.example/simple",
     GOPROXY: "https://go.example/",

@@ -62,7 +62,7 @@ export function registriesOf(settings: RegistrySettings): Registries {
   return {
     hosts: [...new Set(hosts)],
     env: {
-      ...(npm[0] === undefined ? {} : { npm_config_registry: withoutCredentials(npm[0]) }),
+      ...(npm[0] === undefined ? {} : npmEnv(withoutCredentials(npm[0]))),
       ...(index[0] === undefined ? {} : { PIP_INDEX_URL: index[0] }),
       ...(index.length > 1 ? { PIP_EXTRA_INDEX_URL: index.slice(1).join(" ") } : {}),
       GOPROXY: go.length > 0 ? go.map(withoutCredentials).join(",") : "off",
@@ -77,6 +77,16 @@ export function registriesOf(settings: RegistrySettings): Registries {
 function npmRegistries(config: Readonly<Record<string, string>>): readonly string[] {
   const scoped = Object.entries(config).filter(([key]) => key.endsWith(":registry"));
   return [config.registry, ...scoped.map(([, url]) => url)].filter((url) => typeof url === "string");
+}
+
+/** Yarn from version 2 on reads no setting of npm's, and asks a registry without TLS only where that is allowed by name. */
+function npmEnv(registry: string): Record<string, string> {
+  const plain = registry.startsWith("http:") && URL.canParse(registry);
+  return {
+    npm_config_registry: registry,
+    YARN_NPM_REGISTRY_SERVER: registry,
+    ...(plain ? { YARN_UNSAFE_HTTP_WHITELIST: new URL(registry).hostname } : {}),
+  };
 }
 
 /** Lines like `global.index-url='https://…'`; those of the environment (`:env:`) win. */

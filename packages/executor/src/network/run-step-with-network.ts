@@ -3,6 +3,7 @@ import { runStep } from "../run-step.ts";
 import type { Toolchain } from "../toolchain.ts";
 import type { StepRequest, StepResult } from "../types.ts";
 import { forwarded, proxyInside, socketInside } from "./forwarder.ts";
+import { afterRefusals } from "./refusals.ts";
 import type { Registries } from "./registries.ts";
 import { startRegistryProxy } from "./registry-proxy.ts";
 
@@ -53,6 +54,7 @@ export const quiet = {
   npm_config_update_notifier: "false",
   npm_config_audit: "false",
   npm_config_fund: "false",
+  YARN_ENABLE_TELEMETRY: "0",
   PIP_DISABLE_PIP_VERSION_CHECK: "1",
   PIP_ROOT_USER_ACTION: "ignore",
   // Not PIP_NO_COMPILE=1, which pip reads as the opposite.
@@ -69,22 +71,27 @@ async function withRegistries(
   }: Pick<NetworkedStep, "registries" | "onNetwork"> & { readonly node: readonly string[] },
 ): Promise<StepResult> {
   const counts = new Map<string, number>();
+  const refused = new Set<string>();
   const proxy = await startRegistryProxy({
     allowed: registries.hosts,
     onRequest: ({ host, allowed }) => {
-      if (!allowed) return onNetwork(`network: REFUSED ${host}: not a package registry of this machine`);
+      if (!allowed) {
+        refused.add(host);
+        return onNetwork(`network: REFUSED ${host}: not a package registry of this machine`);
+      }
       const count = (counts.get(host) ?? 0) + 1;
       counts.set(host, count);
       if (count === 1) onNetwork(`network: ${host}`);
     },
   });
   try {
-    return await runStep({
+    const result = await runStep({
       ...request,
       command: forwarded(request.command, node),
       mounts: [...(request.mounts ?? []), { from: proxy.socket, to: socketInside }],
       env: { ...proxyEnv, ...request.env },
     });
+    return afterRefusals(result, [...refused]);
   } finally {
     await proxy.close();
     for (const [host, count] of counts) onNetwork(`network: ${host}, ${count} connections in all`);
@@ -96,6 +103,9 @@ const proxyEnv = {
   HTTPS_PROXY: proxyInside,
   http_proxy: proxyInside,
   https_proxy: proxyInside,
+  // Yarn from version 2 on reads none of the others.
+  YARN_HTTP_PROXY: proxyInside,
+  YARN_HTTPS_PROXY: proxyInside,
   NO_PROXY: "127.0.0.1,localhost",
   no_proxy: "127.0.0.1,localhost",
 };

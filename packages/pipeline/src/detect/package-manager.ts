@@ -60,7 +60,7 @@ function yarnOf(lock: string, view: RepositoryView, own: PackageJson): PackageMa
     const program = "npx --yes yarn@1.22.22";
     return {
       ...{ name: "yarn", pruneFetches: true, found },
-      install: `${program} install --frozen-lockfile --non-interactive`,
+      install: `${ownRegistry(program, lock)}${program} install --frozen-lockfile --non-interactive`,
       prune: `${program} install --production --frozen-lockfile --ignore-scripts --non-interactive --prefer-offline`,
       cache: { key: [lock], paths: ["~/.npm", "~/.cache/yarn"] },
       ...(view.paths.includes(".yarnrc.yml")
@@ -75,6 +75,15 @@ function yarnOf(lock: string, view: RepositoryView, own: PackageJson): PackageMa
     prune: `${program} workspaces focus --all --production`,
     cache: { key: [lock], paths: ["~/.npm", "~/.yarn/berry/cache"] },
   };
+}
+
+/**
+ * A lock file of yarn 1 has the whole URL of each package, at yarn's own name for npm's registry, and no setting leads elsewhere: they are written anew
+ * to the registry that npm uses. What a package must hold is in the lock file, too.
+ */
+function ownRegistry(program: string, lock: string): string {
+  const yarns = `$(${program} config get registry)`;
+  return `[ -z "$npm_config_registry" ] || sed -i "s#${yarns}/#\${npm_config_registry%/}/#" ${lock} && `;
 }
 
 /** `name@1.2.3` of the field packageManager, without its hash. */

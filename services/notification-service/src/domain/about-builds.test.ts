@@ -19,7 +19,7 @@ function artifact(type: string, data: object) {
 }
 
 test("a failed build says which step failed and where its log is", () => {
-  expect(build("build.failed", { reason: "exit code 1", step: "unit", ms: 61_000 })).toEqual({
+  expect(build("build.failed", { reason: "step unit: exit code 1", step: "unit", ms: 61_000 })).toEqual({
     severity: "problem",
     about: "B-3",
     title: "Build failed: orders at 3f2a91c (B-3)",
@@ -30,6 +30,7 @@ test("a failed build says which step failed and where its log is", () => {
       { name: "Log", value: "slipway logs B-3" },
     ],
   });
+  expect(build("build.failed", { reason: "no slipway.yaml", step: null, ms: 5 })?.text).toBe("no slipway.yaml");
   expect(build("build.succeeded", {})).toBeUndefined();
 });
 

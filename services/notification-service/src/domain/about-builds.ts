@@ -9,13 +9,20 @@ export function aboutBuild(event: EventOf<typeof buildTopic>): Notice | undefine
     severity: "problem",
     about: build_id,
     title: `Build failed: ${service} at ${git_sha.slice(0, 7)} (${build_id})`,
-    text: `${step === null ? "" : `Step ${step}: `}${reason}`,
+    text: reasonText(step, reason),
     facts: [
       { name: "Commit", value: git_sha.slice(0, 12) },
       { name: "After", value: duration(ms) },
       { name: "Log", value: `slipway logs ${build_id}` },
     ],
   };
+}
+
+/** A build's reason names the step that failed, too: it is said once. */
+function reasonText(step: string | null, reason: string): string {
+  if (step === null) return reason;
+  const said = `step ${step}: `;
+  return `Step ${step}: ${reason.startsWith(said) ? reason.slice(said.length) : reason}`;
 }
 
 /** The notice of an artifact's event. `page`: where people see all of it. */
