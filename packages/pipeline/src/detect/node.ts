@@ -62,7 +62,7 @@ function nodeSteps(own: PackageJson, manager: PackageManager | undefined): reado
   if (manager !== undefined) {
     steps.push({
       name: "install",
-      comment: "All packages, exactly as the lock file has them. Only this step reaches the package registry.",
+      comment: manager.comment,
       ...{ run: manager.install, network: "registries", cache: manager.cache },
     });
   }
