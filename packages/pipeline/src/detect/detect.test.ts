@@ -21,6 +21,12 @@ function fileOf(files: Readonly<Record<string, string>>, where: { readonly build
   return { ...parsed.file, said: detectionLines(found).join("\n") };
 }
 
+function textOf(files: Readonly<Record<string, string>>): string {
+  const found = detectFile(repository(files), shop);
+  if (found.kind === "undetected") throw new Error(found.problem);
+  return found.text;
+}
+
 function problemOf(files: Readonly<Record<string, string>>): string {
   const found = detectFile(repository(files), shop);
   if (found.kind === "detected") throw new Error(`it was detected:\n${found.text}`);
@@ -125,6 +131,41 @@ test("packages without a lock file are installed, and it is said that no two bui
 
   expect(pipeline.install?.run).toMatch(/^npm install /);
   expect(said).toContain("note: There is no lock file");
+});
+
+test("the file says of its packages that they are as the lock file has them only where there is one", () => {
+  const own = { "package.json": json({ main: "index.js", dependencies: { a: "1" } }), "index.js": "" };
+
+  expect(textOf({ ...own, "package-lock.json": "{}" })).toContain("# All packages, exactly as the lock file has them.");
+  expect(textOf(own)).toMatch(/# All packages, .*there is no lock file\./);
+  expect(textOf(own)).not.toContain("as the lock file has them");
+});
+
+test.each([
+  ["pnpm-lock.yaml", { prepare: "husky" }, true],
+  ["pnpm-lock.yaml", { postinstall: "patch-package" }, true],
+  ["pnpm-lock.yaml", { lint: "eslint ." }, false],
+  ["yarn.lock", { prepare: "husky" }, true],
+])(
+  "by %s with the scripts %j development packages are removed without the project's own scripts",
+  (lock, scripts, ignored) => {
+    const { pipeline } = fileOf({
+      "package.json": json({ main: "index.js", scripts, dependencies: { a: "1" }, devDependencies: { husky: "9" } }),
+      ...{ "index.js": "", [lock]: "" },
+    });
+
+    expect(pipeline.install?.run).not.toContain("--ignore-scripts");
+    expect(pipeline.package?.run?.includes(" --ignore-scripts")).toBe(ignored);
+  },
+);
+
+test("in a workspace of pnpm no script runs when development packages are removed, whichever package it belongs to", () => {
+  const { pipeline } = fileOf({
+    "package.json": json({ main: "index.js", devDependencies: { husky: "9" } }),
+    ...{ "index.js": "", "pnpm-lock.yaml": "", "pnpm-workspace.yaml": "" },
+  });
+
+  expect(pipeline.package?.run).toContain("--ignore-scripts");
 });
 
 test("an engine that the base is not is told", () => {

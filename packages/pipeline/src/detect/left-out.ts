@@ -115,7 +115,8 @@ function present(view: RepositoryView, patterns: readonly string[], but: readonl
 function startedFrom(view: RepositoryView, command: readonly string[]): readonly string[] {
   const names = command.flatMap((word) => {
     const module = word.replace(/:.*/s, "").replaceAll(".", "/");
-    return [word.replace(/^\.\//, ""), `${module}.py`, `${module}/__init__.py`];
+    const files = [`${module}.py`, `${module}/__init__.py`];
+    return [word.replace(/^\.\//, ""), ...files, ...files.map((file) => `src/${file}`)];
   });
   return [...new Set([...names, "package.json"])].filter((name) => view.paths.includes(name));
 }

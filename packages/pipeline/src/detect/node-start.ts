@@ -3,6 +3,7 @@ import { isUndetected } from "./found.ts";
 import type { PackageJson } from "./package-json.ts";
 import { firstFile, type RepositoryView } from "./repository-view.ts";
 import { type Callers, type Start, startOf } from "./start.ts";
+import { isSite } from "./static-site.ts";
 
 export type NodeStart = Start & { readonly found: Found };
 
@@ -27,10 +28,15 @@ export function nodeStart(
   }
   const files = [...(own.main === undefined ? [] : [own.main.replace(/^\.\//, "")]), ...usual];
   const file = own.scripts.build !== undefined && own.main !== undefined ? files[0] : firstFile(view, files);
-  if (file === undefined) return undefined;
+  if (file === undefined || (own.main === undefined && isSite(view, own) && !listens(view, file))) return undefined;
   const why =
     file === files[0] && own.main !== undefined ? "package.json main" : "a usual name for a service's first file";
   return { command: ["node", file], env: {}, found: { what: "start", value: `node ${file}`, why } };
+}
+
+/** Beside a page such a name is the page's own script as often as a server; a server says that it listens. */
+function listens(view: RepositoryView, file: string): boolean {
+  return /\b(listen|createServer|serve)\(/.test(view.texts[file] ?? "");
 }
 
 function asFound(start: Start | Undetected, why: string): NodeStart | Undetected {

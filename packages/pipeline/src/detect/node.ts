@@ -14,7 +14,7 @@ import { admitsMajor, type PackageJson, readPackageJson } from "./package-json.t
 import { type PackageManager, packageManagerOf } from "./package-manager.ts";
 import { readyPath } from "./ready-path.ts";
 import type { RepositoryView } from "./repository-view.ts";
-import { builtSite } from "./static-site.ts";
+import { builtSite, pageOf } from "./static-site.ts";
 
 const baseMajor = 24;
 const noTest = /no test specified/;
@@ -29,7 +29,7 @@ export function detectNode(view: RepositoryView, web: string | undefined): Draft
   const manager = packageManagerOf(view, own);
   const steps = nodeSteps(own, manager);
   const start = nodeStart(view, own, web);
-  if (start === undefined) return builtSite(view, own, steps) ?? withoutStart(view, own);
+  if (start === undefined) return builtSite(view, own, steps) ?? pageOf(view, steps) ?? withoutStart(view, own);
   if (isUndetected(start)) return start;
   const keepsAll = startsFromDevelopment(own, start);
   const prune = manager !== undefined && Object.keys(own.devDependencies).length > 0 && !keepsAll;
@@ -62,7 +62,7 @@ function nodeSteps(own: PackageJson, manager: PackageManager | undefined): reado
   if (manager !== undefined) {
     steps.push({
       name: "install",
-      comment: "All packages, exactly as the lock file has them. Only this step reaches the package registry.",
+      comment: manager.comment,
       ...{ run: manager.install, network: "registries", cache: manager.cache },
     });
   }

@@ -5,6 +5,8 @@ import { firstFile, type RepositoryView } from "./repository-view.ts";
 export type PackageManager = {
   readonly name: "npm" | "pnpm" | "yarn";
   readonly install: string;
+  /** Above the step that installs. */
+  readonly comment: string;
   /** Removes what only development needs, in a workspace in which `install` has run. */
   readonly prune: string;
   /** Whether `prune` fetches anything. */
@@ -15,13 +17,16 @@ export type PackageManager = {
 };
 
 const quiet = "--no-audit --no-fund";
+const alone = "Only this step reaches the package registry.";
+const byLock = `All packages, exactly as the lock file has them. ${alone}`;
+const byRange = `All packages, in the newest versions that package.json allows: there is no lock file. ${alone}`;
 
 /** How the packages of a repository are installed, by its lock file; undefined where it has none to install. */
 export function packageManagerOf(view: RepositoryView, own: PackageJson): PackageManager | undefined {
   const none = Object.keys({ ...own.dependencies, ...own.devDependencies }).length === 0;
   if (none && own.workspaces === undefined && !view.paths.includes("pnpm-workspace.yaml")) return undefined;
   const pnpm = firstFile(view, ["pnpm-lock.yaml"]);
-  if (pnpm !== undefined) return pnpmOf(pnpm, own);
+  if (pnpm !== undefined) return pnpmOf(pnpm, view, own);
   const yarn = firstFile(view, ["yarn.lock"]);
   if (yarn !== undefined) return yarnOf(yarn, view, own);
   const lock = firstFile(view, ["package-lock.json", "npm-shrinkwrap.json"]);
@@ -29,6 +34,7 @@ export function packageManagerOf(view: RepositoryView, own: PackageJson): Packag
   return {
     name: "npm",
     install: lock === undefined ? `npm install ${quiet}` : `npm ci --prefer-offline ${quiet}`,
+    comment: lock === undefined ? byRange : byLock,
     prune: `npm prune --omit=dev --offline ${quiet}`,
     pruneFetches: false,
     cache: { key: [lock ?? "package.json"], paths: ["~/.npm"] },
@@ -41,12 +47,22 @@ export function packageManagerOf(view: RepositoryView, own: PackageJson): Packag
   };
 }
 
-function pnpmOf(lock: string, own: PackageJson): PackageManager {
+/** What pnpm runs of the project itself when it installs, the pruned packages too: `husky` is none of those by then. */
+const ownScripts = /^(pnpm:devPreinstall|(pre|post)?install|prepublish|(pre|post)?prepare)$/;
+
+/**
+ * The pruning install runs none of the project's own scripts: they ran with all packages there. Those of its packages it skips only where pnpm would
+ * run the project's as well, since a package that moves to another folder is built there anew.
+ */
+function pnpmOf(lock: string, view: RepositoryView, own: PackageJson): PackageManager {
   const program = `npx --yes ${versioned("pnpm", own) ?? "pnpm@10"}`;
+  const workspace = own.workspaces !== undefined || view.paths.includes("pnpm-workspace.yaml");
+  const scripts = workspace || Object.keys(own.scripts).some((name) => ownScripts.test(name));
   return {
     name: "pnpm",
     install: `${program} install --frozen-lockfile --node-linker=hoisted`,
-    prune: `CI=true ${program} install --prod --frozen-lockfile --node-linker=hoisted`,
+    comment: byLock,
+    prune: `CI=true ${program} install --prod${scripts ? " --ignore-scripts" : ""} --frozen-lockfile --node-linker=hoisted`,
     pruneFetches: true,
     cache: { key: [lock], paths: ["~/.npm", "~/.local/share/pnpm"] },
     found: { what: "packages", value: "pnpm install --frozen-lockfile", why: lock },
@@ -59,7 +75,7 @@ function yarnOf(lock: string, view: RepositoryView, own: PackageJson): PackageMa
   if (named === undefined || /^yarn@1\./.test(named)) {
     const program = "npx --yes yarn@1.22.22";
     return {
-      ...{ name: "yarn", pruneFetches: true, found },
+      ...{ name: "yarn", comment: byLock, pruneFetches: true, found },
       install: `${ownRegistry(program, lock)}${program} install --frozen-lockfile --non-interactive`,
       prune: `${program} install --production --frozen-lockfile --ignore-scripts --non-interactive --prefer-offline`,
       cache: { key: [lock], paths: ["~/.npm", "~/.cache/yarn"] },
@@ -70,7 +86,7 @@ function yarnOf(lock: string, view: RepositoryView, own: PackageJson): PackageMa
   }
   const program = `YARN_NODE_LINKER=node-modules npx --yes @yarnpkg/cli-dist@${named.slice("yarn@".length)}`;
   return {
-    ...{ name: "yarn", pruneFetches: true, found },
+    ...{ name: "yarn", comment: byLock, pruneFetches: true, found },
     install: `${program} install --immutable`,
     prune: `${program} workspaces focus --all --production`,
     cache: { key: [lock], paths: ["~/.npm", "~/.yarn/berry/cache"] },

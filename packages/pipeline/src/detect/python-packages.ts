@@ -1,4 +1,5 @@
 import type { DraftStep, Found } from "./found.ts";
+import { type PythonGroup, withoutGroups } from "./python-groups.ts";
 import { hasFile, type RepositoryView } from "./repository-view.ts";
 
 export type PythonPackages = {
@@ -6,6 +7,10 @@ export type PythonPackages = {
   readonly found: Found;
   /** The text that names the packages. */
   readonly listed: string;
+  /** As much of that text as is installed: without groups of a project's. */
+  readonly chosen: string;
+  /** Whether the repository's own packages are installed with the others. */
+  readonly withProject: boolean;
   readonly note?: string;
 };
 
@@ -24,7 +29,8 @@ export function pythonPackages(view: RepositoryView, into: string): PythonPackag
     return {
       step: stepOf(installed("requirements.txt", requirements, into)),
       found: { what: "packages", value: "pip install -r requirements.txt", why: "requirements.txt" },
-      listed: requirements,
+      ...{ listed: requirements, chosen: requirements },
+      withProject: requirementsOf(requirements).some((line) => /^\.\/?(\[.*\])?$/.test(line)),
       ...(pinned ? {} : { note }),
     };
   }
@@ -32,13 +38,17 @@ export function pythonPackages(view: RepositoryView, into: string): PythonPackag
   return {
     step: stepOf(byPipCache(`${pip} --target ${into} .`, "pyproject.toml")),
     found: { what: "packages", value: "pip install .", why: "pyproject.toml" },
-    listed: project,
+    ...{ listed: project, chosen: withoutGroups(project), withProject: true },
     note: "pyproject.toml has no lock file beside it, so each build may install other versions. Commit a uv.lock.",
   };
 }
 
 function locked(file: string, value: string, run: string, project = ""): PythonPackages {
-  return { step: stepOf(byPipCache(run, file)), found: { what: "packages", value, why: file }, listed: project };
+  return {
+    step: stepOf(byPipCache(run, file)),
+    found: { what: "packages", value, why: file },
+    ...{ listed: project, chosen: withoutGroups(project), withProject: false },
+  };
 }
 
 /**
@@ -59,19 +69,36 @@ function saysAll(requirements: string): boolean {
   return lines.length > 0 && lines.every((line) => pinnedLine.test(line) || line.startsWith("--hash="));
 }
 
+/** A group's packages as the lock file has them; without one as the group names them. */
+export function installedGroup(
+  view: RepositoryView,
+  group: PythonGroup,
+  into: string,
+): Pick<DraftStep, "run" | "cache"> {
+  const { kind, name, packages } = group;
+  if (hasFile(view, "uv.lock")) {
+    return byPipCache(uv(into, kind === "group" ? `--only-group ${name}` : `--no-dev --extra ${name}`), "uv.lock");
+  }
+  if (hasFile(view, "poetry.lock")) {
+    return byPipCache(poetry(into, kind === "group" ? ` --only ${name}` : ` --extras ${name}`), "poetry.lock");
+  }
+  const quoted = packages.map((one) => `'${one.replaceAll("'", `'"'"'`)}'`);
+  return byPipCache(`${pip} --target ${into} ${quoted.join(" ")}`, "pyproject.toml");
+}
+
 /** The tool itself stays out of the way of the service's packages. */
-function uv(into: string): string {
+function uv(into: string, which = "--no-dev"): string {
   return [
     `${pip} --quiet --target "$HOME/tool" uv`,
-    'PYTHONPATH="$HOME/tool" python3 -m uv export --frozen --no-dev --no-emit-project --output-file "$HOME/locked.txt" --quiet',
+    `PYTHONPATH="$HOME/tool" python3 -m uv export --frozen ${which} --no-emit-project --output-file "$HOME/locked.txt" --quiet`,
     `${pip} --target ${into} -r "$HOME/locked.txt"`,
   ].join("\n");
 }
 
-function poetry(into: string): string {
+function poetry(into: string, which = ""): string {
   return [
     `${pip} --quiet --target "$HOME/tool" poetry poetry-plugin-export`,
-    'PYTHONPATH="$HOME/tool" python3 -m poetry export --format requirements.txt --output "$HOME/locked.txt"',
+    `PYTHONPATH="$HOME/tool" python3 -m poetry export${which} --format requirements.txt --output "$HOME/locked.txt"`,
     `${pip} --target ${into} -r "$HOME/locked.txt"`,
   ].join("\n");
 }

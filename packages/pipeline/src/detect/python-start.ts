@@ -34,10 +34,10 @@ const makers: Readonly<Record<string, Kind>> = {
   ...{ Flask: "wsgi", Bottle: "wsgi", FastAPI: "asgi", Starlette: "asgi", Quart: "asgi", Litestar: "asgi" },
 };
 
-/** How a Python service starts; undefined where no file looks like one. `listed` names its packages. */
+/** How a Python service starts; undefined where no file looks like one. `listed` names its packages, and modules in `source` go without its name. */
 export function pythonStart(
   view: RepositoryView,
-  listed: string,
+  { listed, source }: { readonly listed: string; readonly source: string | undefined },
   web: string | undefined,
 ): PythonStart | Undetected | undefined {
   if (web !== undefined) {
@@ -46,7 +46,8 @@ export function pythonStart(
   }
   const has = (name: string) => new RegExp(`(^|["'\\s])${name}\\b`, "im").test(listed);
   const django = view.paths.find((path) => /^([^/]+\/)?[^/]+\/wsgi\.py$/.test(path));
-  const app = view.paths.includes("manage.py") && django !== undefined ? djangoApp(django) : findApp(view);
+  const app =
+    view.paths.includes("manage.py") && django !== undefined ? djangoApp(django, source) : findApp(view, source);
   if (app === undefined) return plainProgram(view);
   const why = `${app.file} has ${app.made}`;
   const started = serverFor(app, has);
@@ -62,22 +63,24 @@ function noteOf(note: string | undefined): { note?: string } {
   return note === undefined ? {} : { note };
 }
 
-function djangoApp(file: string): App {
-  const module = file.replace(/\.py$/, "").replaceAll("/", ".");
-  return { file, target: `${module}:application`, made: "Django's WSGI application", kind: "wsgi" };
+/** The dotted name under which Python finds a file. */
+function moduleOf(file: string, source: string | undefined): string {
+  const path = source !== undefined && file.startsWith(`${source}/`) ? file.slice(source.length + 1) : file;
+  return path.replace(/(\/__init__)?\.py$/, "").replaceAll("/", ".");
+}
+
+function djangoApp(file: string, source: string | undefined): App {
+  return { file, target: `${moduleOf(file, source)}:application`, made: "Django's WSGI application", kind: "wsgi" };
 }
 
 /** The first file, nearest to the top, that makes an application under a name. */
-function findApp(view: RepositoryView): App | undefined {
+function findApp(view: RepositoryView, source: string | undefined): App | undefined {
   const files = view.paths.filter((path) => path.endsWith(".py") && !isTest(path) && path.split("/").length <= 3);
   const nearest = [...files].sort((a, b) => a.split("/").length - b.split("/").length || rank(a) - rank(b));
   const names = Object.keys(makers).join("|");
   for (const file of nearest) {
     const text = view.texts[file] ?? "";
-    const module = file
-      .replace(/(\/__init__)?\.py$/, "")
-      .replaceAll("/", ".")
-      .replace(/^src\./, "src.");
+    const module = moduleOf(file, source);
     const made = new RegExp(`^(\\w+)(?:\\s*:\\s*\\w+)?\\s*=\\s*(?:\\w+\\.)?(${names})\\(`, "m").exec(text);
     if (made !== null) {
       const maker = made[2] ?? "";

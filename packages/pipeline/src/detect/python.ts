@@ -9,10 +9,12 @@ import {
   undetected,
 } from "./found.ts";
 import { leftOut } from "./left-out.ts";
-import { installed, type PythonPackages, pythonPackages } from "./python-packages.ts";
+import { type PythonPackages, pythonPackages } from "./python-packages.ts";
+import { sourceFolder } from "./python-source.ts";
 import { pythonStart } from "./python-start.ts";
+import { testPackages } from "./python-test-packages.ts";
 import { readyPath } from "./ready-path.ts";
-import { firstFile, hasFile, hasFolder, isTest, type RepositoryView } from "./repository-view.ts";
+import { hasFile, hasFolder, isTest, type RepositoryView } from "./repository-view.ts";
 
 /** Where pip puts the packages that the service needs, in the workspace and in /app. */
 const packagesFolder = ".python-packages";
@@ -22,7 +24,8 @@ const testFolder = ".python-test-packages";
 export function detectPython(view: RepositoryView, web: string | undefined): Draft | Undetected | undefined {
   const packages = pythonPackages(view, packagesFolder);
   if (packages === undefined && !view.paths.some((path) => /^[^/]+\.py$/.test(path))) return undefined;
-  const start = pythonStart(view, packages?.listed ?? "", web);
+  const source = packages?.withProject === true ? undefined : sourceFolder(view);
+  const start = pythonStart(view, { listed: packages?.listed ?? "", source }, web);
   if (start === undefined) {
     return undetected(
       `${packages?.found.why ?? "there are .py files"}, and nothing that looks like a service: no Flask, FastAPI, Django or other app`,
@@ -31,7 +34,8 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
   }
   if (isUndetected(start)) return start;
   const ready = readyPath(view, /\.py$/);
-  const steps = pythonSteps(view, packages);
+  const steps = pythonSteps(view, packages, source);
+  const searched = [...(packages === undefined ? [] : [packagesFolder]), ...(source === undefined ? [] : [source])];
   const left = leftOut(view, start.command);
   return {
     ecosystem: "python",
@@ -42,7 +46,7 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
       ...{ copy: ["."], exclude: left.exclude },
       command: start.command,
       env: {
-        ...(packages === undefined ? {} : { PYTHONPATH: `/app/${packagesFolder}` }),
+        ...(searched.length === 0 ? {} : { PYTHONPATH: searched.map((folder) => `/app/${folder}`).join(":") }),
         ...start.env,
       },
     },
@@ -60,13 +64,13 @@ export function detectPython(view: RepositoryView, web: string | undefined): Dra
 
 type Steps = { readonly made: readonly DraftStep[]; readonly found: readonly Found[]; readonly note?: string };
 
-function pythonSteps(view: RepositoryView, packages: PythonPackages | undefined): Steps {
+function pythonSteps(view: RepositoryView, packages: PythonPackages | undefined, source: string | undefined): Steps {
   const made: DraftStep[] = packages === undefined ? [] : [packages.step];
-  const extra = testPackages(view);
+  const extra = testPackages(view, testFolder);
   if (extra !== undefined) made.push(extra.step);
   const needs = made.map(({ name }) => name);
-  const env = { PYTHONPATH: `${packagesFolder}:${testFolder}` };
-  const listed = `${packages?.listed ?? ""}\n${extra?.listed ?? ""}`;
+  const env = { PYTHONPATH: [packagesFolder, testFolder, ...(source === undefined ? [] : [source])].join(":") };
+  const listed = `${packages?.chosen ?? ""}\n${extra?.listed ?? ""}`;
   const found: Found[] = extra === undefined ? [] : [{ what: "test packages", value: "pip install", why: extra.file }];
   if (/^\s*["']?ruff\b/im.test(extra?.listed ?? "")) {
     const run = "python3 -m ruff check . --extend-exclude '.python-*'";
@@ -80,35 +84,17 @@ function pythonSteps(view: RepositoryView, packages: PythonPackages | undefined)
   return { made, found: [...found, { what: "test", value: tests.run, why: tests.why }] };
 }
 
-function testPackages(view: RepositoryView): { step: DraftStep; file: string; listed: string } | undefined {
-  const names = [
-    "requirements-dev.txt",
-    "requirements-test.txt",
-    "dev-requirements.txt",
-    "requirements/dev.txt",
-    "requirements/test.txt",
-  ];
-  const file = firstFile(view, names);
-  if (file === undefined) return undefined;
-  const step: DraftStep = {
-    name: "test-packages",
-    comment: "Packages that only tests and checks need; they do not get into the image.",
-    network: "registries",
-    ...installed(file, view.texts[file] ?? "", testFolder),
-  };
-  return { step, file, listed: view.texts[file] ?? "" };
-}
-
 function testRun(view: RepositoryView, listed: string): { run: string; why: string } | { note: string } | undefined {
   const files = view.paths.filter((path) => path.endsWith(".py") && isTest(path));
   const [first] = files;
   if (first === undefined) return undefined;
-  if (/^\s*["']?pytest\b/im.test(listed))
+  if (/(^\s*|["'])pytest\b/im.test(listed))
     return { run: "python3 -m pytest", why: `pytest is listed, and there is ${first}` };
   const cases = files.find((path) => /\bunittest\b/.test(view.texts[path] ?? ""));
   if (cases === undefined) {
+    const where = hasFile(view, "pyproject.toml") ? "a group of pyproject.toml or in " : "";
     return {
-      note: `There are tests (${first}) and no pytest in requirements-dev.txt, so they do not run in the build.`,
+      note: `There are tests (${first}) and no pytest in ${where}requirements-dev.txt, so they do not run in the build.`,
     };
   }
   const folder = cases.includes("/") ? cases.slice(0, cases.indexOf("/")) : undefined;

@@ -19,11 +19,20 @@ const folders: Readonly<Record<string, string>> = {
   vitepress: ".vitepress/dist",
 };
 
+/** Whether files of a package are there to be served: a page at the top, or a known builder that makes one. */
+export function isSite(view: RepositoryView, own: PackageJson): boolean {
+  return hasFile(view, "index.html") || builderOf(own) !== undefined;
+}
+
+function builderOf(own: PackageJson): string | undefined {
+  const packages = { ...own.dependencies, ...own.devDependencies };
+  return own.scripts.build === undefined ? undefined : Object.keys(folders).find((name) => name in packages);
+}
+
 /** A repository whose script build yields a site that nothing starts; undefined where no known builder is there. */
 export function builtSite(view: RepositoryView, own: PackageJson, steps: readonly DraftStep[]): Draft | undefined {
-  const packages = { ...own.dependencies, ...own.devDependencies };
-  const builder = Object.keys(folders).find((name) => name in packages);
-  if (own.scripts.build === undefined || builder === undefined) return undefined;
+  const builder = builderOf(own);
+  if (builder === undefined) return undefined;
   const folder = folders[builder] ?? "dist";
   return site(folder, steps, "build", nothingLeftOut, [
     {
@@ -36,6 +45,16 @@ export function builtSite(view: RepositoryView, own: PackageJson, steps: readonl
       value: `${folder}/`,
       why: `where ${builder} leaves what it builds${hasFile(view, "index.html") ? ", from index.html" : ""}`,
     },
+  ]);
+}
+
+/** A package with a page at its top that nothing starts and no known builder builds; its script build may still write beside the page. */
+export function pageOf(view: RepositoryView, steps: readonly DraftStep[]): Draft | undefined {
+  if (!hasFile(view, "index.html")) return undefined;
+  const after = steps.some(({ name }) => name === "build") ? "build" : undefined;
+  return site(".", steps, after, leftOutOfSite(view), [
+    { what: "kind", value: "static site", why: "index.html, and package.json has nothing that starts" },
+    { what: "site", value: "the whole repository", why: "it holds index.html" },
   ]);
 }
 
