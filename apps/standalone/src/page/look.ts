@@ -61,7 +61,7 @@ export async function lookAround(options: LookOptions): Promise<Look> {
     ),
   ]);
   const { differences } = await or("the state of the database", client.call(getRestore, { timeoutMs: withinMs }), same);
-  const shown = shownOf(deployments, outcome, Date.now());
+  const shown = shownOf(deployments, Date.now());
   const [regions, judgement] = await Promise.all([
     regionsOf(layout, shown),
     shown === undefined ? null : or("the watch", judgementOf(client, shown), null),

@@ -1,7 +1,7 @@
 import type { BuildView, DeploymentStatus, DeploymentView } from "@slipway/contracts";
 
 const over: readonly DeploymentStatus[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
-/** How long the end of what was shipped from the page stays before whatever else is going on. */
+/** How long the end of a deployment to prod stays before whatever else is going on: it is about to say what it cost. */
 const endStaysMs = 60_000;
 
 export function isOver({ status }: Pick<DeploymentView, "status">): boolean {
@@ -9,23 +9,15 @@ export function isOver({ status }: Pick<DeploymentView, "status">): boolean {
 }
 
 /**
- * Of deployments, newest first, the one that people look at: what is under way in prod, then what ended just now of those with an outcome (the page
- * shipped them, and waits to tell what it cost), then what is under way elsewhere, else the newest. Others deploy meanwhile: their dev is not news here.
+ * Of deployments, newest first, the one that people look at: what is under way in prod, then the last one there where it ended just now, then what is
+ * under way elsewhere, else the newest. Others deploy meanwhile: their dev is not news here.
  */
-export function shownOf(
-  deployments: readonly DeploymentView[],
-  outcome: (own: DeploymentView) => string | null,
-  nowMs: number,
-): DeploymentView | undefined {
-  const underWay = deployments.filter((own) => !isOver(own));
-  return (
-    underWay.find(({ environment }) => environment === "prod") ??
-    deployments.find(
-      (own) => isOver(own) && nowMs - Date.parse(own.updated_at) < endStaysMs && outcome(own) !== null,
-    ) ??
-    underWay[0] ??
-    deployments[0]
-  );
+export function shownOf(deployments: readonly DeploymentView[], nowMs: number): DeploymentView | undefined {
+  const ofProd = deployments.filter(({ environment }) => environment === "prod");
+  const [last] = ofProd;
+  const endedJustNow = last !== undefined && nowMs - Date.parse(last.updated_at) < endStaysMs;
+  const isUnderWay = (own: DeploymentView) => !isOver(own);
+  return ofProd.find(isUnderWay) ?? (endedJustNow ? last : undefined) ?? deployments.find(isUnderWay) ?? deployments[0];
 }
 
 /** Of builds, newest first: one that runs, of the service that is shown before others; then the one of what is shown, else the newest. */
