@@ -48,6 +48,7 @@ export {
   DeploymentStatus,
   DeploymentStatusView,
   DeploymentView,
+  endedStatuses,
   GateView,
   getDeployment,
   getDeploymentStatus,

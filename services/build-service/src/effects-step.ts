@@ -75,7 +75,7 @@ async function runLogged(world: BuildWorld, state: Running, run: Run, ctx: Build
         : await runStep(world, state, run, ctx, { secrets, secretEnv, note });
   } catch (error) {
     if (ctx.signal.aborted || ctx.attempt < mostAttempts) throw error;
-    result = refused(masked(error instanceof Error ? error.message : String(error)));
+    result = refused(error instanceof Error ? error.message : String(error));
   }
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
   // A reason names hosts that the step asked for, and so whatever it made a host's name of.

@@ -3,6 +3,7 @@ import type { Client } from "@slipway/client";
 import {
   type DeploymentStatusView,
   type DeploymentView,
+  endedStatuses,
   getDeployment,
   getDeploymentStatus,
   ProblemError,
@@ -12,14 +13,6 @@ import { exitCodeOfStatus } from "../exit-codes.ts";
 import type { DeploymentId } from "../ids.ts";
 import { note, wantsJson } from "../output.ts";
 import { headLine, nothingTold, watchLines } from "./watch-lines.ts";
-
-export const endedStatuses: ReadonlySet<string> = new Set([
-  "SUCCEEDED",
-  "ROLLED_BACK",
-  "FAILED",
-  "CANCELLED",
-  "SUPERSEDED",
-]);
 
 const lookMs = 1_000;
 const giveUpAfterMs = 10 * 60_000;

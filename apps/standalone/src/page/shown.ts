@@ -1,11 +1,10 @@
-import type { BuildView, DeploymentStatus, DeploymentView } from "@slipway/contracts";
+import { type BuildView, type DeploymentView, endedStatuses } from "@slipway/contracts";
 
-const over: readonly DeploymentStatus[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
 /** How long the end of a deployment to prod stays before whatever else is going on: it is about to say what it cost. */
 const endStaysMs = 60_000;
 
 export function isOver({ status }: Pick<DeploymentView, "status">): boolean {
-  return over.includes(status);
+  return endedStatuses.has(status);
 }
 
 /**

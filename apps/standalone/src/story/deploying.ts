@@ -1,8 +1,8 @@
 import {
   createDeployment,
   type DeploymentRequest,
-  type DeploymentStatus,
   type DeploymentView,
+  endedStatuses,
   getDeployment,
   getDeploymentStatus,
   waitsText,
@@ -15,7 +15,6 @@ import { readLoad, servedWeight, startTraffic } from "./traffic.ts";
 
 const deployWithinMs = 240_000;
 const lookEveryMs = 250;
-const ended: readonly DeploymentStatus[] = ["SUCCEEDED", "ROLLED_BACK", "FAILED", "CANCELLED", "SUPERSEDED"];
 
 /** What was told already. */
 type Seen = { gates: number; line: string };
@@ -63,7 +62,7 @@ async function follow(work: Work, change: OnItsWay, id: DeploymentId): Promise<D
   for (;;) {
     signal.throwIfAborted();
     const view = await unlessAway(lookOnce(work, change, id, seen));
-    if (view !== undefined && ended.includes(view.status)) {
+    if (view !== undefined && endedStatuses.has(view.status)) {
       change.save();
       return view;
     }

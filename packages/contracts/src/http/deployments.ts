@@ -29,6 +29,15 @@ export const DeploymentStatus = z.enum([
 ]);
 export type DeploymentStatus = z.infer<typeof DeploymentStatus>;
 
+/** A deployment of such a status has come to its end. */
+export const endedStatuses: ReadonlySet<DeploymentStatus> = new Set([
+  "SUCCEEDED",
+  "ROLLED_BACK",
+  "FAILED",
+  "CANCELLED",
+  "SUPERSEDED",
+]);
+
 export const DeploymentPhase = z.enum([
   "accepted",
   "queued",

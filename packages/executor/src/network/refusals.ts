@@ -17,6 +17,6 @@ export function afterRefusals(result: StepResult, refused: readonly string[]): S
 
 function listed(hosts: readonly string[]): string {
   const rest = hosts.length - mostNamed;
-  const named = rest > 0 ? [...hosts.slice(0, mostNamed), `${rest} more`] : hosts;
-  return named.length === 1 ? named.join() : `${named.slice(0, -1).join(", ")} and ${named.at(-1)}`;
+  // In British English there is no comma before "and".
+  return new Intl.ListFormat("en-GB").format(rest > 0 ? [...hosts.slice(0, mostNamed), `${rest} more`] : hosts);
 }
