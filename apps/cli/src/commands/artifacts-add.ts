@@ -76,7 +76,8 @@ async function untilEnded(root: Command, client: Client, begun: ImportView): Pro
 function progressOf(view: ImportView): string {
   const total = view.bytes_total;
   const bytes = total === null ? "" : `, ${mebibytes(view.bytes_copied)} of ${mebibytes(total)} MiB`;
-  return `${view.import_id} ${view.status}${bytes}, waiting for ${view.waiting?.for ?? "its end"}`;
+  const until = `until ${new Date(view.deadline_at).toLocaleTimeString("en-GB")} at the latest`;
+  return `${view.import_id} ${view.status}${bytes}, waiting for ${view.waiting?.for ?? "its end"}, ${until}`;
 }
 
 function mebibytes(bytes: number): string {

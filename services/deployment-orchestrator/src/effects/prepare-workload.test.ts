@@ -9,17 +9,25 @@ const value = "postgres://orders:hunter22@db";
 const pods = [`orders-1: Error, no ${value}`, `orders-2: Error, no ${value}`];
 
 const noneReady = { desired: 2, ready: 0, begun: 2, reasons: pods };
-type Unready = { readonly readWorkload: () => Promise<typeof noneReady>; readonly tickMs: number };
+type Unready = {
+  readonly readWorkload: () => Promise<typeof noneReady>;
+  readonly tickMs: number;
+  readonly lines: readonly string[];
+};
 
 /** Ports of a region whose two pods never get ready and print their secret, and of a clock that runs out. */
-function unready({ readWorkload = async () => noneReady, tickMs = 20_000 }: Partial<Unready> = {}): Ports {
+function unready({
+  readWorkload = async () => noneReady,
+  tickMs = 20_000,
+  lines = ["starting", `cannot reach ${value}`],
+}: Partial<Unready> = {}): Ports {
   let ms = 0;
   const cluster = {
     ensureWorkload: async () => ({ kind: "done" }),
     scaleWorkload: async () => ({ kind: "done" }),
     listWorkloads: async () => [],
     readWorkload,
-    lastLines: async () => ["starting", `cannot reach ${value}`],
+    lastLines: async () => lines,
   };
   return {
     clock: {
@@ -49,6 +57,15 @@ test("pods that do not get ready are one sentence, with what each says and print
     reason: "2 of 2 pods are not ready: Error, no ***",
     pods: ["orders-1: Error, no ***", "orders-2: Error, no ***"],
     lines: ["starting", "cannot reach ***"],
+  });
+});
+
+test("a program that was refused a write is told in the reason where it can write", async () => {
+  const lines = ["Error: EROFS: read-only file system, mkdir '/app/data'"];
+
+  expect(await prepare(unready({ lines }))).toMatchObject({
+    reason:
+      "2 of 2 pods are not ready: Error, no ***; a write was refused: a pod can write below /tmp alone, its image is read-only",
   });
 });
 

@@ -7,6 +7,7 @@ import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
 import type { Input } from "../domain/input.ts";
 import { whyNotReady } from "../domain/not-ready.ts";
+import { readOnlyHint } from "../domain/read-only-image.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
@@ -46,7 +47,11 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   if (failure.unreadable === true) return { kind: "retry", afterMs: readAgainMs, reason: failure.reason };
   if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: failure.reason };
   const lines = await cluster.lastLines(plan, plan.version, lastLinesTold).catch(() => []);
-  const told = await withoutSecrets(ports, plan, { ...failure, lines });
+  const told = await withoutSecrets(ports, plan, {
+    ...failure,
+    reason: `${failure.reason}${readOnlyHint(lines)}`,
+    lines,
+  });
   return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, ...told, now }) };
 }
 
