@@ -91,28 +91,32 @@ async function measureLeg(
     await until(() => consumer.ready(), { what: "the consumer", timeoutMs: 60_000 });
     const warm = await run(0, warmUpSeconds);
     await taken(warm);
-    const began = performance.now();
     const sent = await run(warm, seconds);
     say(`${mode}: ${sent} events published`);
     await taken(warm + sent);
-    const tookSeconds = (performance.now() - began) / 1_000;
-    const latencies = consumer.taken.slice(warm).map(([, ms]) => ms);
+    const measured = consumer.taken.slice(warm);
+    const latencies = measured.map(([, ms]) => ms);
     const arrived = new Set(consumer.taken.map(([id]) => id)).size;
     return {
       latencies,
       sent,
       lost: warm + sent - arrived,
       doubled: consumer.taken.length - arrived,
-      perSecond: Math.round(latencies.length / tookSeconds),
+      perSecond: Math.round(latencies.length / secondsBetween(measured)),
     };
   } finally {
     await consumer.stop();
   }
 }
 
+/** From the first arrival to the last: longer than rows were committed for, where the way carries less than it is given. */
+function secondsBetween(taken: ConsumerProcess["taken"]): number {
+  return ((taken.at(-1)?.[2] ?? Number.NaN) - (taken[0]?.[2] ?? Number.NaN)) / 1_000;
+}
+
 type ConsumerProcess = {
-  /** Id and ms of each event that took effect, in that order. */
-  readonly taken: readonly (readonly [string, number])[];
+  /** Id of each event that took effect, how many ms after its row, and when (ms since the epoch); in that order. */
+  readonly taken: readonly (readonly [string, number, number])[];
   ready(): boolean;
   stop(): Promise<void>;
 };
@@ -124,12 +128,12 @@ function startConsumer(kafkaUrl: string, topic: string, { url, schema }: BenchDa
     ["--conditions=@slipway/source", file, kafkaUrl, topic, url, schema, mode],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
-  const taken: [string, number][] = [];
+  const taken: [string, number, number][] = [];
   let lines = 0;
   if (child.stdout !== null)
     createInterface({ input: child.stdout }).on("line", (line) => {
       lines += 1;
-      taken.push(...(JSON.parse(line) as [string, number][]));
+      taken.push(...(JSON.parse(line) as [string, number, number][]));
     });
   return {
     taken,
