@@ -1,3 +1,4 @@
+import { installedBeside, managerFolder, scriptsCall, withManager, withoutManager } from "./called-manager.ts";
 import { dockerfileFound } from "./dockerfile.ts";
 import {
   type Draft,
@@ -37,13 +38,14 @@ export function detectNode(view: RepositoryView, web: string | undefined): Draft
   const ready = readyPath(view, /\.(m?[jt]s|cjs)$/);
   const from = prune ? "package" : lastMade(steps);
   const left = leftOut(view, start.command);
+  const called = manager !== undefined && scriptsCall(manager, own);
   return {
     ecosystem: "node",
     steps: [...packaged, scanStep],
     image: {
       base: "node24",
       ...(from === undefined ? {} : { from }),
-      ...{ copy: ["."], exclude: left.exclude },
+      ...{ copy: ["."], exclude: called ? [...left.exclude, managerFolder] : left.exclude },
       command: start.command,
       env: { NODE_ENV: "production", ...start.env },
     },
@@ -59,24 +61,32 @@ export function detectNode(view: RepositoryView, web: string | undefined): Draft
 
 function nodeSteps(own: PackageJson, manager: PackageManager | undefined): readonly DraftStep[] {
   const steps: DraftStep[] = [];
+  const called = manager !== undefined && scriptsCall(manager, own);
   if (manager !== undefined) {
     steps.push({
       name: "install",
       comment: manager.comment,
-      ...{ run: manager.install, network: "registries", cache: manager.cache },
+      run: called ? installedBeside(manager) : manager.install,
+      ...{ network: "registries", cache: manager.cache },
     });
   }
+  const script = called ? withManager : (run: string) => run;
   const after = (name: string) => (steps.some((step) => step.name === name) ? [name] : []);
   if (own.scripts.build !== undefined) {
-    steps.push({ name: "build", comment: "Your script build.", run: "npm run build", needs: after("install") });
+    steps.push({ name: "build", comment: "Your script build.", run: script("npm run build"), needs: after("install") });
   }
   const test = own.scripts.test;
   if (test !== undefined && !noTest.test(test)) {
     const needs = after("build").length > 0 ? after("build") : after("install");
-    steps.push({ name: "test", comment: "Your tests, as npm test runs them.", run: "npm test", needs });
+    steps.push({ name: "test", comment: "Your tests, as npm test runs them.", run: script("npm test"), needs });
   }
   for (const check of checks.filter((name) => own.scripts[name] !== undefined)) {
-    steps.push({ name: check, comment: `Your script ${check}.`, run: `npm run ${check}`, needs: after("install") });
+    steps.push({
+      name: check,
+      comment: `Your script ${check}.`,
+      run: script(`npm run ${check}`),
+      needs: after("install"),
+    });
   }
   return steps;
 }
@@ -109,7 +119,7 @@ function foundOf(view: RepositoryView, own: PackageJson, manager: PackageManager
 function scriptsFound(steps: readonly DraftStep[]): Found[] {
   return steps
     .filter(({ name }) => name !== "install")
-    .map(({ name, run = "" }) => ({ what: name, value: run, why: `package.json scripts.${name}` }));
+    .map(({ name, run = "" }) => ({ what: name, value: withoutManager(run), why: `package.json scripts.${name}` }));
 }
 
 function engineNote(own: PackageJson): string | undefined {

@@ -4,6 +4,10 @@ import { firstFile, type RepositoryView } from "./repository-view.ts";
 
 export type PackageManager = {
   readonly name: "npm" | "pnpm" | "yarn";
+  /** Its package, as npm names it. */
+  readonly program: string;
+  /** Whether the repository has packages of its own inside. */
+  readonly workspace: boolean;
   readonly install: string;
   /** Above the step that installs. */
   readonly comment: string;
@@ -24,15 +28,16 @@ const byRange = `All packages, in the newest versions that package.json allows: 
 /** How the packages of a repository are installed, by its lock file; undefined where it has none to install. */
 export function packageManagerOf(view: RepositoryView, own: PackageJson): PackageManager | undefined {
   const none = Object.keys({ ...own.dependencies, ...own.devDependencies }).length === 0;
-  if (none && own.workspaces === undefined && !view.paths.includes("pnpm-workspace.yaml")) return undefined;
+  const workspace = own.workspaces !== undefined || view.paths.includes("pnpm-workspace.yaml");
+  if (none && !workspace) return undefined;
   const pnpm = firstFile(view, ["pnpm-lock.yaml"]);
-  if (pnpm !== undefined) return pnpmOf(pnpm, view, own);
+  if (pnpm !== undefined) return pnpmOf(pnpm, workspace, own);
   const yarn = firstFile(view, ["yarn.lock"]);
-  if (yarn !== undefined) return yarnOf(yarn, view, own);
+  if (yarn !== undefined) return yarnOf(yarn, workspace, view, own);
   const lock = firstFile(view, ["package-lock.json", "npm-shrinkwrap.json"]);
   const note = "There is no lock file, so each build may install other versions. Commit package-lock.json.";
   return {
-    name: "npm",
+    ...{ name: "npm", program: "npm", workspace },
     install: lock === undefined ? `npm install ${quiet}` : `npm ci --prefer-offline ${quiet}`,
     comment: lock === undefined ? byRange : byLock,
     prune: `npm prune --omit=dev --offline ${quiet}`,
@@ -54,41 +59,43 @@ const ownScripts = /^(pnpm:devPreinstall|(pre|post)?install|prepublish|(pre|post
  * The pruning install runs none of the project's own scripts: they ran with all packages there. Those of its packages it skips only where pnpm would
  * run the project's as well, since a package that moves to another folder is built there anew.
  */
-function pnpmOf(lock: string, view: RepositoryView, own: PackageJson): PackageManager {
-  const program = `npx --yes ${versioned("pnpm", own) ?? "pnpm@10"}`;
-  const workspace = own.workspaces !== undefined || view.paths.includes("pnpm-workspace.yaml");
+function pnpmOf(lock: string, workspace: boolean, own: PackageJson): PackageManager {
+  const program = versioned("pnpm", own) ?? "pnpm@10";
+  const call = `npx --yes ${program}`;
   const scripts = workspace || Object.keys(own.scripts).some((name) => ownScripts.test(name));
   return {
-    name: "pnpm",
-    install: `${program} install --frozen-lockfile --node-linker=hoisted`,
+    ...{ name: "pnpm", program, workspace },
+    install: `${call} install --frozen-lockfile --node-linker=hoisted`,
     comment: byLock,
-    prune: `CI=true ${program} install --prod${scripts ? " --ignore-scripts" : ""} --frozen-lockfile --node-linker=hoisted`,
+    prune: `CI=true ${call} install --prod${scripts ? " --ignore-scripts" : ""} --frozen-lockfile --node-linker=hoisted`,
     pruneFetches: true,
     cache: { key: [lock], paths: ["~/.npm", "~/.local/share/pnpm"] },
     found: { what: "packages", value: "pnpm install --frozen-lockfile", why: lock },
   };
 }
 
-function yarnOf(lock: string, view: RepositoryView, own: PackageJson): PackageManager {
+function yarnOf(lock: string, workspace: boolean, view: RepositoryView, own: PackageJson): PackageManager {
   const found = { what: "packages", value: "yarn install", why: lock };
   const named = versioned("yarn", own);
   if (named === undefined || /^yarn@1\./.test(named)) {
-    const program = "npx --yes yarn@1.22.22";
+    const program = "yarn@1.22.22";
+    const call = `npx --yes ${program}`;
     return {
-      ...{ name: "yarn", comment: byLock, pruneFetches: true, found },
-      install: `${ownRegistry(program, lock)}${program} install --frozen-lockfile --non-interactive`,
-      prune: `${program} install --production --frozen-lockfile --ignore-scripts --non-interactive --prefer-offline`,
+      ...{ name: "yarn", program, workspace, comment: byLock, pruneFetches: true, found },
+      install: `${ownRegistry(call, lock)}${call} install --frozen-lockfile --non-interactive`,
+      prune: `${call} install --production --frozen-lockfile --ignore-scripts --non-interactive --prefer-offline`,
       cache: { key: [lock], paths: ["~/.npm", "~/.cache/yarn"] },
       ...(view.paths.includes(".yarnrc.yml")
         ? { note: 'Name your yarn in package.json ("packageManager": "yarn@4.…"): without it yarn 1 is used.' }
         : {}),
     };
   }
-  const program = `YARN_NODE_LINKER=node-modules npx --yes @yarnpkg/cli-dist@${named.slice("yarn@".length)}`;
+  const program = `@yarnpkg/cli-dist@${named.slice("yarn@".length)}`;
+  const call = `YARN_NODE_LINKER=node-modules npx --yes ${program}`;
   return {
-    ...{ name: "yarn", comment: byLock, pruneFetches: true, found },
-    install: `${program} install --immutable`,
-    prune: `${program} workspaces focus --all --production`,
+    ...{ name: "yarn", program, workspace, comment: byLock, pruneFetches: true, found },
+    install: `${call} install --immutable`,
+    prune: `${call} workspaces focus --all --production`,
     cache: { key: [lock], paths: ["~/.npm", "~/.yarn/berry/cache"] },
   };
 }
@@ -97,8 +104,8 @@ function yarnOf(lock: string, view: RepositoryView, own: PackageJson): PackageMa
  * A lock file of yarn 1 has the whole URL of each package, at yarn's own name for npm's registry, and no setting leads elsewhere: they are written anew
  * to the registry that npm uses. What a package must hold is in the lock file, too.
  */
-function ownRegistry(program: string, lock: string): string {
-  const yarns = `$(${program} config get registry)`;
+function ownRegistry(call: string, lock: string): string {
+  const yarns = `$(${call} config get registry)`;
   return `[ -z "$npm_config_registry" ] || sed -i "s#${yarns}/#\${npm_config_registry%/}/#" ${lock} && `;
 }
 

@@ -6,8 +6,8 @@ import { lineMasker, maskerFor } from "@slipway/secrets";
 import type { Command } from "../domain/command.ts";
 import type { Plan } from "../domain/deployment.ts";
 import type { Input } from "../domain/input.ts";
+import { knownCause } from "../domain/known-cause.ts";
 import { whyNotReady } from "../domain/not-ready.ts";
-import { readOnlyHint } from "../domain/read-only-image.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
@@ -19,7 +19,8 @@ const unreadableMs = 5_000;
 const readAgainMs = 1_000;
 /** Beyond the service's own readiness time: pulling and unpacking the image. */
 const pullMs = 120_000;
-const lastLinesTold = 15;
+/** A program of Node or Python that ends with an exception says what it was some twenty lines before its end. */
+const lastLinesTold = 30;
 const podsTold = 10;
 
 /** Creates or grows the version's workload and waits until all its pods are ready. */
@@ -49,7 +50,7 @@ export async function prepareWorkload(ports: Ports, command: Of<"PrepareWorkload
   const lines = await cluster.lastLines(plan, plan.version, lastLinesTold).catch(() => []);
   const told = await withoutSecrets(ports, plan, {
     ...failure,
-    reason: `${failure.reason}${readOnlyHint(lines)}`,
+    reason: `${failure.reason}${knownCause(lines)}`,
     lines,
   });
   return { kind: "fact", fact: (now) => ({ type: "WorkloadFailed", region, epoch, step, ...told, now }) };
