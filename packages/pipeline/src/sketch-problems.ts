@@ -2,6 +2,7 @@ import { nearest } from "@slipway/contracts";
 import type { ServiceName } from "@slipway/kernel";
 import { z } from "zod";
 import { builtImageProblems } from "./built-image-problems.ts";
+import { DeploySteps, deployStepsProblems } from "./deploy-steps-problems.ts";
 import { planProblems } from "./plan.ts";
 
 const Texts = z.array(z.string().catch("")).catch([]);
@@ -20,6 +21,7 @@ const Sketch = z
 type Sketch = z.infer<typeof Sketch> & {
   /** The keys of `image` as they are written; undefined where there is no map. */
   readonly imageKeys: readonly string[] | undefined;
+  readonly weights: DeploySteps;
 };
 
 type Problem = { readonly path: readonly PropertyKey[]; readonly message: string };
@@ -28,10 +30,11 @@ const Image = z.looseObject({ image: z.record(z.string(), z.unknown()) });
 
 export function sketchOf(value: unknown): Sketch {
   const { data } = Image.safeParse(value);
-  return { ...Sketch.parse(value), imageKeys: data === undefined ? undefined : Object.keys(data.image) };
+  const imageKeys = data === undefined ? undefined : Object.keys(data.image);
+  return { ...Sketch.parse(value), imageKeys, weights: DeploySteps.parse(value) };
 }
 
-/** What does not fit together: steps that wait for none that there is or for each other, paths that lead out, another service's file. */
+/** What does not fit together: steps that wait for none that there is or for each other, paths that lead out, weights that do not climb, another service's file. */
 export function sketchProblems(file: Sketch, service: ServiceName | undefined): Problem[] {
   const plan = Object.entries(file.pipeline).map(([name, { needs }]) => ({ name, needs: needs.filter(isNamed) }));
   const order = planProblems(plan).map(({ step, message }) => ({ path: ["pipeline", step, "needs"], message }));
@@ -46,6 +49,7 @@ export function sketchProblems(file: Sketch, service: ServiceName | undefined): 
     ...copies,
     ...imageFromProblems(file),
     ...builtImageProblems(file),
+    ...deployStepsProblems(file.weights),
   ];
 }
 

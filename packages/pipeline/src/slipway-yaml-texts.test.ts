@@ -80,7 +80,7 @@ service: orders
 pipeline: { c: { run: x, timeout: 30, env: { timeout: "5" } } }
 image: { copy: [a], command: [a] }
 workload: { grace: 5, ready: { timeout: 90 } }
-deploy: { steps: [{ weight: 5, bake: 10 }], watch: 0 }
+deploy: { steps: [{ weight: 5, bake: 10 }, { weight: 100 }], watch: 0 }
 wrokload: 1
 `;
 

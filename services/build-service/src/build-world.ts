@@ -22,6 +22,8 @@ export type BuildWorld = {
   readonly executor: Executor;
   readonly config: BuildServiceConfig;
   readonly dataDir: string;
+  /** Names of the platform's environments. */
+  readonly environments: readonly string[];
   /** The name of the disk on which workspaces are. */
   readonly place: string;
   readonly tools: Tools;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import type { SlipwayFile } from "@slipway/contracts";
+import { nearest, type SlipwayFile } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
 import { fileErrorText, type PlannedStep, removeTree } from "@slipway/pipeline";
 import { maskerFor } from "@slipway/secrets";
@@ -66,11 +66,8 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
   if (parsed.kind === "errors")
     return refuse(world, state, "slipway.yaml has errors", parsed.errors.map(fileErrorText));
   const plan = planOf(parsed.file);
-  await appendLog(
-    world.db,
-    state.buildId,
-    `slipway | checked out; steps: ${plan.map(({ name }) => name).join(", ")}\n`,
-  );
+  const said = [...strangers(world, parsed.file), `checked out; steps: ${plan.map(({ name }) => name).join(", ")}`];
+  await appendLog(world.db, state.buildId, said.map((line) => `slipway | ${line}\n`).join(""));
   return { kind: "fact", fact: (at) => ({ type: "checked_out", place: world.place, committedAt, plan, at }) };
 }
 
@@ -96,6 +93,15 @@ function credentialsFor(world: BuildWorld, repository: RepositoryUrl) {
   if (repository.scheme !== "http" && repository.scheme !== "https") return undefined;
   const own = new URL(world.publicUrl()).origin === new URL(repository.url).origin;
   return own ? { username: "build-service", password: world.token } : undefined;
+}
+
+/** Environments of the file that are none of this platform's: perhaps another's, perhaps misspelt. */
+function strangers({ environments }: BuildWorld, file: SlipwayFile): readonly string[] {
+  const unknown = Object.keys(file.environments).filter((name) => !environments.includes(name));
+  return unknown.map(
+    (name) =>
+      `note: environments.${name} is used nowhere here: there are ${environments.join(", ")}${nearest(name, environments)}`,
+  );
 }
 
 function planOf(file: SlipwayFile): PlannedStep[] {

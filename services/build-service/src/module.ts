@@ -46,6 +46,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
   const world: BuildWorld = {
     ...{ db, config, dataDir, place, executor, registry: registry.client },
     ...{ bus: context.bus, client: context.client, token: context.token },
+    environments: context.environments.map(({ name }) => name),
     tools: await installTools({
       configured: config.SLIPWAY_BUILD_TOOLS,
       near: dirname(fileURLToPath(import.meta.url)),

@@ -202,6 +202,16 @@ describe("a build fails, with the reason,", () => {
     expect(await platform.log(id)).toContain("slipway | slipway.yaml:1:10");
   });
 
+  test("but not for an environment that is none here: that is noted, with the one that may be meant", async () => {
+    const compile = file("  compile: { run: 'mkdir out; echo 1 > out/main.js' }");
+    const { id } = await buildSmall({ "slipway.yaml": `${compile}environments: { prd: { replicas: 3 } }\n` });
+
+    expect(await platform.ended(id)).toMatchObject({ status: "SUCCEEDED" });
+    expect(await platform.log(id)).toContain(
+      'slipway | note: environments.prd is used nowhere here: there are dev, staging, prod, did you mean "prod"?',
+    );
+  });
+
   test("when there is no slipway.yaml, or it is a link to a file of this machine", async () => {
     const expected = { status: "FAILED", reason: expect.stringContaining("the commit has no slipway.yaml") };
     const without = await buildSmall({ "slipway.yaml": null });
