@@ -1,7 +1,7 @@
 import type { PageSession, PageView, ShipChange } from "@slipway/contracts";
 import { type ReactNode, useState } from "react";
 import { rollBack, ship } from "./platform.ts";
-import { inWords, shippedElsewhere, since } from "./texts.ts";
+import { inWords, otherOnItsWay, shippedElsewhere, since } from "./texts.ts";
 
 const buttons: readonly { readonly change: ShipChange; readonly text: string }[] = [
   { change: "good", text: "Ship a good change" },
@@ -77,11 +77,10 @@ function Button({ className, shut, onPress, children }: ButtonProps) {
   );
 }
 
-function doing({ shipping: { busy, said }, focus, at }: PageView): string {
+function doing({ shipping: { busy, said, service }, focus, at }: PageView): string {
   // What it waits for stands beside it, and is newer.
   const last = inWords(said.at(-1)?.replace(/, waiting for .*/, "") ?? "");
   if (busy !== null) return `${busy.what} is on its way (${busy.by}, ${since(busy.since, at)}). ${last}`;
-  if (focus?.under_way === true)
-    return `${focus.deployment.deployment_id} is on its way, and was not shipped from this page. A change shipped now waits for its turn.`;
+  if (focus?.under_way === true) return otherOnItsWay(focus.deployment, service);
   return last === "" ? "Nothing is on its way. A button commits a change to the example service and ships it." : last;
 }

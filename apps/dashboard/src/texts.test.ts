@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inWords, shippedElsewhere, verdictText } from "./texts.ts";
+import { inWords, otherOnItsWay, shippedElsewhere, verdictText } from "./texts.ts";
 
 test("the page says what its buttons ship where it shows another service", () => {
   expect(shippedElsewhere("orders", "shop")).toBe(
@@ -7,6 +7,15 @@ test("the page says what its buttons ship where it shows another service", () =>
   );
   expect(shippedElsewhere("orders", "orders")).toBeUndefined();
   expect(shippedElsewhere("orders", undefined)).toBeUndefined();
+});
+
+test("a change waits for its turn only behind a deployment of the same service to the same place", () => {
+  const other = { deployment_id: "D-24", service: "orders", environment: "prod" } as const;
+  const text = "D-24 is on its way, and was not shipped from this page.";
+
+  expect(otherOnItsWay(other, "orders")).toBe(`${text} A change shipped now waits for its turn.`);
+  expect(otherOnItsWay(other, "shop")).toBe(text);
+  expect(otherOnItsWay({ ...other, environment: "dev" }, "orders")).toBe(text);
 });
 
 const compared = { initial: false, rolls_back: null };

@@ -80,3 +80,11 @@ export function shippedElsewhere(ships: string, shown: string | undefined): stri
     ? undefined
     : `The page shows ${shown}; the Ship buttons change ${ships}, the example, and nothing else.`;
 }
+
+type Deployment = { readonly deployment_id: string; readonly service: string; readonly environment: string };
+
+/** What is under way and was not shipped from this page. What is shipped here ends in prod. */
+export function otherOnItsWay({ deployment_id: id, service, environment }: Deployment, shipped: string): string {
+  const turn = service === shipped && environment === "prod" ? " A change shipped now waits for its turn." : "";
+  return `${id} is on its way, and was not shipped from this page.${turn}`;
+}

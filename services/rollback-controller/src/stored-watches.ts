@@ -1,9 +1,10 @@
-import type { Counts, WatchRequest, WatchView } from "@slipway/contracts";
+import type { Counts, Judgement, WatchRequest, WatchView } from "@slipway/contracts";
 import { noCounts } from "@slipway/contracts";
 import type { Durable, DurableMachine, Row } from "@slipway/durable";
 import { addMs, type DeploymentId } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import { sql } from "kysely";
+import { judgementOf } from "./domain/looking.ts";
 import { compareEpochs, type Watch, type WatchCommand, type WatchInput } from "./domain/watch.ts";
 import { loadSnapshots, type StoredSnapshot, type Tables } from "./store.ts";
 import type { Snapshot, Watcher } from "./watcher.ts";
@@ -29,9 +30,15 @@ export type StoredWatches = {
   view(id: DeploymentId): Promise<WatchView | undefined>;
   /** Of all that have not ended. */
   views(): Promise<readonly WatchView[]>;
-  totals(id: DeploymentId): Promise<Readonly<Record<string, Counts>>>;
+  /** What the process that has it had counted and found, two seconds ago at most. */
+  lastSeen(id: DeploymentId): Promise<LastSeen>;
   /** The watches of versions that serve this target. */
   serving(target: Target): Promise<readonly Pick<StoredWatch, "id" | "spec">[]>;
+};
+
+export type LastSeen = {
+  readonly totals: Readonly<Record<string, Counts>>;
+  readonly judgement: Judgement | null;
 };
 
 type WatchMachine = DurableMachine<Watch, WatchInput, WatchCommand>;
@@ -67,7 +74,14 @@ export function storedWatches(db: Db<Tables>, durable: Durable, machine: WatchMa
         if (rows.length < page) return views;
       }
     },
-    totals: async (id) => (await snapshotOf(id))?.snapshot.looking.totals ?? {},
+    async lastSeen(id) {
+      const state = (await durable.read(machine, id))?.state;
+      const stored = await snapshotOf(id);
+      if (state === undefined || stored === undefined) return { totals: {}, judgement: null };
+      const { looking, seen } = stored.snapshot;
+      const isOwn = seen !== undefined && isOfGrant(stored, state.spec.epochs);
+      return { totals: looking.totals, judgement: isOwn ? judgementOf(looking, state.spec, seen.at) : null };
+    },
     async serving({ service, environment }) {
       const { rows } = await sql<Pick<StoredWatch, "id" | "spec">>`
         select id, state->'spec' as spec from machine

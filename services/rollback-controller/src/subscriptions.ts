@@ -60,8 +60,13 @@ function isOlder(
 }
 
 export async function endWatch(service: Service, id: DeploymentId, outcome: string): Promise<void> {
-  const totals = service.watchers.get(id)?.looking.totals ?? (await service.stored.totals(id));
-  await service.durable.send(service.machine, id, (): WatchInput => ({ type: "DeploymentEnded", outcome, totals }));
+  const watcher = service.watchers.get(id);
+  const { totals, judgement } =
+    watcher === undefined
+      ? await service.stored.lastSeen(id)
+      : { totals: watcher.looking.totals, judgement: watcher.judgement };
+  const ended: WatchInput = { type: "DeploymentEnded", outcome, totals, judgement };
+  await service.durable.send(service.machine, id, () => ended);
   await service.keeper.end(id);
 }
 

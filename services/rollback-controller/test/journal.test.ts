@@ -151,7 +151,7 @@ describe("news on their way into the database", () => {
     await before.keeper.take(id);
     await before.watchers.arm(id, sampleSpec());
     await stopLast();
-    const ended: WatchInput = { type: "DeploymentEnded", outcome: "verified", totals: {} };
+    const ended: WatchInput = { type: "DeploymentEnded", outcome: "verified", totals: {}, judgement: null };
     await before.durable.send(before.machine, id, () => ended);
 
     const away = { now: true };

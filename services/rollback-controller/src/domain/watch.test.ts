@@ -1,3 +1,4 @@
+import { type Judgement, noCounts } from "@slipway/contracts";
 import type { RegionName } from "@slipway/kernel";
 import { describe, expect, test } from "vitest";
 import { id, sampleJudgement, sampleSpec, start } from "../../test/support/sample.ts";
@@ -20,7 +21,7 @@ const inputs: { readonly [T in Type]: Extract<WatchInput, { type: T }> } = {
   Failed: { type: "Failed", judgement: sampleJudgement("FAIL"), firstErrorAt: start },
   ShutConfirmed: { type: "ShutConfirmed", region: "a" as RegionName, epoch: 2, seq: 5, at: start },
   MetricsMissing: { type: "MetricsMissing", since: start, regions: ["a" as RegionName] },
-  DeploymentEnded: { type: "DeploymentEnded", outcome: "rolled_back", totals: {} },
+  DeploymentEnded: { type: "DeploymentEnded", outcome: "rolled_back", totals: {}, judgement: null },
 };
 
 const table: Record<Phase, Record<Type, Expected>> = {
@@ -83,6 +84,22 @@ describe("arming", () => {
     expect(compareEpochs({ a: 2, b: 1 }, { a: 1, b: 1 })).toBe("newer");
     expect(compareEpochs({ a: 2, b: 1 }, { a: 1, b: 2 })).toBe("older");
     expect(compareEpochs({ a: 2 }, { a: 1, b: 1 })).toBe("older");
+  });
+});
+
+describe("what it keeps at its end", () => {
+  const ending = (judgement: Judgement | null) => ({ ...inputs.DeploymentEnded, judgement });
+  const seen = { ...inputs.Judged.judgement, counts: { ...noCounts, canary_requests: 78, baseline_requests: 1_442 } };
+
+  test("is on how much the last verdict stood, and what was told before where nobody looked since", () => {
+    const told = { ...states.watching, judgement: inputs.Judged.judgement };
+
+    expect(decide(told, ending(seen))).toMatchObject({ state: { phase: "ended", judgement: seen } });
+    expect(decide(told, ending(null))).toMatchObject({ state: { judgement: inputs.Judged.judgement } });
+  });
+
+  test("is the FAIL that ended it, whatever was seen later", () => {
+    expect(decide(states.failed, ending(seen))).toMatchObject({ state: { judgement: states.failed.judgement } });
   });
 });
 

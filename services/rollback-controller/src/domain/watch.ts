@@ -55,7 +55,13 @@ export type WatchInput =
       readonly at: Instant;
     }
   | { readonly type: "MetricsMissing"; readonly since: Instant; readonly regions: readonly RegionName[] }
-  | { readonly type: "DeploymentEnded"; readonly outcome: string; readonly totals: Readonly<Record<string, Counts>> };
+  | {
+      readonly type: "DeploymentEnded";
+      readonly outcome: string;
+      readonly totals: Readonly<Record<string, Counts>>;
+      /** What was found last, told before or not; null where nobody looked. */
+      readonly judgement: Judgement | null;
+    };
 
 export type WatchCommand =
   | { readonly type: "Publish"; readonly event: EventOf<typeof watchTopic> }
@@ -170,12 +176,14 @@ function onShut(
 
 function onEnded(state: Watch, input: Extract<WatchInput, { type: "DeploymentEnded" }>): Answer {
   const { outcome, totals } = input;
+  // Only what changes the verdict is told while it is watched: at its end it is kept on how much the last one stood.
+  const judgement = state.phase === "watching" ? (input.judgement ?? state.judgement) : state.judgement;
   const failed_requests = Object.values(totals).reduce(addCounts, noCounts).canary_errors;
   const event = publish({
     type: "watch.ended",
     data: { ...about(state), outcome, regions: { ...totals }, failed_requests },
   });
-  return step({ phase: "ended", id: state.id, spec: state.spec, judgement: state.judgement, outcome }, [event]);
+  return step({ phase: "ended", id: state.id, spec: state.spec, judgement, outcome }, [event]);
 }
 
 function about(state: About) {
