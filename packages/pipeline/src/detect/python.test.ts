@@ -87,3 +87,18 @@ test("a group that nothing here can install does not count as installed, and the
   expect(pipeline).not.toHaveProperty("test");
   expect(said).toContain("no pytest in a group of pyproject.toml or in requirements-dev.txt");
 });
+
+test("a project of poetry that is no package and has no lock file is refused with what to commit", () => {
+  const files = { ...layout, "pyproject.toml": `${project}\n[tool.poetry]\npackage-mode = false\n` };
+  const detect = (more: Readonly<Record<string, string>>) => {
+    const texts = { ...files, ...more };
+    return detectFile({ paths: Object.keys(texts).sort(), texts }, "shop" as ServiceName);
+  };
+
+  expect(detect({})).toMatchObject({
+    kind: "undetected",
+    problem: expect.stringContaining("no poetry.lock"),
+    remedies: [expect.stringContaining("poetry lock")],
+  });
+  expect(detect({ "poetry.lock": "" })).toMatchObject({ kind: "detected" });
+});

@@ -20,8 +20,20 @@ import { hasFile, hasFolder, isTest, type RepositoryView } from "./repository-vi
 const packagesFolder = ".python-packages";
 const testFolder = ".python-test-packages";
 
+/** A project of poetry that is no package: pip cannot install it, and only poetry reads what it lists. */
+function isUnlockedList(view: RepositoryView): boolean {
+  const project = view.texts["pyproject.toml"] ?? "";
+  const other = ["poetry.lock", "uv.lock", "requirements.txt"].some((name) => hasFile(view, name));
+  return !other && /^\s*package-mode\s*=\s*false\b/m.test(project);
+}
+const unlockedList = undetected(
+  "pyproject.toml is no package (package-mode = false), and there is no poetry.lock beside it",
+  "Run poetry lock and commit poetry.lock: the packages are installed as it has them.",
+);
+
 /** A Python repository: something that lists packages, or a service in a .py file at its top. Undefined without either. */
 export function detectPython(view: RepositoryView, web: string | undefined): Draft | Undetected | undefined {
+  if (isUnlockedList(view)) return unlockedList;
   const packages = pythonPackages(view, packagesFolder);
   if (packages === undefined && !view.paths.some((path) => /^[^/]+\.py$/.test(path))) return undefined;
   const source = packages?.withProject === true ? undefined : sourceFolder(view);
