@@ -58,3 +58,22 @@ test("a store that is no S3 is named, and so is a variable that cannot be read",
   ]);
   server.close();
 });
+
+test("an image of the executor that its registry does not have is named", async () => {
+  const server = createServer((_, response) => {
+    const unknown = { errors: [{ code: "MANIFEST_UNKNOWN", message: "unknown" }] };
+    response.writeHead(404, { "content-type": "application/json" }).end(JSON.stringify(unknown));
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  const image = `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/slipway-services:0.9`;
+
+  const checks = await backendChecks({ SLIPWAY_EXECUTOR: `kubernetes:///nowhere.kubeconfig?image=${image}` });
+
+  expect(checks).toContainEqual({
+    ...{ name: "executor images", state: "bad" },
+    found: `the registry of ${image} has no such image, so that nodes cannot pull it`,
+    remedy: "Correct image= in SLIPWAY_EXECUTOR, or push it there.",
+  });
+  server.close();
+});

@@ -10,6 +10,7 @@ import { openReader } from "./kafka/reader.ts";
 import { type KafkaSubscription, subscribeKafka } from "./kafka/subscription.ts";
 import { openTopics } from "./kafka/topics.ts";
 import { busUnavailable, connectionTrouble } from "./kafka/trouble.ts";
+import { versionsCheck } from "./kafka/versions.ts";
 import type { Bus } from "./port.ts";
 
 export type KafkaBusOptions = {
@@ -37,6 +38,7 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
   };
   const questions = openQuestions(kafka, address);
   const topics = openTopics(questions, address, Math.max(dayMs, keepEventsMs));
+  const versionsTrouble = versionsCheck(kafka, address);
   const producers = openProducers(kafka);
   const publisher = openPublisher(producers, topics, address);
   const reader = openReader(kafka, { questions, topics, address });
@@ -66,14 +68,11 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
       const troubled = [...subscriptions].map((one) => one.trouble()).find((reason) => reason !== undefined);
       if (troubled !== undefined) return troubled;
       const askedAt = performance.now();
-      const answer = questions.ask((admin) => admin.describeCluster());
-      return await within(answer, readyMs).then(
-        () => undefined,
-        (error: unknown) => {
-          const heard = error instanceof DeadlineTimeout && complaint.at >= askedAt;
-          return busUnavailable(heard ? connectionTrouble(complaint.text) : error, address).message;
-        },
-      );
+      const answer = questions.ask((admin) => admin.describeCluster()).then(versionsTrouble);
+      return await within(answer, readyMs).catch((error: unknown) => {
+        const heard = error instanceof DeadlineTimeout && complaint.at >= askedAt;
+        return busUnavailable(heard ? connectionTrouble(complaint.text) : error, address).message;
+      });
     },
 
     async close() {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiServer, startApiServer } from "@slipway/local-region";
 import { silentLogger } from "@slipway/sql";
-import { freePort, type TestDatabase, testDatabase } from "@slipway/testkit";
+import { freePort, kafka010, startScriptedKafka, type TestDatabase, testDatabase } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { checkBackends } from "../src/index.ts";
 
@@ -197,6 +197,15 @@ describe("what is too old", () => {
       },
     ]);
     older.close();
+  });
+
+  test("Kafka before 0.11", async () => {
+    const older = await startScriptedKafka(kafka010);
+
+    expect(await checkBackends({ SLIPWAY_BUS_URL: `kafka://127.0.0.1:${older.port}` })).toEqual([
+      { name: "bus", problems: [expect.stringMatching(/is too old \(.*\): upgrade it to 0\.11 or newer, or name/)] },
+    ]);
+    await older.stop();
   });
 
   test("Redis before 6", async () => {

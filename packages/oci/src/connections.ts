@@ -1,4 +1,6 @@
 import type { Agent, Dispatcher } from "undici";
+import { certificateTrouble } from "./certificate-trouble.ts";
+import { OciError } from "./errors.ts";
 import { type ConnectionGuard, guardedLookup } from "./guard.ts";
 
 type Options = Omit<Dispatcher.RequestOptions, "origin" | "path" | "method"> & {
@@ -14,10 +16,16 @@ export class Connections {
     this.#guard = guard;
   }
 
+  /** Throws OciError `untrusted` where the certificate of that host is not believed: of the registry, its token server, or where it redirects to. */
   async request(url: URL, options: Options): Promise<Dispatcher.ResponseData> {
     this.#opened ??= this.#open();
     const { agent, request } = await this.#opened;
-    return request(url, { ...options, dispatcher: agent });
+    try {
+      return await request(url, { ...options, dispatcher: agent });
+    } catch (cause) {
+      const trouble = certificateTrouble(url.host, cause);
+      throw trouble === undefined ? cause : new OciError("untrusted", trouble, { cause });
+    }
   }
 
   async close(): Promise<void> {

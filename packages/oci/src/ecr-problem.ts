@@ -1,3 +1,4 @@
+import { certificateTrouble } from "./certificate-trouble.ts";
 import type { EcrPlace } from "./ecr-place.ts";
 import { OciError, type OciErrorKind } from "./errors.ts";
 
@@ -35,6 +36,8 @@ export function ecrRefusal(error: unknown, { region, endpoint }: EcrPlace): OciE
   for (const [pattern, kind, sentence] of remedies) {
     if (names.some((name) => pattern.test(name))) return new OciError(kind, sentence(where));
   }
+  const untrusted = certificateTrouble(where, error);
+  if (untrusted !== undefined) return new OciError("untrusted", untrusted);
   return new OciError("unavailable", `${where} gave no password (${names.join(", ") || "no reason given"})`);
 }
 

@@ -1,6 +1,6 @@
 /**
  * `unauthorised`, `forbidden`, `not_found`, `refused` (the registry says no: asking again will not help), `unavailable`
- * (it did not answer in time), `digest_mismatch` (the bytes are not the ones asked for), `unsafe` (an archive that tries
+ * (it did not answer in time), `untrusted` (its certificate is not believed; the message says what to do), `digest_mismatch` (the bytes are not the ones asked for), `unsafe` (an archive that tries
  * to leave its folder), `too_large`, `invalid` (not an image this code can read).
  */
 export type OciErrorKind =
@@ -9,6 +9,7 @@ export type OciErrorKind =
   | "not_found"
   | "refused"
   | "unavailable"
+  | "untrusted"
   | "digest_mismatch"
   | "unsafe"
   | "too_large"

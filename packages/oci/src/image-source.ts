@@ -152,11 +152,8 @@ async function explained<T>(name: NamedImage, act: () => Promise<T>): Promise<T>
     if (!(error instanceof OciError)) throw error;
     const { kind, status, code } = error;
     const more = { ...(status === undefined ? {} : { status }), ...(code === undefined ? {} : { code }), cause: error };
-    throw new OciError(
-      kind,
-      `the image ${imageText(name)} could not be had: ${error.message}; ${remedy(name, kind)}`,
-      more,
-    );
+    const what = kind === "untrusted" ? "" : `; ${remedy(name, kind)}`;
+    throw new OciError(kind, `the image ${imageText(name)} could not be had: ${error.message}${what}`, more);
   }
 }
 

@@ -40,12 +40,12 @@ export async function registryProblem(
 }
 
 function sentence(at: string, host: string, error: unknown): string {
+  if (error instanceof OciError && error.kind === "untrusted") return `${error.message}, or correct its URL`;
   if (error instanceof OciError && error.kind !== "unavailable")
     return `what answers at ${host} is no image registry (status ${error.status ?? "unknown"}): correct its URL`;
   const codes = errorCodes(error);
   if (/ENOTFOUND|EAI_AGAIN/.test(codes)) return `the host of ${at} is not known: correct it`;
   if (/ECONNREFUSED/.test(codes)) return `nothing listens at ${host}: start the registry, or correct its URL`;
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(codes))
-    return `the certificate of ${at} is not trusted: give its authority to this process (NODE_EXTRA_CA_CERTS), or correct its URL`;
+  if (/EPROTO|ERR_SSL/.test(codes)) return `${at} does not speak TLS: start it with a certificate, or correct its URL`;
   return `${at} does not answer as a registry: start it, or correct its URL`;
 }

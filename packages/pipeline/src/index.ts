@@ -6,6 +6,7 @@ export { readRepository } from "./detect/read-repository.ts";
 export { serviceNameFrom } from "./detect/service-name.ts";
 export { dockerfileOf, imageLayout } from "./dockerfile/command.ts";
 export { noBuilder } from "./dockerfile/run-dockerfile-step.ts";
+export { executorImageProblems } from "./executor-image-problems.ts";
 export { ignoring } from "./ignore-patterns.ts";
 export { type ImageRegistries, imageRegistryProblems, parseImageRegistries } from "./image-registries.ts";
 export { installTools } from "./install-tools.ts";

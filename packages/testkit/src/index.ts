@@ -41,6 +41,7 @@ export { type RealProxy, startProxy } from "./real/proxy.ts";
 export { startRedis } from "./real/redis.ts";
 export { type RealRegistry, startForeignRegistry } from "./real/registry.ts";
 export { startS3 } from "./real/s3.ts";
+export { kafka010, type ScriptedKafka, type ScriptedVersions, startScriptedKafka } from "./scripted-kafka.ts";
 export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export { shiftedClock } from "./shifted-clock.ts";
 export { makeSmallRoot } from "./small-root.ts";

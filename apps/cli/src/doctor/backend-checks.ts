@@ -14,10 +14,16 @@ export function namesBackends(environment: Environment): boolean {
 /** What a service would meet that is started with this environment, a line for each problem. */
 export async function backendChecks(environment: Environment): Promise<readonly Check[]> {
   const { checkBackends } = await import("@slipway/host");
-  const { imageRegistryProblems } = await import("@slipway/pipeline");
-  const found = await checkBackends(environment, async ({ SLIPWAY_IMAGE_REGISTRIES: text = "" }) =>
-    text === "" ? [] : [{ name: "registries", problems: await imageRegistryProblems(text) }],
-  );
+  const { executorImageProblems, imageRegistryProblems } = await import("@slipway/pipeline");
+  const found = await checkBackends(environment, async (env) => {
+    const { SLIPWAY_IMAGE_REGISTRIES: text = "", SLIPWAY_EXECUTOR: executor = "" } = env;
+    const absent = await executorImageProblems(executor, text);
+    return [
+      ...(text === "" ? [] : [{ name: "registries", problems: await imageRegistryProblems(text) }]),
+      // Who cannot be asked has said nothing, so that here no problem is no proof.
+      ...(absent.length === 0 ? [] : [{ name: "executor images", problems: absent }]),
+    ];
+  });
   return found.flatMap(({ name, problems }): Check[] =>
     problems.length === 0
       ? [{ name, state: "ok", found: "can be used" }]

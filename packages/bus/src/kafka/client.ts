@@ -1,12 +1,14 @@
 import type { Logger } from "@slipway/sql";
 import type { Kafka, KafkaConfig, SASLOptions } from "kafkajs";
 import type { KafkaAddress } from "./address.ts";
+import { hushNegativeTimer } from "./negative-timer.ts";
 
 /** Attempts of the library itself, within one call of ours: about 9 s, so that nothing of it goes on for long after our deadlines. */
 export const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 };
 
 /** Loaded when a Kafka is configured: nobody else pays for it. */
 export async function kafkaLibrary(): Promise<typeof import("kafkajs")> {
+  hushNegativeTimer();
   return (await import("kafkajs")).default;
 }
 

@@ -31,6 +31,10 @@ type FetchAnswer = {
 export type FetchCluster = {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  /** Null before it is connected. */
+  readonly brokerPool: {
+    readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null;
+  };
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   refreshMetadata(): Promise<void>;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;

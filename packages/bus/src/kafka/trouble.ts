@@ -1,5 +1,8 @@
 import type { KafkaAddress } from "./address.ts";
 
+/** Idempotent producers, headers of messages, and reading of what is committed came with it. */
+export const oldestKafka = "0.11";
+
 /** The bus cannot be used now. The message says why, and what to do; it may be otherwise later. */
 export class BusUnavailable extends Error {}
 
@@ -23,6 +26,8 @@ export function isSettling(error: unknown): boolean {
   return settling.test(causesOf(error).types);
 }
 
+const unspoken = /ServerDoesNotSupportApiKey|UNSUPPORTED_VERSION|API Versions not supported/;
+
 type Trouble = {
   readonly names: string;
   readonly types: string;
@@ -36,6 +41,8 @@ function sentence({ names, types, message, topic, at }: Trouble): string {
     return `Kafka at ${at} refuses to let Slipway in (${message}): correct user, password and ?sasl= in SLIPWAY_BUS_URL`;
   if (/certificate|self.signed|ssl|tls|EPROTO|wrong version/i.test(message))
     return `no TLS with Kafka at ${at} (${message}): check kafka+ssl:// in SLIPWAY_BUS_URL, and the authority in NODE_EXTRA_CA_CERTS`;
+  if (unspoken.test(`${names} ${types} ${message}`))
+    return `Kafka at ${at} does not speak what Slipway does (${message}): upgrade it to ${oldestKafka} or newer, or name another in SLIPWAY_BUS_URL`;
   if (/AUTHORIZATION_FAILED/.test(types))
     return `Kafka at ${at} does not allow it${about(topic)} (${message}): give Slipway's user the rights to read, write and create topics slipway.*`;
   if (/INVALID_TOPIC/.test(types) || /Invalid topic/.test(message))

@@ -29,6 +29,14 @@ test.each([
     "x:1: pull access denied, repository does not exist or may require authorization: 401 Unauthorized",
     /credentials in SLIPWAY_IMAGE_REGISTRIES$/,
   ],
+  [
+    'x:1: failed to do request: Head "https://r/v2/x/manifests/1": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    /add its authority to the BuildKit image, or name a mirror in SLIPWAY_IMAGE_REGISTRIES$/,
+  ],
+  [
+    "x:1: tls: failed to verify certificate: x509: certificate has expired: failed to do request",
+    /correct the registry's certificate/,
+  ],
   ["x:1: failed to do request: dial tcp 10.0.0.1:443: i/o timeout", /name a mirror in SLIPWAY_IMAGE_REGISTRIES$/],
 ])("an image that cannot be had (%s) says what to do", (why, remedy) => {
   expect(troubleOf(`error: failed to solve: failed to resolve source metadata for ${why}\n`)).toMatch(remedy);

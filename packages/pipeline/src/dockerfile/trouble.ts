@@ -45,6 +45,9 @@ function imageRemedy(said: string, network: PipelineStep["network"]): string {
   if (!/failed to (resolve source metadata|authorize|fetch|do request)|pull access denied/.test(said)) return "";
   if (/\b(401|403)\b|[Uu]nauthorized|denied|authorization failed/.test(said))
     return "; check its name, or give the registry's credentials in SLIPWAY_IMAGE_REGISTRIES";
+  if (/x509: certificate signed by unknown authority/.test(said))
+    return "; add its authority to the BuildKit image, or name a mirror in SLIPWAY_IMAGE_REGISTRIES";
+  if (/x509: /.test(said)) return "; correct the registry's certificate, or name a mirror in SLIPWAY_IMAGE_REGISTRIES";
   if (/dial tcp|no such host|timeout|connection refused|unreachable/.test(said))
     return network === "none"
       ? "; the step has no network: say network: registries"

@@ -16,14 +16,17 @@ export type TestCertificates = {
 
 const run = promisify(execFile);
 
-/** Made by openssl in that folder, for a day. */
-export async function makeCertificates(folder: string): Promise<TestCertificates> {
+/** Made by openssl in that folder, for a day. `names`: whose the server's is; `days`: how long that one lasts, from now, below 0 where it has ended. */
+export async function makeCertificates(
+  folder: string,
+  { names = "IP:127.0.0.1,DNS:localhost", days = 1 } = {},
+): Promise<TestCertificates> {
   const at = (name: string) => join(folder, name);
   const key = ["-newkey", "rsa:2048", "-nodes", "-days", "1"];
   const caOf = ["-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=slipway test authority"];
   await run("openssl", ["req", "-x509", ...key, ...caOf]);
   await run("openssl", ["req", ...key, "-keyout", at("key.pem"), "-out", at("request.pem"), "-subj", "/CN=localhost"]);
-  await writeFile(at("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+  await writeFile(at("names"), `subjectAltName=${names}\n`);
   const signing = [
     "-CA",
     at("ca.pem"),
@@ -31,7 +34,7 @@ export async function makeCertificates(folder: string): Promise<TestCertificates
     at("ca.key"),
     "-CAcreateserial",
     "-days",
-    "1",
+    String(days),
     "-extfile",
     at("names"),
   ];

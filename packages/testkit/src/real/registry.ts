@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RegistryAuth } from "@slipway/oci";
+import type { TestCertificates } from "./certificates.ts";
 import type { RealPart } from "./part.ts";
 import { type RegistryTokens, startRegistryTokens } from "./registry-tokens.ts";
 import { type RealServer, startRealServer } from "./server.ts";
@@ -15,21 +16,25 @@ const user = { username: "tester", password: "not-a-secret" };
 /** That password by bcrypt, which is all the registry takes. */
 const htpasswd = "tester:$2y$05$abcdefghijklmnopqrstuuVPNOToLP9MHdthRCXkVoiIF0qNKnk2G\n";
 
-/** A registry over a folder. `bearer`: it sends its clients to a token server for each repository, else it takes the password itself. */
-export async function startForeignRegistry(part: RealPart, { bearer = false } = {}): Promise<RealRegistry> {
+/** A registry over a folder. `bearer`: it sends its clients to a token server for each repository, else it takes the password itself. `tls`: it speaks TLS with that certificate. */
+export async function startForeignRegistry(
+  part: RealPart,
+  { bearer = false, tls }: { readonly bearer?: boolean; readonly tls?: TestCertificates } = {},
+): Promise<RealRegistry> {
   const tokens = bearer ? await startRegistryTokens(user) : undefined;
   const server = await startRealServer(part, {
     args: ({ dir }) => ["serve", join(dir, "config.yml")],
     env: { OTEL_TRACES_EXPORTER: "none" },
     prepare: async (dir, port) => {
       await writeFile(join(dir, "htpasswd"), htpasswd);
-      await writeFile(join(dir, "config.yml"), JSON.stringify(configOf(dir, port, tokens)));
+      await writeFile(join(dir, "config.yml"), JSON.stringify(configOf({ dir, port, tokens, tls })));
     },
-    answers: async (port) => (await fetch(`http://127.0.0.1:${port}/v2/`)).status === 401,
+    // Where it speaks TLS it refuses whoever does not.
+    answers: async (port) => (await fetch(`http://127.0.0.1:${port}/v2/`)).status === (tls === undefined ? 401 : 400),
   });
   return {
     ...server,
-    url: `http://127.0.0.1:${server.port}`,
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${server.port}`,
     auth: user,
     async stop() {
       await server.stop();
@@ -38,13 +43,23 @@ export async function startForeignRegistry(part: RealPart, { bearer = false } = 
   };
 }
 
+type Configured = {
+  readonly dir: string;
+  readonly port: number;
+  readonly tokens: RegistryTokens | undefined;
+  readonly tls: TestCertificates | undefined;
+};
+
 /** JSON is YAML, too. */
-function configOf(dir: string, port: number, tokens: RegistryTokens | undefined): object {
+function configOf({ dir, port, tokens, tls }: Configured): object {
   const password = { htpasswd: { realm: "registry", path: join(dir, "htpasswd") } };
   return {
     version: "0.1",
     storage: { filesystem: { rootdirectory: join(dir, "data") }, delete: { enabled: true } },
-    http: { addr: `127.0.0.1:${port}`, secret: "one for all of a run" },
+    http: {
+      ...{ addr: `127.0.0.1:${port}`, secret: "one for all of a run" },
+      ...(tls && { tls: { certificate: tls.certFile, key: tls.keyFile } }),
+    },
     auth: tokens === undefined ? password : { token: tokens.config },
     log: { level: "error", accesslog: { disabled: true } },
   };

@@ -141,12 +141,13 @@ function failed(reason: string): Outcome<ImportInput> {
 const hints: Partial<Record<OciError["kind"], string>> = {
   unauthorised: " It wants credentials: give them with the request, or have the operator keep them.",
   forbidden: " The credentials may not read it.",
+  untrusted: " It is the artifact-registry that asks.",
   refused: " The operator can allow it in SLIPWAY_EXTERNAL_REGISTRIES.",
 };
 
 function sentence(error: OciError): string {
   const text = error.message;
   // What AWS said when it was asked for a password carries its own remedy, and no registry's status.
-  const hint = error.kind === "refused" || error.status !== undefined ? hints[error.kind] : undefined;
+  const hint = /^(refused|untrusted)$/.test(error.kind) || error.status !== undefined ? hints[error.kind] : undefined;
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${hint ?? ""}`;
 }
