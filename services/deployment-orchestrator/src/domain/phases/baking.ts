@@ -116,10 +116,11 @@ function onPromote(state: In<"baking">, input: Extract<Input, { type: "Promote" 
     );
   }
   if (expectedStep === null && msBetween(state.since, now) < Math.min(promoteGuardMs, bakeMs / 3)) {
+    const { plan, step: at } = state;
     return refuse(
       "deployment.too_soon",
-      `${state.plan.id} came to step ${state.step} a moment ago.`,
-      "Name the step you mean with expected_step.",
+      `${plan.id} came to its step at ${plan.steps[at]?.weightPercent ?? 0}% a moment ago, and this may be meant for the one before.`,
+      `Name the step you mean: expected_step ${at} (slipway promote ${plan.id} --expected-step ${at}).`,
     );
   }
   if (state.latest?.verdict === "FAIL") return refuse("deployment.gate_failed", state.latest.sentence);
