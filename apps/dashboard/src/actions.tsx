@@ -79,7 +79,8 @@ function Button({ className, shut, onPress, children }: ButtonProps) {
 
 function doing({ shipping: { busy, said, service }, focus, at }: PageView): string {
   // What it waits for stands beside it, and is newer.
-  const last = inWords(said.at(-1)?.replace(/, waiting for .*/, "") ?? "");
+  const words = inWords(said.at(-1)?.replace(/, waiting for .*/, "") ?? "");
+  const last = words.charAt(0).toUpperCase() + words.slice(1);
   if (busy !== null) return `${busy.what} is on its way (${busy.by}, ${since(busy.since, at)}). ${last}`;
   if (focus?.under_way === true) return otherOnItsWay(focus.deployment, service);
   return last === "" ? "Nothing is on its way. A button commits a change to the example service and ships it." : last;

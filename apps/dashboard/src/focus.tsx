@@ -71,7 +71,7 @@ function Verdict({ focus }: { readonly focus: PageFocus }) {
   if (said === undefined)
     return under_way ? <p className="hint">No verdict yet: the judge begins with the first requests.</p> : null;
   const { canary_requests, canary_errors, canary_slow, baseline_requests, baseline_errors } = said.counts;
-  const needed = under_way ? judgement?.requests_needed : null;
+  const needed = under_way && deployment.status !== "ROLLING_BACK" ? judgement?.requests_needed : null;
   const word = verdictText(said.verdict, focus);
   return (
     <div className="verdict">

@@ -35,4 +35,6 @@ test("a line of the platform's shows no status as programs write it", () => {
     "D-4 rolling out; gate at 5%: no verdict: 0 of 3 failed",
   );
   expect(inWords("gate at 5%: PASS")).toBe("gate at 5%: PASS");
+  expect(inWords("IN_PROGRESS, in us-east-1")).toBe("in progress, in us-east-1");
+  expect(inWords("CANARY_MONITORING at 5%")).toBe("canary monitoring at 5%");
 });

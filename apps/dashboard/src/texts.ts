@@ -39,7 +39,7 @@ export function spoken(status: string): string {
 
 /** A line of the platform's, its statuses as people say them. */
 export function inWords(line: string): string {
-  return line.replaceAll(/\b[A-Z]{4,}(_[A-Z]+)*\b/g, (word) => {
+  return line.replaceAll(/\b([A-Z]{4,}|[A-Z]{2,}(_[A-Z]+)+)\b/g, (word) => {
     if (word === "NONE") return "no verdict";
     return word === "PASS" || word === "FAIL" ? word : spoken(word).toLowerCase();
   });

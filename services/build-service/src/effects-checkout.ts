@@ -116,7 +116,13 @@ async function refuse(
 ): Promise<BuildOutcome> {
   const text = [reason, ...lines].map((line) => `slipway | ${line}\n`).join("");
   await appendLog(world.db, state.buildId, text);
-  return failed(lines.length === 0 ? reason : `${reason}: ${lines.join("; ")}`);
+  return failed(lines.length === 0 ? reason : `${reason}: ${inOneLine(lines)}`);
+}
+
+/** Lines of a log, perhaps items of a list, as a reason that stands in one. */
+function inOneLine(lines: readonly string[]): string {
+  const items = lines.map((line) => line.replace(/^\s*(- )?/, ""));
+  return items.reduce((text, item) => `${text}${text.endsWith(".") ? " " : "; "}${item}`);
 }
 
 function failed(reason: string): BuildOutcome {

@@ -19,19 +19,19 @@ export function movingCommand(root: Command, name: string, description: string):
     .option("--reason <text>", "kept in the audit log");
 }
 
-/** Asks for a change of a deployment and prints where it stands then. `live`: a version that serves may be meant, too. */
+/** Asks for a change of a deployment and prints where it stands then. `live`: a version that serves may be meant, too; `done`: said before it. */
 export async function move(
   root: Command,
   endpoint: Move,
   named: string | undefined,
   { env, ...body }: Body & Moving,
-  live = false,
+  { live = false, done = "" }: { readonly live?: boolean; readonly done?: string } = {},
 ): Promise<void> {
   await withClient(root, async (client) => {
     const id = await findDeployment(client, { named: named ?? serviceOr(undefined), env, live });
     const input = { params: { id }, body, idempotencyKey: crypto.randomUUID() };
     const answer = await client.call(endpoint as typeof promoteDeployment, input);
-    const lines = [`${answer.deployment_id} ${answer.status}  ${answer.progress}`];
+    const lines = [`${done}${answer.deployment_id} ${answer.status}  ${answer.progress}`];
     if (answer.waiting !== null) lines.push(`  ${waitingText(answer)}`);
     print(root, answer, lines.join("\n"));
   });

@@ -5,6 +5,6 @@ import { type Moving, move, movingCommand } from "./move.ts";
 /** `slipway rollback [DEPLOYMENT|SERVICE]`. */
 export function rollbackCommand(root: Command): void {
   movingCommand(root, "rollback", "take a deployment's version back everywhere").action(
-    (named: string | undefined, own: Moving) => move(root, rollbackDeployment, named, own, true),
+    (named: string | undefined, own: Moving) => move(root, rollbackDeployment, named, own, { live: true }),
   );
 }

@@ -57,3 +57,16 @@ test.each([
   expect(pipeline.test?.run).toBe("npm test");
   expect(image.exclude ?? []).not.toContain(folder);
 });
+
+test.each(["pnpm --filter api start", "pnpm --filter=api start", "yarn workspace api start", "npm -w api start"])(
+  "a start by %s says that a Procfile names what runs",
+  (start) => {
+    const text = JSON.stringify({ scripts: { start } });
+    const paths = ["package.json", "packages/api/package.json"];
+
+    expect(detectFile({ paths, texts: { "package.json": text } }, "shop" as ServiceName)).toMatchObject({
+      problem: `it starts by a script of another package ("${start}")`,
+      remedies: [expect.stringContaining("Procfile"), expect.stringContaining("git subtree push")],
+    });
+  },
+);

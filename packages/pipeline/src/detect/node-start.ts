@@ -1,5 +1,5 @@
 import type { Found, Undetected } from "./found.ts";
-import { isUndetected } from "./found.ts";
+import { isUndetected, undetected } from "./found.ts";
 import type { PackageJson } from "./package-json.ts";
 import { firstFile, type RepositoryView } from "./repository-view.ts";
 import { type Callers, type Start, startOf } from "./start.ts";
@@ -52,12 +52,24 @@ function callersOf(view: RepositoryView, own: PackageJson, depth = 0): Callers {
     call: ([program = "", ...words]) => {
       if (program === "node") return ["node", ...words];
       const script = scriptOf(program, words);
+      if (script !== undefined && chooses.test(script)) return anotherPackage([program, ...words]);
       if (script !== undefined) return depth < scriptsDeep ? ofScript(view, own, script, depth) : undefined;
       const packaged =
         program === "npx" ? words.filter((word) => word !== "--yes" && word !== "-y") : [program, ...words];
       return ofPackage(own, packaged);
     },
   };
+}
+
+const chooses = /^(--filter|-F|-C|--dir|--cwd|-w|--workspace|--prefix|-r|--recursive|workspace)(=|$)/;
+
+/** `pnpm --filter api start`, `yarn workspace api start`, `npm -w api start`: what runs in the end stands in another package.json. */
+function anotherPackage(words: readonly string[]): Undetected {
+  return undetected(
+    `it starts by a script of another package ("${words.join(" ")}")`,
+    "Say what that script runs in a Procfile, from the top of the repository, e.g. web: node packages/api/server.js.",
+    "Or push that package alone: git subtree push --prefix packages/api slipway main.",
+  );
 }
 
 /** The script behind `npm start`, `npm run x`, `pnpm x`, `yarn x`. */
