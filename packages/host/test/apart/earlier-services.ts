@@ -33,7 +33,9 @@ export async function whyNoEarlier(): Promise<string | undefined> {
 export async function earlierServices(): Promise<string> {
   // Ignored by git, and libraries are found from there.
   const place = join(root, `apps/standalone/node_modules/.earlier-${process.env.VITEST_POOL_ID ?? 0}`);
-  const [tree, folder] = [join(place, "tree"), join(place, "bundle")];
+  // Within its tree: a program finds the migrations that stand above it.
+  const tree = join(place, "tree");
+  const folder = join(tree, "dist");
   await rm(place, { recursive: true, force: true });
   await mkdir(tree, { recursive: true });
   const archive = join(place, "tree.tar");
