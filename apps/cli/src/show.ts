@@ -11,13 +11,18 @@ export function showDeployment(view: DeploymentView, status: DeploymentStatusVie
   lines.push(...evidenceLines(view, status));
   if (view.waiting !== null) lines.push(`  now      ${waitingText(view)}`);
   for (const [region, own] of Object.entries(view.regions)) {
+    const said = [unprovenText(own.unproven), own.reason].filter((text) => text != null).join("; ");
     lines.push(
-      `  ${region.padEnd(15)} ${own.state.padEnd(9)} ${String(own.weight_percent).padStart(3)}%${own.reason === null ? "" : `  ${own.reason}`}`,
+      `  ${region.padEnd(15)} ${own.state.padEnd(9)} ${String(own.weight_percent).padStart(3)}%${said === "" ? "" : `  ${said}`}`,
     );
   }
   lines.push(...podLines(view));
   if (view.reason !== null) lines.push(`  reason   ${view.reason}`);
   return lines.join("\n");
+}
+
+function unprovenText(unproven: DeploymentView["regions"][string]["unproven"]): string | undefined {
+  return unproven && `written at ${unproven.since}, not yet proven in its mesh (it served ${unproven.from_percent}%)`;
 }
 
 function evidenceLines(view: DeploymentView, status: DeploymentStatusView): string[] {

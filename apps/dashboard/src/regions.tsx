@@ -1,4 +1,5 @@
 import type { PageFocus, PageRegion } from "@slipway/contracts";
+import { clockTime } from "./texts.ts";
 
 type Props = { readonly regions: readonly PageRegion[]; readonly focus: PageFocus | null };
 
@@ -11,7 +12,7 @@ export function Regions({ regions, focus }: Props) {
       <ul className="regions">
         {regions.map((region) => (
           <li key={region.name}>
-            <Bar region={region} version={version} state={focus?.deployment.regions[region.name]?.state} />
+            <Bar region={region} version={version} progress={focus?.deployment.regions[region.name]} />
           </li>
         ))}
       </ul>
@@ -36,21 +37,26 @@ export function Regions({ regions, focus }: Props) {
 type BarProps = {
   readonly region: PageRegion;
   readonly version: string | undefined;
-  readonly state: string | undefined;
+  readonly progress: PageFocus["deployment"]["regions"][string] | undefined;
 };
 
-function Bar({ region: { name, served }, version, state }: BarProps) {
+function Bar({ region: { name, served }, version, progress }: BarProps) {
   const share = served?.find((own) => own.version === version)?.percent ?? 0;
   const other = served?.find((own) => own.version !== version);
   return (
     <>
       <div className="bar-head">
         <span className="region-name">{name}</span>
-        <span className="hint">{state}</span>
+        <span className="hint">{progress?.state}</span>
         <b data-region={name} data-percent={share}>
           {served === null ? "no answer" : `${share}%`}
         </b>
       </div>
+      {progress?.unproven !== undefined && share > 0 && (
+        <p className="hint">
+          {progress.weight_percent}% is written since {clockTime(progress.unproven.since)}, not yet proven in its mesh
+        </p>
+      )}
       <div className={served === null ? "bar unknown" : "bar"} aria-hidden="true">
         <div className="new" style={{ width: `${share}%` }} />
       </div>

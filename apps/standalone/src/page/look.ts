@@ -112,11 +112,12 @@ async function regionsOf(layout: Layout, shown: DeploymentView | undefined): Pro
   );
 }
 
-/** What the platform saw a region serve that is not this laptop's, whose proxies it cannot ask. */
+/** What the platform saw a region serve that is not this laptop's, whose proxies it cannot ask. What is only written there is not served yet. */
 function confirmed(shown: DeploymentView | undefined, region: string): PageRegion["served"] {
   const seen = shown?.regions[region];
   if (shown === undefined || seen === undefined) return [];
-  const { weight_percent: percent, baseline } = seen;
+  const { unproven, baseline } = seen;
+  const percent = unproven?.from_percent ?? seen.weight_percent;
   const rest = baseline === null ? [] : [{ version: baseline, percent: 100 - percent }];
   return [{ version: shown.version, percent }, ...rest];
 }

@@ -1,7 +1,13 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { Agent, request } from "undici";
 import { servedWeight } from "../../src/story/traffic.ts";
 
 export type Split = Readonly<Record<string, number>>;
+
+/** Which version: a local region's mesh says it of every answer, behind an Envoy the example does. */
+export function answeredBy(headers: IncomingHttpHeaders): string {
+  return String(headers["x-slipway-version"] ?? headers["x-version"]);
+}
 
 /** Sends requests through a region's mesh address, twenty at a time; the answers by the version that gave them (`status <code>` for a failed one). */
 export async function splitOf(meshUrl: string, requests: number): Promise<Split> {
@@ -13,8 +19,7 @@ export async function splitOf(meshUrl: string, requests: number): Promise<Split>
       left -= 1;
       const answer = await request(`${meshUrl}/orders`, { dispatcher: agent, headers: { host: "orders.prod" } });
       await answer.body.dump();
-      const version = answer.headers["x-slipway-version"];
-      const key = answer.statusCode >= 400 ? `status ${answer.statusCode}` : String(version);
+      const key = answer.statusCode >= 400 ? `status ${answer.statusCode}` : answeredBy(answer.headers);
       counts[key] = (counts[key] ?? 0) + 1;
     }
   };

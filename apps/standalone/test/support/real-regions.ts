@@ -4,6 +4,7 @@ import { startAgent } from "@slipway/local-region";
 import { silentLogger } from "@slipway/sql";
 import {
   installedRegion,
+  type RealIstiod,
   type RealPart,
   type RealRegion,
   regionAccounts,
@@ -24,6 +25,9 @@ export type RealRegions = {
   /** What SLIPWAY_REGIONS names. */
   readonly file: string;
   readonly regions: Readonly<Record<string, RealRegion>>;
+  readonly istiods: Readonly<Record<string, RealIstiod>>;
+  /** Where each takes requests. */
+  readonly meshes: Readonly<Record<string, string>>;
   /** Begins to run their pods: the node agent of the local regions, pointed at these API servers. */
   runPods(platform: { readonly dataDir: string; readonly registryHost: string }): Promise<void>;
   stop(): Promise<void>;
@@ -47,7 +51,7 @@ export async function startRealRegions(parts: RealRegionParts, names: readonly s
       },
       ...{ metrics_url: `prometheus:${prometheus.url}`, metrics_shape: "envoy" },
     };
-    return { name, real, entry, prefix: `10.${70 + number}` };
+    return { name, real, istiod, entry, prefix: `10.${70 + number}` };
   };
   try {
     const started: Awaited<ReturnType<typeof start>>[] = [];
@@ -58,6 +62,8 @@ export async function startRealRegions(parts: RealRegionParts, names: readonly s
     return {
       ...{ file, stop },
       regions: Object.fromEntries(started.map(({ name, real }) => [name, real])),
+      istiods: Object.fromEntries(started.map(({ name, istiod }) => [name, istiod])),
+      meshes: Object.fromEntries(started.map(({ name, entry }) => [name, entry.mesh_url])),
       async runPods({ dataDir, registryHost }) {
         const password = (await readFile(join(dataDir, "tokens", "viewer"), "utf8")).trim();
         for (const { name, real, prefix } of started) {

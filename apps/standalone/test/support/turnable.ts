@@ -16,6 +16,7 @@ import type { DeploymentId, Digest, EnvironmentName, GitSha } from "@slipway/ker
 import { until } from "@slipway/testkit";
 import { Agent, request } from "undici";
 import { home } from "./bundle.ts";
+import { answeredBy } from "./mesh.ts";
 import type { Platform } from "./platform.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -31,12 +32,12 @@ export async function beforeAnswer(_sequence, url) {
 }
 `;
 
-/** Commits, pushes, builds and promotes such a version of the story's service, and asks for its canary. */
-export async function shipTurnable(platform: Platform, release: string): Promise<Turnable> {
+/** Commits, pushes, builds and promotes such a version of the story's service, and asks for its canary; `first`: nothing serves before it. */
+export async function shipTurnable(platform: Platform, release: string, first = false): Promise<Turnable> {
   const sha = await pushed(platform, release);
   const digest = await built(platform, sha);
   await promoted(platform, digest);
-  return deployed(platform, digest, "deployer");
+  return deployed(platform, digest, first ? "approver" : "deployer", first);
 }
 
 /** Asks for a canary of what was taken back before, which an approver may; its pods are new ones and have not turned. */
@@ -44,8 +45,16 @@ export function shipAgain(platform: Platform, { digest }: Turnable): Promise<Tur
   return deployed(platform, digest, "approver");
 }
 
-async function deployed(platform: Platform, digest: Digest, as: "deployer" | "approver"): Promise<Turnable> {
-  const body = { service: "orders", version: digest, strategy: "canary", regions: Object.keys(regionsOf(platform)) };
+async function deployed(
+  platform: Platform,
+  digest: Digest,
+  as: "deployer" | "approver",
+  first = false,
+): Promise<Turnable> {
+  const own = Object.keys(regionsOf(platform));
+  // Of regions that are somebody else's it has no endpoints: those are all meant.
+  const regions = own.length === 0 ? {} : { regions: own };
+  const body = { service: "orders", version: digest, strategy: "canary", confirm_initial: first, ...regions };
   const { deployment_id } = await platform.as(as).call(createDeployment, {
     query: {},
     body: body as unknown as DeploymentRequest,
@@ -119,15 +128,18 @@ async function promoted(platform: Platform, digest: Digest): Promise<void> {
 /** At 5% every twentieth request reaches the canary. */
 const mostRounds = 20;
 
+const meshesOf = (platform: Platform) =>
+  Object.values(regionsOf(platform)).map(({ mesh }) => `http://127.0.0.1:${mesh}`);
+
 /** Asks the canary of each region for what turns it. One that is caught meanwhile is asked no more: it gets no requests. */
-export async function turnBad(platform: Platform, { version }: Turnable): Promise<void> {
+export async function turnBad(platform: Platform, { version }: Turnable, meshes = meshesOf(platform)): Promise<void> {
   const agent = new Agent({ connections: 20, pipelining: 1 });
   await Promise.all(
-    Object.values(regionsOf(platform)).map(async ({ mesh }) => {
+    meshes.map(async (mesh) => {
       for (let round = 0, turned = 0; turned < 4 && round < mostRounds; round += 1) {
         const answers = await Promise.all(
           Array.from({ length: 20 }, () =>
-            request(`http://127.0.0.1:${mesh}/orders/turn-bad`, {
+            request(`${mesh}/orders/turn-bad`, {
               dispatcher: agent,
               headers: { host: "orders.prod" },
             }),
@@ -135,7 +147,7 @@ export async function turnBad(platform: Platform, { version }: Turnable): Promis
         );
         for (const { body, headers } of answers) {
           await body.dump();
-          if (headers["x-slipway-version"] === version) turned += 1;
+          if (answeredBy(headers) === version) turned += 1;
         }
       }
     }),

@@ -132,6 +132,8 @@ export const DeploymentView = z.object({
       last_lines: z.array(z.string()).optional(),
       /** Why each pod that did not become ready was not, in the region's words. */
       pods: z.array(z.string()).optional(),
+      /** The weight is written since then, and the region's mesh has not shown yet that it serves it instead of `from_percent`. */
+      unproven: z.object({ since: InstantSchema, from_percent: z.number() }).optional(),
     }),
   ),
   gates: z.array(GateView),

@@ -29,6 +29,9 @@ export type Replica = {
   end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null>;
 };
 
+/** `program`: a `service.mjs`. `url`: of the process that was there before. */
+export type How = { readonly program?: string; readonly url?: string };
+
 /** Six services as a cluster runs them: processes of one bundle, each with its own folder, token and role, prepared beforehand. */
 export type PlatformApart = {
   readonly database: TestDatabase;
@@ -39,8 +42,10 @@ export type PlatformApart = {
   /** The folder which a process of that service has for itself. */
   dataOf(service: PlatformService): string;
   urlOf(service: PlatformService): string;
-  /** A process of the service, at its own address or, for a second one, at another. */
-  start(service: PlatformService, env?: Readonly<Record<string, string>>): Promise<Replica>;
+  /** A process of the service, at its own address or, for a second one, at another; `how`: of another program, or in the place of one that has ended. */
+  start(service: PlatformService, env?: Readonly<Record<string, string>>, how?: How): Promise<Replica>;
+  /** Once more, by another program: what a newer version adds to the schemas. */
+  prepare(program: string): Promise<void>;
   client(as: "admin" | "deployer" | "viewer"): Client;
   stop(): Promise<void>;
 };
@@ -58,29 +63,32 @@ export function servicesBundle(): Promise<string> {
 }
 
 /** Runs `service.mjs` for what ends by itself: `prepare`, `credentials`. */
-export async function runServices(args: readonly string[], env: Readonly<Record<string, string>>) {
-  const program = await servicesBundle();
-  return run(process.execPath, [program, ...args], { env: { ...programEnv(), ...env } });
+export async function runServices(args: readonly string[], env: Readonly<Record<string, string>>, program?: string) {
+  const bundled = program ?? (await servicesBundle());
+  return run(process.execPath, [bundled, ...args], { env: { ...programEnv(), ...env } });
 }
 
 /**
- * Prepares an empty database and starts nothing yet. `env`: of every service, e.g. another bus. `own`: of one.
+ * Prepares an empty database and starts nothing yet. `env`: of every service, e.g. another bus. `own`: of one. `program`: what prepares it.
  */
 export async function preparePlatform(
   env: Readonly<Record<string, string>> = {},
   own: Partial<Record<PlatformService, Readonly<Record<string, string>>>> = {},
+  program?: string,
 ): Promise<PlatformApart> {
   const database = await testDatabase([]);
   const folder = await mkdtemp(join(tmpdir(), "slipway-apart-"));
   const credentials = join(folder, "credentials");
-  await runServices(["credentials"], { SLIPWAY_DATA: credentials });
+  await runServices(["credentials"], { SLIPWAY_DATA: credentials }, program);
   await takeOverPasswords(database, credentials);
   await writeFile(join(folder, "admin-url"), `${database.adminUrl}\n`);
-  await runServices(["prepare"], {
+  const asAdmin = {
     SLIPWAY_DATA: credentials,
     SLIPWAY_PREPARED: "true",
     SLIPWAY_DATABASE_URL_FILE: join(folder, "admin-url"),
-  });
+  };
+  const prepare = async (by?: string) => void (await runServices(["prepare"], asAdmin, by));
+  await prepare(program);
   const ports = new Map<PlatformService, number>();
   for (const name of serviceNames) ports.set(name, await freePort());
   const urlOf = (service: PlatformService) => `http://127.0.0.1:${ports.get(service)}`;
@@ -105,7 +113,7 @@ export async function preparePlatform(
   };
   const taken = new Map<PlatformService, number>();
   return {
-    ...{ database, folder, tokens, dataOf, urlOf },
+    ...{ database, folder, tokens, dataOf, urlOf, prepare },
     async secrets() {
       const files = await readdir(credentials, { recursive: true, withFileTypes: true });
       const texts = files
@@ -113,17 +121,16 @@ export async function preparePlatform(
         .map((file) => readFile(join(file.parentPath, file.name), "utf8"));
       return (await Promise.all(texts)).map((text) => text.trim());
     },
-    async start(service, more = {}) {
+    async start(service, more = {}, { program: by, url } = {}) {
       const before = taken.get(service) ?? 0;
       taken.set(service, before + 1);
-      const port = before > 0 ? await freePort() : (ports.get(service) ?? 0);
+      const elsewhere = async () => (before > 0 ? await freePort() : (ports.get(service) ?? 0));
+      const port = url === undefined ? await elsewhere() : Number(new URL(url).port);
       // As on another node.
       const dataDir = before > 0 ? `${dataOf(service)}-${before + 1}` : dataOf(service);
       if (before > 0) await giveCredentials(credentials, dataDir, service);
-      const replica = await startReplica(service, {
-        ...{ ...shared, SLIPWAY_DATA: dataDir, SLIPWAY_PORT: String(port) },
-        ...{ ...own[service], ...more },
-      });
+      const env = { ...shared, SLIPWAY_DATA: dataDir, SLIPWAY_PORT: String(port), ...own[service], ...more };
+      const replica = await startReplica(service, env, by ?? program);
       replicas.add(replica);
       return replica;
     },
@@ -171,9 +178,12 @@ async function giveCredentials(from: string, to: string, service: PlatformServic
   }
 }
 
-async function startReplica(service: PlatformService, env: Readonly<Record<string, string>>): Promise<Replica> {
-  const program = await servicesBundle();
-  const child: ChildProcess = spawn(process.execPath, [program, service], {
+async function startReplica(
+  service: PlatformService,
+  env: Readonly<Record<string, string>>,
+  program?: string,
+): Promise<Replica> {
+  const child: ChildProcess = spawn(process.execPath, [program ?? (await servicesBundle()), service], {
     env: { ...programEnv(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

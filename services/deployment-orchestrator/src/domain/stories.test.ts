@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { grantOf, judgement, minuteMs, newVersion, oldVersion, threeSteps } from "../../test/support/sample.ts";
 import { epochsOf, failed, given, judged, of, two, types } from "../../test/support/story.ts";
-import { waitingOf } from "./view.ts";
+import { deploymentView, waitingOf } from "./view.ts";
 
 describe("a healthy canary", () => {
   test("climbs step by step in lock-step, settles, gives the lock back and is verified", () => {
@@ -210,5 +210,52 @@ describe("a person", () => {
 
     expect(world.state).toMatchObject({ phase: "awaiting_approval", step: 1 });
     expect(failed(world).after).toMatchObject({ phase: "restoring", outcome: "rolled_back" });
+  });
+});
+
+describe("the way back", () => {
+  const unprovenIn = (world: ReturnType<typeof given>) =>
+    Object.entries(deploymentView(world.state, world.now).regions).flatMap(([name, { unproven }]) =>
+      unproven === undefined ? [] : [[name, unproven]],
+    );
+  const perform = (world: ReturnType<typeof given>, type: string, region: string) =>
+    world.perform(
+      world.claimable.find(({ command }) => {
+        return command.type === type && "region" in command && command.region === region;
+      })!,
+    );
+
+  test("says of a region since when weight 0 is written there and not yet proven in its mesh, until its pods are gone", () => {
+    const world = given("baking");
+    failed(world);
+    expect(unprovenIn(world)).toEqual([]);
+
+    world.pass(1_000);
+    const at = world.now;
+    perform(world, "LowerWeight", "a");
+    world.pass(minuteMs);
+
+    expect(unprovenIn(world)).toEqual([["a", { since: at, from_percent: 5 }]]);
+    expect(waitingOf(world.state)?.for).toBe(
+      "traffic and pods in b; proof from the mesh of a, where weight 0 is written",
+    );
+    perform(world, "LowerWeight", "b");
+    expect(waitingOf(world.state)?.for).toBe("proof from the mesh of a, b, where weight 0 is written");
+    perform(world, "DrainAndRetire", "a");
+    expect(unprovenIn(world).map(([name]) => name)).toEqual(["b"]);
+    perform(world, "DrainAndRetire", "b");
+    expect(world.state.phase).toBe("rolled_back");
+    expect(unprovenIn(world)).toEqual([]);
+  });
+
+  test("after 100% is unproven since the first of its two writes", () => {
+    const world = given("watching");
+    failed(world);
+    const at = world.now;
+    perform(world, "LowerWeight", "a");
+    world.settle(300, () => world.state.regions.a?.state === "draining");
+
+    expect(world.state.regions.a?.state).toBe("draining");
+    expect(unprovenIn(world)).toContainEqual(["a", { since: at, from_percent: 100 }]);
   });
 });

@@ -1,6 +1,6 @@
 import type { DeploymentStatus, DeploymentStatusView, DeploymentView, Judgement } from "@slipway/contracts";
 import { addMs, type Instant, msBetween, unreachable, type Waiting } from "@slipway/kernel";
-import type { Deployment, In } from "./deployment.ts";
+import type { Deployment, In, RegionProgress } from "./deployment.ts";
 import { approvalOfStep } from "./phases/baking.ts";
 
 /** The public status of a phase. */
@@ -89,11 +89,7 @@ export function waitingOf(state: Deployment): Waiting | null {
     case "watching":
       return state.replacedBy === null ? waitingToVerify(state) : null;
     case "restoring":
-      return {
-        for: `traffic and pods in ${notRetired(state)}`,
-        since: state.since,
-        unblockedBy: "each region shows the baseline alone",
-      };
+      return waitingToRestore(state);
     default:
       return null;
   }
@@ -149,9 +145,25 @@ function missing(state: Deployment, done: readonly string[]): string {
   return left.length === 0 ? "every region" : left.join(", ");
 }
 
-function notRetired(state: Deployment): string {
+/** What was written and what a mesh serves are two things: proxies keep the routes that they have while their control plane is away. */
+function waitingToRestore(state: In<"restoring">): Waiting {
   const left = state.plan.regions.filter((region) => state.regions[region]?.state !== "retired");
-  return left.join(", ") || "every region";
+  const written = left.filter((region) => unprovenIn(state.regions[region]) !== undefined);
+  const rest = left.filter((region) => !written.includes(region));
+  const parts = [
+    ...(rest.length > 0 || left.length === 0 ? [`traffic and pods in ${rest.join(", ") || "every region"}`] : []),
+    ...(written.length > 0 ? [`proof from the mesh of ${written.join(", ")}, where weight 0 is written`] : []),
+  ];
+  return {
+    for: parts.join("; "),
+    since: state.since,
+    unblockedBy: "each region shows the baseline alone",
+  };
+}
+
+/** Weight 0 is written there, and its mesh has not shown yet that it serves that. */
+function unprovenIn(progress: RegionProgress | undefined): RegionProgress["lowered"] {
+  return progress?.state === "retired" ? undefined : progress?.lowered;
 }
 
 /** The plan as people say it: `5% -> 25% -> 50% -> 100%`. */
@@ -207,6 +219,7 @@ export function deploymentView(state: Deployment, updatedAt: Instant): Deploymen
 
 function regionView(state: Deployment, region: string, epoch: number | null): DeploymentView["regions"][string] {
   const progress = state.regions[region];
+  const unproven = unprovenIn(progress);
   return {
     state: progress?.state ?? "pending",
     weight_percent: progress?.weightPercent ?? 0,
@@ -215,6 +228,7 @@ function regionView(state: Deployment, region: string, epoch: number | null): De
     reason: progress?.reason ?? null,
     ...(progress?.lastLines === undefined ? {} : { last_lines: [...progress.lastLines] }),
     ...(progress?.pods === undefined ? {} : { pods: [...progress.pods] }),
+    ...(unproven === undefined ? {} : { unproven: { since: unproven.at, from_percent: unproven.fromPercent } }),
   };
 }
 

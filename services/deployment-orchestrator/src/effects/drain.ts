@@ -51,7 +51,8 @@ async function stillBusy(
   const { versions, reset } = diffReadings(before, await read());
   if (reset) return `the mesh of ${region} began to count anew: its pods stay until it has been watched for a while`;
   const requests = Object.values(versions[version]?.hosts ?? {}).reduce((sum, host) => sum + host.requests, 0);
-  return requests > 0 ? `the mesh of ${region} still sends it requests` : undefined;
+  if (requests === 0) return undefined;
+  return `the mesh of ${region} still sends it requests (${requests} in ${quietMs / 1_000} s): its proxies do not have the routes yet that were written; istiod brings them`;
 }
 
 function absent(error: unknown): undefined {

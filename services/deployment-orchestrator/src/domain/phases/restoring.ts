@@ -1,4 +1,4 @@
-import { addMs, type RegionName, step } from "@slipway/kernel";
+import { addMs, type Instant, type RegionName, step } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { Command } from "../command.ts";
 import { type In, type RegionProgress, setRegion, setRegions } from "../deployment.ts";
@@ -67,12 +67,18 @@ function onLost(state: In<"restoring">): Answer {
 /** Stale: a newer grant has the region, and its base Service. */
 function onLowered(
   state: In<"restoring">,
-  { type, region }: Extract<Input, { type: "Lowered" | "LowerStale" }>,
+  { type, region, now }: Extract<Input, { type: "Lowered" | "LowerStale" }>,
 ): Answer {
   if (regionState(state, region) !== "lowering") return stay(state);
-  const next = mark(state, region, { state: "shut", weightPercent: 0 });
+  const written = type === "Lowered" && state.outcome === "rolled_back" ? loweredAt(state.regions[region], now) : {};
+  const next = mark(state, region, { state: "shut", weightPercent: 0, ...written });
   if (state.relock === "waiting") return step(next);
   return step(next, state.relock === "granted" && type === "Lowered" ? follow(next, region) : retire(next, region));
+}
+
+/** After 100% it is written twice: what the mesh has to show is known since the first. */
+function loweredAt(before: RegionProgress | undefined, at: Instant): Pick<RegionProgress, "lowered"> {
+  return { lowered: before?.lowered ?? { at, fromPercent: before?.weightPercent ?? 0 } };
 }
 
 function onFollowed(state: In<"restoring">, region: RegionName): Answer {
