@@ -31,6 +31,7 @@ import { withReasons } from "./reasons.ts";
 import { rollBackVerified } from "./rollback.ts";
 import type { Service } from "./service.ts";
 import { listDeployments, upsertService } from "./store.ts";
+import { withUnreadyPods } from "./unready-pods.ts";
 
 /** Routes of the orchestrator: parse, one call, map. */
 export function routes(app: ServiceApp, service: Service): void {
@@ -61,7 +62,8 @@ function deploymentRoutes(app: ServiceApp, service: Service): void {
   app.serve(getDeployment, async ({ params }) => {
     const row = await read(service, params.id);
     const pending = await service.durable.pending(service.machine, params.id);
-    const view = withReasons(deploymentView(row.state, row.updatedAt), pending);
+    const seen = await withUnreadyPods(service, row.state, deploymentView(row.state, row.updatedAt));
+    const view = withReasons(seen, pending);
     const observed = await service.behind.observed(row.state.plan);
     return { ...view, waiting: waitingWhileObserved({ ...view, regions: row.state.plan.regions }, observed) };
   });

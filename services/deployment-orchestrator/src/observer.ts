@@ -1,4 +1,4 @@
-import { type RegionCluster, RegionUnavailable, type Subscription } from "@slipway/cluster";
+import { type RegionCluster, RegionUnavailable, type Subscription, type WatchedTraffic } from "@slipway/cluster";
 import { getWatch } from "@slipway/contracts";
 import type { DeploymentId, Instant, RegionName } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
@@ -159,14 +159,21 @@ export class TrafficObserver {
     }
   }
 
-  /** One look, a moment after the first of several changes: it sees them all, or is hinted at again. */
+  /**
+   * One look, a moment after the first of several changes: it sees them all, or is hinted at again. What others keep in the same
+   * object, e.g. an annotation that a tool renews all the time, is none: looks after each would have the database and the region busy.
+   */
   #lookAfterChanges(cluster: RegionCluster, plan: Deployment["plan"], region: RegionName): Subscription {
     let timer: NodeJS.Timeout | undefined;
+    let told = "";
     const look = () => {
       timer = undefined;
       this.look(plan.id, region).catch((err: unknown) => this.#unread(err, region));
     };
-    const watch = cluster.watchTraffic(plan, () => {
+    const watch = cluster.watchTraffic(plan, (traffic) => {
+      const now = whatMatters(traffic);
+      if (now === told) return;
+      told = now;
       timer ??= setTimeout(look, hintPauseMs);
     });
     return {
@@ -180,4 +187,9 @@ export class TrafficObserver {
   #unread(err: unknown, region: RegionName): void {
     if (!(err instanceof RegionUnavailable)) this.#options.log.warn({ err, region }, "a change could not be read");
   }
+}
+
+/** As text, so that two are quickly compared: all of an object's routes but who wrote it last, and when. */
+function whatMatters({ resourceVersion: _, writtenBy: __, ...own }: WatchedTraffic): string {
+  return JSON.stringify(own);
 }

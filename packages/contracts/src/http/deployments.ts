@@ -130,7 +130,7 @@ export const DeploymentView = z.object({
       reason: z.string().nullable(),
       /** What a pod that did not become ready printed last. */
       last_lines: z.array(z.string()).optional(),
-      /** Why each pod that did not become ready was not, in the region's words. */
+      /** Why each pod that did not become ready was not, in the region's words; while pods are awaited, why it is not yet. */
       pods: z.array(z.string()).optional(),
       /** The weight is written since then, and the region's mesh has not shown yet that it serves it instead of `from_percent`. */
       unproven: z.object({ since: InstantSchema, from_percent: z.number() }).optional(),

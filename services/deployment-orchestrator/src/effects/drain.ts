@@ -1,15 +1,23 @@
 import { getWatch, ProblemError } from "@slipway/contracts";
-import { diffReadings } from "@slipway/metrics";
+import type { VersionName } from "@slipway/kernel";
+import { diffReadings, type Reading, type VersionReading } from "@slipway/metrics";
 import type { Command } from "../domain/command.ts";
-import type { Plan } from "../domain/deployment.ts";
+import type { Deployment, Plan } from "../domain/deployment.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
 type Drain = Extract<Command, { type: "DrainAndRetire" }>;
 
 const quietMs = 2_000;
+/** Requests that the version would have had in the silence by the routes before: silence by chance is rarer than one in a hundred. */
+const provingRequests = 5;
+/** Of about three seconds each: routes that take longer to reach the proxies would have to be looked for where they are made. */
+const mostAttempts = 10;
 
-/** Waits until the mesh has sent the version nothing for two seconds, then removes its workload. */
+/**
+ * Waits until the mesh has sent the version nothing for two seconds, then removes its workload. Where nobody can say which weights are served, as of
+ * Istio, silence counts only where requests would have come by the old routes; where there are too few of them the pods stay for half a minute.
+ */
 export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context): Result {
   const state = await currentState(ctx);
   const { plan } = state;
@@ -26,13 +34,24 @@ export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context)
   const untried = state.phase === "restoring" && state.relock === "not_needed";
   if (untried && (await cluster.readTraffic(plan)).liveVersion === version)
     return { kind: "fact", fact: (now) => ({ type: "Retired", region, epoch, now }) };
-  const busy = await stillBusy(ports, command, { plan, signal: ctx.signal });
+  const busy = await stillBusy(ports, command, {
+    ...{ plan, signal: ctx.signal, attempt: ctx.attempt },
+    before: servedBefore(state, command),
+  });
   if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
   const done = await cluster.retire(plan, version, { epoch });
   // What a newer grant holds is its to retire; what is gone already is retired.
   if (done.kind === "refused" && done.why !== "absent") return { kind: "retry", afterMs: 1_000, reason: done.detail };
   return { kind: "fact", fact: (now) => ({ type: "Retired", region, epoch, now }) };
 }
+
+/** What of all requests the routes before this way back, or before 100%, gave the version in the region, as a fraction; 0: it never had any. */
+function servedBefore({ regions, plan }: Deployment, { region, version }: Drain): number {
+  if (version === plan.version) return (regions[region]?.lowered?.fromPercent ?? 0) / 100;
+  return 1 - (plan.steps.at(-2)?.weightPercent ?? 0) / 100;
+}
+
+type Silence = { readonly plan: Plan; readonly before: number; readonly attempt: number; readonly signal: AbortSignal };
 
 /**
  * Reads the mesh's own counters twice: not the watch, which ends before the version that was replaced is retired, and whose silence would say
@@ -41,18 +60,35 @@ export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context)
 async function stillBusy(
   ports: Ports,
   { region, version }: Drain,
-  { plan, signal }: { plan: Plan; signal: AbortSignal },
+  { plan, signal, before, attempt }: Silence,
 ): Promise<string | undefined> {
   const { environment, service } = plan;
-  const read = () => ports.metrics(region).read({ environment, service, versions: [version] });
-  const before = await read();
+  const other = version === plan.version ? plan.baselines[region] : plan.version;
+  const asked = other == null ? [version] : [version, other];
+  const read = () => ports.metrics(region).read({ environment, service, versions: asked });
+  const first = await read();
   await pause(quietMs, signal);
   if (signal.aborted) return "it was called off";
-  const { versions, reset } = diffReadings(before, await read());
+  const last = await read();
+  const { versions, reset } = diffReadings(only(first, version), only(last, version));
   if (reset) return `the mesh of ${region} began to count anew: its pods stay until it has been watched for a while`;
-  const requests = Object.values(versions[version]?.hosts ?? {}).reduce((sum, host) => sum + host.requests, 0);
-  if (requests === 0) return undefined;
+  const requests = requestsOf(versions[version]);
+  const others = other == null ? 0 : requestsOf(diffReadings(first, last).versions[other]);
+  const expected = (others * before) / Math.max(0.01, 1 - before);
+  const isProof = last.servedWeight !== null || expected >= provingRequests || before === 0 || attempt >= mostAttempts;
+  if (requests === 0 && isProof) return undefined;
+  if (requests === 0)
+    return `the mesh of ${region} has too few requests to show that it sends it none: its pods stay for half a minute`;
   return `the mesh of ${region} still sends it requests (${requests} in ${quietMs / 1_000} s): its proxies do not have the routes yet that were written; istiod brings them`;
+}
+
+/** Of a version alone: what becomes of the other one's counters says nothing of its silence. */
+function only(reading: Reading, version: VersionName): Reading {
+  return { ...reading, versions: { [version]: reading.versions[version] ?? { hosts: {} } } };
+}
+
+function requestsOf(version: VersionReading | undefined): number {
+  return Object.values(version?.hosts ?? {}).reduce((sum, host) => sum + host.requests, 0);
 }
 
 function absent(error: unknown): undefined {

@@ -23,7 +23,7 @@ export class ScriptedMesh {
           this.#counts.set(version, requests);
           return [version, { hosts: { pod: { requests, errors: 0, latency: { le: [], counts: [] } } } }];
         });
-        return { processEpoch: "1", versions: Object.fromEntries(read), servedWeight: null };
+        return { processEpoch: "1", versions: Object.fromEntries(read), servedWeight: {} };
       },
     };
   }

@@ -1,0 +1,60 @@
+import type { DeploymentView } from "@slipway/contracts";
+import type { RegionName } from "@slipway/kernel";
+import { maskerFor } from "@slipway/secrets";
+import type { Deployment } from "./domain/deployment.ts";
+import { pause } from "./effects/pause.ts";
+import type { Service } from "./service.ts";
+
+const answersWithinMs = 1_000;
+const podsTold = 10;
+
+/**
+ * A view with what each pod says now that a deployment waits for, e.g. that its image cannot be pulled: minutes pass until it is given up. A region that
+ * does not answer in a second is left as it is: its command says so soon.
+ */
+export async function withUnreadyPods(
+  service: Pick<Service, "regions" | "secrets">,
+  state: Deployment,
+  view: DeploymentView,
+): Promise<DeploymentView> {
+  const awaited = awaitedRegions(state);
+  if (awaited.length === 0) return view;
+  const regions = { ...view.regions };
+  const { service: name, environment } = state.plan;
+  const values = await service.secrets.everyValue({ service: name, scope: environment });
+  const mask = maskerFor(values);
+  await Promise.all(
+    awaited.map(async (region) => {
+      const own = regions[region];
+      const pods = await reasonsIn(service, state, region);
+      if (own !== undefined && pods.length > 0) regions[region] = { ...own, pods: pods.slice(0, podsTold).map(mask) };
+    }),
+  );
+  return { ...view, regions };
+}
+
+function awaitedRegions(state: Deployment): readonly RegionName[] {
+  if (state.phase === "preparing") return state.plan.regions.filter((region) => !state.ready.includes(region));
+  if (state.phase === "raising" && state.stage === "scaling")
+    return state.plan.regions.filter((region) => !state.done.includes(region));
+  return [];
+}
+
+async function reasonsIn(
+  { regions }: Pick<Service, "regions">,
+  { plan }: Deployment,
+  region: RegionName,
+): Promise<readonly string[]> {
+  const answered = new AbortController();
+  const read = async () => {
+    const cluster = await regions.cluster(region);
+    return (await cluster.readWorkload(plan, plan.version))?.reasons ?? [];
+  };
+  try {
+    return await Promise.race([read(), pause(answersWithinMs, answered.signal).then(() => [])]);
+  } catch {
+    return [];
+  } finally {
+    answered.abort();
+  }
+}
