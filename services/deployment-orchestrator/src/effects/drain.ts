@@ -9,14 +9,15 @@ import { type Context, currentState, type Ports, type Result } from "./ports.ts"
 type Drain = Extract<Command, { type: "DrainAndRetire" }>;
 
 const quietMs = 2_000;
-/** Requests that the version would have had in the silence by the routes before: silence by chance is rarer than one in a hundred. */
-const provingRequests = 5;
-/** Of about three seconds each: routes that take longer to reach the proxies would have to be looked for where they are made. */
-const mostAttempts = 10;
+/** Requests that the version would have had in the silence by the routes before: by chance it is silent once in 100,000 times, and it is asked again and again. */
+const provingRequests = 12;
+/** Half a minute: routes that take longer to reach the proxies would have to be looked for where they are made. */
+const mostLooks = 15;
 
 /**
  * Waits until the mesh has sent the version nothing for two seconds, then removes its workload. Where nobody can say which weights are served, as of
- * Istio, silence counts only where requests would have come by the old routes; where there are too few of them the pods stay for half a minute.
+ * Istio, silence counts only where requests would have come by the old routes, whose counters may be scraped every quarter of a minute alone; where
+ * there are too few of them it has to last for half a minute.
  */
 export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context): Result {
   const state = await currentState(ctx);
@@ -34,10 +35,8 @@ export async function drainAndRetire(ports: Ports, command: Drain, ctx: Context)
   const untried = state.phase === "restoring" && state.relock === "not_needed";
   if (untried && (await cluster.readTraffic(plan)).liveVersion === version)
     return { kind: "fact", fact: (now) => ({ type: "Retired", region, epoch, now }) };
-  const busy = await stillBusy(ports, command, {
-    ...{ plan, signal: ctx.signal, attempt: ctx.attempt },
-    before: servedBefore(state, command),
-  });
+  const silence = { plan, signal: ctx.signal, before: servedBefore(state, command) };
+  const busy = await stillBusy(ports, command, silence);
   if (busy !== undefined) return { kind: "retry", afterMs: 1_000, reason: busy };
   const done = await cluster.retire(plan, version, { epoch });
   // What a newer grant holds is its to retire; what is gone already is retired.
@@ -51,35 +50,36 @@ function servedBefore({ regions, plan }: Deployment, { region, version }: Drain)
   return 1 - (plan.steps.at(-2)?.weightPercent ?? 0) / 100;
 }
 
-type Silence = { readonly plan: Plan; readonly before: number; readonly attempt: number; readonly signal: AbortSignal };
+type Silence = { readonly plan: Plan; readonly before: number; readonly signal: AbortSignal };
 
 /**
- * Reads the mesh's own counters twice: not the watch, which ends before the version that was replaced is retired, and whose silence would say
+ * Reads the mesh's own counters twice or more: not the watch, which ends before the version that was replaced is retired, and whose silence would say
  * nothing. A mesh that cannot be read, or that began to count anew in between, has shown nothing: the pods stay.
  */
 async function stillBusy(
   ports: Ports,
   { region, version }: Drain,
-  { plan, signal, before, attempt }: Silence,
+  { plan, signal, before }: Silence,
 ): Promise<string | undefined> {
   const { environment, service } = plan;
   const other = version === plan.version ? plan.baselines[region] : plan.version;
   const asked = other == null ? [version] : [version, other];
   const read = () => ports.metrics(region).read({ environment, service, versions: asked });
   const first = await read();
-  await pause(quietMs, signal);
-  if (signal.aborted) return "it was called off";
-  const last = await read();
-  const { versions, reset } = diffReadings(only(first, version), only(last, version));
-  if (reset) return `the mesh of ${region} began to count anew: its pods stay until it has been watched for a while`;
-  const requests = requestsOf(versions[version]);
-  const others = other == null ? 0 : requestsOf(diffReadings(first, last).versions[other]);
-  const expected = (others * before) / Math.max(0.01, 1 - before);
-  const isProof = last.servedWeight !== null || expected >= provingRequests || before === 0 || attempt >= mostAttempts;
-  if (requests === 0 && isProof) return undefined;
-  if (requests === 0)
-    return `the mesh of ${region} has too few requests to show that it sends it none: its pods stay for half a minute`;
-  return `the mesh of ${region} still sends it requests (${requests} in ${quietMs / 1_000} s): its proxies do not have the routes yet that were written; istiod brings them`;
+  for (let looks = 1; ; looks += 1) {
+    await pause(quietMs, signal);
+    if (signal.aborted) return "it was called off";
+    const last = await read();
+    const { versions, reset } = diffReadings(only(first, version), only(last, version));
+    if (reset) return `the mesh of ${region} began to count anew: its pods stay until it has been watched for a while`;
+    const requests = requestsOf(versions[version]);
+    if (requests > 0)
+      return `the mesh of ${region} still sends it requests (${requests} in ${(looks * quietMs) / 1_000} s): its proxies do not have the routes yet that were written; istiod brings them`;
+    const others = other == null ? 0 : requestsOf(diffReadings(first, last).versions[other]);
+    const expected = (others * before) / Math.max(0.01, 1 - before);
+    const isProof = last.servedWeight !== null || before === 0 || expected >= provingRequests;
+    if (isProof || looks === mostLooks) return undefined;
+  }
 }
 
 /** Of a version alone: what becomes of the other one's counters says nothing of its silence. */
