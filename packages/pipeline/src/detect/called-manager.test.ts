@@ -35,7 +35,8 @@ test.each([
     expect(pipeline.install?.run).toContain(`npm install --prefix ${folder} --no-save --no-audit --no-fund ${program}`);
     expect(pipeline.build).toMatchObject({ run: `${onPath}npm run build`, network: "none" });
     expect(pipeline.test).toMatchObject({ run: `${onPath}npm test`, network: "none" });
-    expect(image.exclude).toContain(folder);
+    expect(pipeline.package?.run).toMatch(new RegExp(`^rm -rf ${folder} && `));
+    expect(image.from).toBe("package");
     expect(said).toContain("npm run build   (package.json scripts.build)");
   },
 );
@@ -51,11 +52,11 @@ test.each([
   ["yarn.lock", { scripts: { test: "node yarn.js" } }],
   ["package-lock.json", { scripts: { test: "npm run x" }, workspaces: ["packages/*"] }],
 ])("with %s and %j nothing more is installed", (lock, own) => {
-  const { pipeline, image } = fileOf(lock, own);
+  const { pipeline } = fileOf(lock, own);
 
   expect(pipeline.install?.run).not.toContain(folder);
   expect(pipeline.test?.run).toBe("npm test");
-  expect(image.exclude ?? []).not.toContain(folder);
+  expect(pipeline.package?.run ?? "").not.toContain(folder);
 });
 
 test.each(["pnpm --filter api start", "pnpm --filter=api start", "yarn workspace api start", "npm -w api start"])(

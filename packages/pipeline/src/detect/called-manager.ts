@@ -1,8 +1,8 @@
 import type { PackageJson } from "./package-json.ts";
 import type { PackageManager } from "./package-manager.ts";
 
-/** In the workspace, so that the steps after the install have it: no step but that one reaches a registry. Images leave it out. */
-export const managerFolder = "node_modules/.package-manager";
+/** In the workspace, so that the steps after the install have it: no step but that one reaches a registry. */
+const managerFolder = "node_modules/.package-manager";
 
 /** Whether scripts call the package manager themselves, e.g. `pnpm -r build`: no image has it. In a workspace those of its packages may. */
 export function scriptsCall({ name, workspace }: PackageManager, { scripts }: PackageJson): boolean {
@@ -14,6 +14,11 @@ export function scriptsCall({ name, workspace }: PackageManager, { scripts }: Pa
 /** The install step of a project whose scripts call its package manager. */
 export function installedBeside({ install, program }: PackageManager): string {
   return `${install} && npm install --prefix ${managerFolder} --no-save --no-audit --no-fund ${program}`;
+}
+
+/** What makes the workspace the image's: what a step made cannot be left out of an image otherwise. */
+export function withoutItself({ prune }: PackageManager): string {
+  return `rm -rf ${managerFolder} && ${prune}`;
 }
 
 const onPath = `PATH="$PWD/${managerFolder}/node_modules/.bin:$PATH" `;

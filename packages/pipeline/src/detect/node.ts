@@ -1,4 +1,4 @@
-import { installedBeside, managerFolder, scriptsCall, withManager, withoutManager } from "./called-manager.ts";
+import { installedBeside, scriptsCall, withManager, withoutItself, withoutManager } from "./called-manager.ts";
 import { dockerfileFound } from "./dockerfile.ts";
 import {
   type Draft,
@@ -28,24 +28,24 @@ export function detectNode(view: RepositoryView, web: string | undefined): Draft
   const own = readPackageJson(text);
   if (isUndetected(own)) return own;
   const manager = packageManagerOf(view, own);
-  const steps = nodeSteps(own, manager);
+  const called = manager !== undefined && scriptsCall(manager, own);
+  const steps = nodeSteps(own, manager, called);
   const start = nodeStart(view, own, web);
   if (start === undefined) return builtSite(view, own, steps) ?? pageOf(view, steps) ?? withoutStart(view, own);
   if (isUndetected(start)) return start;
   const keepsAll = startsFromDevelopment(own, start);
-  const prune = manager !== undefined && Object.keys(own.devDependencies).length > 0 && !keepsAll;
-  const packaged = prune ? [...steps, packageStep(manager, lastMade(steps))] : steps;
+  const prune = manager !== undefined && (called || Object.keys(own.devDependencies).length > 0) && !keepsAll;
+  const packaged = prune ? [...steps, packageStep(manager, called, lastMade(steps))] : steps;
   const ready = readyPath(view, /\.(m?[jt]s|cjs)$/);
   const from = prune ? "package" : lastMade(steps);
   const left = leftOut(view, start.command);
-  const called = manager !== undefined && scriptsCall(manager, own);
   return {
     ecosystem: "node",
     steps: [...packaged, scanStep],
     image: {
       base: "node24",
       ...(from === undefined ? {} : { from }),
-      ...{ copy: ["."], exclude: called ? [...left.exclude, managerFolder] : left.exclude },
+      ...{ copy: ["."], exclude: left.exclude },
       command: start.command,
       env: { NODE_ENV: "production", ...start.env },
     },
@@ -59,9 +59,8 @@ export function detectNode(view: RepositoryView, web: string | undefined): Draft
   };
 }
 
-function nodeSteps(own: PackageJson, manager: PackageManager | undefined): readonly DraftStep[] {
+function nodeSteps(own: PackageJson, manager: PackageManager | undefined, called: boolean): readonly DraftStep[] {
   const steps: DraftStep[] = [];
-  const called = manager !== undefined && scriptsCall(manager, own);
   if (manager !== undefined) {
     steps.push({
       name: "install",
@@ -96,11 +95,11 @@ export function lastMade(steps: readonly DraftStep[]): string | undefined {
   return steps.findLast(({ name }) => name === "build" || name === "install")?.name;
 }
 
-function packageStep(manager: PackageManager, from: string | undefined): DraftStep {
+function packageStep(manager: PackageManager, called: boolean, from: string | undefined): DraftStep {
   return {
     name: "package",
     comment: "The image is made from this step's files: without the packages that only development needs.",
-    run: manager.prune,
+    run: called ? withoutItself(manager) : manager.prune,
     needs: from === undefined ? [] : [from],
     ...(manager.pruneFetches ? { network: "registries", cache: manager.cache } : {}),
   };
