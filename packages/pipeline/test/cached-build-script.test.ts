@@ -100,6 +100,12 @@ test("with a line that was kept nothing is exported, and how many there were is 
   });
 });
 
+test("a line whose layers are fetched was kept, although BuildKit does not always call it CACHED", async () => {
+  const fetched = lines("#6 extracting sha256:11c15f 0.1s done", "#7 sha256:f40ded 87B / 87B done", "#7 DONE 0.1s");
+
+  expect((await run({ kept: true, warm: fetched })).said).toEqual(["cache: 2 of 2 RUN lines were in what was kept"]);
+});
+
 test("where no line was in it, it is exported without the image being made again", async () => {
   const { calls, out, said } = await run({ kept: true, warm: lines("#7 DONE 0.1s") });
 

@@ -16,7 +16,7 @@ const parts =
 describe.skipIf(parts === undefined)("what a Dockerfile's RUN lines made is kept from build to build", () => {
   let builds: DockerfileBuilds;
   beforeAll(async () => {
-    builds = await startDockerfileBuilds(parts!, { SLIPWAY_CACHE_MIB: "24" });
+    builds = await startDockerfileBuilds(parts!, { SLIPWAY_CACHE_MIB: "72" });
   });
   afterAll(() => builds?.close());
 
@@ -42,8 +42,8 @@ describe.skipIf(parts === undefined)("what a Dockerfile's RUN lines made is kept
   }
 
   /** The first line makes a number that no other run of it makes; the second runs for each change of `source`. */
-  const numbered = () =>
-    `FROM ${builds.base.from}\nWORKDIR /app\nCOPY lock .\nRUN cat /proc/sys/kernel/random/uuid > number\nCOPY source .\nRUN echo has $(cat number).\n`;
+  const numbered = (first = "") =>
+    `FROM ${builds.base.from}\nWORKDIR /app\nCOPY lock .\nRUN ${first}cat /proc/sys/kernel/random/uuid > number\nCOPY source .\nRUN echo has $(cat number).\n`;
   const numberOf = (log: string): string => / has ([0-9a-f-]{36})\.\n/.exec(log)?.[1] ?? log;
   const secondsOf = (log: string): string => /container \| succeeded after ([\d.]+ s)/.exec(log)?.[1] ?? log;
 
@@ -62,7 +62,7 @@ describe.skipIf(parts === undefined)("what a Dockerfile's RUN lines made is kept
   };
 
   test("the next commit does not run a line again that did not change, another service does", async () => {
-    const one = await cached(numbered());
+    const one = await cached(numbered("sleep 4; "));
     const other = await cached(numbered());
 
     const cold = await one.build({ source: "1" });
@@ -100,7 +100,7 @@ describe.skipIf(parts === undefined)("what a Dockerfile's RUN lines made is kept
   });
 
   test("the same commit has the same digest with what was kept by an older one and after the cache was wiped", async () => {
-    const { build, commit, kept } = await cached(
+    const { build, commit, kept, service } = await cached(
       `FROM ${builds.base.from} AS tools\nRUN mkdir -p /made/deep && echo x > /made/deep/file\nFROM ${builds.base.from}\nWORKDIR /app/at\nCOPY --from=tools /made made\nCOPY lock .\nRUN mkdir out && cat lock > out/lock && touch /etc/app\nCOPY source .\nRUN cat source > out/source\n`,
     );
     await build({ source: "1" });
@@ -114,6 +114,9 @@ describe.skipIf(parts === undefined)("what a Dockerfile's RUN lines made is kept
     expect(cold.log).toContain("container | cache: none yet\n");
     expect(warm, warm.log).toMatchObject({ status: "SUCCEEDED" });
     expect(cold, cold.log).toMatchObject({ status: "SUCCEEDED", digest: warm.digest });
+    const stored = builds.platform.registry.manifests.get(`${service}:${pushed.sha}`);
+    const { layers } = JSON.parse(String(stored?.bytes)) as { readonly layers: readonly object[] };
+    expect(layers, "one of the base, and one for each line").toHaveLength(7);
   });
 
   test("what is broken or forged is not used: the build runs without, says so, and keeps what fits", async () => {
@@ -136,27 +139,50 @@ describe.skipIf(parts === undefined)("what a Dockerfile's RUN lines made is kept
     expect(numberOf(warm.log)).toBe(numberOf(forged.log));
   });
 
-  test("what is too large is not kept, and where no line fits any more it is kept anew", async () => {
-    const large = await cached(`FROM ${builds.base.from}\nRUN head -c 30000000 /dev/urandom > /large\n`);
-    const moved = await cached(numbered());
+  test("what is larger than all caches, or than the step's disk, is not kept, and the image is there", async () => {
+    const inStage = (bytes: number) =>
+      `FROM ${builds.base.from} AS made\nRUN head -c ${bytes} /dev/urandom > /large\nFROM ${builds.base.from}\nCOPY --from=made /etc/passwd /x\n`;
+    const much = await cached(inStage(80_000_000));
+    const overDisk = await cached(inStage(70_000_000));
 
-    const much = await large.build({});
-    await moved.build({ source: "1" });
-    const tag = builds.platform.registry.manifests.get("base:1");
-    await builds.pushBase("2");
-    builds.platform.registry.manifests.set("base:1", builds.platform.registry.manifests.get("base:2")!);
-    const stale = await moved.build({ source: "2" });
-    const warm = await moved.build({ source: "3" });
-    builds.platform.registry.manifests.set("base:1", tag!);
+    const { log } = await much.build({});
+    const { log: ofDisk } = await overDisk.build({});
 
-    expect(much.log).toMatch(
-      /container \| cache: not kept: its size of \d+ MiB is over the 24 MiB that all caches may have\n/,
+    expect(log).toMatch(
+      /container \| cache: not kept: its size of 7\d MiB is over the 72 MiB that all caches may have\n/,
     );
-    await expect(readdir(large.kept)).rejects.toThrow("ENOENT");
+    expect(ofDisk).toMatch(/container \| cache: not kept: a file has more than 67108864 bytes: .*\n/);
+    for (const { kept } of [much, overDisk]) await expect(readdir(kept)).rejects.toThrow("ENOENT");
+  });
+
+  test("where a FROM line's tag has moved, so that no line fits any more, it is kept anew", async () => {
+    const { manifests } = builds.platform.registry;
+    const { build } = await cached(numbered());
+    await build({ source: "1" });
+    const before = manifests.get("base:1")!;
+    await builds.pushBase("2");
+    manifests.set("base:1", manifests.get("base:2")!);
+
+    const stale = await build({ source: "2" });
+    const warm = await build({ source: "3" });
+    manifests.set("base:1", before);
+
     expect(stale.log).toContain("container | cache: 0 of 2 RUN lines were in what was kept\n");
     expect(stale.log).toMatch(/container \| cache: kept /);
     expect(warm.log).toContain("container | cache: 1 of 2 RUN lines were in what was kept\n");
     expect(numberOf(warm.log)).toBe(numberOf(stale.log));
+  });
+
+  test("a line that fails after one that was kept is the build's reason, with its line, and is run once", async () => {
+    const { build, commit } = await cached(`${numbered()}RUN cat source; [ "$(cat source)" = fine ]\n`);
+    await build({ source: "fine" });
+
+    const failed = await builds.built(await commit({ source: "wrong" }));
+
+    expect(failed.reason, failed.log).toMatch(
+      /^step container: Dockerfile:7: process .* did not complete .*: exit code: 1$/,
+    );
+    expect(failed.log.match(/^container \| #\d+ [\d.]+ wrong$/gm)).toHaveLength(1);
   });
 
   test("a secret that a line mounts is not in what is kept, and what the line made is", async () => {

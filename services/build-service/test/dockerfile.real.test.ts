@@ -188,7 +188,7 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
     const lines = Array.from({ length: 30 }, (_, at) => at + 1);
     const script = "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo line $i.; sleep 0.2; done";
     const file =
-      "version: 1\nservice: killed\npipeline:\n  container: { uses: dockerfile, network: registries }\nimage: { from: container }\n";
+      "version: 1\nservice: killed\npipeline:\n  container: { uses: dockerfile, network: registries, cache: { key: [Dockerfile] } }\nimage: { from: container }\n";
     const dockerfile = `FROM ${from()}\nRUN ${script}\n`;
     const sha = await repository.commit({ "slipway.yaml": file, Dockerfile: dockerfile });
     const id = await service.push("killed", { url: repository.url, sha });
@@ -203,6 +203,7 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
     expect(text).toMatch(/container \| goes on with its Job step-/);
     const said = [...text.matchAll(/^container \| #\d+ [\d.]+ line (\d+)\.$/gm)].map(([, number]) => Number(number));
     expect(said).toEqual(lines);
+    expect(text.match(/container \| cache: kept /g)).toHaveLength(1);
     await place.close();
   });
 });

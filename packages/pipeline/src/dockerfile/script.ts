@@ -17,7 +17,7 @@ ${end}`;
 
 /**
  * The same with a cache: `build <made> <left> <--output=...> <BuildKit's data> <folder of the cache> <its most bytes> <arguments>...`. What was kept is in `in`, and `out`
- * has what is to be kept from now on: nothing where a line of what was kept was used. It is always written to an empty folder, since BuildKit takes nothing out of one. No
+ * has what is to be kept from now on: nothing where a line of what was kept was used. It is always written to an empty folder, since BuildKit takes nothing out of one. A RUN line was in it where BuildKit says CACHED or fetches its layers, which it may say in place of that. No
  * trouble with it is the build's: where a build with it fails by anything but the Dockerfile and its images, it is built without.
  */
 export const cachedBuildScript = `
@@ -34,7 +34,7 @@ cold() { buildctl-daemonless.sh build "$@" --export-cache "type=local,dest=$out,
 if [ ! -e "$in/index.json" ]; then
   cold "$@" "$output"
 elif warm "$@"; then
-  lines=$(awk '/^#[0-9]+ \\[[^]]*\\] RUN /{run[$1]} /^#[0-9]+ CACHED$/{if($1 in run)hit[$1]} END{for(n in run)all++;for(n in hit)had++;print had+0,all+0}' "$said")
+  lines=$(awk '/^#[0-9]+ \\[[^]]*\\] RUN /{run[$1]} /^#[0-9]+ (CACHED$|(extracting )?sha256:)/{if($1 in run)hit[$1]} END{for(n in run)all++;for(n in hit)had++;print had+0,all+0}' "$said")
   say "\${lines% *} of \${lines#* } RUN lines were in what was kept"
   case $lines in
     "0 0") ;;
