@@ -155,6 +155,16 @@ describe.skipIf(parts === undefined)("what a Dockerfile's RUN lines made is kept
     for (const { kept } of [much, overDisk]) await expect(readdir(kept)).rejects.toThrow("ENOENT");
   });
 
+  test("without a file of its key it is off, and the build is as any other", async () => {
+    const { build, kept } = await cached(numbered(), { cache: { key: ["lock", "absent"] } });
+
+    const { log } = await build({ source: "1" });
+
+    expect(log).toContain("container | cache: off, absent is not a file of the workspace\n");
+    expect(log).not.toContain("cache: kept");
+    await expect(readdir(kept)).rejects.toThrow("ENOENT");
+  });
+
   test("where a FROM line's tag has moved, so that no line fits any more, it is kept anew", async () => {
     const { manifests } = builds.platform.registry;
     const { build } = await cached(numbered());
