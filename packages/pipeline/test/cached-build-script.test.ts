@@ -17,7 +17,7 @@ echo "$* $BUILDKITD_FLAGS" >> "$CALLS"
 case "$*" in *--output*) mkdir -p "$MADE" ;; esac
 case "$*" in
   *--import-cache*) cat "$WARM" >&2; [ -z "$FAILS" ] || exit 1 ;;
-  *--export-cache*) mkdir -p "$OUT/ingest"; echo "{}" > "$OUT/index.json"; head -c 5000 /dev/zero > "$OUT/blob" ;;
+  *--export-cache*) [ -z "$LOSES" ] || exit 0; mkdir -p "$OUT/ingest"; echo "{}" > "$OUT/index.json"; head -c 5000 /dev/zero > "$OUT/blob" ;;
 esac
 `;
 
@@ -25,6 +25,7 @@ async function run(about: {
   readonly kept?: boolean;
   readonly warm?: string;
   readonly fails?: boolean;
+  readonly loses?: boolean;
   readonly most?: number;
 }) {
   const folder = await mkdtemp(join(root, "run-"));
@@ -49,6 +50,7 @@ async function run(about: {
       ...{ PATH: `${at("bin")}:${process.env.PATH}`, HOME: at("home"), TMPDIR: at("tmp"), XDG_RUNTIME_DIR: at("run") },
       ...{ CALLS: at("calls"), MADE: at("image"), OUT: at("cache/out"), WARM: at("warm") },
       BUILDKITD_FLAGS: `--root=${at("data")}`,
+      LOSES: about.loses === true ? "yes" : "",
       FAILS: about.fails === true ? "yes" : "",
     },
     encoding: "utf8",
@@ -125,6 +127,20 @@ test("a Dockerfile's own mistake fails once, anything else is built again withou
   expect(own).toMatchObject({ status: 1, calls: ["--output=it"], out: [] });
   expect(other).toMatchObject({ status: 0, warm: 1, anew: 1, out: ["blob", "index.json"], left: [".slipway-image"] });
   expect(other.said).toEqual(["cache: what was kept is of no use: the image is built without it"]);
+});
+
+test("what BuildKit could not export is told, and the image is there all the same", async () => {
+  const told = {
+    status: 0,
+    said: ["cache: not kept: BuildKit could not export it"],
+    out: [],
+    left: [".slipway-image"],
+  };
+
+  expect(await run({ loses: true })).toMatchObject(told);
+  expect(await run({ loses: true, kept: true, warm: lines("#7 DONE 0.1s") })).toMatchObject({
+    ...{ ...told, said: ["cache: 0 of 2 RUN lines were in what was kept", ...told.said] },
+  });
 });
 
 test("what is too large is not kept, and the image is there all the same", async () => {

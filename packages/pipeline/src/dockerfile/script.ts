@@ -17,8 +17,9 @@ ${end}`;
 
 /**
  * The same with a cache: `build <made> <left> <--output=...> <BuildKit's data> <folder of the cache> <its most bytes> <arguments>...`. What was kept is in `in`, and `out`
- * has what is to be kept from now on: nothing where a line of what was kept was used. It is always written to an empty folder, since BuildKit takes nothing out of one. A RUN line was in it where BuildKit says CACHED or fetches its layers, which it may say in place of that. No
- * trouble with it is the build's: where a build with it fails by anything but the Dockerfile and its images, it is built without.
+ * has what is to be kept from now on: nothing where a line of what was kept was used. It is always written to an empty folder, since BuildKit takes nothing out of one. A RUN
+ * line was in it where BuildKit says CACHED or fetches its layers, which it may say in place of that. No trouble with it is the build's: where a build with it fails by anything
+ * but the Dockerfile and its images, it is built without.
  */
 export const cachedBuildScript = `
 made=$1 left=$2 output=$3 data=$4 in=$5/in out=$5/out most=$6; shift 6
@@ -30,7 +31,8 @@ warm() {
   { buildctl-daemonless.sh build "$@" "$output" --import-cache "type=local,src=$in" 2>&1 && : > "$said.well"; } | tee "$said"
   [ -e "$said.well" ]
 }
-cold() { buildctl-daemonless.sh build "$@" --export-cache "type=local,dest=$out,mode=max,ignore-error=true"; }
+exports=no
+cold() { exports=yes; buildctl-daemonless.sh build "$@" --export-cache "type=local,dest=$out,mode=max,ignore-error=true"; }
 if [ ! -e "$in/index.json" ]; then
   cold "$@" "$output"
 elif warm "$@"; then
@@ -38,7 +40,7 @@ elif warm "$@"; then
   say "\${lines% *} of \${lines#* } RUN lines were in what was kept"
   case $lines in
     "0 0") ;;
-    "0 "*) cold "$@" > "$said" 2>&1 || say "not kept: BuildKit did not export it" ;;
+    "0 "*) cold "$@" > "$said" 2>&1 || : ;;
   esac
 elif grep -q -e "did not complete successfully" -e "parse error" -e "resolve source metadata" -e "could not connect to unix" "$said"; then
   exit 1
@@ -56,5 +58,7 @@ if [ -e "$out/index.json" ]; then
     say "not kept: its size of $((size / 1024)) MiB is over the $((most / 1048576)) MiB that all caches may have"
     find "$out" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
   fi
+elif [ "$exports" = yes ]; then
+  say "not kept: BuildKit could not export it"
 fi
 ${end}`;
