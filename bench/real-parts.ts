@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,11 +7,17 @@ import { promisify } from "node:util";
 import { type RealPart, realPart } from "../packages/testkit/src/index.ts";
 
 /** Why a part of that name cannot be had on this machine. */
-type Missing = Readonly<Record<string, string>>;
+export type Missing = Readonly<Record<string, string>>;
 
-/** Parts of `npm run test:real`, fetched where they are not in the cache, and a folder in which their servers keep their data while the work lasts. */
-export async function withParts<T>(names: readonly string[], work: (missing: Missing) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "slipway-bench-real-"));
+const memory = "/dev/shm";
+
+/** Parts of `npm run test:real`, fetched where they are not in the cache, and a folder in which their servers keep their data while the work lasts: in memory if asked. */
+export async function withParts<T>(
+  names: readonly string[],
+  work: (missing: Missing) => Promise<T>,
+  inMemory = false,
+): Promise<T> {
+  const folder = await mkdtemp(join(inMemory && existsSync(memory) ? memory : tmpdir(), "slipway-bench-real-"));
   try {
     const gathered = await gather(names);
     await writeFile(join(folder, "parts.json"), JSON.stringify(gathered));

@@ -12,6 +12,7 @@ import { turnReady } from "./verdict/pods.ts";
 import {
   type BenchRegion,
   idlePercent,
+  standBack,
   startBenchRegion,
   startForeignWriter,
   writeRegionsFile,
@@ -39,6 +40,7 @@ type Samples = { readonly verdicts: readonly number[]; readonly aborts: readonly
 export const verdictLeg: RealLeg = {
   name: "verdict",
   parts: ["etcd", "kubernetes", "istio-crds"],
+  ownDisks: true,
   async measure(say) {
     const closing: (() => Promise<unknown>)[] = [];
     try {
@@ -51,6 +53,7 @@ export const verdictLeg: RealLeg = {
         regions.push(region);
         closing.push(region.stop);
       }
+      standBack();
       const idle = await idlePercent();
       say(`three API servers stand, and take ${idle.toFixed(0)}% of a core`);
       const dataDir = await newDataFolder();
