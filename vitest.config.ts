@@ -14,6 +14,8 @@ const compiled = process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "no
 const env = { NODE_COMPILE_CACHE: compiled };
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
+/** Of one adapter each, whose tests wait for their servers most of the time. */
+const realAdapters = "packages/!(host)/test/**/*.real.test.ts";
 
 const longest = ["packages/host/test/apart/", "local-region-orders", "orchestrator/test/canary", "build-service/test/"];
 /** The first two begin and end with nothing running; each of the others leaves what runs around its platform to the next, which adopts it. */
@@ -47,10 +49,30 @@ const ofPlatform = (name: string, files: { include: string[]; exclude?: string[]
   },
 });
 
+/** Tests that bring real servers. Projects of different orders do not run at the same time. */
+const ofReal = (
+  name: string,
+  files: { include: string[]; exclude?: string[] },
+  { workers, order }: { workers: number; order: number },
+) => ({
+  ...source,
+  test: {
+    ...{ name, ...files, env },
+    environment: "node" as const,
+    setupFiles: ["packages/testkit/src/seed.ts"],
+    pool: "forks" as const,
+    maxWorkers: workers,
+    sequence: { groupOrder: order },
+    testTimeout: 600_000,
+    hookTimeout: 1_200_000,
+    globalSetup: ["packages/testkit/src/global-setup.ts"],
+  },
+});
+
 /**
  * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform, each
- * file on a data folder of its own. user: the same, as somebody with a repository and a shell meets it. story: the same on one data folder, in which a story was told before; they run one after the other. real: needs servers that
- * `npm run test:real` brings, and is run by nothing else.
+ * file on a data folder of its own. user: the same, as somebody with a repository and a shell meets it. story: the same on one data folder, in which a story was told before; they run one after the other. real, and
+ * real-adapters two at a time before it: need servers that `npm run test:real` brings, and are run by nothing else.
  */
 export default defineConfig({
   test: {
@@ -92,20 +114,8 @@ export default defineConfig({
       ofPlatform("e2e", { include: ["apps/standalone/test/*.test.ts"], exclude: [real] }, "global-setup"),
       ofPlatform("user", { include: ["apps/standalone/test/user/*.test.ts"] }, "global-setup"),
       ofPlatform("story", { include: ["apps/standalone/test/story/*.test.ts"] }, "story-setup"),
-      {
-        ...source,
-        test: {
-          ...{ name: "real", env },
-          include: [real],
-          environment: "node",
-          setupFiles: ["packages/testkit/src/seed.ts"],
-          pool: "forks",
-          maxWorkers: 1,
-          testTimeout: 600_000,
-          hookTimeout: 1_200_000,
-          globalSetup: ["packages/testkit/src/global-setup.ts"],
-        },
-      },
+      ofReal("real", { include: [real], exclude: [realAdapters] }, { workers: 1, order: 1 }),
+      ofReal("real-adapters", { include: [realAdapters] }, { workers: 2, order: 0 }),
     ],
   },
 });

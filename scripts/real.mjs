@@ -63,7 +63,7 @@ async function runReal() {
     const { through, addresses } = placeOf({ backend, engine, docker: found.docker, folder });
     writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing, addresses, backend }));
     console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm run test:real\n`);
-    result = await runTests("real", filters.length > 0 ? files : [], seed, through);
+    result = await runTests("real*", filters.length > 0 ? files : [], seed, through);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
