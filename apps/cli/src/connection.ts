@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { connect as dial } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Client } from "@slipway/client";
-import { nearest } from "@slipway/contracts";
+import { nearest, shown } from "@slipway/contracts";
 import { NoToken, Unreachable, Unusable } from "./exit-codes.ts";
 
 export type ConnectionOptions = {
@@ -49,7 +49,8 @@ export async function connect(options: ConnectionOptions): Promise<Client> {
 
 function chosen(options: ConnectionOptions): Connection {
   const local = localPlatform();
-  const url = options.url ?? process.env.SLIPWAY_URL ?? local?.url;
+  // One that is set to nothing is not set.
+  const url = options.url ?? (process.env.SLIPWAY_URL || local?.url);
   if (url === undefined) {
     throw new Unreachable(
       "No platform was found: there is no .slipway folder with one here or above.",
@@ -57,12 +58,20 @@ function chosen(options: ConnectionOptions): Connection {
     );
   }
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new Unusable(`${url} is no address of a platform.`, "It looks like https://slipway.example.com.");
+    const from = options.url === undefined ? "SLIPWAY_URL" : "--url";
+    throw new Unusable(
+      `${from}: ${shown(url)} is no address of a platform.`,
+      "It looks like https://slipway.example.com.",
+    );
   }
   const here = local?.url === url.replace(/\/+$/, "") ? local : undefined;
+  const own = tokenFor(options, here?.dataDir);
+  // It could not even be sent.
+  if (!/^[\x21-\x7e]+$/.test(own.token))
+    throw new NoToken(`What ${own.tokenFrom} gives is no token.`, "A token is one word that begins with slp_.");
   return {
     url,
-    ...tokenFor(options, here?.dataDir),
+    ...own,
     rollbackUrl: here?.rollbackUrl,
     dataDir: here?.dataDir,
   };

@@ -1,31 +1,29 @@
 import type { Client } from "@slipway/client";
-import {
-  DeploymentIdSchema,
-  EnvironmentNameSchema,
-  getService,
-  ProblemError,
-  ServiceNameSchema,
-  type ServiceView,
-} from "@slipway/contracts";
+import { DeploymentIdSchema, getService, ProblemError, ServiceNameSchema, type ServiceView } from "@slipway/contracts";
 import type { DeploymentId } from "./ids.ts";
+import { requireEnvironment } from "./known-environment.ts";
 import { suggesting } from "./suggest.ts";
 import { typed } from "./typed.ts";
 
 type Wanted = {
   /** A deployment, or a service. */
   readonly named: string;
-  readonly env?: string | undefined;
+  readonly environment?: string | undefined;
   /** Where nothing is under way, what serves may be meant. */
   readonly live: boolean;
 };
 
 /** The deployment that was named; of a service the one that is under way. Throws where that is none, or several. */
-export async function findDeployment(client: Client, { named, env, live }: Wanted): Promise<DeploymentId> {
+export async function findDeployment(client: Client, { named, environment, live }: Wanted): Promise<DeploymentId> {
   if (isDeploymentId(named)) return typed(DeploymentIdSchema, named);
   const name = typed(ServiceNameSchema, named);
-  const environment = env === undefined ? undefined : typed(EnvironmentNameSchema, env);
   const view = await suggesting(client, { service: name }, () => client.call(getService, { params: { name } }));
-  return chooseDeployment(view, environment, live);
+  try {
+    return chooseDeployment(view, environment, live);
+  } catch (error) {
+    if (environment !== undefined) await requireEnvironment(client, environment);
+    throw error;
+  }
 }
 
 export function isDeploymentId(named: string): boolean {

@@ -24,7 +24,7 @@ export function serviceHere(): ServiceName | undefined {
   const name = /^service:\s*["']?([^\s"'#]+)/m.exec(readFileSync(file, "utf8"))?.[1];
   if (name === undefined)
     throw new Unusable(`${file} names no service.`, "slipway validate says what else is wrong with it.");
-  return typed(ServiceNameSchema, name);
+  return typed(ServiceNameSchema, name, `${file}, service`);
 }
 
 /** The address to which `git push slipway` goes from this folder; undefined where there is no such remote. */
@@ -37,12 +37,12 @@ export function slipwayRemote(folder = process.cwd()): string | undefined {
 /** A repository without the file has a service all the same: the one that `git push slipway` made. */
 function serviceOfRemote(): ServiceName | undefined {
   const name = /\/git\/([^/]+?)(?:\.git)?\/?$/.exec(slipwayRemote() ?? "")?.[1];
-  return name === undefined ? undefined : typed(ServiceNameSchema, name);
+  return name === undefined ? undefined : typed(ServiceNameSchema, name, "The service of the remote called slipway,");
 }
 
-/** The service that was named, else that of the repository here. */
-export function serviceOr(named: string | undefined): ServiceName {
-  const service = named === undefined ? serviceHere() : typed(ServiceNameSchema, named);
+/** The service that was named (by an option where that is said), else that of the repository here. */
+export function serviceOr(named: string | undefined, option?: string): ServiceName {
+  const service = named === undefined ? serviceHere() : typed(ServiceNameSchema, named, option);
   if (service !== undefined) return service;
   throw new Unusable(
     "Which service? There is no slipway.yaml here or above, and no remote called slipway.",

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import {
   detectFile,
@@ -10,6 +10,7 @@ import {
   undetectedLines,
 } from "@slipway/pipeline";
 import { Unusable } from "./exit-codes.ts";
+import { requireFolder } from "./require-folder.ts";
 
 export { fileErrorText } from "@slipway/pipeline";
 
@@ -21,16 +22,24 @@ export type FolderFile = {
 
 /** The pipeline of a folder as the build service would have it: from slipway.yaml, or detected. Throws where there is neither. */
 export async function readSlipwayFile(folder: string): Promise<FolderFile> {
-  try {
-    return { parsed: parseSlipwayYaml(readFileSync(join(folder, "slipway.yaml"), "utf8")), detected: [] };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-  if (!existsSync(folder)) throw new Unusable(`There is no folder ${folder}.`);
+  requireFolder(folder);
+  const text = textOf(join(folder, "slipway.yaml"));
+  if (text !== undefined) return { parsed: parseSlipwayYaml(text), detected: [] };
   const found = detectFile(await readRepository(folder), serviceNameFrom(basename(resolve(folder))));
   if (found.kind === "undetected") {
     throw new Unusable(`There is no slipway.yaml in ${folder}, and ${undetectedLines(found).join("\n")}`);
   }
   const detected = ["there is no slipway.yaml; detected:", ...detectionLines(found).map((line) => `  ${line}`)];
   return { parsed: parseSlipwayYaml(found.text), detected };
+}
+
+/** Undefined where there is no such file. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw new Unusable(`${path} cannot be read (${code}).`);
+  }
 }

@@ -1,5 +1,12 @@
 import type { Client } from "@slipway/client";
-import { listArtifacts, listBuilds, listEnvironments, listRegions, ProblemError } from "@slipway/contracts";
+import {
+  listArtifacts,
+  listBuilds,
+  listEnvironments,
+  listRegions,
+  listServices,
+  ProblemError,
+} from "@slipway/contracts";
 import type { ServiceName } from "./ids.ts";
 
 /** What a call was about, as it was typed. */
@@ -45,9 +52,15 @@ async function hintFor(client: Client, error: ProblemError, asked: Asked): Promi
 
 async function serviceOrVersion(client: Client, service: string, version: string | undefined): Promise<string> {
   const { artifacts } = await client.call(listArtifacts, { query: { page_size: 500 } });
-  const services = [...new Set(artifacts.map((artifact): string => artifact.service))];
-  if (!services.includes(service)) return oneOf("service", service, services);
+  const { services: registered } = await client.call(listServices, { query: { page_size: 500 } });
+  const names = [
+    ...artifacts.map((artifact): string => artifact.service),
+    ...registered.map(({ name }): string => name),
+  ];
+  if (!names.includes(service)) return oneOf("service", service, [...new Set(names)].sort());
   const own = artifacts.filter((artifact) => artifact.service === service);
+  if (own.length === 0)
+    return `Nothing was built of ${service} yet: a push to its repository, or slipway artifacts add, brings its first version.`;
   const building = version === undefined ? undefined : await buildOf(client, service as ServiceName, version);
   if (building !== undefined) return building;
   const newest = own.slice(0, 5).map((artifact) => artifact.git_sha.slice(0, 7));

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { foreignRegistries, readRegistriesFile } from "@slipway/oci";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { backendChecks, namesBackends } from "../src/doctor/backend-checks.ts";
 
@@ -57,6 +58,30 @@ test("a store that is no S3 is named, and so is a variable that cannot be read",
     { name: "SLIPWAY_OBJECTS_URL", state: "bad" },
   ]);
   server.close();
+});
+
+test("registries of the artifact-registry's own file are told as its readiness tells them", async () => {
+  const file = join(folder, "registries.json");
+  const password_file = join(folder, "password");
+  const environment = { SLIPWAY_EXTERNAL_REGISTRIES: file, SLIPWAY_EXTERNAL_LOOPBACK: "true" };
+  const named = { "127.0.0.1:1": { username: "me", password_file }, "127.0.0.1:2": {} };
+  const look = async (hosts: object) => {
+    await writeFile(file, JSON.stringify({ public: false, hosts }));
+    return backendChecks(environment);
+  };
+  await writeFile(password_file, "hunter2");
+
+  const checks = await look(named);
+
+  expect(namesBackends({ SLIPWAY_EXTERNAL_REGISTRIES: file })).toBe(true);
+  const ready = await foreignRegistries(readRegistriesFile(file), true).problems();
+  const told = checks.map(({ found, remedy }) => `${found}: ${remedy}`.replace(/: S(.*)\.$/, ": s$1"));
+  expect([told, told.length]).toEqual([ready, 2]);
+  expect(JSON.stringify(checks)).not.toContain("hunter2");
+  expect(await look({})).toEqual([{ name: "external registries", state: "ok", found: "can be used" }]);
+  expect(await backendChecks({ ...environment, SLIPWAY_EXTERNAL_REGISTRIES: join(folder, "nowhere") })).toMatchObject([
+    { name: "external registries", state: "bad", remedy: "Put it there, or correct the variable." },
+  ]);
 });
 
 test("an image of the executor that its registry does not have is named", async () => {

@@ -2,7 +2,7 @@ import type { Logger } from "@slipway/sql";
 import type { Kafka } from "kafkajs";
 import { checkTopic } from "./acceptable.ts";
 import { parseKafkaUrl } from "./kafka/address.ts";
-import { DeadlineTimeout, openQuestions, within } from "./kafka/admin.ts";
+import { answered, DeadlineTimeout, openQuestions } from "./kafka/admin.ts";
 import { openKafka } from "./kafka/client.ts";
 import { openProducers } from "./kafka/producers.ts";
 import { openPublisher } from "./kafka/publisher.ts";
@@ -73,7 +73,7 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
       if (troubled !== undefined) return troubled;
       const askedAt = performance.now();
       const answer = questions.ask((admin) => admin.describeCluster()).then(versionsTrouble);
-      return await within(answer, readyMs).catch((error: unknown) => {
+      return await answered(readyMs, answer).catch((error: unknown) => {
         const heard = error instanceof DeadlineTimeout && complaint.at >= askedAt;
         return busUnavailable(heard ? connectionTrouble(complaint.text) : error, address).message;
       });

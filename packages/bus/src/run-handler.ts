@@ -1,4 +1,5 @@
 import { CloudEvent } from "@slipway/contracts";
+import { within } from "@slipway/kernel";
 import type { BatchHandler, Handler, HandlerContext } from "./port.ts";
 
 const handlerDeadlineMs = 30_000;
@@ -67,10 +68,5 @@ async function endedInTime(running: Promise<void>, signal: AbortSignal): Promise
 
 /** Waits for work to end, but not for ever. */
 export async function settled(work: readonly Promise<unknown>[], deadlineMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, deadlineMs);
-  });
-  await Promise.race([Promise.allSettled(work), deadline]);
-  clearTimeout(timer);
+  await within<unknown>(deadlineMs, Promise.allSettled(work), () => undefined);
 }

@@ -39,7 +39,7 @@ export {
   listBuilds,
   putRepository,
 } from "./http/builds.ts";
-export { Page, ValidateOnly, WaitingView } from "./http/common.ts";
+export { Page, Reason, ValidateOnly, WaitingView } from "./http/common.ts";
 export {
   approveDeployment,
   createDeployment,
@@ -62,7 +62,7 @@ export {
   rollbackDeployment,
 } from "./http/deployments.ts";
 export { anyRole, type Endpoint, endpoint, type Role } from "./http/endpoint.ts";
-export { listEvents, topicNames } from "./http/events.ts";
+export { EventPosition, listEvents, topicNames } from "./http/events.ts";
 export { ExternalRegistration, getImport, ImportView, listImports } from "./http/imports.ts";
 export {
   type PageDeployment,
@@ -113,7 +113,7 @@ export {
   VersionNameSchema,
 } from "./ids.ts";
 export { type BuiltInBase, builtInBases, type ImageName, isBuiltInBase, readImageName } from "./image-name.ts";
-export { issueText } from "./issue-text.ts";
+export { issueText, shown } from "./issue-text.ts";
 export { nearest } from "./nearest.ts";
 export { largestSecretBytes, SecretNameSchema, shortestMasked } from "./secret-names.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";

@@ -1,7 +1,7 @@
+import { within } from "@slipway/kernel";
 import type { FastifyInstance } from "fastify";
 import { Gauge } from "prom-client";
 import type { Meters } from "./meters.ts";
-import { within } from "./within.ts";
 
 export type Readiness = {
   readonly name: string;

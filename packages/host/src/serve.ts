@@ -1,5 +1,5 @@
 import { type Endpoint, issueText, Problem, ProblemError, unknownFields, unstorable } from "@slipway/contracts";
-import { type Clock, instant, type Refusal } from "@slipway/kernel";
+import { type Clock, instant, type Refusal, within } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { z } from "zod";
@@ -9,7 +9,6 @@ import type { Idempotency, StoredAnswer } from "./idempotency.ts";
 import { type Asked, HandlerLate, keyOf, once } from "./once.ts";
 import { emptyBodyMark } from "./openapi.ts";
 import { invalidRequest, isRefusal, keysOf, malformedJson, refusalProblem, unstorableRequest } from "./problems.ts";
-import { within } from "./within.ts";
 
 export type AnyCall = Call<z.ZodType, z.ZodType, z.ZodType>;
 export type AnyHandler = (call: AnyCall) => Promise<unknown>;

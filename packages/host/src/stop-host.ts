@@ -1,9 +1,9 @@
 import type { Subscription } from "@slipway/bus";
+import { within } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { FastifyInstance } from "fastify";
 import type { EventStreams } from "./event-stream.ts";
 import type { StartedModule } from "./start-module.ts";
-import { within } from "./within.ts";
 
 export type HostParts = {
   readonly app: FastifyInstance;

@@ -1,11 +1,10 @@
 import { timingSafeEqual } from "node:crypto";
 import { ProblemError, type Role } from "@slipway/contracts";
-import type { Clock } from "@slipway/kernel";
+import { type Clock, within } from "@slipway/kernel";
 import type { Db, Logger } from "@slipway/sql";
 import type { Principal } from "./app.ts";
 import { type AccessTables, findToken, type TokenRow } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
-import { within } from "./within.ts";
 
 export type TokenVerifier = {
   /** Throws ProblemError `auth.invalid`, or `unavailable` when nothing is known of the token and the database is away. */

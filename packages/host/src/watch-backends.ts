@@ -1,3 +1,4 @@
+import { within } from "@slipway/kernel";
 import type { Db, Logger } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
@@ -8,7 +9,6 @@ import { startProblem } from "./start-problem.ts";
 import { type AccessTables, findToken } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
 import { executorTrouble, lockTrouble, regionTrouble } from "./trouble.ts";
-import { within } from "./within.ts";
 
 /** Of a started service what is needed here. */
 type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pick<RunningService, "trouble"> };

@@ -1,8 +1,8 @@
+import { within } from "@slipway/kernel";
 import { sql } from "kysely";
 import { Gauge } from "prom-client";
 import type { Meters } from "./meters.ts";
 import type { StartedModule } from "./start-module.ts";
-import { within } from "./within.ts";
 
 type Waiting = { readonly due: number; readonly oldest: number; readonly repeated: number };
 

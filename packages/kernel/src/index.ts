@@ -15,3 +15,4 @@ export type {
 export { errorCodes } from "./error-codes.ts";
 export { type Machine, type Refusal, refuse, type Step, step, unreachable, type Waiting } from "./machine.ts";
 export { addMs, type Clock, type Instant, instant, msBetween, systemClock } from "./time.ts";
+export { within } from "./within.ts";

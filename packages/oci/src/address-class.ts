@@ -4,7 +4,7 @@ import { BlockList, isIP } from "node:net";
  * `forbidden`: no registry is ever there, but instance metadata (link-local), every interface of this machine (unspecified), or addresses
  * that hide another one (NAT64, 6to4, Teredo).
  */
-export type AddressClass = "public" | "private" | "loopback" | "forbidden";
+type AddressClass = "public" | "private" | "loopback" | "forbidden";
 
 const forbidden = listOf([
   "0.0.0.0/8",

@@ -1,4 +1,3 @@
-export { type AddressClass, addressClass } from "./address-class.ts";
 export type { AuthSource, Credentials, RegistryAuth } from "./auth.ts";
 export { checkLayout } from "./check-layout.ts";
 export {
@@ -9,11 +8,15 @@ export {
 } from "./client.ts";
 export { digestOf } from "./digest.ts";
 export { ecrAuth } from "./ecr.ts";
-export { type EcrPlace, ecrRegionOf } from "./ecr-place.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
 export { packFolder, unpackFolder } from "./folder-tar.ts";
+export {
+  type ForeignRegistries,
+  type ForeignSource,
+  foreignRegistries,
+  foreignRegistryProblems,
+} from "./foreign-registries.ts";
 export { certificatesInside, findCertificates } from "./furniture.ts";
-export { type ConnectionGuard, checkHop } from "./guard.ts";
 export { writeImage } from "./image.ts";
 export {
   type ImageBase,
@@ -30,6 +33,7 @@ export { makeNodeBaseLayer } from "./node-base.ts";
 export { makePythonBaseLayer, pythonBaseEnv } from "./python-base.ts";
 export { findPython, type HostPython } from "./python-host.ts";
 export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";
+export { RegistriesFile, readRegistriesFile } from "./registries-file.ts";
 export { registryProblem } from "./registry-problem.ts";
 export { makeStaticBaseLayer } from "./static-base.ts";
 export {

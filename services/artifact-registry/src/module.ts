@@ -1,13 +1,12 @@
-import { readFileSync } from "node:fs";
 import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
+import { foreignRegistries, RegistriesFile, readRegistriesFile } from "@slipway/oci";
 import { z } from "zod";
 import { importsMachine, machines } from "./effects.ts";
 import { routes } from "./http.ts";
 import type { Importing } from "./import/importing.ts";
 import { registerExternal } from "./import/register-external.ts";
-import { foreignRegistries, RegistriesFile } from "./import/registries.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store/tables.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -51,8 +50,9 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const { config, db, dbUrl, bus, objects, clock, log, environments, urls } = context;
   const { artifacts, promotions } = machines(bus);
   const registry: Registry = { db, objects, clock, log, maxBlobBytes: config.SLIPWAY_REGISTRY_MAX_BLOB_BYTES };
+  const named = config.SLIPWAY_EXTERNAL_REGISTRIES;
   const registries = foreignRegistries(
-    registriesFile(config.SLIPWAY_EXTERNAL_REGISTRIES),
+    named === undefined ? RegistriesFile.parse({}) : readRegistriesFile(named),
     config.SLIPWAY_EXTERNAL_LOOPBACK,
   );
   const credentials: Importing["credentials"] = new Map();
@@ -82,13 +82,4 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     drain: () => durable.stop(),
     close: () => durable.stop(),
   };
-}
-
-function registriesFile(path: string | undefined): RegistriesFile {
-  if (path === undefined) return RegistriesFile.parse({});
-  try {
-    return RegistriesFile.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch (cause) {
-    throw new Error(`SLIPWAY_EXTERNAL_REGISTRIES: ${path} could not be read`, { cause });
-  }
 }

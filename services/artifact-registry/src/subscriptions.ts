@@ -23,6 +23,8 @@ const passing = new Set<DeploymentEvent["type"]>([
   "deployment.approval_requested",
   "deployment.approved",
   "deployment.resumed",
+  "deployment.mesh_behind",
+  "deployment.mesh_followed",
 ]);
 
 /** What deployments do with artifacts: which digests they hold on to, and which ones turned out bad. */

@@ -10,7 +10,10 @@ const released = releasedEvents([deploymentTopic.name]);
 const [scene] = await scenesOf(new URL("released", import.meta.url).pathname, "artifact");
 const digest = `sha256:${"1".repeat(64)}` as Digest;
 /** They change nothing about what a deployment uses. */
-const passing = ["step_started", "gate", "held", "approval_requested", "approved", "resumed"];
+const passing = [
+  ...["step_started", "gate", "held", "approval_requested", "approved", "resumed"],
+  ...["mesh_behind", "mesh_followed"],
+];
 
 type Rows = { pin: { digest: string; deployment: string; phase: string; at: string } };
 

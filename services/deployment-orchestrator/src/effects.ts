@@ -2,7 +2,7 @@ import { deploymentTopic } from "@slipway/contracts";
 import { type DurableMachine, defineMachine } from "@slipway/durable";
 import { unreachable } from "@slipway/kernel";
 import { observedReason } from "./behind.ts";
-import type { Command } from "./domain/command.ts";
+import { type Command, timeReached } from "./domain/command.ts";
 import { deploymentMachine } from "./domain/decide.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
@@ -120,7 +120,7 @@ async function performNow(ports: Ports, command: Command, ctx: Context): Result 
     case "DrainAndRetire":
       return drainAndRetire(ports, command, ctx);
     case "WakeAt":
-      return { kind: "fact", fact: (now) => ({ type: "TimeReached", purpose: command.purpose, now }) };
+      return { kind: "fact", fact: (now) => timeReached(command, now) };
     case "Publish":
       await publish(ports, command, ctx);
       return { kind: "done" };

@@ -1,8 +1,7 @@
 import type { DeploymentView } from "@slipway/contracts";
-import type { RegionName } from "@slipway/kernel";
+import { type RegionName, within } from "@slipway/kernel";
 import { maskerFor } from "@slipway/secrets";
 import type { Deployment } from "./domain/deployment.ts";
-import { pause } from "./effects/pause.ts";
 import type { Service } from "./service.ts";
 
 const answersWithinMs = 1_000;
@@ -45,16 +44,13 @@ async function reasonsIn(
   { plan }: Deployment,
   region: RegionName,
 ): Promise<readonly string[]> {
-  const answered = new AbortController();
   const read = async () => {
     const cluster = await regions.cluster(region);
     return (await cluster.readWorkload(plan, plan.version))?.reasons ?? [];
   };
   try {
-    return await Promise.race([read(), pause(answersWithinMs, answered.signal).then(() => [])]);
+    return await within(answersWithinMs, read(), () => []);
   } catch {
     return [];
-  } finally {
-    answered.abort();
   }
 }

@@ -1,5 +1,6 @@
 import { deploymentTopic } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Plan } from "../src/domain/deployment.ts";
 import { waitingOf } from "../src/domain/view.ts";
@@ -48,6 +49,37 @@ test("a version whose pods do not get ready has failed, with the reason, and wha
 
   expect(failed).toMatchObject({ reason: expect.stringContaining("are not ready"), hadWeight: false });
   expect(orchestrator.clusters.map(({ weights }) => weights)).toEqual(before);
+});
+
+test("a mesh that has not followed for two minutes is told, and once more when it does", async () => {
+  const events = async () => (await orchestrator.bus.read(deploymentTopic.name, 0, 500)).events;
+  const mesh = async () => (await events()).filter(({ type }) => /mesh_|rolled_back/.test(type));
+  const long = { steps: [{ weightPercent: 5, bakeMs: 600_000 }, ...(atOnce.steps ?? [])] };
+  const id = await orchestrator.deploy(long);
+  const { plan } = await orchestrator.reaches(id, "baking");
+  orchestrator.mesh("a").lingering.add(plan.version);
+  await rollback(id);
+  const regionsAre = async (a: string, b: string) => {
+    const { regions } = await orchestrator.state(id);
+    return regions.a?.state === a && regions.b?.state === b;
+  };
+  await until(() => regionsAre("shut", "retired"), { what: "the mesh of b alone to follow" });
+
+  // Two minutes later.
+  await sql`update command set run_after = clock_timestamp() where payload->>'purpose' = 'mesh'`.execute(
+    orchestrator.db,
+  );
+  await until(async () => (await mesh()).length === 1, { what: "it to be told" });
+  orchestrator.mesh("a").lingering.clear();
+  await orchestrator.reaches(id, "rolled_back");
+  await until(async () => (await mesh()).length === 3, { what: "the rest to be told" });
+
+  const since = (await orchestrator.state(id)).regions.a?.lowered?.at;
+  expect(await mesh()).toMatchObject([
+    { type: "deployment.mesh_behind", data: { region: "a", since, from_percent: 5, version: plan.version } },
+    { type: "deployment.mesh_followed", data: { region: "a", since } },
+    { type: "deployment.rolled_back" },
+  ]);
 });
 
 test("a version that came to 100% while another deployment of it waited leaves that one nothing to do, which is told", async () => {

@@ -42,6 +42,8 @@ const told: Readonly<Record<string, ((data: Data, time: string) => Row) | null>>
       "resumed",
       "verified",
       "restoring",
+      "mesh_behind",
+      "mesh_followed",
     ].map((name) => [`deployment.${name}`, ({ regions }: Data) => ({ regions, outcome: null, exposed_at: null })]),
   ),
   ...Object.fromEntries(

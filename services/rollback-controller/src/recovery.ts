@@ -1,3 +1,4 @@
+import { within } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
 import type { Journal } from "./journal.ts";
 import { putToWork } from "./keeper.ts";
@@ -21,7 +22,9 @@ export async function putBackToWork(
   await service.queue.open();
   try {
     if (!isDatabaseThere) throw new Error("the database was not there at the start");
-    await within(patienceMs, reconcile(service));
+    await within(patienceMs, reconcile(service), () => {
+      throw new Error(`the database did not answer within ${patienceMs} ms`);
+    });
     return true;
   } catch (error) {
     log.warn({ err: error }, "the database is away: watching what the disk names");
@@ -42,14 +45,4 @@ export async function reconcile(service: Service): Promise<void> {
   await service.queue.flush();
   await service.keeper.round();
   await service.watchers.keepOnDisk();
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`the database did not answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

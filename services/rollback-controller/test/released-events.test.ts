@@ -22,6 +22,8 @@ const passing = [
   "approved",
   "resumed",
   "restoring",
+  "mesh_behind",
+  "mesh_followed",
   "succeeded",
 ];
 

@@ -41,13 +41,16 @@ export function artifactsAddCommand(root: Command, artifacts: Command): void {
     .option("--password-stdin", "read the password from stdin (implied by --username)")
     .option("--no-wait", "do not wait for the copy")
     .action(async (image: string, own: Options) => {
-      const service = serviceOr(own.service);
-      const input = typed(ExternalRegistration, {
-        ...{ service, image, spec: await specOf(own.file) },
+      const service = serviceOr(own.service, "--service");
+      const file = own.file ?? findSlipwayFile();
+      const asked = {
+        ...{ service, image, spec: file === undefined ? {} : await specOf(file) },
         ...(own.gitSha === undefined ? {} : { git_sha: own.gitSha }),
         ...(own.platform === undefined ? {} : { platform: own.platform }),
         ...(await credentialsOf(own)),
-      });
+      };
+      const given = { git_sha: "--git-sha", platform: "--platform", credentials: "--username", spec: file ?? "spec" };
+      const input = typed(ExternalRegistration, asked, given);
       await withClient(root, async (client) => {
         const begun = await client.call(registerArtifact, { body: input, idempotencyKey: crypto.randomUUID() });
         if (!("import_id" in begun)) throw new Error("the platform answered with an artifact of its own");
@@ -91,10 +94,8 @@ function said(view: ImportView): string {
   return `${view.import_id} REGISTERED: ${view.service} ${view.git_sha?.slice(0, 7)} is ${view.digest}\nslipway artifacts promote ${view.digest} --to ENVIRONMENT takes it further.`;
 }
 
-/** The part of slipway.yaml that says how a version runs; without a file the defaults. */
-async function specOf(named: string | undefined): Promise<unknown> {
-  const path = named ?? findSlipwayFile();
-  if (path === undefined) return {};
+/** The part of slipway.yaml that says how a version runs. */
+async function specOf(path: string): Promise<unknown> {
   const { readYaml } = await import("@slipway/pipeline");
   const {
     pipeline: _pipeline,

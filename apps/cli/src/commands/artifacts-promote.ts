@@ -14,7 +14,7 @@ export function artifactsPromoteCommand(root: Command, artifacts: Command): void
     .argument("<artifact>", "a digest, or a commit of 7 to 40 digits")
     .requiredOption("--to <environment>", "where it shall be allowed to run")
     .action(async (named: string, own: { readonly to: string }) => {
-      const to = typed(EnvironmentNameSchema, own.to);
+      const to = typed(EnvironmentNameSchema, own.to, "--to");
       await withClient(root, async (client) => {
         const digest = await findArtifact(client, named);
         const answer = await suggesting(client, { environment: own.to }, () =>

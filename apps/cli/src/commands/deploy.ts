@@ -17,6 +17,8 @@ type Options = {
   readonly watch?: boolean;
 };
 
+const options = { environment: "--env", regions: "--regions", strategy: "--strategy" };
+
 /** `slipway deploy [SERVICE] [VERSION]`: in a repository both are known, its service and the commit that is checked out. */
 export function deployCommand(root: Command): void {
   root
@@ -33,7 +35,7 @@ export function deployCommand(root: Command): void {
     .option("--watch", "follow it to its end; the exit code says how it ended")
     .action(async (first: string | undefined, second: string | undefined, own: Options) => {
       const { service, version } = await target(first, second);
-      const body = typed(DeploymentRequest, { service, version, ...requested(own) });
+      const body = typed(DeploymentRequest, { service, version, ...requested(own) }, options);
       const { environment = "prod", regions } = body;
       await withClient(root, async (client) => {
         const query = own.dryRun === true ? { validate_only: "true" as const } : {};

@@ -3,7 +3,8 @@ import type { CloudEvent } from "@slipway/contracts";
 import type { Command } from "commander";
 import { connect } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
-import { type Common, say, wantsJson } from "../output.ts";
+import { type Common, note, say, wantsJson } from "../output.ts";
+import { typed } from "../typed.ts";
 
 type Own = { readonly from: string; readonly topic?: string; readonly about?: string };
 
@@ -25,6 +26,7 @@ export function eventsCommand(root: Command): void {
         .filter(({ subject }) => own.about === undefined || subject === own.about)
         .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
       for (const event of shown) say(`${wantsJson(root) ? JSON.stringify(event) : lineOf(event)}\n`);
+      if (shown.length === 0 && own.about !== undefined) note(`Nothing on the bus is about ${own.about}.`);
       const [only] = found;
       if (found.length === 1 && only !== undefined && !wantsJson(root))
         say(`more, later: --topic ${topics[0]} --from ${only.next}\n`);
@@ -32,9 +34,10 @@ export function eventsCommand(root: Command): void {
 }
 
 async function topicsOf({ topic, from }: Own): Promise<readonly string[]> {
-  const { nearest, topicNames } = await import("@slipway/contracts");
+  const { EventPosition, nearest, topicNames } = await import("@slipway/contracts");
+  typed(EventPosition, from, "--from");
   if (topic === undefined) {
-    if (from !== "0") throw new Unusable("--from takes a position of one topic: name it with --topic.");
+    if (from !== "0") throw new Unusable(`--from ${from} is a position of one topic: say which with --topic.`);
     return topicNames;
   }
   const name = topicNames.find((known) => known === topic || known === `slipway.${topic}.v1`);

@@ -5,6 +5,8 @@ import { localAddress } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
 import { slipwayRemote } from "../here.ts";
 import { print, say, wantsJson } from "../output.ts";
+import { requireFolder } from "../require-folder.ts";
+import { typed } from "../typed.ts";
 
 type Own = { readonly force?: boolean; readonly print?: boolean; readonly service?: string };
 
@@ -20,7 +22,7 @@ export function initCommand(root: Command): void {
     .action(async (dir: string, own: Own) => {
       const folder = resolve(dir);
       const path = join(folder, "slipway.yaml");
-      if (!existsSync(folder)) throw new Unusable(`There is no folder ${folder}.`);
+      requireFolder(folder);
       if (existsSync(path) && own.force !== true && own.print !== true) {
         throw new Unusable(`${path} is there already. --force overwrites it, --print shows what would be written.`);
       }
@@ -51,9 +53,9 @@ export function initCommand(root: Command): void {
 async function serviceOf(folder: string, asked: string | undefined) {
   const { ServiceNameSchema } = await import("@slipway/contracts");
   const { serviceNameFrom } = await import("@slipway/pipeline");
-  const parsed = ServiceNameSchema.safeParse(asked ?? serviceNameFrom(basename(folder)));
-  if (parsed.success) return parsed.data;
-  throw new Unusable(`--service ${asked}: ${parsed.error.issues[0]?.message ?? "not a name"}`);
+  return asked === undefined
+    ? typed(ServiceNameSchema, serviceNameFrom(basename(folder)))
+    : typed(ServiceNameSchema, asked, "--service");
 }
 
 function nextLines(path: string, service: string, hasRemote: boolean): string[] {

@@ -41,11 +41,12 @@ export function logsCommand(root: Command): void {
         return withClient(root, (client) => buildLog(root, client, id));
       }
       const service = serviceOr(what);
-      const query = typed(ServiceLogQuery, {
+      const asked = {
         ...{ region: own.region, version: own.version, environment: own.env },
         ...(own.tail === undefined ? {} : { tail: count("--tail", own.tail, [0, 2_000]) }),
         ...(own.follow === true ? { follow: "true" } : {}),
-      });
+      };
+      const query = typed(ServiceLogQuery, asked, { region: "--region", version: "--version", environment: "--env" });
       return withClient(root, (client) => serviceLog(root, client, service, query));
     });
 }

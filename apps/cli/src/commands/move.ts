@@ -2,7 +2,9 @@ import { type approveDeployment, type promoteDeployment, waitingText } from "@sl
 import type { Command } from "commander";
 import { findDeployment } from "../find-deployment.ts";
 import { serviceOr } from "../here.ts";
+import { environmentOf } from "../known-environment.ts";
 import { print, withClient } from "../output.ts";
+import { reasonOf } from "../reason.ts";
 
 type Move = typeof approveDeployment | typeof promoteDeployment;
 type Body = { readonly reason?: string | undefined; readonly expected_step?: number | undefined };
@@ -24,11 +26,13 @@ export async function move(
   root: Command,
   endpoint: Move,
   named: string | undefined,
-  { env, ...body }: Body & Moving,
+  { env, reason, ...rest }: Body & Moving,
   { live = false, done = "" }: { readonly live?: boolean; readonly done?: string } = {},
 ): Promise<void> {
+  const body = { ...rest, ...reasonOf(reason) };
+  const environment = environmentOf(env);
   await withClient(root, async (client) => {
-    const id = await findDeployment(client, { named: named ?? serviceOr(undefined), env, live });
+    const id = await findDeployment(client, { named: named ?? serviceOr(undefined), environment, live });
     const input = { params: { id }, body, idempotencyKey: crypto.randomUUID() };
     const answer = await client.call(endpoint as typeof promoteDeployment, input);
     const lines = [`${done}${answer.deployment_id} ${answer.status}  ${answer.progress}`];

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { findArtifact } from "../find-artifact.ts";
 import { findPromotion } from "../find-promotion.ts";
 import { print, withClient } from "../output.ts";
+import { reasonOf } from "../reason.ts";
 import { showPromotion } from "../show-promotion.ts";
 
 /** `slipway promotions list ARTIFACT` and `slipway promotions approve PROMOTION|ARTIFACT`. */
@@ -27,9 +28,10 @@ export function promotionsCommand(root: Command): void {
     .argument("<promotion>", "e.g. P-7, or an artifact (a digest or a commit) of which one waits")
     .option("--reason <text>", "kept in the audit log")
     .action(async (named: string, own: { readonly reason?: string }) => {
+      const body = reasonOf(own.reason);
       await withClient(root, async (client) => {
         const id = await findPromotion(client, named);
-        const input = { params: { id }, body: own, idempotencyKey: crypto.randomUUID() };
+        const input = { params: { id }, body, idempotencyKey: crypto.randomUUID() };
         const answer = await client.call(approvePromotion, input);
         print(root, answer, showPromotion(answer));
       });

@@ -2,6 +2,7 @@ import type { RestoreDifference } from "@slipway/contracts";
 import type { Command } from "commander";
 import { connect } from "../connection.ts";
 import { type Common, print } from "../output.ts";
+import { reasonOf } from "../reason.ts";
 
 /** `slipway restore`: what a restored database differs in from the regions, and going on from there. */
 export function restoreCommand(root: Command): void {
@@ -20,6 +21,7 @@ export function restoreCommand(root: Command): void {
     .option("--reason <text>", "kept in the audit log")
     .action(async (own: { yes?: boolean; reason?: string }) => {
       const { acceptRestore, getRestore } = await import("@slipway/contracts");
+      const reason = reasonOf(own.reason);
       // Only an admin may: whoever named nobody means the local one.
       const client = await connect({ as: "admin", ...root.opts<Common>() });
       const found = await client.call(getRestore, {});
@@ -30,7 +32,6 @@ export function restoreCommand(root: Command): void {
         return;
       }
       const expected = found.differences.map(({ id }) => id);
-      const reason = own.reason === undefined ? {} : { reason: own.reason };
       const answer = await client.call(acceptRestore, { body: { expected, ...reason } });
       const voided = answer.voided.length === 0 ? "no deployment" : answer.voided.join(", ");
       print(root, answer, `${showRestore({ ...found, unread: answer.unread })}\nAccepted; void: ${voided}.`);

@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { SecretView } from "@slipway/contracts";
 import type { Command } from "commander";
-import type { z } from "zod";
 import { connect } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
+import { environmentOf } from "../known-environment.ts";
 import { type Common, note, print } from "../output.ts";
 import { readHidden } from "../secrets/read-hidden.ts";
 import { readValue } from "../secrets/read-value.ts";
+import { typed } from "../typed.ts";
 
 type Place = { readonly env?: string; readonly build?: true };
 
@@ -22,7 +23,7 @@ export function secretsCommand(root: Command): void {
     .argument("<service>")
     .action(async (service: string) => {
       const { listBuildSecrets, listWorkloadSecrets, ServiceNameSchema } = await import("@slipway/contracts");
-      const params = { service: read(ServiceNameSchema, service) };
+      const params = { service: typed(ServiceNameSchema, service) };
       const client = await connect(root.opts<Common>());
       const lists = await Promise.all([
         client.call(listBuildSecrets, { params }),
@@ -84,11 +85,11 @@ async function paramsOf(service: string, name: string, { env, build }: Place, { 
       "Only the name is an argument. The value comes by standard input, for others can read the arguments of a command; change the one just typed.",
     );
   }
-  const { EnvironmentNameSchema, SecretNameSchema, ServiceNameSchema } = await import("@slipway/contracts");
+  const { SecretNameSchema, ServiceNameSchema } = await import("@slipway/contracts");
   return {
-    service: read(ServiceNameSchema, service),
-    secret: read(SecretNameSchema, name),
-    environment: env === undefined ? undefined : read(EnvironmentNameSchema, env),
+    service: typed(ServiceNameSchema, service),
+    secret: typed(SecretNameSchema, name),
+    environment: environmentOf(env),
   };
 }
 
@@ -122,10 +123,4 @@ async function textOf(bytes: Uint8Array): Promise<string> {
 function line({ name, scope, set_at: at, set_by: by, readable }: SecretView): string {
   const lost = readable ? "" : "  ITS KEY IS NOT THERE";
   return `${name.padEnd(24)} ${scope.padEnd(10)} ${at}  ${by}${lost}`;
-}
-
-function read<T>(schema: z.ZodType<T, unknown>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new Unusable(`${String(value)}: ${parsed.error.issues[0]?.message ?? "not understood"}`);
 }

@@ -1,7 +1,6 @@
 import type { Client } from "@slipway/client";
 import {
   DeploymentIdSchema,
-  EnvironmentNameSchema,
   getDeployment,
   getDeploymentStatus,
   getService,
@@ -12,7 +11,8 @@ import {
 import type { Command } from "commander";
 import { isDeploymentId } from "../find-deployment.ts";
 import { serviceHere, serviceOr } from "../here.ts";
-import type { DeploymentId } from "../ids.ts";
+import type { DeploymentId, ServiceName } from "../ids.ts";
+import { environmentOf, requireEnvironment } from "../known-environment.ts";
 import { print, withClient } from "../output.ts";
 import { servesLines } from "../services-table.ts";
 import { showDeployment } from "../show.ts";
@@ -40,8 +40,9 @@ export function statusCommand(root: Command): void {
       // Nothing was named and nothing is here: what there is, then.
       if (named === undefined && own.watch !== true && serviceHere() === undefined) return showServices(root);
       const name = serviceOr(named);
+      const environment = environmentOf(own.env);
       await withClient(root, async (client) => {
-        const newestId = await newest(client, name, own.env);
+        const newestId = await newest(client, name, environment);
         const { live } = await client.call(getService, { params: { name } });
         await showOne(root, client, newestId, own, live);
       });
@@ -63,14 +64,18 @@ async function showOne(
   print(root, { ...view, ...status, ...(live === undefined ? {} : { live }) }, said.join("\n"));
 }
 
-async function newest(client: Client, service: string, env: string | undefined): Promise<DeploymentId> {
-  const environment = env === undefined ? undefined : typed(EnvironmentNameSchema, env);
-  return suggesting(client, { service, environment: env }, async () => {
-    const { deployments } = await client.call(listDeployments, { query: { service, environment, page_size: 1 } });
-    const where = env === undefined ? "" : ` to ${env}`;
-    const [found] = deployments;
-    if (found === undefined)
-      throw new ProblemError("service.not_found", `There was no deployment of ${service}${where} yet.`);
-    return found.deployment_id;
+async function newest(
+  client: Client,
+  service: ServiceName,
+  environment: ReturnType<typeof environmentOf>,
+): Promise<DeploymentId> {
+  const { deployments } = await client.call(listDeployments, { query: { service, environment, page_size: 1 } });
+  const [found] = deployments;
+  if (found !== undefined) return found.deployment_id;
+  await suggesting(client, { service }, () => client.call(getService, { params: { name: service } }));
+  if (environment !== undefined) await requireEnvironment(client, environment);
+  const where = environment === undefined ? "" : ` to ${environment}`;
+  throw new ProblemError("deployment.not_found", `There was no deployment of ${service}${where} yet.`, {
+    remedy: `slipway artifacts list ${service} shows what can be deployed, slipway deploy ${service} VERSION deploys it.`,
   });
 }

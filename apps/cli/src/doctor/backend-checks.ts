@@ -1,9 +1,12 @@
+import type { BackendCheck } from "@slipway/host";
+import { z } from "zod";
 import type { Check } from "./checks.ts";
 
 /** By which a service is told what it works with. */
-const variables = ["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"].map(
-  (name) => `SLIPWAY_${name}`,
-);
+const variables = [
+  ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS"],
+  ...["IMAGE_REGISTRIES", "EXTERNAL_REGISTRIES"],
+].map((name) => `SLIPWAY_${name}`);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,6 +25,7 @@ export async function backendChecks(environment: Environment): Promise<readonly 
       ...(text === "" ? [] : [{ name: "registries", problems: await imageRegistryProblems(text) }]),
       // Who cannot be asked has said nothing, so that here no problem is no proof.
       ...(absent.length === 0 ? [] : [{ name: "executor images", problems: absent }]),
+      ...(await externalRegistries(env)),
     ];
   });
   return found.flatMap(({ name, problems }): Check[] =>
@@ -29,6 +33,15 @@ export async function backendChecks(environment: Environment): Promise<readonly 
       ? [{ name, state: "ok", found: "can be used" }]
       : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem) })),
   );
+}
+
+/** Of the artifact-registry, by what it says of them itself under `/readyz`. */
+async function externalRegistries(env: Environment): Promise<readonly BackendCheck[]> {
+  const { SLIPWAY_EXTERNAL_REGISTRIES: path, SLIPWAY_EXTERNAL_LOOPBACK: loopback = "false" } = env;
+  if (path === undefined) return [];
+  const { foreignRegistryProblems } = await import("@slipway/oci");
+  const problems = await foreignRegistryProblems(path, z.stringbool().catch(false).parse(loopback));
+  return [{ name: "external registries", problems }];
 }
 
 /** `what is wrong: what to do`, as the checks of a host put it. */

@@ -21,13 +21,18 @@ import type { Platform } from "./platform.ts";
 import { runCommand } from "./run-command.ts";
 
 /** A canary at 5% that stays there (its bake is ten minutes) and serves well until it is told to turn. */
-export type Turnable = { readonly id: DeploymentId; readonly version: string; readonly digest: Digest };
+export type Turnable = {
+  readonly id: DeploymentId;
+  readonly release: string;
+  readonly version: string;
+  readonly digest: Digest;
+};
 
 const behaviour = (release: string) => `export const release = "${release}";
 let bad = false;
 
 export async function beforeAnswer(_sequence, url) {
-  if (url === "/orders/turn-bad") bad = true;
+  if (url === "/orders/turn-bad?${release}") bad = true;
   else if (bad) throw new Error("it has turned");
 }
 `;
@@ -37,12 +42,12 @@ export async function shipTurnable(platform: Platform, release: string, first = 
   const sha = await pushed(platform, release);
   const digest = await built(platform, sha);
   await promoted(platform, digest);
-  return deployed(platform, digest, first ? "approver" : "deployer", first);
+  return { release, ...(await deployed(platform, digest, first ? "approver" : "deployer", first)) };
 }
 
 /** Asks for a canary of what was taken back before, which an approver may; its pods are new ones and have not turned. */
-export function shipAgain(platform: Platform, { digest }: Turnable): Promise<Turnable> {
-  return deployed(platform, digest, "approver");
+export async function shipAgain(platform: Platform, { release, digest }: Turnable): Promise<Turnable> {
+  return { release, ...(await deployed(platform, digest, "approver")) };
 }
 
 async function deployed(
@@ -50,7 +55,7 @@ async function deployed(
   digest: Digest,
   as: "deployer" | "approver",
   first = false,
-): Promise<Turnable> {
+): Promise<Omit<Turnable, "release">> {
   const own = Object.keys(regionsOf(platform));
   // Of regions that are somebody else's it has no endpoints: those are all meant.
   const regions = own.length === 0 ? {} : { regions: own };
@@ -131,15 +136,19 @@ const mostRounds = 20;
 const meshesOf = (platform: Platform) =>
   Object.values(regionsOf(platform)).map(({ mesh }) => `http://127.0.0.1:${mesh}`);
 
-/** Asks the canary of each region for what turns it. One that is caught meanwhile is asked no more: it gets no requests. */
-export async function turnBad(platform: Platform, { version }: Turnable, meshes = meshesOf(platform)): Promise<void> {
+/** Asks the canary of each region for what turns it, and it alone: most of these go to the baseline. One that is caught meanwhile is asked no more: it gets no requests. */
+export async function turnBad(
+  platform: Platform,
+  { release, version }: Turnable,
+  meshes = meshesOf(platform),
+): Promise<void> {
   const agent = new Agent({ connections: 20, pipelining: 1 });
   await Promise.all(
     meshes.map(async (mesh) => {
       for (let round = 0, turned = 0; turned < 4 && round < mostRounds; round += 1) {
         const answers = await Promise.all(
           Array.from({ length: 20 }, () =>
-            request(`${mesh}/orders/turn-bad`, {
+            request(`${mesh}/orders/turn-bad?${release}`, {
               dispatcher: agent,
               headers: { host: "orders.prod" },
             }),

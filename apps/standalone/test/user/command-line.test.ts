@@ -196,6 +196,10 @@ describe("names that nobody knows", () => {
     [["deploy", "--env", "prdo"], /did you mean "prod"\?/],
     [["deploy", "--regions", "us-east-1,eu-wset-1"], /did you mean "eu-west-1"\?/],
     [["logs", "--env", "stagign"], /did you mean "staging"\?/],
+    [["status", "--env", "stagign"], /^There is no environment stagign\.\nDid you mean "staging"\?/],
+    [["halt", "shop", "--env", "prdo"], /^There is no environment prdo\.\nDid you mean "prod"\?/],
+    [["status", "shpo"], /^There is no service shpo\.\nDid you mean "shop"\?/],
+    [["events", "--topic", "deployment", "--from", "7"], /^7 is no position in slipway\.deployment\.v1\.\nTake 0, or/],
   ])("%j", async (args, hint) => {
     const ran = await slipway(...args);
 

@@ -1,3 +1,4 @@
+import { within } from "@slipway/kernel";
 import type { Admin, Kafka } from "kafkajs";
 import { settled } from "../run-handler.ts";
 import type { KafkaAddress } from "./address.ts";
@@ -36,7 +37,7 @@ export function openQuestions(kafka: () => Promise<Kafka>, address: KafkaAddress
         current ??= open();
         const asked = current;
         try {
-          return await within(asked.then(question), callDeadlineMs);
+          return await answered(callDeadlineMs, asked.then(question));
         } catch (error) {
           // What it knows of leaders may be old: a new connection asks anew.
           void drop(asked);
@@ -53,13 +54,9 @@ export class DeadlineTimeout extends Error {
   override readonly name = "DeadlineTimeout";
 }
 
-/** Rejects when it takes longer; what runs may go on. */
-export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new DeadlineTimeout(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Rejects with DeadlineTimeout when it takes longer; what runs may go on. */
+export function answered<T>(ms: number, work: Promise<T>): Promise<T> {
+  return within(ms, work, () => {
+    throw new DeadlineTimeout(`no answer within ${ms} ms`);
+  });
 }

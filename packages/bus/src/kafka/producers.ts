@@ -1,5 +1,5 @@
 import type { Kafka, Message, Producer } from "kafkajs";
-import { within } from "./admin.ts";
+import { answered } from "./admin.ts";
 import { kafkaLibrary, retry } from "./client.ts";
 
 /** The library itself stalls for 5 to 10 s when a broker dies. */
@@ -49,7 +49,7 @@ export function openProducers(kafka: () => Promise<Kafka>): Producers {
           if (made.failed && made.sending === 0) void retire(made);
         });
       try {
-        await within(sent, sendDeadlineMs);
+        await answered(sendDeadlineMs, sent);
       } catch (error) {
         made.failed = true;
         if (current === made) current = undefined;

@@ -4,7 +4,7 @@ import type { ReadPage, ReadPosition } from "../port.ts";
 import { formatPosition, parsePosition, positionAfter } from "../position.ts";
 import { settled } from "../run-handler.ts";
 import type { KafkaAddress } from "./address.ts";
-import { type Questions, within } from "./admin.ts";
+import { answered, type Questions } from "./admin.ts";
 import { type FetchCluster, type FetchedRecord, fetchFrom, openFetchCluster } from "./fetcher.ts";
 import type { Topics } from "./topics.ts";
 import { busUnavailable } from "./trouble.ts";
@@ -43,9 +43,9 @@ export function openReader(
       current ??= open();
       try {
         return foundOf(
-          await within(
-            current.then((cluster) => fetchFrom(cluster, topic, offsets)),
+          await answered(
             fetchDeadlineMs,
+            current.then((cluster) => fetchFrom(cluster, topic, offsets)),
           ),
           offsets,
         );

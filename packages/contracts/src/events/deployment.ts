@@ -5,6 +5,7 @@ import {
   DigestSchema,
   EnvironmentNameSchema,
   GitShaSchema,
+  InstantSchema,
   RegionNameSchema,
   ServiceNameSchema,
   VersionNameSchema,
@@ -53,6 +54,10 @@ export const deploymentTopic = topic("slipway.deployment.v1", "deployment", {
   succeeded: z.object({ ...about, created_at: z.string() }),
   verified: z.object(about),
   restoring: z.object({ ...about, reason: z.string(), by: z.string() }),
+  /** Weight 0 has stood in a region since then, and its mesh has not shown that it serves that. `from_percent`: what it served before. */
+  mesh_behind: z.object({ ...about, region: RegionNameSchema, since: InstantSchema, from_percent: z.number() }),
+  /** Its mesh follows after all: the version is sent nothing there any more, and its pods are gone. */
+  mesh_followed: z.object({ ...about, region: RegionNameSchema, since: InstantSchema }),
   rolled_back: ended,
   failed: ended,
   cancelled: ended,

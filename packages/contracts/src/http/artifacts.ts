@@ -8,7 +8,7 @@ import {
   ServiceNameSchema,
 } from "../ids.ts";
 import { RunSpec, SlipwayFile } from "../slipway-file.ts";
-import { Page } from "./common.ts";
+import { Page, Reason } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 import { ExternalRegistration, ImportView } from "./imports.ts";
 
@@ -167,7 +167,7 @@ export const approvePromotion = endpoint({
   summary: "Approve a promotion somebody else asked for",
   roles: ["approver"],
   params: z.object({ id: PromotionIdSchema }),
-  body: z.strictObject({ reason: z.string().max(500).optional() }),
+  body: z.strictObject({ reason: Reason.optional() }),
   emptyBody: true,
   status: 200,
   response: PromotionView,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { BuildIdSchema, DigestSchema, GitShaSchema, InstantSchema, ServiceNameSchema } from "../ids.ts";
-import { Page, WaitingView } from "./common.ts";
+import { Page, Reason, WaitingView } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
 export const BuildStepView = z.object({
@@ -78,7 +78,7 @@ export const cancelBuild = endpoint({
   summary: "Stop a build",
   roles: ["deployer"],
   params: byId,
-  body: z.strictObject({ reason: z.string().max(500).optional() }),
+  body: z.strictObject({ reason: Reason.optional() }),
   emptyBody: true,
   status: 202,
   response: BuildView,

@@ -13,6 +13,9 @@ export const Page = z.object({
     .optional(),
 });
 
+/** Why somebody asked for something: kept in the audit log. */
+export const Reason = z.string().max(500);
+
 export const WaitingView = z.object({
   for: z.string(),
   holder: z.string().optional(),

@@ -11,7 +11,7 @@ import {
   VersionNameSchema,
 } from "../ids.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { Page, ValidateOnly, WaitingView } from "./common.ts";
+import { Page, Reason, ValidateOnly, WaitingView } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
 export const DeploymentStatus = z.enum([
@@ -165,7 +165,7 @@ export const DeploymentStatusView = z.object({
 export type DeploymentStatusView = z.infer<typeof DeploymentStatusView>;
 
 const byId = z.object({ id: DeploymentIdSchema });
-const because = z.strictObject({ reason: z.string().max(500).optional() });
+const because = z.strictObject({ reason: Reason.optional() });
 const moved = z.object({
   deployment_id: DeploymentIdSchema,
   status: DeploymentStatus,
@@ -235,7 +235,7 @@ export const promoteDeployment = endpoint({
   params: byId,
   body: z.strictObject({
     expected_step: z.number().int().nonnegative().optional(),
-    reason: z.string().max(500).optional(),
+    reason: Reason.optional(),
   }),
   emptyBody: true,
   status: 202,

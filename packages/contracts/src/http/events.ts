@@ -7,6 +7,11 @@ import { anyRole, endpoint } from "./endpoint.ts";
 /** Every topic of the bus. */
 export const topicNames: readonly string[] = topics.map(({ name }) => name);
 
+/** A place in one topic. */
+export const EventPosition = z
+  .string()
+  .regex(/^\d{1,15}(\.\d{1,15})*$/, "a position is 0, or where an earlier answer about the same topic ended");
+
 export const listEvents = endpoint({
   id: "listEvents",
   method: "GET",
@@ -16,10 +21,7 @@ export const listEvents = endpoint({
   query: z.object({
     topic: z.enum(topicNames),
     /** `0` = the beginning, else the `next` of the last answer. */
-    from: z
-      .string()
-      .regex(/^\d{1,15}(\.\d{1,15})*$/, "0, or the next of an earlier answer")
-      .default("0"),
+    from: EventPosition.default("0"),
     page_size: wholeParameter(1, 500).prefault(100),
   }),
   status: 200,

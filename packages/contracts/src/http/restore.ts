@@ -6,6 +6,7 @@ import {
   RegionNameSchema,
   ServiceNameSchema,
 } from "../ids.ts";
+import { Reason } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
 /** One target whose region carries a newer grant than the database knows. */
@@ -48,7 +49,7 @@ export const acceptRestore = endpoint({
   body: z.strictObject({
     /** The ids of the differences that the caller has seen: anything else is refused. */
     expected: z.array(z.string()).min(1).max(100_000),
-    reason: z.string().max(500).optional(),
+    reason: Reason.optional(),
   }),
   status: 200,
   response: z.object({ accepted: z.array(RestoreDifference), voided: z.array(DeploymentIdSchema), unread }),

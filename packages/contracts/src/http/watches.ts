@@ -9,6 +9,7 @@ import {
   ServiceNameSchema,
   VersionNameSchema,
 } from "../ids.ts";
+import { Reason } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
 /**
@@ -106,7 +107,7 @@ export const shutWatch = endpoint({
   summary: "Take the version out of traffic now, without the orchestrator",
   roles: ["deployer", "approver"],
   params: byId,
-  body: z.strictObject({ reason: z.string().max(500).optional() }),
+  body: z.strictObject({ reason: Reason.optional() }),
   emptyBody: true,
   status: 202,
   response: WatchView,

@@ -23,6 +23,7 @@ const Compose = z.object({
       environment: z.record(z.string(), z.string()).default({}),
       volumes: z.array(z.string()).default([]),
       secrets: z.array(Mount).default([]),
+      configs: z.array(z.object({ source: z.string(), target: z.string() })).default([]),
       networks: z.array(z.string()),
       read_only: z.boolean().optional(),
       cap_drop: z.array(z.string()).optional(),
@@ -33,10 +34,20 @@ const Compose = z.object({
   networks: z.record(z.string(), z.looseObject({})),
   volumes: z.record(z.string(), z.looseObject({})),
   secrets: z.record(z.string(), z.object({ file: z.string() })),
+  configs: z.record(z.string(), z.object({ file: z.string() })),
 });
 const compose = Compose.parse(readYaml(`${folder}/docker-compose.yml`));
 const all = Object.entries(compose.services);
 const services = servicesOfTree();
+
+/** A value as docker compose reads it, with these variables set. */
+function interpolated(value: string, set: Readonly<Record<string, string>> = {}): string {
+  return value.replace(/\$\{([A-Z_]+):([-+])([^}]*)\}/g, (_, name: string, sign: string, word: string) => {
+    const own = set[name] ?? "";
+    if (sign === "+") return own === "" ? "" : word;
+    return own === "" ? word : own;
+  });
+}
 
 test("the six services are there under their own names, with nothing of the image to write to and no capability", () => {
   for (const name of services.keys()) {
@@ -61,6 +72,10 @@ test("whatever is named is there: secrets, volumes, networks, neighbours and fil
     const secrets = service.secrets.map((secret) => (typeof secret === "string" ? secret : secret.source));
     expect(
       secrets.filter((secret) => compose.secrets[secret] === undefined),
+      name,
+    ).toEqual([]);
+    expect(
+      service.configs.filter(({ source }) => compose.configs[source] === undefined),
       name,
     ).toEqual([]);
     expect(
@@ -132,11 +147,12 @@ test("what a service is given as its environment is what it reads: adapters, reg
     const asInside = (value: string) =>
       value
         .replace(/^\/run\/secrets\/(.+)$/, (_, name: string) => secret(name))
-        .replace("/etc/slipway/regions/regions.yaml", join(root, folder, "regions/regions.example.yaml"))
-        .replace(/\$\{[A-Z_]+:-([^}]*)\}/, "$1");
+        .replace("/etc/slipway/regions/regions.yaml", join(root, folder, "regions/regions.example.yaml"));
     const configOf = (name: string) => {
       const entries = Object.entries(compose.services[name]?.environment ?? {});
-      return readConfig(Object.fromEntries(entries.map(([variable, value]) => [variable, asInside(value)])));
+      return readConfig(
+        Object.fromEntries(entries.map(([variable, value]) => [variable, asInside(interpolated(value))])),
+      );
     };
 
     for (const name of services.keys()) {
@@ -170,6 +186,28 @@ test("a service is given what it works with and no more: Redis, S3's credentials
     const elsewhere = ["regions", "foreignRegistries", "slack", "builds"].some((what) => worksWith(name).has(what));
     expect([name, networks.includes("outside")]).toEqual([name, elsewhere]);
   }
+});
+
+test("each process trusts the authorities in the file that NODE_EXTRA_CA_CERTS names, and reads none where it names none", async () => {
+  const [, ...rest] = Object.entries(compose.configs);
+  const file = compose.configs.authorities?.file ?? "";
+  expect(rest).toEqual([]);
+  expect(interpolated(file, { NODE_EXTRA_CA_CERTS: "/etc/ssl/corp.pem" })).toBe("/etc/ssl/corp.pem");
+  // What is mounted in its place has to be there: Docker would make a folder of that name.
+  expect(statSync(resolve(root, folder, interpolated(file))).isFile()).toBe(true);
+
+  const own = all.filter(([, { image }]) => image.startsWith("slipway-"));
+  expect(own.map(([name]) => name).sort()).toEqual([...services.keys(), "prepare"].sort());
+  for (const [name, { configs, environment }] of own) {
+    const [mounted] = configs;
+    const value = environment.NODE_EXTRA_CA_CERTS ?? "none";
+    expect([name, configs.length, mounted?.source]).toEqual([name, 1, "authorities"]);
+    expect([name, interpolated(value, { NODE_EXTRA_CA_CERTS: "/x.pem" })]).toEqual([name, mounted?.target]);
+    expect([name, interpolated(value)]).toEqual([name, ""]);
+  }
+  const say = "console.log(require('node:tls').getCACertificates('extra').length)";
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: "" };
+  expect(await promisify(execFile)(process.execPath, ["-e", say], { env })).toEqual({ stdout: "0\n", stderr: "" });
 });
 
 test("nothing that is a secret stands in the files of this folder", () => {

@@ -3,6 +3,7 @@ import { closeSync, fchownSync, openSync } from "node:fs";
 import { chown, lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { within } from "@slipway/kernel";
 import type { UnpackedImage } from "@slipway/oci";
 import { accountEntries, podAccount } from "./pod-account.ts";
 import type { PodPlace } from "./pod-place.ts";
@@ -146,21 +147,20 @@ function handle(processes: ProcessPair, exited: Promise<Exit>): RunningContainer
     async terminate(graceMs) {
       // `unshare --fork` swallows SIGTERM: the inner process must get it.
       signalProcess(processes.inner, "SIGTERM");
-      if (await within(exited, graceMs)) return;
+      if (await isOver(exited, graceMs)) return;
       signalProcess(processes.inner, "SIGKILL");
       signalProcess(processes.outer, "SIGKILL");
-      await within(exited, killDeadlineMs);
+      await isOver(exited, killDeadlineMs);
     },
   };
 }
 
-/** True when the promise resolved in time. */
-async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const timer = new AbortController();
-  const late = pause(ms, false, { signal: timer.signal }).catch(() => false);
-  const inTime = await Promise.race([promise.then(() => true), late]);
-  timer.abort();
-  return inTime;
+function isOver(exited: Promise<Exit>, ms: number): Promise<boolean> {
+  return within(
+    ms,
+    exited.then(() => true),
+    () => false,
+  );
 }
 
 function signalCode(signal: NodeJS.Signals | null): number | null {

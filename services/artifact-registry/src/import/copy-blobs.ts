@@ -1,11 +1,10 @@
 import type { ServiceName } from "@slipway/kernel";
-import { type Descriptor, OciError, type RegistryClient } from "@slipway/oci";
+import { type Descriptor, type ForeignSource, OciError, type RegistryClient } from "@slipway/oci";
 import { findBlob, isStored, linkBlob } from "../store/images.ts";
 import { storeBlob } from "../v2/blobs.ts";
 import { OciProblem } from "../v2/errors.ts";
 import type { Registry } from "../v2/exchange.ts";
 import type { FoundImage } from "./find-image.ts";
-import type { Source } from "./registries.ts";
 
 /** Blobs on their way at once. */
 const atOnce = 3;
@@ -13,7 +12,7 @@ const atOnce = 3;
 export type CopyBlobs = {
   readonly registry: Registry;
   readonly client: RegistryClient;
-  readonly source: Source;
+  readonly source: ForeignSource;
   readonly into: ServiceName;
   readonly signal: AbortSignal;
   /** Told after each blob, in bytes. */

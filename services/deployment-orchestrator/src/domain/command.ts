@@ -1,6 +1,6 @@
 import type { deploymentTopic, EventOf } from "@slipway/contracts";
 import type { Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
-import type { TimerPurpose } from "./input.ts";
+import type { Fact, TimerPurpose } from "./input.ts";
 
 /** What a decision wants done. Each is a durable row; each repeats harmlessly. */
 export type Command =
@@ -60,7 +60,15 @@ export type Command =
       readonly version: VersionName;
     }
   | { readonly type: "WakeAt"; readonly at: Instant; readonly purpose: TimerPurpose }
+  | { readonly type: "WakeAt"; readonly at: Instant; readonly purpose: "mesh"; readonly region: RegionName }
   | { readonly type: "TellReplaced"; readonly regions: readonly RegionName[] }
   | { readonly type: "Publish"; readonly event: DeploymentEvent };
 
 export type DeploymentEvent = EventOf<typeof deploymentTopic>;
+
+/** What a timer comes to. */
+export function timeReached(timer: Extract<Command, { type: "WakeAt" }>, now: Instant): Fact {
+  return "region" in timer
+    ? { type: "TimeReached", purpose: timer.purpose, region: timer.region, now }
+    : { type: "TimeReached", purpose: timer.purpose, now };
+}

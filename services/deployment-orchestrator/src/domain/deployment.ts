@@ -103,8 +103,8 @@ export type RegionProgress = {
   readonly pods?: readonly string[];
   /** What somebody changed there by hand and is still so. */
   readonly drift?: Drift | null;
-  /** When its weight was first written to 0 on the way back, and what it had until then. */
-  readonly lowered?: { readonly at: Instant; readonly fromPercent: number };
+  /** When its weight was first written to 0 on the way back, and what it had until then. `told`: that its mesh does not follow. */
+  readonly lowered?: { readonly at: Instant; readonly fromPercent: number; readonly told?: true };
 };
 
 /**

@@ -54,7 +54,8 @@ export type Fact =
   | Dated<"DriftGone", { region: RegionName; epoch: number; percent: number }>
   /** The database was restored to an older state, and a person accepted what the regions show: nothing here is true any more. */
   | Dated<"Voided", { by: string; reason: string }>
-  | Dated<"TimeReached", { purpose: TimerPurpose }>;
+  | Dated<"TimeReached", { purpose: TimerPurpose }>
+  | Dated<"TimeReached", { purpose: "mesh"; region: RegionName }>;
 
 export type RaiseRefusal = "stale" | "shut" | "paused" | "conflict" | "not_ready" | "drifted" | "unproven";
 export type TimerPurpose = "bake" | "evidence" | "settle" | "verify";

@@ -13,9 +13,9 @@ describe("a FAIL", () => {
     expect(types(stride.commands)).toEqual(["deployment.gate", "LowerWeight", "LowerWeight", "deployment.restoring"]);
     world.settle(100);
     expect(world.state).toMatchObject({ phase: "rolled_back", hadWeight: true });
-    expect(types(world.emitted).slice(-4)).toEqual([
-      "DrainAndRetire",
-      "DrainAndRetire",
+    expect(types(world.emitted).slice(-6)).toEqual([
+      ...["DrainAndRetire", "WakeAt"],
+      ...["DrainAndRetire", "WakeAt"],
       "ReleaseLock",
       "deployment.rolled_back",
     ]);

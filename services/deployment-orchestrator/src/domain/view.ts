@@ -1,7 +1,8 @@
 import type { DeploymentStatus, DeploymentStatusView, DeploymentView, Judgement } from "@slipway/contracts";
 import { addMs, type Instant, msBetween, unreachable, type Waiting } from "@slipway/kernel";
-import type { Deployment, In, RegionProgress } from "./deployment.ts";
+import type { Deployment, In } from "./deployment.ts";
 import { approvalOfStep } from "./phases/baking.ts";
+import { unprovenIn } from "./phases/unproven.ts";
 
 /** The public status of a phase. */
 export function statusOf(state: Deployment): DeploymentStatus {
@@ -159,11 +160,6 @@ function waitingToRestore(state: In<"restoring">): Waiting {
     since: state.since,
     unblockedBy: "each region shows the baseline alone",
   };
-}
-
-/** Weight 0 is written there, and its mesh has not shown yet that it serves that. */
-function unprovenIn(progress: RegionProgress | undefined): RegionProgress["lowered"] {
-  return progress?.state === "retired" ? undefined : progress?.lowered;
 }
 
 /** The plan as people say it: `5% -> 25% -> 50% -> 100%`. */

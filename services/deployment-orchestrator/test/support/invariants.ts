@@ -19,6 +19,7 @@ export function checkInvariants(world: ScriptedWorld, from: number): void {
     repairsOnlyLower(stride);
   }
   locksAreGivenBack(world);
+  meshesAreToldOnce(world);
 }
 
 function isTerminal(state: Deployment): boolean {
@@ -96,6 +97,19 @@ function commandsCarryTheGrant({ before, after, input, commands }: Stride): void
   }
   if ("epochs" in before && "epochs" in after && input.type !== "LockGranted")
     expect(after.epochs).toEqual(before.epochs);
+}
+
+/** I17: that a mesh does not follow is told once of a region, and that it follows once, and only of that one. */
+function meshesAreToldOnce({ emitted }: ScriptedWorld): void {
+  const told = (name: "mesh_behind" | "mesh_followed") =>
+    emitted.flatMap((command) =>
+      command.type === "Publish" && command.event.type === `deployment.${name}` && "region" in command.event.data
+        ? [command.event.data.region]
+        : [],
+    );
+  const [behind, followed] = [told("mesh_behind"), told("mesh_followed")];
+  expect([new Set(behind).size, new Set(followed).size]).toEqual([behind.length, followed.length]);
+  expect(followed.filter((region) => !behind.includes(region))).toEqual([]);
 }
 
 const exposedPhases: readonly Deployment["phase"][] = ["raising", "baking", "held", "finishing", "watching"];

@@ -1,6 +1,6 @@
 import type { Epoch, Instant } from "@slipway/kernel";
 import { addMs } from "@slipway/kernel";
-import type { Command } from "../../src/domain/command.ts";
+import { type Command, timeReached } from "../../src/domain/command.ts";
 import { decide } from "../../src/domain/decide.ts";
 import { type Deployment, terminalPhases } from "../../src/domain/deployment.ts";
 import type { Fact, Input } from "../../src/domain/input.ts";
@@ -150,7 +150,7 @@ export class ScriptedWorld {
       case "DrainAndRetire":
         return { type: "Retired", ...at(command), now };
       case "WakeAt":
-        return { type: "TimeReached", purpose: command.purpose, now };
+        return timeReached(command, now);
       default:
         return undefined;
     }

@@ -109,6 +109,38 @@ describe("a rollback", () => {
   });
 });
 
+describe("a mesh that does not follow a rollback", () => {
+  const since = "2026-01-01T00:07:50.000Z";
+  const region = "eu-west-1";
+
+  test("is told as a problem, with region, version, since when, what it served and where to look", () => {
+    const notice = deployment("mesh_behind", { region, since, from_percent: 5 });
+
+    expect(notice).toMatchObject({
+      severity: "problem",
+      about: "D-7",
+      title: "The mesh of eu-west-1 does not follow: orders in prod (D-7)",
+      text: expect.stringMatching(
+        /^Weight 0 was written for orders-3f2a91c-x7k2p 2 min 10 s ago, and the mesh of eu-west-1 .* 5% of the requests\. .*\(istiod\).*: slipway status D-7$/,
+      ),
+      facts: [
+        { name: "Version", value: "orders-3f2a91c-x7k2p" },
+        { name: "Region", value: region },
+        { name: "Written at", value: since },
+      ],
+    });
+    expect(notice?.byHand?.lines).toEqual(["kubectl --context eu-west-1 -n istio-system get pods -l app=istiod"]);
+  });
+
+  test("is told again when it follows after all", () => {
+    expect(deployment("mesh_followed", { region, since })).toMatchObject({
+      severity: "good",
+      title: "The mesh of eu-west-1 follows: orders in prod (D-7)",
+      text: "It sends orders-3f2a91c-x7k2p nothing any more, 2 min 10 s after weight 0 was written there, and its pods are gone.",
+    });
+  });
+});
+
 test("a success says where and how long it took", () => {
   expect(deployment("succeeded", { created_at: "2026-01-01T00:06:40.000Z" })).toMatchObject({
     severity: "good",

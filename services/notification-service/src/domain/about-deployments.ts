@@ -1,5 +1,5 @@
 import type { deploymentTopic, EventOf, Judgement, watchTopic } from "@slipway/contracts";
-import { type RegionAccess, takeBackLines } from "./kubectl.ts";
+import { istiodLine, type RegionAccess, takeBackLines } from "./kubectl.ts";
 import { duration, type Fact, listing, type Notice, share } from "./notice.ts";
 
 export type DeploymentEvent = EventOf<typeof deploymentTopic>;
@@ -53,6 +53,14 @@ export function aboutDeployment(event: DeploymentEvent, world: World): Notice | 
       };
     case "deployment.restoring":
       return restoring(event.data, world);
+    case "deployment.mesh_behind":
+      return meshBehind(event.data, world);
+    case "deployment.mesh_followed":
+      return {
+        ...aboutMesh(event.data, "follows"),
+        severity: "good",
+        text: `It sends ${data.version} nothing any more, ${after(event.data.since, world)} after weight 0 was written there, and its pods are gone.`,
+      };
     case "deployment.rolled_back":
       return rolledBack(event.data, world);
     default:
@@ -94,6 +102,37 @@ function rolledBack(data: About & { reason: string }, world: World): Notice {
     facts: [...factsOf(data), ...(judgement === null ? [] : factsOfJudgement(judgement))],
     byHand: byHand(data, world),
   };
+}
+
+type Told<T extends DeploymentEvent["type"]> = Extract<DeploymentEvent, { type: T }>["data"];
+
+/** Which service, environment, version and region it is about. */
+function aboutMesh(data: Told<"deployment.mesh_behind" | "deployment.mesh_followed">, how: string) {
+  const { deployment_id, service, environment, version, region, since } = data;
+  return {
+    about: deployment_id,
+    title: `The mesh of ${region} ${how}: ${service} in ${environment} (${deployment_id})`,
+    facts: [
+      { name: "Version", value: version },
+      { name: "Region", value: region },
+      { name: "Written at", value: since },
+    ],
+  };
+}
+
+/** A version that was taken back may still be served: that wants a person, and it is not Slipway that can mend it. */
+function meshBehind(data: Told<"deployment.mesh_behind">, world: World): Notice {
+  const { deployment_id, version, region, since, from_percent } = data;
+  return {
+    ...aboutMesh(data, "does not follow"),
+    severity: "problem",
+    text: `Weight 0 was written for ${version} ${after(since, world)} ago, and the mesh of ${region} has not shown that it serves that: it may still send it ${from_percent}% of the requests. Look at what brings its proxies their routes (istiod), and at its Prometheus. What it showed last: slipway status ${deployment_id}`,
+    byHand: { why: `Whether istiod of ${region} is there`, lines: [istiodLine(region, world.regions)] },
+  };
+}
+
+function after(since: string, { at }: World): string {
+  return duration(Date.parse(at) - Date.parse(since));
 }
 
 /** The notice of a watch's event. `regions` of the deployment are those of the judgement. */

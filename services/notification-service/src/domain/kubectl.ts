@@ -17,13 +17,22 @@ export type TakeBack = {
  */
 export function takeBackLines(of: TakeBack, access: readonly RegionAccess[]): readonly string[] {
   return of.regions.map((region) => {
-    const entry = access.find((one) => one.name === region);
-    const where =
-      entry === undefined ? ["--context", region] : ["--kubeconfig", entry.kubeconfig, "--context", entry.context];
     const patch = JSON.stringify(takeBackPatch(of, of.baselines[region] ?? of.service));
-    const words = ["kubectl", ...where, "-n", of.environment, "patch", "virtualservice", of.service];
-    return [...words, "--type=merge", "-p", patch].map(shellWord).join(" ");
+    const words = ["-n", of.environment, "patch", "virtualservice", of.service, "--type=merge", "-p", patch];
+    return kubectl(region, access, words);
   });
+}
+
+/** Shows the pods by which the proxies of a region are given their routes. */
+export function istiodLine(region: RegionName, access: readonly RegionAccess[]): string {
+  return kubectl(region, access, ["-n", "istio-system", "get", "pods", "-l", "app=istiod"]);
+}
+
+function kubectl(region: RegionName, access: readonly RegionAccess[], words: readonly string[]): string {
+  const entry = access.find((one) => one.name === region);
+  const where =
+    entry === undefined ? ["--context", region] : ["--kubeconfig", entry.kubeconfig, "--context", entry.context];
+  return ["kubectl", ...where, ...words].map(shellWord).join(" ");
 }
 
 function takeBackPatch({ version }: TakeBack, baseline: string): unknown {

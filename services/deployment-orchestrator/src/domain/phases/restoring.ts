@@ -5,6 +5,7 @@ import { type In, type RegionProgress, setRegion, setRegions } from "../deployme
 import type { Input } from "../input.ts";
 import { end, epochOf, holderOf, perRegion, restoreHolderOf, stay } from "../moves.ts";
 import { onDrift, onDriftGone } from "./drifting.ts";
+import { followedAfterAll, lookAtMesh, onMeshDue } from "./unproven.ts";
 
 const askAgainMs = 300;
 
@@ -30,6 +31,8 @@ export function onRestoring(state: In<"restoring">, input: Input): Answer {
     }
     case "Retired":
       return isCurrent(state, input) ? onRetired(state, input) : stay(state);
+    case "TimeReached":
+      return onMeshDue(state, input);
     case "DriftSeen":
       return onDrift(state, input);
     case "DriftGone":
@@ -72,8 +75,11 @@ function onLowered(
   if (regionState(state, region) !== "lowering") return stay(state);
   const written = type === "Lowered" && state.outcome === "rolled_back" ? loweredAt(state.regions[region], now) : {};
   const next = mark(state, region, { state: "shut", weightPercent: 0, ...written });
-  if (state.relock === "waiting") return step(next);
-  return step(next, state.relock === "granted" && type === "Lowered" ? follow(next, region) : retire(next, region));
+  const isNew = next.regions[region]?.lowered !== state.regions[region]?.lowered;
+  const look = isNew ? [lookAtMesh(region, now)] : [];
+  if (state.relock === "waiting") return step(next, look);
+  const onwards = state.relock === "granted" && type === "Lowered" ? follow(next, region) : retire(next, region);
+  return step(next, [...onwards, ...look]);
 }
 
 /** After 100% it is written twice: what the mesh has to show is known since the first. */
@@ -86,21 +92,16 @@ function onFollowed(state: In<"restoring">, region: RegionName): Answer {
 }
 
 function onRetired(state: In<"restoring">, input: Extract<Input, { type: "Retired" }>): Answer {
+  const followed = followedAfterAll(state, input.region);
   const next = mark(state, input.region, { state: "retired", weightPercent: 0 });
   const all = state.plan.regions.every((region) => regionState(next, region) === "retired");
-  if (!all) return step(next);
+  if (!all) return step(next, followed);
   const release = state.relock === "not_needed" ? [holderOf(state)] : [holderOf(state), restoreHolderOf(state)];
   const regions = setRegions(next, { state: "retired" });
-  return end(
-    { ...next, regions },
-    {
-      outcome: state.outcome,
-      reason: state.reason,
-      now: input.now,
-      hadWeight: state.outcome === "rolled_back",
-      release,
-    },
-  );
+  const { outcome, reason } = state;
+  const how = { outcome, reason, now: input.now, hadWeight: outcome === "rolled_back", release };
+  const ended = end({ ...next, regions }, how);
+  return { ...ended, commands: [...followed, ...ended.commands] };
 }
 
 function follow(state: In<"restoring">, region: RegionName): readonly Command[] {

@@ -1,66 +1,25 @@
 import { readFile } from "node:fs/promises";
-import {
-  addressClass,
-  type ConnectionGuard,
-  type Credentials,
-  checkHop,
-  type EcrPlace,
-  ecrAuth,
-  ecrRegionOf,
-  OciError,
-  parseImageReference,
-  registryProblem,
-} from "@slipway/oci";
-import { z } from "zod";
-
-const Host = z
-  .strictObject({
-    /** May be at a private or loopback address. */
-    private: z.boolean().default(false),
-    /** Is spoken to without TLS. */
-    http: z.boolean().default(false),
-    username: z.string().min(1).optional(),
-    /** Read at each copy, so that it may be renewed. */
-    password_file: z.string().min(1).optional(),
-    /** Amazon ECR: its passwords are asked for as whoever AWS says that this service is. */
-    ecr: z
-      .strictObject({
-        region: z
-          .string()
-          .regex(/^[a-z0-9-]+$/)
-          .optional(),
-        endpoint: z.url({ protocol: /^https?$/ }).optional(),
-      })
-      .optional(),
-  })
-  .refine(({ ecr, username, password_file }) => ecr === undefined || (username ?? password_file) === undefined, {
-    message: "ecr asks for its own password: leave username and password_file out",
-  });
-type Host = z.infer<typeof Host>;
-
-/** The file SLIPWAY_EXTERNAL_REGISTRIES: what the operator says of foreign registries, by `<host>` or `<host>:<port>`. */
-export const RegistriesFile = z
-  .strictObject({
-    /** False: only the hosts below, token servers and storage they redirect to included. */
-    public: z.boolean().default(true),
-    hosts: z.record(z.string().regex(/^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/), Host).default({}),
-  })
-  .superRefine(({ hosts }, context) => {
-    for (const [host, entry] of Object.entries(hosts)) {
-      if (entry.ecr === undefined || ecrPlaceOf(host, entry.ecr) !== undefined) continue;
-      const message = `${host} does not name its AWS region: say ecr.region`;
-      context.addIssue({ code: "custom", path: ["hosts", host, "ecr"], message });
-    }
-  });
-export type RegistriesFile = z.infer<typeof RegistriesFile>;
+import { addressClass } from "./address-class.ts";
+import type { Credentials } from "./auth.ts";
+import { ecrAuth } from "./ecr.ts";
+import { OciError } from "./errors.ts";
+import { type ConnectionGuard, checkHop } from "./guard.ts";
+import { parseImageReference } from "./reference.ts";
+import { ecrPlaceOf, externalRegistries, type RegistriesFile, readRegistriesFile } from "./registries-file.ts";
+import { registryProblem } from "./registry-problem.ts";
 
 /** Where an image is fetched: Docker Hub answers under another name than its images carry. */
-export type Source = { readonly host: string; readonly url: URL; readonly repository: string; readonly digest: string };
+export type ForeignSource = {
+  readonly host: string;
+  readonly url: URL;
+  readonly repository: string;
+  readonly digest: string;
+};
 
-export type Registries = {
+export type ForeignRegistries = {
   readonly guard: ConnectionGuard;
   /** Throws OciError `invalid` for what is no image by digest, `refused` for a host that may not be asked. */
-  sourceOf(image: string): Source;
+  sourceOf(image: string): ForeignSource;
   /** What the operator has for this host. */
   credentials(host: string): Promise<Credentials | undefined>;
   /** What keeps the hosts that the operator has named from being asked, a sentence each. */
@@ -70,7 +29,7 @@ export type Registries = {
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** `loopback`: registries of this machine may be copied from, without TLS. */
-export function foreignRegistries(file: RegistriesFile, loopback: boolean): Registries {
+export function foreignRegistries(file: RegistriesFile, loopback: boolean): ForeignRegistries {
   const hosts = new Map(Object.entries(file.hosts));
   const guard = guardOf(file, loopback);
   // One for all copies from there, so that a password is asked for once in its time.
@@ -102,18 +61,29 @@ export function foreignRegistries(file: RegistriesFile, loopback: boolean): Regi
     },
     credentials,
     async problems() {
-      const namedIn = "SLIPWAY_EXTERNAL_REGISTRIES";
       const found = [...hosts.keys()].map(async (host) => {
         try {
           const auth = await credentials(host);
-          return await registryProblem(host, { url: whereIs(host).href, ...(auth && { auth }) }, namedIn);
+          return await registryProblem(host, { url: whereIs(host).href, ...(auth && { auth }) }, externalRegistries);
         } catch {
-          return `the password of ${host} cannot be read: correct its password_file in ${namedIn}`;
+          return `the password of ${host} cannot be read: correct its password_file in ${externalRegistries}`;
         }
       });
       return (await Promise.all(found)).filter((problem) => problem !== undefined);
     },
   };
+}
+
+/**
+ * What keeps the registries that the file at `path` names from being copied from, a sentence each: what the service that copies warns of. Never
+ * rejects: a file that cannot be read is one of them.
+ */
+export async function foreignRegistryProblems(path: string, loopback: boolean): Promise<readonly string[]> {
+  try {
+    return await foreignRegistries(readRegistriesFile(path), loopback).problems();
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
 }
 
 function guardOf(file: RegistriesFile, loopback: boolean): ConnectionGuard {
@@ -146,11 +116,6 @@ function guardOf(file: RegistriesFile, loopback: boolean): ConnectionGuard {
       throw new OciError("refused", `${hostname} may not be asked for images: it is at ${where}`);
     },
   };
-}
-
-function ecrPlaceOf(host: string, { region, endpoint }: NonNullable<Host["ecr"]>): EcrPlace | undefined {
-  const where = region ?? ecrRegionOf(host);
-  return where === undefined ? undefined : { region: where, ...(endpoint === undefined ? {} : { endpoint }) };
 }
 
 function urlOf(scheme: "http" | "https", host: string): URL {
