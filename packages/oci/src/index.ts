@@ -9,8 +9,18 @@ export {
 export { digestOf } from "./digest.ts";
 export { ecrAuth } from "./ecr.ts";
 export { type EcrPlace, ecrRegionOf } from "./ecr-place.ts";
+export { createEcrRepository } from "./ecr-repository.ts";
 export { OciError, type OciErrorKind } from "./errors.ts";
 export { packFolder, unpackFolder } from "./folder-tar.ts";
+export {
+  type ForeignRegistries,
+  type ForeignSource,
+  foreignRegistries,
+  type PushTarget,
+  RegistriesFile,
+  readRegistriesFile,
+} from "./foreign-registries.ts";
+export { type ForeignSettings, foreignRegistryChecks } from "./foreign-registry-checks.ts";
 export { certificatesInside, findCertificates } from "./furniture.ts";
 export { type ConnectionGuard, checkHop } from "./guard.ts";
 export { writeImage } from "./image.ts";
@@ -26,6 +36,8 @@ export {
 export { type LayoutImage, readLayout } from "./layout.ts";
 export { librariesOf } from "./linked-libraries.ts";
 export { makeNodeBaseLayer } from "./node-base.ts";
+export { imageAt, type PublishPlace, PublishTo, repositoryOf } from "./publish-place.ts";
+export { isFinal, publishTrouble } from "./publish-trouble.ts";
 export { makePythonBaseLayer, pythonBaseEnv } from "./python-base.ts";
 export { findPython, type HostPython } from "./python-host.ts";
 export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf, RegistryClient } from "@slipway/oci";
+import { digestOf, foreignRegistries, RegistriesFile, RegistryClient } from "@slipway/oci";
 import type { Logger } from "@slipway/sql";
 import {
   databaseText,
@@ -12,7 +12,6 @@ import {
   startForeignRegistry,
 } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { foreignRegistries, RegistriesFile } from "../src/import/registries.ts";
 import { artifactOf, ask, dockerImage, dockerManifestType, ended, revision } from "./foreign-images.ts";
 import { startRegistry, type TestRegistry } from "./start-registry.ts";
 

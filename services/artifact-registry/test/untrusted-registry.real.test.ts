@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { promisify } from "node:util";
-import { digestOf, RegistryClient } from "@slipway/oci";
+import { digestOf, foreignRegistries, RegistriesFile, RegistryClient } from "@slipway/oci";
 import {
   makeCertificates,
   type RealRegistry,
@@ -13,7 +13,6 @@ import {
   type TestCertificates,
 } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { foreignRegistries, RegistriesFile } from "../src/import/registries.ts";
 import { artifactOf, ask, dockerImage, dockerManifestType, ended, revision } from "./foreign-images.ts";
 import { startRegistry, type TestRegistry } from "./start-registry.ts";
 

@@ -1,9 +1,11 @@
+import type { BackendCheck } from "@slipway/host";
 import type { Check } from "./checks.ts";
 
 /** By which a service is told what it works with. */
-const variables = ["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"].map(
-  (name) => `SLIPWAY_${name}`,
-);
+const variables = [
+  ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"],
+  ...["EXTERNAL_REGISTRIES", "PUBLISH_TO"],
+].map((name) => `SLIPWAY_${name}`);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,6 +24,7 @@ export async function backendChecks(environment: Environment): Promise<readonly 
       ...(text === "" ? [] : [{ name: "registries", problems: await imageRegistryProblems(text) }]),
       // Who cannot be asked has said nothing, so that here no problem is no proof.
       ...(absent.length === 0 ? [] : [{ name: "executor images", problems: absent }]),
+      ...(await foreignRegistries(env)),
     ];
   });
   return found.flatMap(({ name, problems }): Check[] =>
@@ -29,6 +32,18 @@ export async function backendChecks(environment: Environment): Promise<readonly 
       ? [{ name, state: "ok", found: "can be used" }]
       : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem) })),
   );
+}
+
+/** The registries of others that the artifact-registry is told of. */
+async function foreignRegistries(env: Environment): Promise<readonly BackendCheck[]> {
+  const { SLIPWAY_EXTERNAL_REGISTRIES: file, SLIPWAY_PUBLISH_TO: publishTo, SLIPWAY_EXTERNAL_LOOPBACK: here } = env;
+  if (file === undefined && (publishTo ?? "") === "") return [];
+  const { foreignRegistryChecks } = await import("@slipway/oci");
+  const { named, published } = await foreignRegistryChecks({ file, publishTo, loopback: here === "true" });
+  return [
+    ...(file === undefined ? [] : [{ name: "registries of others", problems: named }]),
+    ...((publishTo ?? "") === "" ? [] : [{ name: "published images", problems: published }]),
+  ];
 }
 
 /** `what is wrong: what to do`, as the checks of a host put it. */

@@ -2,11 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import { type ExternalRegistration, ProblemError, type RunSpec } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import { addMs, type ImportId, type Instant } from "@slipway/kernel";
-import { OciError } from "@slipway/oci";
+import { type ForeignRegistries, OciError } from "@slipway/oci";
 import type { ImportRequest } from "../domain/image-import.ts";
 import { readImport, type Service } from "../service.ts";
 import { insertImport, latestImport, nextImport } from "../store/imports.ts";
-import type { Registries } from "./registries.ts";
 
 /**
  * Begins to copy a foreign image. One that is on its way under the same request is answered instead of a second one. Throws
@@ -37,7 +36,7 @@ export async function askImport(
   return id;
 }
 
-function checkSource(registries: Registries, image: string): void {
+function checkSource(registries: ForeignRegistries, image: string): void {
   try {
     registries.sourceOf(image);
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { GitSha } from "@slipway/kernel";
 import {
   type Descriptor,
+  type ForeignSource,
   ImageConfig,
   ImageManifest,
   isDigest,
@@ -10,7 +11,6 @@ import {
   type StoredManifest,
 } from "@slipway/oci";
 import { z } from "zod";
-import type { Source } from "./registries.ts";
 
 const maxConfigBytes = 4 * 1024 * 1024;
 /** The same as where images are unpacked: what is copied has to be able to run. */
@@ -40,7 +40,7 @@ export type FoundImage = {
  */
 export async function findImage(
   client: RegistryClient,
-  source: Source,
+  source: ForeignSource,
   platform: string,
   signal: AbortSignal,
 ): Promise<FoundImage> {

@@ -1,15 +1,14 @@
 import type { DurableMachine } from "@slipway/durable";
 import type { ImportId } from "@slipway/kernel";
-import type { RegistryAuth } from "@slipway/oci";
+import type { ForeignRegistries, RegistryAuth } from "@slipway/oci";
 import type { CopyImage, ImageImport, ImportInput } from "../domain/image-import.ts";
-import type { Registries } from "./registries.ts";
 
 export type ImportMachine = DurableMachine<ImageImport, ImportInput, CopyImage>;
 
 /** What the calls about foreign images stand on. */
 export type Importing = {
   readonly machine: ImportMachine;
-  readonly registries: Registries;
+  readonly registries: ForeignRegistries;
   /** What came with requests, until their import ends. In this process's memory only. */
   readonly credentials: Map<ImportId, RegistryAuth>;
   readonly platform: string;

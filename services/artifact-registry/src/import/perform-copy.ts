@@ -1,7 +1,14 @@
 import { ProblemError } from "@slipway/contracts";
 import type { CommandContext, Outcome } from "@slipway/durable";
 import { addMs, type Clock, type GitSha, type ImportId, msBetween } from "@slipway/kernel";
-import { type Credentials, OciError, type RegistryAuth, RegistryClient } from "@slipway/oci";
+import {
+  type Credentials,
+  type ForeignRegistries,
+  type ForeignSource,
+  OciError,
+  type RegistryAuth,
+  RegistryClient,
+} from "@slipway/oci";
 import type { ImageImport, ImportInput, ImportRequest } from "../domain/image-import.ts";
 import { noteProgress } from "../store/imports.ts";
 import type { Registry } from "../v2/exchange.ts";
@@ -9,11 +16,10 @@ import { storeManifest } from "../v2/manifests.ts";
 import { copyBlobs } from "./copy-blobs.ts";
 import { type FoundImage, findImage } from "./find-image.ts";
 import type { ExternalArtifact } from "./register-external.ts";
-import type { Registries, Source } from "./registries.ts";
 
 export type CopyPorts = {
   readonly registry: Registry;
-  readonly registries: Registries;
+  readonly registries: ForeignRegistries;
   /** What came with requests, by import. In this process's memory only. */
   readonly credentials: Map<ImportId, RegistryAuth>;
   readonly clock: Clock;
@@ -109,7 +115,7 @@ function commitOf(request: ImportRequest, image: FoundImage): GitSha {
 }
 
 /** Never under a commit's tag: those are for what is built here, and they do not move. */
-async function keepManifest(registry: Registry, request: ImportRequest, source: Source, image: FoundImage) {
+async function keepManifest(registry: Registry, request: ImportRequest, source: ForeignSource, image: FoundImage) {
   const { digest, mediaType, bytes } = image.manifest;
   const tag = `external-${source.digest.slice("sha256:".length, "sha256:".length + 12)}`;
   await storeManifest(registry, {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { foreignRegistries, RegistriesFile } from "../src/import/registries.ts";
+import { foreignRegistries, RegistriesFile } from "../src/index.ts";
 
 test("a foreign registry that refuses the operator's password, is away, or whose password cannot be read is named with what to correct", async () => {
   const folder = await mkdtemp(join(tmpdir(), "slipway-foreign-"));

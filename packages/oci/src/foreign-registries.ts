@@ -1,17 +1,17 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import {
-  addressClass,
-  type ConnectionGuard,
-  type Credentials,
-  checkHop,
-  type EcrPlace,
-  ecrAuth,
-  ecrRegionOf,
-  OciError,
-  parseImageReference,
-  registryProblem,
-} from "@slipway/oci";
 import { z } from "zod";
+import { addressClass } from "./address-class.ts";
+import type { Credentials } from "./auth.ts";
+import { ecrAuth } from "./ecr.ts";
+import { type EcrPlace, ecrRegionOf } from "./ecr-place.ts";
+import { createEcrRepository } from "./ecr-repository.ts";
+import { OciError } from "./errors.ts";
+import { type ConnectionGuard, checkHop } from "./guard.ts";
+import { parseImageReference } from "./reference.ts";
+import { registryProblem } from "./registry-problem.ts";
+
+const namedIn = "SLIPWAY_EXTERNAL_REGISTRIES";
 
 const Host = z
   .strictObject({
@@ -30,6 +30,8 @@ const Host = z
           .regex(/^[a-z0-9-]+$/)
           .optional(),
         endpoint: z.url({ protocol: /^https?$/ }).optional(),
+        /** Whether a repository that images are published to is made where it is not there. */
+        create_repositories: z.boolean().default(true),
       })
       .optional(),
   })
@@ -54,23 +56,50 @@ export const RegistriesFile = z
   });
 export type RegistriesFile = z.infer<typeof RegistriesFile>;
 
-/** Where an image is fetched: Docker Hub answers under another name than its images carry. */
-export type Source = { readonly host: string; readonly url: URL; readonly repository: string; readonly digest: string };
+/** Reads it; none where there is none. Throws an Error that names the variable and the file. */
+export function readRegistriesFile(path: string | undefined): RegistriesFile {
+  if (path === undefined) return RegistriesFile.parse({});
+  try {
+    return RegistriesFile.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new Error(`${namedIn}: ${path} could not be read`, { cause });
+  }
+}
 
-export type Registries = {
-  readonly guard: ConnectionGuard;
-  /** Throws OciError `invalid` for what is no image by digest, `refused` for a host that may not be asked. */
-  sourceOf(image: string): Source;
-  /** What the operator has for this host. */
-  credentials(host: string): Promise<Credentials | undefined>;
-  /** What keeps the hosts that the operator has named from being asked, a sentence each. */
-  problems(): Promise<readonly string[]>;
+/** Where an image is fetched: Docker Hub answers under another name than its images carry. */
+export type ForeignSource = {
+  readonly host: string;
+  readonly url: URL;
+  readonly repository: string;
+  readonly digest: string;
 };
 
+/** A registry that images are written to. */
+export type PushTarget = {
+  readonly host: string;
+  readonly url: URL;
+  readonly auth: Credentials | undefined;
+  /** Makes a repository there; undefined where the registry does so by itself, or nobody but the operator may. */
+  readonly makeRepository: ((name: string) => Promise<void>) | undefined;
+};
+
+export type ForeignRegistries = {
+  readonly guard: ConnectionGuard;
+  /** Throws OciError `invalid` for what is no image by digest, `refused` for a host that may not be asked. */
+  sourceOf(image: string): ForeignSource;
+  /** What the operator has for this host. */
+  credentials(host: string): Promise<Credentials | undefined>;
+  /** Throws OciError `refused` for a host that may not be asked, `unauthorised` where its password cannot be read. */
+  targetOf(host: string): Promise<PushTarget>;
+  /** What keeps the hosts that the operator has named, here or elsewhere, from being asked: a sentence each. */
+  problems(elsewhere?: readonly string[]): Promise<readonly string[]>;
+};
+
+const unreadable = (host: string) => `the password of ${host} cannot be read: correct its password_file in ${namedIn}`;
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** `loopback`: registries of this machine may be copied from, without TLS. */
-export function foreignRegistries(file: RegistriesFile, loopback: boolean): Registries {
+export function foreignRegistries(file: RegistriesFile, loopback: boolean): ForeignRegistries {
   const hosts = new Map(Object.entries(file.hosts));
   const guard = guardOf(file, loopback);
   // One for all copies from there, so that a password is asked for once in its time.
@@ -91,6 +120,10 @@ export function foreignRegistries(file: RegistriesFile, loopback: boolean): Regi
     if (entry?.username === undefined || entry.password_file === undefined) return undefined;
     return { username: entry.username, password: (await readFile(entry.password_file, "utf8")).trim() };
   };
+  const readable = (host: string): Promise<Credentials | undefined> =>
+    credentials(host).catch((cause: unknown) => {
+      throw new OciError("unauthorised", unreadable(host), { cause });
+    });
   return {
     guard,
     sourceOf(image) {
@@ -101,14 +134,21 @@ export function foreignRegistries(file: RegistriesFile, loopback: boolean): Regi
       return { host, url, repository: hub && !repository.includes("/") ? `library/${repository}` : repository, digest };
     },
     credentials,
-    async problems() {
-      const namedIn = "SLIPWAY_EXTERNAL_REGISTRIES";
-      const found = [...hosts.keys()].map(async (host) => {
+    async targetOf(host) {
+      const url = whereIs(host);
+      checkHop(guard, url);
+      const ecr = hosts.get(host)?.ecr;
+      const place = ecr?.create_repositories === true ? ecrPlaceOf(host, ecr) : undefined;
+      const makeRepository = place === undefined ? undefined : (name: string) => createEcrRepository(place, host, name);
+      return { host, url, auth: await readable(host), makeRepository };
+    },
+    async problems(elsewhere = []) {
+      const found = [...new Set([...hosts.keys(), ...elsewhere])].map(async (host) => {
         try {
           const auth = await credentials(host);
           return await registryProblem(host, { url: whereIs(host).href, ...(auth && { auth }) }, namedIn);
         } catch {
-          return `the password of ${host} cannot be read: correct its password_file in ${namedIn}`;
+          return unreadable(host);
         }
       });
       return (await Promise.all(found)).filter((problem) => problem !== undefined);
