@@ -1,13 +1,15 @@
-import { readFileSync } from "node:fs";
 import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
+import { foreignRegistries, PublishTo, readRegistriesFile } from "@slipway/oci";
 import { z } from "zod";
-import { importsMachine, machines } from "./effects.ts";
+import { importsMachine, machines, publicationsMachine } from "./effects.ts";
 import { routes } from "./http.ts";
 import type { Importing } from "./import/importing.ts";
 import { registerExternal } from "./import/register-external.ts";
-import { foreignRegistries, RegistriesFile } from "./import/registries.ts";
+import type { PublishPorts } from "./publish/perform-publish.ts";
+import type { Publishing } from "./publish/publishing.ts";
+import { publishingTrouble } from "./publish/trouble.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store/tables.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -34,6 +36,10 @@ const Config = z.object({
     .default(`linux/${process.arch === "x64" ? "amd64" : process.arch}`),
   /** A copy that is not done by then has failed. */
   SLIPWAY_EXTERNAL_DEADLINE: DurationMs.default(30 * 60_000),
+  /** Where images are copied to, for regions to pull them from: `<host>/<prefix>`. Empty: nowhere, regions pull from here. */
+  SLIPWAY_PUBLISH_TO: PublishTo.optional(),
+  /** A copy there that is not done by then has failed; the next deployment begins it again. */
+  SLIPWAY_PUBLISH_DEADLINE: DurationMs.default(30 * 60_000),
   /** An upload that nobody goes on with is given up after this. */
   SLIPWAY_KEEP_UPLOADS: DurationMs.default(86_400_000),
 });
@@ -51,10 +57,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const { config, db, dbUrl, bus, objects, clock, log, environments, urls } = context;
   const { artifacts, promotions } = machines(bus);
   const registry: Registry = { db, objects, clock, log, maxBlobBytes: config.SLIPWAY_REGISTRY_MAX_BLOB_BYTES };
-  const registries = foreignRegistries(
-    registriesFile(config.SLIPWAY_EXTERNAL_REGISTRIES),
-    config.SLIPWAY_EXTERNAL_LOOPBACK,
-  );
+  const file = readRegistriesFile(config.SLIPWAY_EXTERNAL_REGISTRIES);
+  const registries = foreignRegistries(file, config.SLIPWAY_EXTERNAL_LOOPBACK);
   const credentials: Importing["credentials"] = new Map();
   const copying = { registry, registries, credentials, clock };
   const machine = importsMachine(
@@ -66,9 +70,15 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     platform: config.SLIPWAY_EXTERNAL_PLATFORM,
     deadlineMs: config.SLIPWAY_EXTERNAL_DEADLINE,
   };
-  const durable = createDurable({ db, url: dbUrl, machines: [artifacts, promotions, machine], log });
+  const publishing = publishingOf(config, { registry, registries, clock });
+  const durable = createDurable({
+    ...{ db, url: dbUrl, log },
+    machines: [artifacts, promotions, machine, publishing.machine],
+  });
   const imageHost = () => config.SLIPWAY_REGISTRY_HOST ?? new URL(urls.public).host;
-  const service: Service = { db, durable, artifacts, promotions, importing, bus, clock, environments, imageHost };
+  const service: Service = {
+    ...{ db, durable, artifacts, promotions, importing, publishing, bus, clock, environments, imageHost },
+  };
   await durable.start();
   return {
     routes: (app) => {
@@ -77,18 +87,18 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     },
     subscriptions: subscriptions(service),
     ready: () => objects.problem(),
-    trouble: () => registries.problems(),
+    trouble: async () => {
+      const { place } = publishing;
+      const named = await registries.problems(place === undefined ? [] : [place.host]);
+      return [...named, ...(await publishingTrouble(service))];
+    },
     sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),
     drain: () => durable.stop(),
     close: () => durable.stop(),
   };
 }
 
-function registriesFile(path: string | undefined): RegistriesFile {
-  if (path === undefined) return RegistriesFile.parse({});
-  try {
-    return RegistriesFile.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch (cause) {
-    throw new Error(`SLIPWAY_EXTERNAL_REGISTRIES: ${path} could not be read`, { cause });
-  }
+function publishingOf(config: Config, ports: PublishPorts): Publishing {
+  const deadlineMs = config.SLIPWAY_PUBLISH_DEADLINE;
+  return { machine: publicationsMachine(ports, deadlineMs), place: config.SLIPWAY_PUBLISH_TO, deadlineMs };
 }
