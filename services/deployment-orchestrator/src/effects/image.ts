@@ -1,0 +1,38 @@
+import { getArtifact, type PublicationView, publishArtifact } from "@slipway/contracts";
+import type { Outcome } from "@slipway/durable";
+import type { Plan } from "../domain/deployment.ts";
+import { imageCopying, imageMissing, imageMoved } from "../domain/image-wait.ts";
+import type { Input } from "../domain/input.ts";
+import { type Context, currentState, type Ports, type Result } from "./ports.ts";
+
+const askAgainMs = 1_000;
+
+/**
+ * Waits until the image is where the deployment's pods are to pull it from. A copy that was never begun, or has failed before anybody asked for this deployment, is
+ * asked for; one that fails while the deployment waits ends it.
+ */
+export async function awaitImage(ports: Ports, ctx: Context): Result {
+  const { plan } = await currentState(ctx);
+  const params = { digest: plan.digest };
+  const { publication } = await ports.client.call(getArtifact, { params });
+  if (publication == null || publication.image !== plan.workload.image) return missing(imageMoved(plan.workload.image));
+  if (!isAskedFor(publication, plan)) await ports.client.call(publishArtifact, { params, body: {} });
+  switch (publication.status) {
+    case "PUBLISHED":
+      return { kind: "done" };
+    case "FAILED":
+      if (isAskedFor(publication, plan)) return missing(imageMissing(publication));
+      return { kind: "retry", afterMs: askAgainMs, reason: imageCopying({ ...publication, waiting: null }) };
+    default:
+      return { kind: "retry", afterMs: askAgainMs, reason: imageCopying(publication) };
+  }
+}
+
+function isAskedFor({ status, ended_at }: PublicationView, { createdAt }: Plan): boolean {
+  if (status === "FAILED") return ended_at !== null && ended_at >= createdAt;
+  return status !== "NOT_PUBLISHED";
+}
+
+function missing(reason: string): Outcome<Input> {
+  return { kind: "fact", fact: (now) => ({ type: "ImageMissing", reason, now }) };
+}
