@@ -11,6 +11,7 @@ import {
   realPart,
   startEcr,
   startForeignRegistry,
+  until,
 } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { provenance, registered, specOf } from "./artifact-examples.ts";
@@ -44,17 +45,17 @@ afterAll(async () => {
 });
 
 /** What the operator says of a host on this machine, and that images are published there. */
-async function publishingTo(host: string, entry: object, deadline = "60s"): Promise<Record<string, string>> {
+async function publishingTo(host: string, entry: object): Promise<Record<string, string>> {
   const file = join(folder, `${host.replace(":", "-")}.json`);
   await writeFile(file, JSON.stringify({ hosts: { [host]: { http: true, private: true, ...entry } } }));
   return {
-    ...{ SLIPWAY_PUBLISH_TO: `${host}/slipway`, SLIPWAY_PUBLISH_DEADLINE: deadline },
+    ...{ SLIPWAY_PUBLISH_TO: `${host}/slipway`, SLIPWAY_PUBLISH_DEADLINE: "5m" },
     ...{ SLIPWAY_EXTERNAL_REGISTRIES: file, SLIPWAY_EXTERNAL_LOOPBACK: "true" },
   };
 }
 
 async function start(env: Record<string, string>): Promise<TestRegistry> {
-  const ours = await startRegistry(env, { log });
+  const ours = await startRegistry(env, { log, watch: true });
   open.push(ours);
   return ours;
 }
@@ -99,8 +100,11 @@ describe.skipIf(part === undefined)("published to a distribution registry", () =
 
     const waits = await reaches(ours, digest, ({ waiting }) => waiting?.for.includes("refuses") === true);
     const found = await doctor(env);
+    const warned = () => warnings(ours).then((all) => all.includes(`images are not published: ${sentence}`));
+    await until(warned, { what: "/readyz to warn", timeoutMs: 60_000 });
     await writeFile(passwordFile(), behind.auth.password);
     await reaches(ours, digest, isPublished);
+    await until(async () => (await warnings(ours)).length === 0, { what: "all to be well again", timeoutMs: 60_000 });
 
     expect(waits.waiting?.for).toBe(sentence);
     expect(found.published).toEqual([sentence]);
@@ -240,6 +244,13 @@ describe.skipIf(part === undefined)("published to ECR", () => {
     }
   });
 });
+
+/** What `/readyz` warns of. */
+async function warnings(registry: TestRegistry): Promise<readonly string[]> {
+  const answer = await fetch(`${registry.host.url}/readyz`, { signal: AbortSignal.timeout(20_000) });
+  const { services } = (await answer.json()) as { services: { warnings?: string[] }[] };
+  return services.flatMap(({ warnings: all = [] }) => all);
+}
 
 async function register(registry: TestRegistry, commit: string, digest: string): Promise<void> {
   const body = { service: "ecr-taken", git_sha: commit, digest, spec: specOf("ecr-taken"), provenance };
