@@ -23,18 +23,15 @@ export async function foreignRegistryChecks({
   publishTo = "",
 }: ForeignSettings): Promise<{ readonly named: readonly string[]; readonly published: readonly string[] }> {
   const place = PublishTo.safeParse(publishTo);
-  if (!place.success) {
-    return {
-      named: [],
-      published: [`SLIPWAY_PUBLISH_TO names no place: ${place.error.issues[0]?.message ?? "correct it"}`],
-    };
-  }
+  const [issue] = place.error?.issues ?? [];
+  const unsaid =
+    issue === undefined ? [] : [`SLIPWAY_PUBLISH_TO names no place: correct SLIPWAY_PUBLISH_TO, ${issue.message}`];
   try {
     const registries = foreignRegistries(readRegistriesFile(file), loopback);
-    const published = place.data === undefined ? undefined : await publishProblem(registries, place.data);
-    return { named: await registries.problems(), published: published === undefined ? [] : [published] };
-  } catch (error) {
-    return { named: [`${error instanceof Error ? error.message : "the file"}: correct it`], published: [] };
+    const problem = place.data === undefined ? undefined : await publishProblem(registries, place.data);
+    return { named: await registries.problems(), published: problem === undefined ? unsaid : [problem] };
+  } catch {
+    return { named: [`${file} cannot be read: correct the file of SLIPWAY_EXTERNAL_REGISTRIES`], published: unsaid };
   }
 }
 

@@ -13,7 +13,7 @@ export const PublishTo = z.string().transform((text, context): PublishPlace | un
   const prefix = rest.join("/");
   if (hostPattern.test(host) && (prefix === "" || isRepository(prefix))) return { host, prefix };
   const message =
-    "it looks like registry.example.com/team: a host, and what stands before the service's name there; no https://, no tag";
+    "it looks like registry.example.com/team, a host and what stands before the service's name there, without https:// and without a tag";
   context.addIssue({ code: "custom", message });
   return z.NEVER;
 });

@@ -27,13 +27,17 @@ export function publishTrouble(
       return `${host} does not let Slipway push to ${repository} (${error.status}): give its account there the right to push and pull`;
     case "not_found":
       // An upload that was forgotten there is no repository that is missing.
-      if (error.code === "BLOB_UPLOAD_UNKNOWN") return `${host} does not take it now (${said}): it is tried again`;
+      if (error.code === "BLOB_UPLOAD_UNKNOWN") return notNow(host, said);
       return `${host} has no repository ${repository}: make it there (in ECR Slipway does, where ${namedIn} says "ecr")`;
     case "unavailable":
-      return `${host} does not take it now (${said}): it is tried again`;
+      return notNow(host, said);
     case "refused":
       return `${host} refuses it (${said}): see what it says, and whether SLIPWAY_PUBLISH_TO is right`;
     default:
       return said;
   }
+}
+
+function notNow(host: string, said: string): string {
+  return `${host} does not take it now (${said}): start it, or correct SLIPWAY_PUBLISH_TO; it is tried again`;
 }

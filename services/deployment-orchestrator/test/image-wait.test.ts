@@ -1,6 +1,10 @@
+import { type CommandContext, createDurable } from "@slipway/durable";
+import { unreachable } from "@slipway/kernel";
+import { silentLogger } from "@slipway/sql";
 import { until } from "@slipway/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { In } from "../src/domain/deployment.ts";
+import type { Command } from "../src/domain/command.ts";
+import type { Deployment, In } from "../src/domain/deployment.ts";
 import { waitingOf } from "../src/domain/view.ts";
 import { waitingOfAccepted } from "../src/reasons.ts";
 import { rollBackVerified } from "../src/rollback.ts";
@@ -114,4 +118,32 @@ test("the way back to a version that was deployed before asks nobody where its i
 
   await orchestrator.reaches(back.plan.id, "watching", "verified");
   expect(back.plan.workload.image).toBe(image);
+});
+
+test("a process of a version that does not know the wait leaves it to one that does, and asks for no lock meanwhile", async () => {
+  let tried = 0;
+  const { machine } = orchestrator.service;
+  const older = createDurable({
+    ...{ db: orchestrator.db, url: orchestrator.url, log: silentLogger },
+    machines: [
+      {
+        ...machine,
+        async perform(command: Command, ctx: CommandContext<Deployment>) {
+          if (command.type !== "AwaitImage") return machine.perform(command, ctx);
+          tried += 1;
+          return unreachable(command as never);
+        },
+      } as typeof machine,
+    ],
+  });
+  await older.start();
+  orchestrator.images.publication = { ...copying, waiting };
+  const id = await orchestrator.deploy({}, true);
+  await until(() => tried > 1, { what: "the older process to have tried" });
+  expect((await orchestrator.state(id)).phase).toBe("accepted");
+
+  orchestrator.images.publication = { ...copying, status: "PUBLISHED" };
+
+  await orchestrator.reaches(id, "watching");
+  await older.stop();
 });

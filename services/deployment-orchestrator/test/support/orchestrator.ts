@@ -33,6 +33,8 @@ type Machine = DurableMachine<Deployment, Input, Command>;
 export type Orchestrator<Cluster extends SeenRegion = ScriptedCluster> = {
   readonly service: Service;
   readonly db: Db<Tables>;
+  /** Of its schema, for another process beside it. */
+  readonly url: string;
   readonly clusters: readonly Cluster[];
   readonly watch: ScriptedWatch;
   readonly images: ScriptedPublication;
@@ -133,7 +135,20 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
     return row.state;
   };
   return {
-    ...{ service, db, clusters, watch, images, locks, bus, cluster, mesh, send, state },
+    ...{
+      service,
+      db,
+      url: database.url("deployment"),
+      clusters,
+      watch,
+      images,
+      locks,
+      bus,
+      cluster,
+      mesh,
+      send,
+      state,
+    },
     pending: (id) => durable.pending(machine, id),
     async deploy(change = {}, awaitImage = false) {
       const { id, number } = await nextDeploymentId(db);
