@@ -92,7 +92,7 @@ export type ForeignRegistries = {
   /** Throws OciError `refused` for a host that may not be asked, `unauthorised` where its password cannot be read. */
   targetOf(host: string): Promise<PushTarget>;
   /** What keeps the hosts that the operator has named, here or elsewhere, from being asked: a sentence each. */
-  problems(elsewhere?: readonly string[]): Promise<readonly string[]>;
+  problems(elsewhere?: { readonly hosts: readonly string[]; readonly namedIn: string }): Promise<readonly string[]>;
 };
 
 const unreadable = (host: string) => `the password of ${host} cannot be read: correct its password_file in ${namedIn}`;
@@ -142,11 +142,15 @@ export function foreignRegistries(file: RegistriesFile, loopback: boolean): Fore
       const makeRepository = place === undefined ? undefined : (name: string) => createEcrRepository(place, host, name);
       return { host, url, auth: await readable(host), makeRepository };
     },
-    async problems(elsewhere = []) {
-      const found = [...new Set([...hosts.keys(), ...elsewhere])].map(async (host) => {
+    async problems(elsewhere = { hosts: [], namedIn }) {
+      const found = [...new Set([...hosts.keys(), ...elsewhere.hosts])].map(async (host) => {
         try {
           const auth = await credentials(host);
-          return await registryProblem(host, { url: whereIs(host).href, ...(auth && { auth }) }, namedIn);
+          return await registryProblem(
+            host,
+            { url: whereIs(host).href, ...(auth && { auth }) },
+            hosts.has(host) ? namedIn : elsewhere.namedIn,
+          );
         } catch {
           return unreadable(host);
         }

@@ -70,7 +70,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     platform: config.SLIPWAY_EXTERNAL_PLATFORM,
     deadlineMs: config.SLIPWAY_EXTERNAL_DEADLINE,
   };
-  const publishing = publishingOf(config, { registry, registries, clock });
+  const publishing = publishingOf(config, { registry, registries, clock, underWay: new Set() });
   const durable = createDurable({
     ...{ db, url: dbUrl, log },
     machines: [artifacts, promotions, machine, publishing.machine],
@@ -89,7 +89,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     ready: () => objects.problem(),
     trouble: async () => {
       const { place } = publishing;
-      const named = await registries.problems(place === undefined ? [] : [place.host]);
+      const hosts = place === undefined ? [] : [place.host];
+      const named = await registries.problems({ hosts, namedIn: "SLIPWAY_PUBLISH_TO" });
       return [...named, ...(await publishingTrouble(service))];
     },
     sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),

@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getArtifact, listArtifacts, publishArtifact, registerArtifact } from "@slipway/contracts";
 import type { Logger } from "@slipway/sql";
-import { databaseText } from "@slipway/testkit";
+import { databaseText, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { provenance, registered, specOf } from "./artifact-examples.ts";
+import { promote, provenance, registered, specOf } from "./artifact-examples.ts";
 import { ask, dockerImage, ended, push, revision } from "./foreign-images.ts";
 import { type Front, isPublished, publicationOf, reaches, startFront } from "./published.ts";
 import { pushedImage, putManifest, startRegistry, type TestRegistry } from "./start-registry.ts";
@@ -27,7 +28,7 @@ beforeAll(async () => {
   front = await startFront(there.host.url);
   password = there.host.tokens.get("artifact-registry") ?? "";
   await writeFile(passwordFile(), password);
-  ours = await startRegistry(await environment("20s"), { log });
+  ours = await startRegistry(await environment("60s"), { log });
 });
 afterEach(async () => {
   front.refuse = undefined;
@@ -194,6 +195,28 @@ test("a registry that is away has failed at the deadline, with the reason; asked
   );
   expect(published.published_at).not.toBeNull();
   await brief.close();
+});
+
+test("a registry that takes requests and answers none holds up no promotion, and images are copied a few at a time", async () => {
+  const held: ServerResponse[] = [];
+  front.refuse = (request, response) => {
+    if (request.method !== "POST") return false;
+    held.push(response);
+    return true;
+  };
+  const all = await Promise.all(Array.from({ length: 12 }, (_, i) => registered(ours, `many-${i}`)));
+  const waits = async () => {
+    const views = await Promise.all(all.map(({ digest }) => publicationOf(ours, digest)));
+    return views.filter(({ waiting }) => waiting?.for === "others before it").length;
+  };
+  await until(async () => (await waits()) >= 4, { what: "four to wait for the others", timeoutMs: 60_000 });
+
+  const promoted = await promote(ours, all[0]?.digest ?? "", "staging");
+  front.refuse = undefined;
+  for (const response of held) response.destroy();
+
+  expect(promoted.status).toBe("PROMOTED");
+  for (const { digest } of all) await reaches(ours, digest, isPublished);
 });
 
 test("where nothing is published an image is pulled from the platform, and nobody can ask for more", async () => {

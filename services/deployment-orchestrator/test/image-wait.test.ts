@@ -1,5 +1,5 @@
 import { type CommandContext, createDurable } from "@slipway/durable";
-import { unreachable } from "@slipway/kernel";
+import { systemClock, unreachable } from "@slipway/kernel";
 import { silentLogger } from "@slipway/sql";
 import { until } from "@slipway/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -91,6 +91,16 @@ test("where images are published elsewhere by now it has failed, and says so", a
   const failed = await orchestrator.reaches(await orchestrator.deploy({}, true), "failed");
 
   expect(failed).toMatchObject({ reason: expect.stringMatching(/published elsewhere now .*: deploy it again$/) });
+});
+
+test("a process of the artifact-registry that does not know yet where images are published ends nothing that is young", async () => {
+  orchestrator.images.publication = null;
+  const id = await orchestrator.deploy({ createdAt: systemClock.now() }, true);
+  await reachesText(id, "images are published elsewhere now");
+
+  orchestrator.images.publication = { ...copying, status: "PUBLISHED" };
+
+  await orchestrator.reaches(id, "watching");
 });
 
 test("while the artifact-registry is away it waits; taken back it is cancelled", async () => {

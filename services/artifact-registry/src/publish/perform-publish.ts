@@ -9,7 +9,7 @@ import {
   RegistryClient,
 } from "@slipway/oci";
 import type { Publication, PublicationInput, PublicationRequest } from "../domain/publication.ts";
-import { notePublished } from "../store/publications.ts";
+import { notePublished, othersFirst } from "../store/publications.ts";
 import type { Registry } from "../v2/exchange.ts";
 import { sendImage } from "./send-image.ts";
 
@@ -17,6 +17,8 @@ export type PublishPorts = {
   readonly registry: Registry;
   readonly registries: ForeignRegistries;
   readonly clock: Clock;
+  /** Images that this process is copying now. */
+  readonly underWay: Set<string>;
 };
 
 /** What the registry answers is shown soon. */
@@ -24,6 +26,8 @@ const answerMs = 10_000;
 /** A layer may take its time; one attempt that hangs is not to take all of it. */
 const mostOfBlobMs = 10 * 60_000;
 const againMs = { first: 1_000, most: 30_000 };
+/** Images on their way at once in one process: a registry that hangs is not to take the places of events and promotions. */
+const mostAtOnce = 8;
 
 /**
  * Copies the image to where it is published. Whatever may pass, or may be mended there, is tried again until the deadline: a deployment that waits for it goes on by
@@ -38,12 +42,17 @@ export async function performPublish(
   const { request } = state;
   const leftMs = msBetween(ports.clock.now(), request.deadlineAt);
   if (leftMs <= 0) return failed("it was not done in time");
+  if (ports.underWay.size >= mostAtOnce) return { kind: "retry", afterMs: againMs.first, reason: othersFirst };
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(leftMs)]);
+  ports.underWay.add(request.image);
   try {
     await publish(ports, request, signal, leftMs);
   } catch (error) {
     if (!(error instanceof OciError)) throw error;
+    if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: "another process, which goes on with it" };
     return outcomeOf(ports, request, error, ctx.attempt);
+  } finally {
+    ports.underWay.delete(request.image);
   }
   await notePublished(ports.registry.db, request.image, ports.clock.now());
   return { kind: "fact", fact: (now) => ({ type: "Published", now }) };

@@ -8,6 +8,9 @@ type On = Db<Tables> | Tx<Tables>;
 
 const kind = "publication";
 
+/** Why one waits that has nothing wrong. */
+export const othersFirst = "others before it";
+
 /** How one is doing. */
 export type PublicationRecord = {
   readonly image: string;
@@ -49,7 +52,7 @@ export async function publicationTrouble(db: On, host: string, limit: number): P
     select coalesce(m.state ->> 'reason', c.last_reason) as reason
       from machine m left join command c on c.kind = m.kind and c.id = m.id
      where m.kind = ${kind} and m.phase in ('copying', 'failed') and m.state -> 'request' ->> 'host' = ${host}
-       and coalesce(m.state ->> 'reason', c.last_reason) is not null
+       and coalesce(m.state ->> 'reason', c.last_reason, ${othersFirst}) <> ${othersFirst}
        and (m.phase = 'copying' or (m.state ->> 'endedAt')::timestamptz > coalesce(
          (select max(published_at) from publication where host = ${host}), '-infinity'))
      order by m.updated_at desc limit ${limit}`.execute(db);

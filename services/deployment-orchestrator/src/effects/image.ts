@@ -1,11 +1,14 @@
 import { getArtifact, type PublicationView, publishArtifact } from "@slipway/contracts";
 import type { Outcome } from "@slipway/durable";
+import { msBetween } from "@slipway/kernel";
 import type { Plan } from "../domain/deployment.ts";
 import { imageCopying, imageMissing, imageMoved } from "../domain/image-wait.ts";
 import type { Input } from "../domain/input.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
 const askAgainMs = 1_000;
+/** While the artifact-registry is rolled out its processes may differ in where they publish: what one does not know another may. */
+const rolloutMs = 10 * 60_000;
 
 /**
  * Waits until the image is where the deployment's pods are to pull it from. A copy that was never begun, or has failed before anybody asked for this deployment, is
@@ -15,7 +18,11 @@ export async function awaitImage(ports: Ports, ctx: Context): Result {
   const { plan } = await currentState(ctx);
   const params = { digest: plan.digest };
   const { publication } = await ports.client.call(getArtifact, { params });
-  if (publication == null || publication.image !== plan.workload.image) return missing(imageMoved(plan.workload.image));
+  if (publication == null || publication.image !== plan.workload.image) {
+    const reason = imageMoved(plan.workload.image);
+    const isYoung = msBetween(plan.createdAt, ports.clock.now()) < rolloutMs;
+    return isYoung ? { kind: "retry", afterMs: askAgainMs, reason } : missing(reason);
+  }
   if (!isAskedFor(publication, plan)) await ports.client.call(publishArtifact, { params, body: {} });
   switch (publication.status) {
     case "PUBLISHED":
