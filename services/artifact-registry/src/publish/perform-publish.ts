@@ -9,7 +9,7 @@ import {
   RegistryClient,
 } from "@slipway/oci";
 import type { Publication, PublicationInput, PublicationRequest } from "../domain/publication.ts";
-import { notePublished, othersFirst } from "../store/publications.ts";
+import { findPublications, notePublished, othersFirst } from "../store/publications.ts";
 import type { Registry } from "../v2/exchange.ts";
 import { sendImage } from "./send-image.ts";
 
@@ -41,7 +41,7 @@ export async function performPublish(
   if (state?.phase !== "copying") return { kind: "done" };
   const { request } = state;
   const leftMs = msBetween(ports.clock.now(), request.deadlineAt);
-  if (leftMs <= 0) return failed("it was not done in time");
+  if (leftMs <= 0) return failed(await lateReason(ports, request));
   if (ports.underWay.size >= mostAtOnce) return { kind: "retry", afterMs: againMs.first, reason: othersFirst };
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(leftMs)]);
   ports.underWay.add(request.image);
@@ -98,6 +98,12 @@ function outcomeOf(
   const afterMs = Math.min(againMs.most, againMs.first * 2 ** Math.min(attempt - 1, 10));
   const late = addMs(clock.now(), afterMs) >= request.deadlineAt;
   return isFinal(error) || late ? failed(reason) : { kind: "retry", afterMs, reason };
+}
+
+/** What kept it the last time is told, not that time went by. */
+async function lateReason({ registry }: PublishPorts, { image }: PublicationRequest): Promise<string> {
+  const [record] = await findPublications(registry.db, [image]);
+  return record?.lastReason == null ? "it was not done in time" : `it was not done in time: ${record.lastReason}`;
 }
 
 function failed(reason: string): Outcome<PublicationInput> {
