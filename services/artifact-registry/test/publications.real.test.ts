@@ -142,6 +142,22 @@ describe.skipIf(part === undefined)("published to a distribution registry", () =
     expect(await clientOf().resolve("slipway/moved", first.commit)).toBe(other.digest);
   });
 
+  test("an image that somebody removed there is sent again once it is asked for", async () => {
+    const ours = await start(await publishingTo(host(), entry()));
+    const { digest } = await registered(ours, "removed");
+    const before = await reaches(ours, digest, isPublished);
+    const basic = Buffer.from(`${behind.auth.username}:${behind.auth.password}`).toString("base64");
+    const url = `${behind.url}/v2/slipway/removed/manifests/${digest}`;
+    const gone = await fetch(url, { method: "DELETE", headers: { authorization: `Basic ${basic}` } });
+
+    await askAgain(ours, digest);
+    const after = await reaches(ours, digest, ({ seen_at }) => seen_at !== null && seen_at !== before.seen_at);
+
+    expect(gone.status).toBe(202);
+    expect(after.published_at).toBe(before.published_at);
+    expect((await clientOf().getManifest("slipway/removed", digest))?.digest).toBe(digest);
+  });
+
   test("killed in the middle it goes on by itself and sends nothing twice", async () => {
     const front = await startFront(behind.url);
     const place = await processPlace();

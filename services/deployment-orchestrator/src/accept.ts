@@ -3,6 +3,7 @@ import { appendAudit } from "@slipway/durable";
 import type { EnvironmentEntry, Principal } from "@slipway/host";
 import type { DeploymentId, Instant, RegionName, VersionName } from "@slipway/kernel";
 import { type In, type Plan, setRegion } from "./domain/deployment.ts";
+import { isThere } from "./domain/image-wait.ts";
 import type { Input } from "./domain/input.ts";
 import { renderWorkload } from "./domain/manifest.ts";
 import { firstCommands } from "./domain/phases/opening.ts";
@@ -63,7 +64,7 @@ export async function planDeployment(service: Service, { request, principal, now
     requestedBy: principal.name,
     createdAt: now,
     rollsBack: null,
-    awaitImage: artifact.publication != null && artifact.publication.status !== "PUBLISHED",
+    awaitImage: artifact.publication != null && !isThere(artifact.publication, now),
   };
 }
 

@@ -12,7 +12,9 @@ import { type Orchestrator, startOrchestrator } from "./support/orchestrator.ts"
 import { samplePlan } from "./support/sample.ts";
 
 const { image } = samplePlan().workload;
-const copying = { image, host: "registry", status: "COPYING" as const };
+const copying = { image, host: "registry", status: "COPYING" as const, waiting: null, seen_at: null, ended_at: null };
+/** Found there now. */
+const published = () => ({ ...copying, status: "PUBLISHED" as const, seen_at: systemClock.now() });
 const waiting = { for: "registry refuses user and password (401): correct them", since: "", unblockedBy: "" };
 
 let orchestrator: Orchestrator;
@@ -47,7 +49,7 @@ test("a deployment whose image is still being copied waits before its lock, says
   await orchestrator.reaches(other, "watching");
   expect((await orchestrator.state(id)).phase).toBe("accepted");
 
-  orchestrator.images.publication = { ...copying, status: "PUBLISHED" };
+  orchestrator.images.publication = published();
 
   await orchestrator.reaches(id, "watching");
   expect(orchestrator.images.asked).toBe(0);
@@ -70,23 +72,28 @@ test("a copy that fails ends the deployment with the reason and what to do, befo
   expect(orchestrator.clusters.map(({ weights }) => weights)).toEqual(before);
 });
 
-test("a copy that had failed before, or was never begun, is asked for", async () => {
+test("a copy that had failed before, was never begun, or was last seen long ago is asked for", async () => {
   const ended_at = "2020-01-01T00:00:00Z" as never;
   orchestrator.images.publication = { ...copying, status: "FAILED", reason: "it was full", ended_at };
   const id = await orchestrator.deploy({}, true);
   await until(() => orchestrator.images.asked > 0, { what: "the copy to be asked for" });
   expect((await orchestrator.state(id)).phase).toBe("accepted");
 
-  orchestrator.images.publication = { ...copying, status: "NOT_PUBLISHED" };
-  const before = orchestrator.images.asked;
-  await until(() => orchestrator.images.asked > before, { what: "the copy to be asked for again" });
-  orchestrator.images.publication = { ...copying, status: "PUBLISHED" };
+  for (const other of [
+    { ...copying, status: "NOT_PUBLISHED" as const },
+    { ...copying, status: "PUBLISHED" as const, seen_at: "2020-01-01T00:00:00Z" as never },
+  ]) {
+    orchestrator.images.publication = other;
+    const before = orchestrator.images.asked;
+    await until(() => orchestrator.images.asked > before, { what: "the copy to be asked for again" });
+  }
+  orchestrator.images.publication = published();
 
   await orchestrator.reaches(id, "watching");
 });
 
 test("where images are published elsewhere by now it has failed, and says so", async () => {
-  orchestrator.images.publication = { ...copying, image: "elsewhere/orders@sha256:1", status: "PUBLISHED" };
+  orchestrator.images.publication = { ...copying, image: "elsewhere/orders@sha256:1" };
 
   const failed = await orchestrator.reaches(await orchestrator.deploy({}, true), "failed");
 
@@ -98,7 +105,7 @@ test("a process of the artifact-registry that does not know yet where images are
   const id = await orchestrator.deploy({ createdAt: systemClock.now() }, true);
   await reachesText(id, "images are published elsewhere now");
 
-  orchestrator.images.publication = { ...copying, status: "PUBLISHED" };
+  orchestrator.images.publication = published();
 
   await orchestrator.reaches(id, "watching");
 });
@@ -115,7 +122,7 @@ test("while the artifact-registry is away it waits; taken back it is cancelled",
 });
 
 test("the way back to a version that was deployed before asks nobody where its image is, and keeps its name", async () => {
-  orchestrator.images.publication = { ...copying, status: "PUBLISHED" };
+  orchestrator.images.publication = published();
   const quickly = { verifyAfterMs: 50 };
   const first = await orchestrator.deploy(quickly, true);
   await orchestrator.reaches(first, "verified");
@@ -152,7 +159,7 @@ test("a process of a version that does not know the wait leaves it to one that d
   await until(() => tried > 1, { what: "the older process to have tried" });
   expect((await orchestrator.state(id)).phase).toBe("accepted");
 
-  orchestrator.images.publication = { ...copying, status: "PUBLISHED" };
+  orchestrator.images.publication = published();
 
   await orchestrator.reaches(id, "watching");
   await older.stop();

@@ -9,7 +9,7 @@ import {
   SlipwayFile,
 } from "@slipway/contracts";
 import { createDurable, type Durable, defineMachine } from "@slipway/durable";
-import { type EnvironmentName, systemClock } from "@slipway/kernel";
+import { type EnvironmentName, type Instant, systemClock } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { silentLogger } from "@slipway/sql";
 import { doublingBus, putScene, type TestDatabase, testDatabase, until } from "@slipway/testkit";
@@ -53,7 +53,7 @@ let service: Service;
 /** Digests that the registry knows nothing of. */
 let unknown: readonly string[];
 /** Where its images are published, and how that is doing. */
-let publication: Pick<PublicationView, "image" | "status"> | null;
+let publication: Pick<PublicationView, "image" | "status" | "seen_at"> | null;
 
 const artifactOf = (digest: string): ArtifactView =>
   ({
@@ -157,12 +157,13 @@ test("a region that is away is waited for, over another worker, and the push say
 });
 
 test.each([
-  ["is still being copied", "COPYING", ["AwaitImage", "AcquireLock", "Publish"]],
-  ["is published", "PUBLISHED", ["AcquireLock", "Publish"]],
+  ["is still being copied", "COPYING", null, ["AwaitImage", "AcquireLock", "Publish"]],
+  ["was seen there long ago", "PUBLISHED", "2020-01-01T00:00:00Z" as Instant, ["AwaitImage", "AcquireLock", "Publish"]],
+  ["is published", "PUBLISHED", systemClock.now(), ["AcquireLock", "Publish"]],
 ] as const)(
   "a build whose image %s is deployed from where it is published, and waits for it where it has to",
-  async (_, status, commands) => {
-    publication = { image: `registry/shop@${digestOf(1)}`, status };
+  async (_, status, seenAt, commands) => {
+    publication = { image: `registry/shop@${digestOf(1)}`, status, seen_at: seenAt };
     await succeeded(1);
     await ended(1);
 

@@ -20,6 +20,8 @@ export const PublicationView = z.object({
   deadline_at: InstantSchema.nullable(),
   /** When it was first known to be there whole. */
   published_at: InstantSchema.nullable(),
+  /** When it was last found there whole; null while it is not PUBLISHED. */
+  seen_at: InstantSchema.nullable(),
   ended_at: InstantSchema.nullable(),
 });
 export type PublicationView = z.infer<typeof PublicationView>;

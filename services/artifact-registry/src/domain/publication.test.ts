@@ -17,7 +17,7 @@ const request = {
 const copying = openPublication(request).state;
 const states: { readonly [P in Publication["phase"]]: Publication } = {
   copying,
-  published: { phase: "published", request, publishedAt: at(1) },
+  published: { phase: "published", request, publishedAt: at(1), seenAt: at(1) },
   failed: { phase: "failed", request, publishedAt: null, reason: "it is full", endedAt: at(2) },
 };
 const inputs: { readonly [T in PublicationInput["type"]]: PublicationInput } = {
@@ -55,7 +55,11 @@ describe("a publication", () => {
     const again = decide(states.published, inputs.Ask).state;
 
     expect(again).toMatchObject({ publishedAt: at(1), request: { requestedBy: "ada", deadlineAt: at(40) } });
-    expect(decide(again, inputs.Published).state).toMatchObject({ phase: "published", publishedAt: at(1) });
+    expect(decide(again, inputs.Published).state).toMatchObject({
+      phase: "published",
+      publishedAt: at(1),
+      seenAt: at(10),
+    });
     expect(decide(again, inputs.CopyFailed).state).toMatchObject({ phase: "failed", publishedAt: at(1) });
   });
 });

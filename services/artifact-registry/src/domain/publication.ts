@@ -23,7 +23,8 @@ export type Publication = {
   readonly publishedAt: Instant | null;
 } & (
   | { readonly phase: "copying" }
-  | { readonly phase: "published" }
+  /** `seenAt`: when it was last found there whole. */
+  | { readonly phase: "published"; readonly seenAt: Instant }
   | { readonly phase: "failed"; readonly reason: string; readonly endedAt: Instant }
 );
 
@@ -61,7 +62,7 @@ export const publicationMachine: Machine<Publication, PublicationInput, PublishI
     // A fact that comes twice, or too late, is no news.
     if (state.phase !== "copying") return step(state);
     if (input.type === "Published") {
-      return step({ phase: "published", request, publishedAt: publishedAt ?? input.now });
+      return step({ phase: "published", request, publishedAt: publishedAt ?? input.now, seenAt: input.now });
     }
     return step({ phase: "failed", request, publishedAt, reason: input.reason, endedAt: input.now });
   },

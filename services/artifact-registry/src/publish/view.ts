@@ -32,7 +32,7 @@ function notYet(place: PublishPlace, artifact: Named): View {
   const none = { waiting: null, reason: null, bytes_total: null, bytes_copied: 0 };
   return {
     ...{ image: imageAt(place, artifact), host: place.host, status: "NOT_PUBLISHED" as const },
-    ...{ ...none, requested_at: null, deadline_at: null, published_at: null, ended_at: null },
+    ...{ ...none, requested_at: null, deadline_at: null, published_at: null, seen_at: null, ended_at: null },
   };
 }
 
@@ -61,6 +61,7 @@ function viewOf({ state, lastReason, bytesTotal, bytesCopied }: PublicationRecor
     requested_at: requestedAt,
     deadline_at: deadlineAt,
     published_at: publishedAt,
+    seen_at: state.phase === "published" ? state.seenAt : null,
     ended_at: state.phase === "failed" ? state.endedAt : null,
   };
 }

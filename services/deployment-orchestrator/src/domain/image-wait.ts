@@ -1,5 +1,23 @@
 import type { PublicationView } from "@slipway/contracts";
-import type { Instant, Waiting } from "@slipway/kernel";
+import { type Instant, msBetween, type Waiting } from "@slipway/kernel";
+
+/** What was found there so long ago may have been removed by the registry's own rules since. */
+const trustedForMs = 24 * 3_600_000;
+
+/** Whether pods can be told to pull the image, by what is known at that moment. */
+export function isThere({ status, seen_at }: Pick<PublicationView, "status" | "seen_at">, at: Instant): boolean {
+  return status === "PUBLISHED" && seen_at !== null && msBetween(seen_at, at) < trustedForMs;
+}
+
+/** Whether its copy is to be asked for: it was never begun, or has failed, or was found there too long ago, before the deployment that wants it. */
+export function isToBeAskedFor(
+  publication: Pick<PublicationView, "status" | "seen_at" | "ended_at">,
+  wantedAt: Instant,
+): boolean {
+  const { status, ended_at } = publication;
+  if (status === "FAILED") return ended_at === null || ended_at < wantedAt;
+  return status !== "COPYING" && !isThere(publication, wantedAt);
+}
 
 type Copy = Pick<PublicationView, "host" | "waiting" | "reason">;
 

@@ -1,8 +1,7 @@
-import { getArtifact, type PublicationView, publishArtifact } from "@slipway/contracts";
+import { getArtifact, publishArtifact } from "@slipway/contracts";
 import type { Outcome } from "@slipway/durable";
 import { msBetween } from "@slipway/kernel";
-import type { Plan } from "../domain/deployment.ts";
-import { imageCopying, imageMissing, imageMoved } from "../domain/image-wait.ts";
+import { imageCopying, imageMissing, imageMoved, isToBeAskedFor } from "../domain/image-wait.ts";
 import type { Input } from "../domain/input.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
@@ -11,8 +10,8 @@ const askAgainMs = 1_000;
 const rolloutMs = 10 * 60_000;
 
 /**
- * Waits until the image is where the deployment's pods are to pull it from. A copy that was never begun, or has failed before anybody asked for this deployment, is
- * asked for; one that fails while the deployment waits ends it.
+ * Waits until the image is where the deployment's pods are to pull it from. A copy that was never begun, has failed before anybody asked for this deployment, or was
+ * last seen there long before that, is asked for; one that fails while the deployment waits ends it.
  */
 export async function awaitImage(ports: Ports, ctx: Context): Result {
   const { plan } = await currentState(ctx);
@@ -23,21 +22,11 @@ export async function awaitImage(ports: Ports, ctx: Context): Result {
     const isYoung = msBetween(plan.createdAt, ports.clock.now()) < rolloutMs;
     return isYoung ? { kind: "retry", afterMs: askAgainMs, reason } : missing(reason);
   }
-  if (!isAskedFor(publication, plan)) await ports.client.call(publishArtifact, { params, body: {} });
-  switch (publication.status) {
-    case "PUBLISHED":
-      return { kind: "done" };
-    case "FAILED":
-      if (isAskedFor(publication, plan)) return missing(imageMissing(publication));
-      return { kind: "retry", afterMs: askAgainMs, reason: imageCopying({ ...publication, waiting: null }) };
-    default:
-      return { kind: "retry", afterMs: askAgainMs, reason: imageCopying(publication) };
-  }
-}
-
-function isAskedFor({ status, ended_at }: PublicationView, { createdAt }: Plan): boolean {
-  if (status === "FAILED") return ended_at !== null && ended_at >= createdAt;
-  return status !== "NOT_PUBLISHED";
+  const isAsked = !isToBeAskedFor(publication, plan.createdAt);
+  if (!isAsked) await ports.client.call(publishArtifact, { params, body: {} });
+  else if (publication.status === "PUBLISHED") return { kind: "done" };
+  else if (publication.status === "FAILED") return missing(imageMissing(publication));
+  return { kind: "retry", afterMs: askAgainMs, reason: imageCopying(publication) };
 }
 
 function missing(reason: string): Outcome<Input> {
