@@ -39,5 +39,5 @@ export function publishTrouble(
 }
 
 function notNow(host: string, said: string): string {
-  return `${host} does not take it now (${said}): start it, or correct SLIPWAY_PUBLISH_TO; it is tried again`;
+  return `${host} does not take it now (${said}): start it, or correct SLIPWAY_PUBLISH_TO`;
 }
