@@ -12,7 +12,7 @@ import { pidFiles } from "./processes/pid-files.ts";
 import { processLog } from "./processes/process-log.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { startOnFreePort } from "./start-on-free-port.ts";
-import { StopRequested, untilStopped } from "./stopping.ts";
+import { endAllTheSame, StopRequested, untilStopped } from "./stopping.ts";
 import { type Narrator, narrator } from "./story/narrator.ts";
 import { runStory } from "./story/story.ts";
 
@@ -107,6 +107,7 @@ async function startAndTell(options: Options, home: string): Promise<number> {
     tell.line("Stopping: traffic, regions, services, Postgres ...");
     await stack.stop();
     tell.line("Everything has stopped.");
+    endAllTheSame(log);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Logger } from "@slipway/sql";
+
 /** Somebody asked the platform to stop while it was doing something. */
 export class StopRequested extends Error {
   constructor() {
@@ -7,6 +9,7 @@ export class StopRequested extends Error {
 }
 
 const parentLookMs = 1_000;
+const lingerMs = 3_000;
 /** Of when this was loaded: by the time somebody waits for its end it may be gone. */
 const parent = process.ppid;
 
@@ -33,4 +36,15 @@ export function untilStopped(): { readonly signal: AbortSignal; readonly stopped
   timer.unref();
   const stopped = new Promise<void>((resolve) => controller.signal.addEventListener("abort", () => resolve()));
   return { signal: controller.signal, stopped };
+}
+
+/**
+ * To be called once everything has stopped: nothing keeps the process then, and it ends by itself before this timer, which keeps nobody. Whatever does
+ * keep it (a library's socket or timer) is told, and ended with it: who waits for the end of `npm start` must not wait for ever.
+ */
+export function endAllTheSame(log: Logger): void {
+  setTimeout(() => {
+    log.error({ open: process.getActiveResourcesInfo() }, "everything has stopped, and something keeps the process");
+    process.exit();
+  }, lingerMs).unref();
 }

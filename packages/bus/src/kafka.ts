@@ -7,11 +7,13 @@ import { openKafka } from "./kafka/client.ts";
 import { openProducers } from "./kafka/producers.ts";
 import { openPublisher } from "./kafka/publisher.ts";
 import { openReader } from "./kafka/reader.ts";
+import { kafkaSockets } from "./kafka/sockets.ts";
 import { type KafkaSubscription, subscribeKafka } from "./kafka/subscription.ts";
 import { openTopics } from "./kafka/topics.ts";
 import { busUnavailable, connectionTrouble } from "./kafka/trouble.ts";
 import { versionsCheck } from "./kafka/versions.ts";
 import type { Bus } from "./port.ts";
+import { settled } from "./run-handler.ts";
 
 export type KafkaBusOptions = {
   /** `kafka://host:9092,…`: see parseKafkaUrl. */
@@ -24,14 +26,16 @@ export type KafkaBusOptions = {
 const dayMs = 86_400_000;
 /** Whoever asks whether all is well does not wait for attempts to connect. */
 const readyMs = 1_500;
+const closeMs = 10_000;
 
 /** A bus on Kafka. Connects at first use. Throws Error when the URL cannot be read. */
 export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOptions): Bus {
   const address = parseKafkaUrl(url);
+  const sockets = kafkaSockets();
   let client: Promise<Kafka> | undefined;
   let complaint = { text: "", at: Number.NEGATIVE_INFINITY };
   const kafka = (): Promise<Kafka> => {
-    client ??= openKafka(address, log, (text) => {
+    client ??= openKafka(address, log, sockets, (text) => {
       complaint = { text, at: performance.now() };
     });
     return client;
@@ -77,7 +81,8 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
 
     async close() {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()));
-      await Promise.all([producers.close(), questions.close(), reader.close()]);
+      await settled([producers.close(), questions.close(), reader.close()], closeMs);
+      sockets.cut();
     },
   };
 }

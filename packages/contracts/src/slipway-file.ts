@@ -35,9 +35,18 @@ export const PipelineStep = z
     "a step has either run (a command line) or uses (a step that Slipway brings), and one of them it needs",
   )
   .refine(
-    (step) => step.uses === undefined || (step.image === undefined && step.cache === undefined),
-    "a step that uses something brings its own tools: it has neither image nor cache",
+    (step) =>
+      step.uses === undefined || (step.image === undefined && (step.cache === undefined || step.uses === "dockerfile")),
+    "a step that uses something brings its own tools: it has no image, and no cache unless it builds a Dockerfile",
   )
+  .refine((step) => step.cache === undefined || step.uses !== undefined || step.cache.paths !== undefined, {
+    path: ["cache", "paths"],
+    error: "is missing; it takes a list of the folders that are kept",
+  })
+  .refine((step) => step.cache?.paths === undefined || step.uses !== "dockerfile", {
+    path: ["cache", "paths"],
+    error: "a Dockerfile's cache is what its RUN lines made: it has a key and no paths",
+  })
   .refine(
     (step) => step.dockerfile === undefined || step.uses === "dockerfile",
     "dockerfile says what a step builds that has uses: dockerfile",

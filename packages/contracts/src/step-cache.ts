@@ -22,12 +22,13 @@ const KeyPath = z
 export const StepCache = z.strictObject({
   /** Files of the workspace; while their content is the same, what was kept fits. */
   key: z.array(KeyPath).min(1).max(20),
-  /** Folders of the workspace, or `~/…` of the step's home. */
+  /** Folders of the workspace, or `~/…` of the step's home. None for a step that builds a Dockerfile, which keeps what its RUN lines made. */
   paths: z
     .array(CachePath)
     .min(1)
     .max(20)
-    .refine((paths) => !overlaps(paths), "one of the paths is inside another, or there twice"),
+    .refine((paths) => !overlaps(paths), "one of the paths is inside another, or there twice")
+    .optional(),
 });
 export type StepCache = z.infer<typeof StepCache>;
 

@@ -14,6 +14,13 @@ export type ExecutorStep = Omit<NetworkedStep, "isolation"> & {
   readonly image?: string;
   /** Builds an image of a Dockerfile, in `builder` and with what that needs. `image` is not asked for. */
   readonly builds?: boolean;
+  /** What `builder` keeps from build to build: folders of this machine. Neither one can fail the step; `onNetwork` is told why one was not taken. */
+  readonly kept?: {
+    /** Given to it as `<cache>/in`. */
+    readonly from: string | undefined;
+    /** Made of `<cache>/out` once the step has succeeded, which has to be there then. */
+    readonly to: string;
+  };
 };
 
 /** Where an image is built of a Dockerfile: rootless BuildKit, with a folder for its work. */
@@ -21,6 +28,8 @@ export type Builder = {
   /** By digest. */
   readonly image: string;
   readonly folder: string;
+  /** Folder for what is kept, beside it: what that takes is not the build's. */
+  readonly cache: string;
 };
 
 /** Pino-compatible: object first, static message. */
@@ -61,7 +70,7 @@ export function machineExecutor(isolation: Isolation): Executor {
     ...{ kind: "executor", description: isolation.description, method: isolation.method, limits: isolation.limits },
     ...{ outlived: false, imagesBy: "folder", tools: undefined, toolsInside: "/opt/slipway/tools" },
     builder: undefined,
-    run({ run: _run, outputFrom: _from, image: _image, builds, ...step }) {
+    run({ run: _run, outputFrom: _from, image: _image, kept: _kept, builds, ...step }) {
       if (builds === true) throw new Error("no Dockerfile is built on this machine");
       return runNetworkedStep({ ...step, isolation });
     },

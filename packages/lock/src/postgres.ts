@@ -1,5 +1,5 @@
 import type { Epoch, Instant, RegionName } from "@slipway/kernel";
-import type { Db, Logger } from "@slipway/sql";
+import { type Db, type Logger, prepared } from "@slipway/sql";
 import { sql } from "kysely";
 import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
 import { type Ask, rule, type Ticket } from "./ruling.ts";
@@ -136,7 +136,7 @@ function lockName({ service, environment }: Queue): string {
 
 async function queueOfHolder<T>(db: Db<T>, holder: string): Promise<Queue | undefined> {
   const { rows } = await sql<Queue>`
-    select service, environment from ticket where holder = ${holder} and state <> 'released'`.execute(db);
+    ${prepared} select service, environment from ticket where holder = ${holder} and state <> 'released'`.execute(db);
   return rows[0];
 }
 
@@ -145,7 +145,7 @@ const ticketColumns = sql`id, holder, regions, state, lost_to as "lostTo", drawn
 /** The last ticket of the holder, drawn where it has none, and those that wait or hold in the queue: in one message. */
 async function readTickets<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask) {
   const { rows } = await sql<Ticket & { readonly place: "own" | "drawn" | "queue" }>`
-    with own as (
+    ${prepared} with own as (
       select ${ticketColumns} from ticket where holder = ${ask.holder} order by id desc limit 1
     ), drawn as (
       insert into ticket (holder, service, environment, regions)
@@ -177,7 +177,7 @@ async function draw<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask): Pr
 
 async function grant<T>(tx: Db<T>, { service, environment }: Queue, own: Ticket): Promise<Epochs> {
   const { rows } = await sql<EpochOf>`
-    with granted as (
+    ${prepared} with granted as (
       update ticket set state = 'granted', granted_at = clock_timestamp() where id = ${own.id}
     )
     insert into target (service, environment, region, epoch, holder, held_since)
@@ -197,7 +197,7 @@ async function endByPreemption<T>(tx: Db<T>, queue: Queue, loser: Ticket, to: st
 
 async function endTicket<T>(tx: Db<T>, { service, environment }: Queue, holder: string): Promise<void> {
   await sql`
-    with freed as (
+    ${prepared} with freed as (
       update target set holder = null, held_since = null
       where service = ${service} and environment = ${environment} and holder = ${holder}
     )
@@ -219,7 +219,7 @@ async function freeTargets<T>(tx: Db<T>, { service, environment }: Queue, holder
 
 async function epochsOf<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask): Promise<Epochs> {
   const { rows } = await sql<EpochOf>`
-    select region, epoch from target
+    ${prepared} select region, epoch from target
     where service = ${service} and environment = ${environment} and holder = ${ask.holder}
       and region = any(${[...ask.regions]}::text[])
     order by region`.execute(tx);

@@ -1,5 +1,6 @@
 export { type AddressClass, addressClass } from "./address-class.ts";
 export type { AuthSource, Credentials, RegistryAuth } from "./auth.ts";
+export { checkLayout } from "./check-layout.ts";
 export {
   type CallOptions,
   type Pushed,

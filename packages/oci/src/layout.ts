@@ -47,7 +47,7 @@ export async function readLayout(folder: string): Promise<LayoutImage> {
 }
 
 /** Real ones: below them nothing is reached through a link. */
-async function requireFolders(folder: string): Promise<void> {
+export async function requireFolders(folder: string): Promise<void> {
   for (const path of [folder, join(folder, "blobs"), join(folder, "blobs", "sha256")]) {
     const found = await lstat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) throw new OciError("invalid", "the step left no image");
@@ -111,14 +111,14 @@ function blobPath(folder: string, digest: Digest): string {
   return join(folder, "blobs", "sha256", hexOf(digest));
 }
 
-async function readBlob(folder: string, { digest, size }: Descriptor): Promise<Uint8Array> {
+export async function readBlob(folder: string, { digest, size }: Descriptor): Promise<Uint8Array> {
   const bytes = await readSmallFile(blobPath(folder, digest));
   if (bytes.byteLength !== size || digestOf(bytes) !== digest)
     throw new OciError("digest_mismatch", `${digest} has other bytes than its digest says`);
   return bytes;
 }
 
-async function readSmallFile(path: string): Promise<Uint8Array> {
+export async function readSmallFile(path: string): Promise<Uint8Array> {
   if ((await sizeOf(path)) > largestDocument) throw new OciError("too_large", "a document of the image is too large");
   return readFile(path);
 }
@@ -130,7 +130,7 @@ async function sizeOf(path: string): Promise<number> {
   return found.size;
 }
 
-async function sourceOf(folder: string, { digest, size }: Descriptor): Promise<BlobSource> {
+export async function sourceOf(folder: string, { digest, size }: Descriptor): Promise<BlobSource> {
   const path = blobPath(folder, digest);
   const found = await sizeOf(path);
   if (found !== size) throw new OciError("digest_mismatch", `${digest} has ${found} bytes, not ${size}`);

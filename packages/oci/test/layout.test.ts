@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { arch } from "node:process";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { digestOf, mediaTypes, readLayout } from "../src/index.ts";
+import { checkLayout, digestOf, mediaTypes, readLayout } from "../src/index.ts";
 
 const root = await mkdtemp(join(tmpdir(), "slipway-layout-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -96,6 +96,22 @@ test("no link is followed, wherever it stands", async () => {
   await rename(join(folder, "blobs"), elsewhere);
   await symlink(elsewhere, join(folder, "blobs"));
   await expect(readLayout(folder)).rejects.toThrow("the step left no image");
+});
+
+test("a layout of anything else is whole where every blob that its manifest names has the bytes of its digest", async () => {
+  const config = await blob("application/vnd.buildkit.cacheconfig.v0", { records: [] });
+  const layer = await blob("application/vnd.in-nobody's-list", "a layer");
+  const manifest = await blob(mediaTypes.manifest, { schemaVersion: 2, config, layers: [layer] });
+  await expect(checkLayout(folder)).rejects.toThrow("a part of the image is missing");
+  await index([manifest]);
+  await checkLayout(folder);
+
+  await writeFile(pathOf(config.digest), JSON.stringify({ records: {} }));
+  await expect(checkLayout(folder)).rejects.toMatchObject({ kind: "digest_mismatch" });
+  await rm(pathOf(config.digest));
+  await expect(checkLayout(folder)).rejects.toMatchObject({ kind: "invalid" });
+  await index([]);
+  await expect(checkLayout(folder)).rejects.toThrow("does not name one manifest");
 });
 
 test.each([

@@ -160,6 +160,27 @@ test("one of a cache's folders cannot be inside another", () => {
   expect(errorsOf(full.replace("~/.npm", "node_modules/.bin"))).toEqual([expect.stringContaining("is inside another")]);
 });
 
+test("a Dockerfile's cache is found by its key alone, a command's keeps folders, and Slipway's own steps have none", () => {
+  const text = (steps: string) =>
+    `version: 1\nservice: orders\npipeline:\n${steps}image: { copy: [dist], command: [node, x] }\n`;
+  const built = "  container: { uses: dockerfile, cache: { key: [package-lock.json] } }\n";
+
+  expect(parseSlipwayYaml(text(`  one: { run: x }\n${built}`), orders)).toMatchObject({
+    file: { pipeline: { container: { cache: { key: ["package-lock.json"] } } } },
+  });
+  expect(errorsOf(text("  one: { run: x, cache: { key: [lock] } }\n"))).toEqual([
+    expect.stringMatching(/^slipway.yaml:4:25 pipeline.one.cache.paths: is missing; it takes a list of the folders/),
+  ]);
+  expect(errorsOf(text("  one: { uses: dockerfile, cache: { key: [lock], paths: [node_modules] } }\n"))).toEqual([
+    expect.stringMatching(
+      /^slipway.yaml:4:57 pipeline.one.cache.paths: a Dockerfile's cache is what its RUN lines made/,
+    ),
+  ]);
+  expect(errorsOf(text("  one: { uses: security-scan, cache: { key: [lock] } }\n"))).toEqual([
+    expect.stringMatching(/no cache unless it builds a Dockerfile$/),
+  ]);
+});
+
 test("secrets are names, each once, not beside a variable of that name and not of Slipway's own steps", () => {
   const text = `version: 1
 service: orders

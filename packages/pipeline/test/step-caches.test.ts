@@ -107,6 +107,24 @@ test("what was used longest ago makes room for what is kept now", async () => {
   expect(await readdir(join(kept.dir, "orders"))).toEqual(["newer"]);
 });
 
+test("what is dropped makes way for what fits, under the same key and of that service alone", async () => {
+  const kept = await caches();
+  for (const service of ["orders", "billing"])
+    await kept.keep(service, "k", paths, await places({ "workspace/deps/a": "broken" }));
+
+  await kept.drop("orders", "k");
+  await kept.drop("orders", "never-kept");
+  await kept.keep("orders", "k", paths, await places({ "workspace/deps/a": "whole" }));
+  await kept.keep("billing", "k", paths, await places({ "workspace/deps/a": "whole" }));
+
+  const [mine, theirs] = [await places(), await places()];
+  await kept.restore("orders", "k", paths, mine);
+  await kept.restore("billing", "k", paths, theirs);
+  expect(await readFile(join(mine.workspace, "deps/a"), "utf8")).toBe("whole");
+  expect(await readFile(join(theirs.workspace, "deps/a"), "utf8")).toBe("broken");
+  expect((await readdir(kept.dir)).sort()).toEqual(["billing", "orders"]);
+});
+
 test("folders that may not be written to are removed all the same", async () => {
   const at = await mkdtemp(join(folder, "modules-"));
   await mkdir(join(at, "mod/inner"), { recursive: true });

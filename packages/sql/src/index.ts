@@ -6,5 +6,6 @@ export { type Logger, silentLogger } from "./logger.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { type Db, dbNow, type OpenDbOptions, openDb, type Tx } from "./open-db.ts";
 export { answers } from "./postgres-server.ts";
+export { prepared } from "./prepared.ts";
 export { rolePassword } from "./role-password.ts";
 export { serviceRole } from "./roles.ts";

@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
 import { columnTypes } from "./column-types.ts";
 import type { Logger } from "./logger.ts";
+import { preparing } from "./prepared.ts";
 
 export type Db<T> = Kysely<T>;
 export type Tx<T> = Transaction<T>;
@@ -39,7 +40,7 @@ export function openDb<T>({ url, schema, max = 3, applicationName, log }: OpenDb
   // The pool listens only while a connection is idle: one that breaks between two statements of a transaction would end
   // the process too. The next statement on it is rejected, which is all that its user needs to know.
   pool.on("connect", (client) => client.on("error", () => {}));
-  return new Kysely<T>({ dialect: new PostgresDialect({ pool }) });
+  return new Kysely<T>({ dialect: new PostgresDialect({ pool: preparing(pool) }) });
 }
 
 /** Time of the database: the one clock of leases and of `now` in decisions. */

@@ -16,6 +16,7 @@ export { programEnv } from "./program-env.ts";
 export type { BuilderNode } from "./real/builder-node.ts";
 export {
   type BuildsCluster,
+  type BuildsParts,
   builderImage,
   buildsNamespace,
   imageBuildsNamespace,

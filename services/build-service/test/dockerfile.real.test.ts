@@ -1,21 +1,8 @@
-import { join } from "node:path";
-import { instant } from "@slipway/kernel";
-import { RegistryClient, writeImage } from "@slipway/oci";
-import {
-  type BuildsCluster,
-  builderImage,
-  hasAddresses,
-  imageBuildsNamespace,
-  makeSmallRoot,
-  realPart,
-  runnerImage,
-  startBuildsCluster,
-  until,
-} from "@slipway/testkit";
+import { builderImage, hasAddresses, imageBuildsNamespace, realPart, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type DockerfileBuilds, startDockerfileBuilds } from "./dockerfile-builds.ts";
 import { testRepository } from "./git-repository.ts";
 import { servedPlace } from "./served.ts";
-import { type Platform, startBuildService } from "./start-build-service.ts";
 
 const [etcd, kubernetes, helm] = [realPart("etcd"), realPart("kubernetes"), realPart("helm")];
 const [buildkit, runc] = [realPart("buildkit"), realPart("runc")];
@@ -25,51 +12,21 @@ const parts =
     : undefined;
 
 describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds in a pod on a real API server", () => {
-  let cluster: BuildsCluster;
-  let platform: Platform;
-  let base = "";
-  let count = 0;
-
-  const executorUrl = (): string => {
-    const query = { image: runnerImage, start_seconds: "60", buildkit_image: builderImage, disk_mib: "64" };
-    return `kubernetes://${cluster.kubeconfig}?${new URLSearchParams(query)}`;
-  };
+  let builds: DockerfileBuilds;
   beforeAll(async () => {
-    cluster = await startBuildsCluster(parts!);
-    platform = await startBuildService({ SLIPWAY_EXECUTOR: executorUrl() });
-    base = await pushBase();
+    builds = await startDockerfileBuilds(parts!);
   });
-  afterAll(async () => {
-    await platform?.close();
-    await cluster?.stop();
-  });
+  afterAll(() => builds?.close());
 
-  /** An image of a shell and a few tools in the platform's own registry; how a FROM line names it. */
-  async function pushBase(): Promise<string> {
-    const dir = join(platform.folder, "base-root");
-    await makeSmallRoot(dir, ["head", "sleep"]);
-    const auth = { username: "build-service", password: platform.host.tokens.get("build-service") ?? "" };
-    const client = new RegistryClient({ url: platform.host.url, auth });
-    const { digest } = await writeImage({
-      ...{ client, base: [], files: { dir, copy: ["."], at: "" }, command: ["/bin/sh"], workingDir: "/" },
-      ...{ user: "0:0", createdAt: instant("2026-01-05T09:00:00.000Z") },
-      ...{ repository: "base", tag: "1", cacheDir: join(platform.folder, "base-layers") },
-    });
-    await client.close();
-    return `${new URL(platform.host.url).host}/base:1@${digest}`;
-  }
-
-  const from = (): string => base.slice(0, base.indexOf("@"));
+  const from = (): string => builds.base.from;
+  const built: DockerfileBuilds["built"] = (pushed, branch) => builds.built(pushed, branch);
 
   /** The repository of a service of its own, with this Dockerfile. */
   async function repositoryOf(
     dockerfile: string,
     step = "{ needs: [compile], uses: dockerfile, network: registries }",
   ) {
-    count += 1;
-    const service = `boxed-${count}`;
-    const repository = await testRepository(platform.folder, service, false);
-    await platform.register(service, repository.url);
+    const { service, repository } = await builds.service();
     const pipeline = `  compile: { run: 'mkdir out; echo compiled > out/hello' }\n  container: ${step}\n`;
     const file = `version: 1\nservice: ${service}\npipeline:\n${pipeline}image: { from: container }\n`;
     const sha = await repository.commit({
@@ -79,13 +36,6 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
       ".dockerignore": "*.md\n",
     });
     return { service, url: repository.url, sha };
-  }
-
-  async function built(pushed: { readonly url: string; readonly sha: string }, branch = "main") {
-    const { url, sha } = pushed;
-    const id = await platform.buildOf(await platform.push({ url, sha, ref: `refs/heads/${branch}` }));
-    const view = await platform.ended(id);
-    return { ...view, log: await platform.log(id) };
   }
 
   test("an image of its commit and of what steps made is pushed, with where it came from; built again it has the same digest", async () => {
@@ -99,25 +49,25 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
     expect(first, first.log).toMatchObject({ status: "SUCCEEDED" });
     expect(first.log).toMatch(/container \| .* compiled\n/);
     expect(first.log).toMatch(/ has \.dockerignore Dockerfile out slipway\.yaml\.\n/);
-    expect(first.log).toContain(`image | base ${base}\n`);
+    expect(first.log).toContain(`image | base ${builds.base.pinned}\n`);
     expect(second, second.log).toMatchObject({ status: "SUCCEEDED", digest: first.digest });
     const { service, sha } = pushed;
-    const stored = platform.registry.manifests.get(`${service}:${sha}`);
+    const stored = builds.platform.registry.manifests.get(`${service}:${sha}`);
     expect(stored?.digest).toBe(first.digest);
     const manifest = JSON.parse(String(stored?.bytes)) as {
       readonly config: { readonly digest: string };
       readonly layers: readonly { readonly digest: string }[];
     };
     expect(manifest.layers).toHaveLength(3);
-    for (const { digest } of manifest.layers) expect(platform.registry.blobs.has(digest)).toBe(true);
-    expect(JSON.parse(String(platform.registry.blobs.get(manifest.config.digest)))).toMatchObject({
+    for (const { digest } of manifest.layers) expect(builds.platform.registry.blobs.has(digest)).toBe(true);
+    expect(JSON.parse(String(builds.platform.registry.blobs.get(manifest.config.digest)))).toMatchObject({
       config: { Cmd: ["/bin/sh"], Labels: { "org.opencontainers.image.revision": sha } },
     });
-    expect(platform.registry.artifacts.find(({ digest }) => digest === first.digest)?.provenance).toMatchObject({
+    expect(builds.platform.registry.artifacts.find(({ digest }) => digest === first.digest)?.provenance).toMatchObject({
       ...{ isolation: "kubernetes", dockerfile: { step: "container", path: "Dockerfile", target: null } },
       images: [
         { used_by: "step container", image: builderImage },
-        { used_by: "Dockerfile", image: base },
+        { used_by: "Dockerfile", image: builds.base.pinned },
       ],
     });
   });
@@ -130,7 +80,7 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
       "{ needs: [compile], uses: dockerfile, network: registries, secrets: [NPM_TOKEN] }",
     );
     const value = "a-token-of-some-length-7f3a";
-    await platform.fetch(`/api/v1/repositories/${pushed.service}/secrets/NPM_TOKEN`, {
+    await builds.platform.fetch(`/api/v1/repositories/${pushed.service}/secrets/NPM_TOKEN`, {
       ...{ method: "PUT", as: "deployer", body: { value } },
     });
 
@@ -172,18 +122,18 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
     expect(hangs.reason, hangs.log).toBe("step container: took longer than its timeout of 8s");
     expect(large.reason, large.log).toMatch(/^step container: .*more than 64 MiB/);
     const jobs = `/apis/batch/v1/namespaces/${imageBuildsNamespace}/jobs`;
-    await until(async () => ((await cluster.real.api("GET", jobs)) as { items: unknown[] }).items.length === 0, {
+    await until(async () => ((await builds.cluster.real.api("GET", jobs)) as { items: unknown[] }).items.length === 0, {
       what: "the Jobs of ended builds to be gone",
       timeoutMs: 30_000,
     });
   });
 
   test("where the pod may not have what BuildKit needs, the build says what that is", async () => {
-    cluster.builder?.forbidEscalation(true);
+    builds.cluster.builder?.forbidEscalation(true);
     const held = await built(await repositoryOf("FROM scratch\nCOPY out/hello /\n"));
-    cluster.builder?.forbidEscalation(false);
+    builds.cluster.builder?.forbidEscalation(false);
     const level = (to: string) =>
-      cluster.real.kubectl([
+      builds.cluster.real.kubectl([
         "label",
         "namespace",
         imageBuildsNamespace,
@@ -214,7 +164,7 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
       },
     });
     const ask = (body: object) =>
-      cluster.real.api("POST", `/api/v1/namespaces/${imageBuildsNamespace}/pods?dryRun=All`, body);
+      builds.cluster.real.api("POST", `/api/v1/namespaces/${imageBuildsNamespace}/pods?dryRun=All`, body);
     const more = (changed: object) => pod({}, { securityContext: { ...security, ...changed } });
     const refused: readonly (readonly [object, RegExp])[] = [
       [pod({ hostNetwork: true }), /nothing of their node/],
@@ -232,13 +182,13 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
   });
 
   test("after kill -9 of the service BuildKit goes on, and no line of its output is told twice", async () => {
-    const place = await servedPlace({ SLIPWAY_EXECUTOR: executorUrl() });
+    const place = await servedPlace({ SLIPWAY_EXECUTOR: builds.executorUrl });
     let service = await place.start();
     const repository = await testRepository(place.folder, "killed", false);
     const lines = Array.from({ length: 30 }, (_, at) => at + 1);
     const script = "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo line $i.; sleep 0.2; done";
     const file =
-      "version: 1\nservice: killed\npipeline:\n  container: { uses: dockerfile, network: registries }\nimage: { from: container }\n";
+      "version: 1\nservice: killed\npipeline:\n  container: { uses: dockerfile, network: registries, cache: { key: [Dockerfile] } }\nimage: { from: container }\n";
     const dockerfile = `FROM ${from()}\nRUN ${script}\n`;
     const sha = await repository.commit({ "slipway.yaml": file, Dockerfile: dockerfile });
     const id = await service.push("killed", { url: repository.url, sha });
@@ -253,6 +203,7 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
     expect(text).toMatch(/container \| goes on with its Job step-/);
     const said = [...text.matchAll(/^container \| #\d+ [\d.]+ line (\d+)\.$/gm)].map(([, number]) => Number(number));
     expect(said).toEqual(lines);
+    expect(text.match(/container \| cache: kept /g)).toHaveLength(1);
     await place.close();
   });
 });

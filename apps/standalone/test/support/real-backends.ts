@@ -18,8 +18,10 @@ export type RealBackends = {
   /** What the platform is told. */
   readonly env: Readonly<Record<string, string>>;
   events(topics: readonly string[]): Promise<Readonly<Record<string, readonly CloudEvent[]>>>;
-  /** How often Redis was asked since its start: 0 where the platform does without. */
+  /** How often Redis was asked since its start: 0 where the platform does without, or nobody had to wait. */
   questions(): Promise<number>;
+  /** How often it was told since its start that a lock has changed. */
+  changesTold(): Promise<number>;
   /** Paths in the bucket. */
   objects(): readonly string[];
   stop(): Promise<void>;
@@ -46,7 +48,8 @@ export async function startBackends(
     return {
       ...{ kafka, redis, s3, env, stop },
       events: (topics) => eventsIn(bus, topics),
-      questions: () => scriptsAt(redis.port),
+      questions: () => callsOf(redis.port, ["eval", "evalsha"]),
+      changesTold: () => callsOf(redis.port, ["del"]),
       objects: () => readdirSync(join(s3.dir, "buckets", bucket), { recursive: true }).map(String),
     };
   } catch (error) {
@@ -55,7 +58,7 @@ export async function startBackends(
   }
 }
 
-function scriptsAt(port: number): Promise<number> {
+function callsOf(port: number, commands: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     let text = "";
     const socket = connect(port, "127.0.0.1", () => socket.write("INFO commandstats\r\nQUIT\r\n"));
@@ -64,8 +67,9 @@ function scriptsAt(port: number): Promise<number> {
       text += data.toString();
     });
     socket.once("end", () => {
-      const calls = [...text.matchAll(/cmdstat_(?:eval|evalsha|hget|hset|hmget):calls=(\d+)/g)];
-      resolve(calls.reduce((sum, [, count]) => sum + Number(count), 0));
+      const calls = [...text.matchAll(/cmdstat_([a-z]+):calls=(\d+)/g)];
+      const counted = calls.filter(([, command = ""]) => commands.includes(command));
+      resolve(counted.reduce((sum, [, , count]) => sum + Number(count), 0));
     });
   });
 }

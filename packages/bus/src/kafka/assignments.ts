@@ -67,6 +67,8 @@ export function assignments(world: AssignmentWorld): Assignments {
 
   return {
     assign(given) {
+      // A member that was joining while the subscription ended may be given partitions afterwards, on which nobody would end the work.
+      if (over.signal.aborted) return;
       const before = new Map(entries);
       const asked = new Map<string, Promise<Committed>>();
       const fresh = (topic: string): Promise<Committed> => {

@@ -1,14 +1,13 @@
 import type { Logger } from "@slipway/sql";
 import type { Kafka, KafkaConfig, SASLOptions } from "kafkajs";
 import type { KafkaAddress } from "./address.ts";
-import { hushNegativeTimer } from "./negative-timer.ts";
+import type { Sockets } from "./sockets.ts";
 
 /** Attempts of the library itself, within one call of ours: about 9 s, so that nothing of it goes on for long after our deadlines. */
 export const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 };
 
 /** Loaded when a Kafka is configured: nobody else pays for it. */
 export async function kafkaLibrary(): Promise<typeof import("kafkajs")> {
-  hushNegativeTimer();
   return (await import("kafkajs")).default;
 }
 
@@ -16,12 +15,14 @@ export async function kafkaLibrary(): Promise<typeof import("kafkajs")> {
 export async function openKafka(
   address: KafkaAddress,
   log: Logger,
+  sockets: Sockets,
   heard: (complaint: string) => void,
 ): Promise<Kafka> {
   const { Kafka: Client, logLevel } = await kafkaLibrary();
   const config: KafkaConfig = {
     clientId: "slipway",
     brokers: [...address.brokers],
+    socketFactory: sockets.open,
     connectionTimeout: 3_000,
     authenticationTimeout: 5_000,
     requestTimeout: 10_000,

@@ -29,14 +29,14 @@ export type Member = {
 const settlesWithinMs = 10_000;
 const askAgainMs = 200;
 
-/** Resolves when the group has given the member its partitions. */
-export async function joinGroup(...how: Parameters<typeof joinOnce>): Promise<Member> {
+/** Resolves when the group has given the member its partitions. It is not tried again once `over` is aborted. */
+export async function joinGroup(over: AbortSignal, ...how: Parameters<typeof joinOnce>): Promise<Member> {
   const deadline = performance.now() + settlesWithinMs;
   for (;;) {
     try {
       return await joinOnce(...how);
     } catch (error) {
-      if (!isSettling(error) || performance.now() > deadline) throw error;
+      if (!isSettling(error) || performance.now() > deadline || over.aborted) throw error;
       await new Promise((resolve) => setTimeout(resolve, askAgainMs));
     }
   }

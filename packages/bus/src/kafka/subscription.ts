@@ -57,7 +57,7 @@ export async function subscribeKafka(world: SubscriptionWorld, options: Subscrib
   async function join(): Promise<void> {
     for (const topic of topics) await world.topics.ensure(topic);
     const kafka = await world.kafka();
-    member = await joinGroup(kafka, group, topics, {
+    member = await joinGroup(stopping.signal, kafka, group, topics, {
       assigned: (given) => partitions.assign(given),
       fetched: (from, events) => partitions.take(from, events),
       alive() {

@@ -22,13 +22,14 @@ export const channelTls = {
 /** Variable of the pod with the key, in base64. */
 export const keyVariable = "SLIPWAY_STEP_KEY";
 
-/** Folders of the pod. What is below `base` besides is the runner's; only BuildKit has one to work in, which never leaves the pod. */
+/** Folders of the pod. What is below `base` besides is the runner's; only BuildKit has one to work in, which never leaves the pod, and one for its cache. */
 export const podFolders = {
   workspace: "/workspace",
   base: "/slipway",
   home: "/slipway/home",
   tools: "/slipway/tools",
   buildkit: "/buildkit",
+  cache: "/buildkit-cache",
 } as const;
 
 /** The key of one run: whoever has the secret knows it, and nobody has to keep it. */

@@ -62,7 +62,10 @@ function executorOver(connection: Connection, place: KubernetesPlace, options: K
       outlived: true,
       imagesBy: "name",
       tools: image,
-      builder: builder === undefined ? undefined : { image: builder.image, folder: podFolders.buildkit },
+      builder:
+        builder === undefined
+          ? undefined
+          : { image: builder.image, folder: podFolders.buildkit, cache: podFolders.cache },
       toolsInside: podFolders.tools,
     },
     async run(step) {

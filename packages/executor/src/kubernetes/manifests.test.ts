@@ -85,7 +85,7 @@ test("the key is in a Secret that goes with its Job, and nowhere else", () => {
   expect(JSON.stringify(jobManifest(place, job))).not.toContain(inPod);
 });
 
-test("only the pod that builds a Dockerfile has what rootless BuildKit needs: no profile, two capabilities, its own account and a folder", () => {
+test("only the pod that builds a Dockerfile has what rootless BuildKit needs: no profile, two capabilities, its own account and two folders", () => {
   const image = `docker.io/moby/buildkit@sha256:${"0".repeat(64)}`;
   const builds = pod({ image, builds: true });
 
@@ -99,6 +99,11 @@ test("only the pod that builds a Dockerfile has what rootless BuildKit needs: no
     ...{ seccompProfile: { type: "Unconfined" }, appArmorProfile: { type: "Unconfined" } },
   });
   expect(at(builds, "initContainers", 0, "securityContext")).toEqual(at(pod(), "containers", 0, "securityContext"));
-  expect(at(builds, "volumes")).toContainEqual({ name: "buildkit", emptyDir: { sizeLimit: "1024Mi" } });
+  expect(at(builds, "volumes")).toEqual(
+    expect.arrayContaining([
+      { name: "buildkit", emptyDir: { sizeLimit: "1024Mi" } },
+      { name: "cache", emptyDir: { sizeLimit: "2048Mi" } },
+    ]),
+  );
   expect(at(pod({ image }), "volumes")).toEqual(at(pod(), "volumes"));
 });

@@ -78,7 +78,9 @@ export function jobManifest(place: KubernetesPlace, job: StepJob): object {
 
 function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
   const { limits } = job;
-  const disk = `${Math.ceil(limits.diskBytes / mebibyte)}Mi`;
+  const diskMiB = Math.ceil(limits.diskBytes / mebibyte);
+  const disk = `${diskMiB}Mi`;
+  const builder = job.builds ? builderVolumes(diskMiB) : [];
   const resources = {
     cpu: `${Math.round(limits.cpus * 1_000)}m`,
     memory: `${Math.ceil(limits.memoryBytes / mebibyte) + runnerMiB}Mi`,
@@ -103,7 +105,7 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
           { name: "workspace", mountPath: podFolders.workspace },
           { name: "slipway", mountPath: podFolders.base },
           { name: "tmp", mountPath: "/tmp" },
-          ...(job.builds ? [{ name: "buildkit", mountPath: podFolders.buildkit }] : []),
+          ...builder.map(({ name, mountPath }) => ({ name, mountPath })),
         ],
       },
     ],
@@ -111,9 +113,17 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
       { name: "workspace", emptyDir: { sizeLimit: disk } },
       { name: "slipway", emptyDir: { sizeLimit: disk } },
       { name: "tmp", emptyDir: { sizeLimit: `${Math.ceil(limits.tmpBytes / mebibyte)}Mi` } },
-      ...(job.builds ? [{ name: "buildkit", emptyDir: { sizeLimit: disk } }] : []),
+      ...builder.map(({ name, mebibytes }) => ({ name, emptyDir: { sizeLimit: `${mebibytes}Mi` } })),
     ],
   };
+}
+
+/** What is kept is there as it was and as it will be, and a pod whose volume is too large is ended: the cache has room for both, beside the build's own. */
+function builderVolumes(diskMiB: number) {
+  return [
+    { name: "buildkit", mountPath: podFolders.buildkit, mebibytes: diskMiB },
+    { name: "cache", mountPath: podFolders.cache, mebibytes: 2 * diskMiB },
+  ];
 }
 
 /** Lays the runner with its Node, loader and libraries beside an image that may have none of them. */

@@ -11,7 +11,7 @@ import type { Jobs } from "./jobs.ts";
 import { jobName, type StepJob } from "./manifests.ts";
 import { type PodView, resultOfEnd } from "./pod-view.ts";
 import type { PodWatch } from "./pod-watch.ts";
-import { ChannelBroken, type StepClient, stepClient } from "./step-client.ts";
+import { ChannelBroken, RunnerRefused, type StepClient, stepClient } from "./step-client.ts";
 
 export type PodWorld = {
   readonly jobs: Jobs;
@@ -180,6 +180,7 @@ async function startStep(client: StepClient, step: ExecutorStep, job: StepJob): 
   await client.putFiles(podFolders.workspace, packFolder(step.workspace));
   if (step.home !== undefined) await client.putFiles(podFolders.home, packFolder(step.home));
   for (const { from, to } of step.mounts ?? []) await client.putFiles(to, packFolder(from));
+  await giveKept(client, step);
   await client.start(startBody(step, job));
 }
 
@@ -207,6 +208,7 @@ async function collect(client: StepClient, step: ExecutorStep, job: StepJob, end
   try {
     await bring(client, podFolders.workspace, step.workspace, job.limits);
     if (step.home !== undefined) await bring(client, podFolders.home, step.home, job.limits);
+    await bringKept(client, step, job);
     return result;
   } catch (error) {
     if (!(error instanceof OciError)) throw error;
@@ -215,6 +217,28 @@ async function collect(client: StepClient, step: ExecutorStep, job: StepJob, end
     const why =
       error.kind === "too_large" ? `more than ${bytesText(job.limits.diskBytes)}: ${error.message}` : error.message;
     return { outcome: "failed", exitCode: result.exitCode, reason: `what the step left could not be taken: ${why}` };
+  }
+}
+
+/** A step does without what is not taken there. */
+async function giveKept(client: StepClient, { kept, onNetwork }: ExecutorStep): Promise<void> {
+  if (kept?.from === undefined) return;
+  try {
+    await client.putFiles(`${podFolders.cache}/in`, packFolder(kept.from));
+  } catch (error) {
+    if (!(error instanceof RunnerRefused)) throw error;
+    onNetwork(`cache: not restored: ${error.message}`);
+  }
+}
+
+async function bringKept(client: StepClient, { kept, onNetwork }: ExecutorStep, { limits }: StepJob): Promise<void> {
+  if (kept === undefined) return;
+  try {
+    await bring(client, `${podFolders.cache}/out`, kept.to, limits);
+  } catch (error) {
+    if (!(error instanceof RunnerRefused || error instanceof OciError) || error.cause instanceof ChannelBroken)
+      throw error;
+    onNetwork(`cache: not kept: ${error.message}`);
   }
 }
 

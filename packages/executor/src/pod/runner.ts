@@ -128,7 +128,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 function folderOf({ folders }: RunnerOptions, asked: string | null): string {
   const path = posix.normalize(asked ?? "");
-  if (path === folders.workspace || path === folders.home || path.startsWith(`${folders.tools}/`)) return path;
+  if (path === folders.workspace || path === folders.home) return path;
+  if ([folders.tools, folders.cache].some((folder) => path.startsWith(`${folder}/`))) return path;
   throw new Refused(400, `${path} is no folder of a step`);
 }
 

@@ -18,19 +18,20 @@ export async function cachedStep(
   tools: string,
 ): Promise<CachedStep | undefined> {
   const { cache } = run.step;
-  if (cache === undefined) return undefined;
+  if (cache?.paths === undefined) return undefined;
   const { service, workspace, home, note } = run;
-  const usesHome = cache.paths.some((path) => path.startsWith("~/"));
+  const { paths } = cache;
+  const usesHome = paths.some((path) => path.startsWith("~/"));
   const places = { workspace, home };
   await removeTree(home);
   await mkdir(home, { recursive: true, mode: 0o755 });
-  const use = { service, step: run.name, run: run.step.run ?? "", env: run.step.env, tools, paths: cache.paths };
+  const use = { service, step: run.name, run: run.step.run ?? "", env: run.step.env, tools, paths };
   const found = await cacheKey(use, cache.key, workspace);
   if (found.kind === "missing") {
     note(`cache: off, ${found.path} is not a file of the workspace`);
     return { usesHome, keep: async () => undefined };
   }
-  const restored = await caches.restore(service, found.key, cache.paths, places);
+  const restored = await caches.restore(service, found.key, paths, places);
   const by = cache.key.join(", ");
   if (restored.kind === "restored") {
     note(`cache: restored ${mebibytes(restored.bytes)} by ${by}`);
@@ -38,18 +39,19 @@ export async function cachedStep(
   }
   if (restored.kind === "broken") {
     note(`cache: not restored: ${restored.reason}`);
+    await caches.drop(service, found.key);
     await freshFolder(workspace, run.inputs);
     await freshFolder(home, []);
   } else note("cache: none yet");
   return {
     usesHome,
     keep: async () => {
-      const kept = await caches.keep(service, found.key, cache.paths, places);
+      const kept = await caches.keep(service, found.key, paths, places);
       note(kept.kind === "kept" ? `cache: kept ${mebibytes(kept.bytes)} by ${by}` : `cache: not kept: ${kept.reason}`);
     },
   };
 }
 
-function mebibytes(bytes: number): string {
+export function mebibytes(bytes: number): string {
   return `${bytes < 10_485_760 ? (bytes / 1_048_576).toFixed(1) : Math.round(bytes / 1_048_576)} MiB`;
 }

@@ -23,10 +23,14 @@ export type Keeping =
 
 /** Folders that steps keep between builds, on this machine. Several processes may share them. */
 export type StepCaches = {
+  /** Room for all of them. */
+  readonly mostBytes: number;
   /** Copies what is kept under a key to where the step looks for it; the step never sees the kept one. */
   restore(service: string, key: string, paths: readonly string[], places: CachePlaces): Promise<Restored>;
   /** Keeps copies of the folders, all or nothing, and drops what was not used for longest. */
   keep(service: string, key: string, paths: readonly string[], places: CachePlaces): Promise<Keeping>;
+  /** Takes away what is kept under a key, since it is of no use: what fits can be kept then. */
+  drop(service: string, key: string): Promise<void>;
 };
 
 const Note = z.object({ bytes: z.number().int().nonnegative() });
@@ -41,6 +45,8 @@ const making = ".making-";
 export function openStepCaches(options: { readonly dir: string; readonly maxBytes: number }): StepCaches {
   const { dir, maxBytes } = options;
   return {
+    mostBytes: maxBytes,
+    drop: (service, key) => takeAway(dir, join(dir, service, key)),
     async restore(service, key, paths, places) {
       const entry = join(dir, service, key);
       const bytes = await sizeOf(entry);
@@ -132,17 +138,20 @@ async function publish(temporary: string, entry: string): Promise<void> {
 async function prune(dir: string, maxBytes: number, justKept: string): Promise<void> {
   const now = Date.now();
   const entries = await listEntries(dir);
-  for (const { path } of toDrop(entries, { maxBytes, busyAfter: now - youngMs, justKept })) {
-    // Out of the way at once, then gone: a reader sees all of it or nothing.
-    const away = join(dir, `${making}${randomUUID()}`);
-    await rename(path, away).catch(() => undefined);
-    await removeTree(away);
-  }
+  const dropped = toDrop(entries, { maxBytes, busyAfter: now - youngMs, justKept });
+  for (const { path } of dropped) await takeAway(dir, path);
   for (const name of await readdir(dir)) {
     const path = join(dir, name);
     const found = name.startsWith(making) ? await stat(path).catch(() => undefined) : undefined;
     if (found !== undefined && found.mtimeMs < now - youngMs * 6) await removeTree(path);
   }
+}
+
+/** Out of the way at once, then gone: a reader sees all of it or nothing. */
+async function takeAway(dir: string, path: string): Promise<void> {
+  const away = join(dir, `${making}${randomUUID()}`);
+  await rename(path, away).catch(() => undefined);
+  await removeTree(away);
 }
 
 async function listEntries(dir: string): Promise<(Kept & { readonly path: string })[]> {

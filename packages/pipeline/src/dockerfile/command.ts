@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { DockerfileBuild, PipelineStep } from "@slipway/contracts";
 import type { Builder } from "@slipway/executor";
+import { buildScript, cachedBuildScript } from "./script.ts";
 
 /** Folder of the workspace in which a step that builds a Dockerfile leaves its image, as an OCI layout. Nothing else is left beside it. */
 export const imageLayout = ".slipway-image";
@@ -13,17 +14,10 @@ export function dockerfileOf({ dockerfile }: Pick<PipelineStep, "dockerfile">): 
 }
 
 /**
- * The fixed shell text: `build <where the image is made> <where it is left> <arguments of buildctl>...`. The context is what the step was given; the image is made
- * outside of it, and takes its place, so that nothing else has to leave the pod.
+ * The time of all files that are made where lines are kept, in place of the commit's. BuildKit makes only later times into this one, and the files of a kept line are
+ * older than the next commit: with its time the image would be another one than without the cache. 1980 is the first year that every archive can tell.
  */
-const script = `
-made=$1 left=$2; shift 2
-mkdir -p "$HOME" "$XDG_RUNTIME_DIR" "$TMPDIR"
-chmod 0700 "$XDG_RUNTIME_DIR"
-buildctl-daemonless.sh build "$@"
-find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-mv "$made" "$left"
-`;
+const keptTime = "315532800";
 
 const carrier = (at: number): string => `BUILD_SECRET_${at}`;
 
@@ -40,35 +34,47 @@ export type BuilderCommand = {
   readonly env: Readonly<Record<string, string>>;
 };
 
+type BuildPlace = {
+  readonly builder: Builder;
+  /** Folder inside with buildkitd.toml and config.json. */
+  readonly config: string;
+  /** What the platform tells of the build. */
+  readonly env: Readonly<Record<string, string>>;
+  /** How large what is kept may be. */
+  readonly mostKept: number;
+};
+
 /**
- * How BuildKit builds the step's Dockerfile. `config`: folder inside with buildkitd.toml and config.json. `env`: what the platform tells of the build; its
- * SOURCE_DATE_EPOCH becomes the time of every file of the image, so that the same commit is the same digest as far as its RUN lines let it.
+ * How BuildKit builds the step's Dockerfile. SOURCE_DATE_EPOCH of `env` becomes the time of every file of the image, so that the same commit is the same digest as far
+ * as its RUN lines let it; with a cache it is the same time for all commits.
  */
-export function builderCommand(
-  step: PipelineStep,
-  about: { readonly builder: Builder; readonly config: string; readonly env: Readonly<Record<string, string>> },
-): BuilderCommand {
+export function builderCommand(step: PipelineStep, about: BuildPlace): BuilderCommand {
   const { path, target, args } = dockerfileOf(step);
   const { folder } = about.builder;
-  const { SOURCE_DATE_EPOCH: epoch = "0", SLIPWAY_GIT_SHA: sha } = about.env;
+  const { SOURCE_DATE_EPOCH: committed = "0", SLIPWAY_GIT_SHA: sha } = about.env;
+  const cached = step.cache !== undefined;
+  const output = `type=oci,dest=${folder}/image,tar=false,rewrite-timestamp=true`;
   const options = {
     filename: posix.basename(path),
     // Its own reader, whatever a line "# syntax=" names: no further program is fetched and run.
     cmdline: "docker/dockerfile",
     ...(target === undefined ? {} : { target }),
     "attest:provenance": "mode=min",
-    "build-arg:SOURCE_DATE_EPOCH": epoch,
+    "build-arg:SOURCE_DATE_EPOCH": cached ? keptTime : committed,
     ...(sha === undefined ? {} : { "label:org.opencontainers.image.revision": sha }),
+    ...(cached ? { "label:org.opencontainers.image.created": isoTime(committed) } : {}),
     ...Object.fromEntries(Object.entries(args).map(([name, value]) => [`build-arg:${name}`, value])),
   };
   return {
     command: [
-      ...(["/bin/sh", "-eu", "-c", script, "slipway-build", `${folder}/image`, imageLayout] as const),
+      ...(["/bin/sh", "-eu", "-c", cached ? cachedBuildScript : buildScript, "slipway-build"] as const),
+      ...[`${folder}/image`, imageLayout],
+      ...(cached ? [`--output=${output}`, `${folder}/data`, about.builder.cache, String(about.mostKept)] : []),
       ...["--progress=plain", "--frontend=dockerfile.v0", "--local=context=."],
       `--local=dockerfile=${posix.join(".", posix.dirname(path))}`,
       ...Object.entries(options).flatMap(([name, value]) => ["--opt", `${name}=${value}`]),
       ...step.secrets.flatMap((name, at) => ["--secret", `id=${name},env=${carrier(at)}`]),
-      `--output=type=oci,dest=${folder}/image,tar=false,rewrite-timestamp=true`,
+      ...(cached ? [] : [`--output=${output}`]),
     ],
     env: {
       ...{
@@ -82,4 +88,8 @@ export function builderCommand(
       BUILDCTL_CONNECT_RETRIES_MAX: "40",
     },
   };
+}
+
+function isoTime(seconds: string): string {
+  return new Date(Number(seconds) * 1_000).toISOString().replace(".000Z", "Z");
 }

@@ -4,6 +4,7 @@ import { removeTree } from "../remove-tree.ts";
 import type { PipelineStepResult, StepMachine, StepRun } from "../step-run.ts";
 import { builderCommand, carriedSecrets, dockerfileOf } from "./command.ts";
 import { writeBuilderConfig } from "./config.ts";
+import { keptLines } from "./kept-lines.ts";
 import { buildTrouble, outputTail } from "./trouble.ts";
 
 export const noBuilder =
@@ -19,13 +20,17 @@ export async function runDockerfileStep(machine: StepMachine, run: StepRun): Pro
   const { path } = dockerfileOf(step);
   run.note(`builds ${path} by ${builder.image}`);
   const config = `${executor.toolsInside}/buildkit`;
-  const { command, env } = builderCommand(step, { builder, config, env: run.env });
+  await removeTree(run.home);
+  const cache = await keptLines(machine, { ...run, home: join(run.home, "cache") }, builder);
+  const mostKept = machine.caches.mostBytes;
+  const { command, env } = builderCommand(step, { builder, config, env: run.env, mostKept });
   const tail = outputTail();
   const asked: ExecutorStep = {
     ...{ registries, toolchain, network: step.network, identity: run.identity, workspace: run.workspace, builds: true },
     ...(run.run === undefined ? {} : { run: run.run, outputFrom: run.outputFrom ?? 0 }),
     ...{ command, env, secretEnv: carriedSecrets(step, run.secretEnv ?? {}), timeoutMs: step.timeout },
     mounts: [{ from: join(run.home, "buildkit"), to: config }],
+    ...(cache === undefined ? {} : { kept: cache.kept }),
     onNetwork: run.note,
     onOutput: (chunk) => {
       tail.push(chunk);
@@ -36,6 +41,7 @@ export async function runDockerfileStep(machine: StepMachine, run: StepRun): Pro
   await writeBuilderConfig(join(run.home, "buildkit"), machine.imageRegistries);
   try {
     const result = await executor.run(asked);
+    if (result.outcome === "succeeded" && !run.signal.aborted) await cache?.keep();
     const why = result.outcome === "failed" ? buildTrouble(tail.text(), { step, builder }) : undefined;
     return { ...result, ...(why === undefined ? {} : { reason: why }), image: builder.image };
   } finally {

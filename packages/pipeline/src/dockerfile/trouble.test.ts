@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { buildTrouble, outputTail } from "./trouble.ts";
 
-const builder = { image: "moby/buildkit@sha256:0", folder: "/buildkit" };
+const builder = { image: "moby/buildkit@sha256:0", folder: "/buildkit", cache: "/buildkit-cache" };
 const troubleOf = (output: string, network: "none" | "registries" = "registries") =>
   buildTrouble(output, { step: { network }, builder });
 

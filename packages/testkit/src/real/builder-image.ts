@@ -6,7 +6,7 @@ import { makeSmallRoot } from "../small-root.ts";
 import type { UnpackedRoot } from "./builder-bundle.ts";
 import { fileOf, type RealPart } from "./part.ts";
 
-const tools = ["awk", "chmod", "expr", "find", "mktemp", "mv", "rm", "sleep", "uname"];
+const tools = ["awk", "chmod", "du", "expr", "find", "grep", "mktemp", "mv", "rm", "sleep", "tee", "uname"];
 
 /** The file system of moby/buildkit:rootless, made of the same programs: BuildKit, rootlesskit, runc, newuidmap, a shell, and the account that they run as. */
 export async function makeBuilderRoot(
@@ -33,7 +33,7 @@ export async function makeBuilderRoot(
   await writeFile(join(root, "etc/passwd"), `root:x:0:0::/root:/bin/sh\n${account}`);
   await writeFile(join(root, "etc/group"), "root:x:0:\nuser:x:1000:\n");
   for (const file of ["etc/subuid", "etc/subgid"]) await writeFile(join(root, file), "user:100000:65536\n");
-  for (const folder of ["slipway", "buildkit", "proc", "sys", "dev", "home/user"])
+  for (const folder of ["slipway", "buildkit", "buildkit-cache", "proc", "sys", "dev", "home/user"])
     await mkdir(join(root, folder), { recursive: true });
   return { root, env: ["PATH=/usr/bin:/bin", "USER=user", "HOME=/home/user"] };
 }
