@@ -22,9 +22,11 @@ const services = {
   build: "services/build-service",
 };
 const tests = [
-  ...["sharing", "canary", "push", "drift", "ends"].map((name) => `services/deployment-orchestrator/test/${name}`),
+  ...["sharing", "canary", "push", "drift", "ends", "image-wait"].map(
+    (name) => `services/deployment-orchestrator/test/${name}`,
+  ),
   ...["watchers", "watchers-verified", "keeping"].map((name) => `services/rollback-controller/test/${name}`),
-  ...["imports", "promotions"].map((name) => `services/artifact-registry/test/${name}`),
+  ...["imports", "promotions", "publications"].map((name) => `services/artifact-registry/test/${name}`),
   "services/notification-service/test/service",
   ...["build", "crash"].map((name) => `services/build-service/test/${name}`),
 ].map((path) => `${path}.test.ts`);

@@ -31,6 +31,8 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
     SLIPWAY_REGIONS: file,
     SLIPWAY_EXECUTOR: "kubernetes:///nowhere.kubeconfig?image=registry.example/slipway-services:0.1.0",
     SLIPWAY_IMAGE_REGISTRIES: "ghcr.io=http://me:hunter2@127.0.0.1:1",
+    SLIPWAY_EXTERNAL_REGISTRIES: join(folder, "nowhere.json"),
+    SLIPWAY_PUBLISH_TO: "https://registry.example/team",
   });
 
   expect(checks.map(({ name, state }) => [name, state])).toEqual([
@@ -41,6 +43,8 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
     ["regions", "bad"],
     ["regions", "bad"],
     ["registries", "bad"],
+    ["external registries", "bad"],
+    ["published images", "bad"],
   ]);
   for (const { remedy } of checks) expect(remedy).toMatch(/SLIPWAY_|kubeconfig|metrics_url/);
   expect(JSON.stringify(checks)).not.toContain("hunter2");

@@ -29,6 +29,7 @@ export const errorCatalogue = {
   "artifact.unisolated": { status: 403, title: "The artifact was built without isolation" },
   "image.unusable": { status: 422, title: "The image cannot be taken from there" },
   "import.not_found": { status: 404, title: "There is no such import" },
+  "publication.nowhere": { status: 409, title: "Images are published nowhere" },
   "promotion.not_found": { status: 404, title: "There is no such promotion" },
   "promotion.order": { status: 409, title: "Environments are passed in order" },
   "promotion.closed": { status: 409, title: "The promotion is already decided" },

@@ -76,6 +76,7 @@ export {
   ShipChange,
   ShipRequest,
 } from "./http/page.ts";
+export { PublicationView, publishArtifact } from "./http/publications.ts";
 export { getPush, PushView } from "./http/pushes.ts";
 export type { RawAnswer, RawMethod, RawOperation, RawParameter } from "./http/raw-operation.ts";
 export { getBadDeployments, getDora, listNotifications } from "./http/reports.ts";

@@ -15,6 +15,7 @@ export const usualRemedies: Readonly<Partial<Record<ErrorCode, string>>> = {
   "build.not_found": "GET /api/v1/builds lists them.",
   "artifact.not_found": "GET /api/v1/artifacts lists them.",
   "import.not_found": "GET /api/v1/imports lists them.",
+  "publication.nowhere": "The operator names a registry in SLIPWAY_PUBLISH_TO of the artifact-registry.",
   "promotion.not_found": "GET /api/v1/artifacts/DIGEST/promotions lists those of an artifact.",
   "deployment.not_found": "GET /api/v1/deployments lists them.",
   "deployment.phase": "Read its status: phase and waiting say what it allows now.",

@@ -96,6 +96,21 @@ export class RegistryClient {
     }
   }
 
+  /** Begins an upload and gives it up: whether the repository may be written to. */
+  async tryUpload(repository: string, options: CallOptions = {}): Promise<void> {
+    const path = "blobs/uploads/";
+    const deadline = this.#deadline(options);
+    const opened = await this.#send(repository, path, { method: "POST", expect: [202], bodyBytes: 0, deadline });
+    await opened.body.dump();
+    const url = locationOf(opened, this.#url(repository, path));
+    const scope = `repository:${repository}:pull,push`;
+    // Not every registry can give one up at once: it forgets it after a time.
+    await this.#transport
+      .send({ method: "DELETE", url, scope, deadline, expect: [204, 404, 405], repeatable: false })
+      .then((answer) => answer.body.dump())
+      .catch(() => undefined);
+  }
+
   /** A manifest by tag or digest; undefined where there is none. Asked by digest, its bytes are verified. */
   async getManifest(
     repository: string,

@@ -2,7 +2,10 @@ import { certificateTrouble } from "./certificate-trouble.ts";
 import type { EcrPlace } from "./ecr-place.ts";
 import { OciError, type OciErrorKind } from "./errors.ts";
 
-type Remedy = readonly [pattern: RegExp, kind: OciErrorKind, sentence: (where: string) => string];
+/** What is asked of ECR: who may not is told which right is missing. */
+type Asked = { readonly what: string; readonly right: string };
+
+type Remedy = readonly [pattern: RegExp, kind: OciErrorKind, sentence: (where: string, asked: Asked) => string];
 
 /** By the name or code of what the AWS client threw. */
 const remedies: readonly Remedy[] = [
@@ -20,25 +23,43 @@ const remedies: readonly Remedy[] = [
   [
     /^AccessDenied(Exception)?$/,
     "forbidden",
-    (where) => `this service's AWS account may not ask ${where} for a password: allow ecr:GetAuthorizationToken`,
+    (where, { what, right }) => `this service's AWS account may not ask ${where} for ${what}: allow ${right}`,
   ],
   [
     /^(ENOTFOUND|EAI_AGAIN)$/,
     "unavailable",
     (where) => `the host of ${where} is not known: correct the region or the endpoint`,
   ],
+  [
+    /^(InvalidParameter|LimitExceeded|Kms)(Exception)?$/,
+    "refused",
+    (where, { what }) => `${where} does not make ${what}: make it by hand, or correct its name`,
+  ],
 ];
 
-/** What the AWS client threw, as one sentence. The original is left out: it carries the signed request. */
-export function ecrRefusal(error: unknown, { region, endpoint }: EcrPlace): OciError {
+const password: Asked = { what: "a password", right: "ecr:GetAuthorizationToken" };
+
+/** What the AWS client threw when it was asked for a password, as one sentence. The original is left out: it carries the signed request. */
+export function ecrRefusal(error: unknown, place: EcrPlace): OciError {
+  return refusalOf(error, place, password);
+}
+
+/** The same, of a repository that was to be made. */
+export function ecrRepositoryRefusal(error: unknown, place: EcrPlace, name: string): OciError {
+  return refusalOf(error, place, { what: `the repository ${name}`, right: "ecr:CreateRepository" });
+}
+
+function refusalOf(error: unknown, { region, endpoint }: EcrPlace, asked: Asked): OciError {
   const where = endpoint === undefined ? `ECR of ${region}` : `ECR at ${endpoint}`;
   const names = namesOf(error);
   for (const [pattern, kind, sentence] of remedies) {
-    if (names.some((name) => pattern.test(name))) return new OciError(kind, sentence(where));
+    if (names.some((name) => pattern.test(name))) return new OciError(kind, sentence(where, asked));
   }
   const untrusted = certificateTrouble(where, error);
   if (untrusted !== undefined) return new OciError("untrusted", untrusted);
-  return new OciError("unavailable", `${where} gave no password (${names.join(", ") || "no reason given"})`);
+  const why = names.join(", ") || "no reason given";
+  const gave = asked === password ? "gave no password" : `did not make ${asked.what}`;
+  return new OciError("unavailable", `${where} ${gave} (${why})`);
 }
 
 function namesOf(error: unknown): readonly string[] {

@@ -18,7 +18,7 @@ export function ecrAuth(place: EcrPlace, nowMs: () => number = () => performance
   let asking: Promise<Issued> | undefined;
   let client: Promise<ECRClient> | undefined;
   const ask = async (): Promise<Issued> => {
-    client ??= open(place);
+    client ??= openEcr(place).then((opened) => opened.client);
     const at = nowMs();
     const { auth, lifetimeMs } = await askForPassword(await client, place);
     // Renewed while a quarter of its time is left, by a clock that nobody sets; a date in the past must not make us ask for ever.
@@ -39,14 +39,16 @@ export function ecrAuth(place: EcrPlace, nowMs: () => number = () => performance
   };
 }
 
-async function open({ region, endpoint }: EcrPlace): Promise<ECRClient> {
-  const { ECRClient } = await loaded();
-  return new ECRClient({
+/** A client of ECR's own API, as whoever the AWS SDK's default chain says that this process is. */
+export async function openEcr({ region, endpoint }: EcrPlace) {
+  const aws = await loaded();
+  const client = new aws.ECRClient({
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
     maxAttempts: 3,
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
   });
+  return { aws, client };
 }
 
 async function askForPassword(client: ECRClient, place: EcrPlace): Promise<{ auth: RegistryAuth; lifetimeMs: number }> {

@@ -2,10 +2,11 @@ import { readFile } from "node:fs/promises";
 import { addressClass } from "./address-class.ts";
 import type { Credentials } from "./auth.ts";
 import { ecrAuth } from "./ecr.ts";
+import { createEcrRepository } from "./ecr-repository.ts";
 import { OciError } from "./errors.ts";
 import { type ConnectionGuard, checkHop } from "./guard.ts";
 import { parseImageReference } from "./reference.ts";
-import { ecrPlaceOf, externalRegistries, type RegistriesFile, readRegistriesFile } from "./registries-file.ts";
+import { ecrPlaceOf, externalRegistries, type RegistriesFile } from "./registries-file.ts";
 import { registryProblem } from "./registry-problem.ts";
 
 /** Where an image is fetched: Docker Hub answers under another name than its images carry. */
@@ -16,16 +17,29 @@ export type ForeignSource = {
   readonly digest: string;
 };
 
+/** A registry that images are written to. */
+export type PushTarget = {
+  readonly host: string;
+  readonly url: URL;
+  readonly auth: Credentials | undefined;
+  /** Makes a repository there; undefined where the registry does so by itself, or nobody but the operator may. */
+  readonly makeRepository: ((name: string) => Promise<void>) | undefined;
+};
+
 export type ForeignRegistries = {
   readonly guard: ConnectionGuard;
   /** Throws OciError `invalid` for what is no image by digest, `refused` for a host that may not be asked. */
   sourceOf(image: string): ForeignSource;
   /** What the operator has for this host. */
   credentials(host: string): Promise<Credentials | undefined>;
-  /** What keeps the hosts that the operator has named from being asked, a sentence each. */
-  problems(): Promise<readonly string[]>;
+  /** Throws OciError `refused` for a host that may not be asked, `unauthorised` where its password cannot be read. */
+  targetOf(host: string): Promise<PushTarget>;
+  /** What keeps the hosts that the operator has named, here or elsewhere, from being asked: a sentence each. */
+  problems(elsewhere?: { readonly hosts: readonly string[]; readonly namedIn: string }): Promise<readonly string[]>;
 };
 
+const unreadable = (host: string) =>
+  `the password of ${host} cannot be read: correct its password_file in ${externalRegistries}`;
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** `loopback`: registries of this machine may be copied from, without TLS. */
@@ -50,6 +64,10 @@ export function foreignRegistries(file: RegistriesFile, loopback: boolean): Fore
     if (entry?.username === undefined || entry.password_file === undefined) return undefined;
     return { username: entry.username, password: (await readFile(entry.password_file, "utf8")).trim() };
   };
+  const readable = (host: string): Promise<Credentials | undefined> =>
+    credentials(host).catch((cause: unknown) => {
+      throw new OciError("unauthorised", unreadable(host), { cause });
+    });
   return {
     guard,
     sourceOf(image) {
@@ -60,30 +78,30 @@ export function foreignRegistries(file: RegistriesFile, loopback: boolean): Fore
       return { host, url, repository: hub && !repository.includes("/") ? `library/${repository}` : repository, digest };
     },
     credentials,
-    async problems() {
-      const found = [...hosts.keys()].map(async (host) => {
+    async targetOf(host) {
+      const url = whereIs(host);
+      checkHop(guard, url);
+      const ecr = hosts.get(host)?.ecr;
+      const place = ecr?.create_repositories === true ? ecrPlaceOf(host, ecr) : undefined;
+      const makeRepository = place === undefined ? undefined : (name: string) => createEcrRepository(place, host, name);
+      return { host, url, auth: await readable(host), makeRepository };
+    },
+    async problems(elsewhere = { hosts: [], namedIn: externalRegistries }) {
+      const found = [...new Set([...hosts.keys(), ...elsewhere.hosts])].map(async (host) => {
         try {
           const auth = await credentials(host);
-          return await registryProblem(host, { url: whereIs(host).href, ...(auth && { auth }) }, externalRegistries);
+          return await registryProblem(
+            host,
+            { url: whereIs(host).href, ...(auth && { auth }) },
+            hosts.has(host) ? externalRegistries : elsewhere.namedIn,
+          );
         } catch {
-          return `the password of ${host} cannot be read: correct its password_file in ${externalRegistries}`;
+          return unreadable(host);
         }
       });
       return (await Promise.all(found)).filter((problem) => problem !== undefined);
     },
   };
-}
-
-/**
- * What keeps the registries that the file at `path` names from being copied from, a sentence each: what the service that copies warns of. Never
- * rejects: a file that cannot be read is one of them.
- */
-export async function foreignRegistryProblems(path: string, loopback: boolean): Promise<readonly string[]> {
-  try {
-    return await foreignRegistries(readRegistriesFile(path), loopback).problems();
-  } catch (error) {
-    return [error instanceof Error ? error.message : String(error)];
-  }
 }
 
 function guardOf(file: RegistriesFile, loopback: boolean): ConnectionGuard {

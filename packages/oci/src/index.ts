@@ -14,8 +14,9 @@ export {
   type ForeignRegistries,
   type ForeignSource,
   foreignRegistries,
-  foreignRegistryProblems,
+  type PushTarget,
 } from "./foreign-registries.ts";
+export { type ForeignSettings, foreignRegistryChecks } from "./foreign-registry-checks.ts";
 export { certificatesInside, findCertificates } from "./furniture.ts";
 export { writeImage } from "./image.ts";
 export {
@@ -30,6 +31,8 @@ export {
 export { type LayoutImage, readLayout } from "./layout.ts";
 export { librariesOf } from "./linked-libraries.ts";
 export { makeNodeBaseLayer } from "./node-base.ts";
+export { imageAt, type PublishPlace, PublishTo, repositoryOf } from "./publish-place.ts";
+export { isFinal, publishTrouble } from "./publish-trouble.ts";
 export { makePythonBaseLayer, pythonBaseEnv } from "./python-base.ts";
 export { findPython, type HostPython } from "./python-host.ts";
 export { type ImageReference, isDigest, isRepository, isTag, parseImageReference } from "./reference.ts";

@@ -23,6 +23,8 @@ const Host = z
           .regex(/^[a-z0-9-]+$/)
           .optional(),
         endpoint: z.url({ protocol: /^https?$/ }).optional(),
+        /** Whether a repository that images are published to is made where it is not there. */
+        create_repositories: z.boolean().default(true),
       })
       .optional(),
   })
@@ -47,8 +49,9 @@ export const RegistriesFile = z
   });
 export type RegistriesFile = z.infer<typeof RegistriesFile>;
 
-/** Throws an Error that says what is wrong with the file, in one sentence with what to do. */
-export function readRegistriesFile(path: string): RegistriesFile {
+/** Nothing where there is no file. Throws an Error that says what is wrong with it, in one sentence with what to do. */
+export function readRegistriesFile(path: string | undefined): RegistriesFile {
+  if (path === undefined) return RegistriesFile.parse({});
   const file = `${path}, the file of ${externalRegistries},`;
   const read = RegistriesFile.safeParse(jsonIn(path, file));
   if (read.success) return read.data;
@@ -77,7 +80,10 @@ function jsonIn(path: string, file: string): unknown {
 }
 
 /** Undefined where nothing names its AWS region. */
-export function ecrPlaceOf(host: string, { region, endpoint }: NonNullable<Host["ecr"]>): EcrPlace | undefined {
+export function ecrPlaceOf(
+  host: string,
+  { region, endpoint }: Pick<NonNullable<Host["ecr"]>, "region" | "endpoint">,
+): EcrPlace | undefined {
   const where = region ?? ecrRegionOf(host);
   return where === undefined ? undefined : { region: where, ...(endpoint === undefined ? {} : { endpoint }) };
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { foreignRegistryProblems } from "../src/index.ts";
+import { foreignRegistryChecks } from "../src/index.ts";
 
 let folder: string;
 let file: string;
@@ -15,9 +15,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+const named = async (loopback = false): Promise<readonly string[]> =>
+  (await foreignRegistryChecks({ file, loopback, publishTo: undefined })).named;
+
 async function problems(text: string | object, loopback = false): Promise<readonly string[]> {
   await writeFile(file, typeof text === "string" ? text : JSON.stringify(text));
-  return foreignRegistryProblems(file, loopback);
+  return named(loopback);
 }
 
 test("a foreign registry that refuses the operator's password, is away, or whose password cannot be read is named with what to correct", async () => {
@@ -51,9 +54,7 @@ test("a foreign registry that refuses the operator's password, is away, or whose
 test("a file that is not there, is no JSON or says something else is named with what is wrong, and nothing of it is quoted", async () => {
   const said = `${file}, the file of SLIPWAY_EXTERNAL_REGISTRIES,`;
 
-  expect(await foreignRegistryProblems(file, false)).toEqual([
-    `${said} cannot be read (ENOENT): put it there, or correct the variable`,
-  ]);
+  expect(await named()).toEqual([`${said} cannot be read (ENOENT): put it there, or correct the variable`]);
   for (const text of ['hunter2: "x"', '{ "hosts": {}\n "public" }']) {
     const [problem = "", ...more] = await problems(text);
     expect([problem.startsWith(`${said} is no JSON`), problem.endsWith(": correct it"), more]).toEqual([
@@ -65,5 +66,45 @@ test("a file that is not there, is no JSON or says something else is named with 
   }
   expect(await problems({ hosts: { "registry.example": { insecure: true } } })).toEqual([
     `${said} is not understood (hosts.registry.example: Unrecognized key: "insecure"): correct it`,
+  ]);
+});
+
+test("whether images may be published is known by an upload that is begun and given up", async () => {
+  const asked: string[] = [];
+  let status = 202;
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    const location = "/v2/slipway/slipway-doctor/blobs/uploads/1?_state=x";
+    const answer = request.method === "POST" ? status : 204;
+    response.writeHead(answer, { location }).end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await writeFile(file, JSON.stringify({ hosts: { [host]: { private: true, http: true } } }));
+  const published = async (publishTo = `${host}/slipway`) =>
+    (await foreignRegistryChecks({ file, publishTo, loopback: false })).published;
+
+  expect(await published()).toEqual([]);
+  expect(asked.filter((one) => one.includes("slipway-doctor"))).toEqual([
+    "POST /v2/slipway/slipway-doctor/blobs/uploads/",
+    "DELETE /v2/slipway/slipway-doctor/blobs/uploads/1?_state=x",
+  ]);
+  status = 403;
+  expect(await published()).toEqual([
+    `${host} does not let Slipway push to slipway/slipway-doctor (403): give its account there the right to push and pull`,
+  ]);
+  server.closeAllConnections();
+  server.close();
+  await once(server, "close");
+  expect(await published()).toEqual([
+    expect.stringMatching(/ does not take it now \(.*\): start it, or correct SLIPWAY_PUBLISH_TO$/),
+  ]);
+  expect(await published("https://registry.example/x")).toEqual([
+    expect.stringMatching(
+      /^SLIPWAY_PUBLISH_TO names no place: correct SLIPWAY_PUBLISH_TO, it looks like registry\.example\.com\/team/,
+    ),
+  ]);
+  expect(await published("169.254.169.254/x")).toEqual([
+    "169.254.169.254 may not be asked for images: it is at an address that no registry has: allow it in SLIPWAY_EXTERNAL_REGISTRIES",
   ]);
 });

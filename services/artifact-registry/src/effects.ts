@@ -5,8 +5,16 @@ import { type ArtifactInput, type ArtifactState, artifactMachine } from "./domai
 import { promotionMachine } from "./domain/decide-promotion.ts";
 import { type CopyImage, type ImageImport, type ImportInput, importMachine } from "./domain/image-import.ts";
 import type { Promotion, PromotionCommand, PromotionInput, PublishEvent } from "./domain/promotion.ts";
+import {
+  type Publication,
+  type PublicationInput,
+  type PublishImage,
+  publicationMachine,
+} from "./domain/publication.ts";
 import type { ImportMachine } from "./import/importing.ts";
 import { type CopyPorts, performCopy } from "./import/perform-copy.ts";
+import { type PublishPorts, performPublish } from "./publish/perform-publish.ts";
+import type { PublicationMachine } from "./publish/publishing.ts";
 import type { ArtifactMachine, PromotionMachine } from "./service.ts";
 
 const events = { lane: () => "events", survives: () => true } as const;
@@ -36,6 +44,16 @@ export function importsMachine(ports: CopyPorts, timeoutMs: number): ImportMachi
     lane: () => "copy",
     timeoutMs: () => timeoutMs,
     perform: (_command, ctx) => performCopy(ports, ctx),
+  });
+}
+
+/** The machine of published images, whose one effect copies them there. */
+export function publicationsMachine(ports: PublishPorts, timeoutMs: number): PublicationMachine {
+  return defineMachine<Publication, PublicationInput, PublishImage>({
+    machine: publicationMachine,
+    lane: () => "publish",
+    timeoutMs: () => timeoutMs,
+    perform: (_command, ctx) => performPublish(ports, ctx),
   });
 }
 

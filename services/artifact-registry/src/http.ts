@@ -8,6 +8,7 @@ import {
   listPromotions,
   ProblemError,
   type PromotionView,
+  publishArtifact,
   type Role,
   registerArtifact,
   requestPromotion as requestEndpoint,
@@ -19,10 +20,14 @@ import type { Promotion } from "./domain/promotion.ts";
 import { askImport } from "./import/ask.ts";
 import { importView } from "./import/view.ts";
 import { approvePromotion, requestPromotion } from "./promote.ts";
+import { askPublication } from "./publish/ask.ts";
+import { publicationsOf } from "./publish/view.ts";
 import { register } from "./register.ts";
 import { readPromotion, type Service } from "./service.ts";
 import { type ArtifactRecord, findArtifact, listArtifacts, promotionsOf } from "./store/artifacts.ts";
 import { findImport, listImports } from "./store/imports.ts";
+
+type View = z.input<typeof ArtifactView>;
 
 /** Routes of artifacts and promotions: parse, one call, map. */
 export function routes(app: ServiceApp, service: Service): void {
@@ -32,9 +37,10 @@ export function routes(app: ServiceApp, service: Service): void {
       return importView(service, await existingImport(service, await askImport(service, body, principal.name, now)));
     }
     requireRole(principal, "service");
-    return artifactView(service, await register(service, body, principal.name, now));
+    return viewOf(service, await register(service, body, principal.name, now));
   });
   importRoutes(app, service);
+  publicationRoutes(app, service);
 
   app.serve(listEndpoint, async ({ query }) => {
     const before = query.page_token === undefined ? undefined : Number(query.page_token);
@@ -42,12 +48,12 @@ export function routes(app: ServiceApp, service: Service): void {
     const found = await listArtifacts(service.db, filter, query.page_size, before);
     const last = found.length === query.page_size ? found.at(-1) : undefined;
     return {
-      artifacts: found.map((artifact) => artifactView(service, artifact)),
+      artifacts: await artifactViews(service, found),
       next_page_token: last === undefined ? null : String(last.number),
     };
   });
 
-  app.serve(getArtifact, async ({ params }) => artifactView(service, await existing(service, params.digest)));
+  app.serve(getArtifact, async ({ params }) => viewOf(service, await existing(service, params.digest)));
 
   app.serve(requestEndpoint, async ({ params, body, principal, now }) =>
     viewOrRefusal(await requestPromotion(service, { digest: params.digest, to: body.to, by: principal.name, now })),
@@ -79,6 +85,16 @@ function importRoutes(app: ServiceApp, service: Service): void {
   });
 }
 
+function publicationRoutes(app: ServiceApp, service: Service): void {
+  app.serve(publishArtifact, async ({ params, principal, now }) => {
+    const artifact = await existing(service, params.digest);
+    await askPublication(service, artifact, principal.name, now);
+    const publication = (await publicationsOf(service, [artifact])).get(artifact.digest);
+    if (publication !== undefined) return publication;
+    throw new ProblemError("publication.nowhere", `${artifact.digest} is pulled from ${service.imageHost()} itself.`);
+  });
+}
+
 /** The two shapes of a registration are for different callers. */
 function requireRole(principal: Principal, role: Role): void {
   if (principal.roles.includes(role) || principal.roles.includes("admin")) return;
@@ -97,18 +113,31 @@ async function existing(service: Service, digest: Digest): Promise<ArtifactRecor
   return found;
 }
 
-function artifactView(service: Service, artifact: ArtifactRecord): z.input<typeof ArtifactView> {
-  return {
-    digest: artifact.digest,
-    service: artifact.service,
-    git_sha: artifact.gitSha,
-    image: `${service.imageHost()}/${artifact.service}@${artifact.digest}`,
-    spec: artifact.spec,
-    provenance: artifact.provenance,
-    environments: [...artifact.environments],
-    bad_in: [...artifact.badIn],
-    created_at: artifact.createdAt,
-  };
+async function artifactViews(service: Service, artifacts: readonly ArtifactRecord[]): Promise<View[]> {
+  const publications = await publicationsOf(service, artifacts);
+  return artifacts.map((artifact) => {
+    const publication = publications.get(artifact.digest) ?? null;
+    const here = `${service.imageHost()}/${artifact.service}@${artifact.digest}`;
+    return {
+      digest: artifact.digest,
+      service: artifact.service,
+      git_sha: artifact.gitSha,
+      // Where it never was whole nobody is to pull it from: an earlier version beside this one deploys from here.
+      image: publication === null || publication.published_at === null ? here : publication.image,
+      publication,
+      spec: artifact.spec,
+      provenance: artifact.provenance,
+      environments: [...artifact.environments],
+      bad_in: [...artifact.badIn],
+      created_at: artifact.createdAt,
+    };
+  });
+}
+
+async function viewOf(service: Service, artifact: ArtifactRecord): Promise<View> {
+  const [view] = await artifactViews(service, [artifact]);
+  if (view === undefined) throw new Error("an artifact has a view");
+  return view;
 }
 
 const statuses = { pending: "PENDING", promoted: "PROMOTED", rejected: "REJECTED" } as const;

@@ -1,12 +1,15 @@
 import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
-import { foreignRegistries, RegistriesFile, readRegistriesFile } from "@slipway/oci";
+import { foreignRegistries, PublishTo, readRegistriesFile } from "@slipway/oci";
 import { z } from "zod";
-import { importsMachine, machines } from "./effects.ts";
+import { importsMachine, machines, publicationsMachine } from "./effects.ts";
 import { routes } from "./http.ts";
 import type { Importing } from "./import/importing.ts";
 import { registerExternal } from "./import/register-external.ts";
+import type { PublishPorts } from "./publish/perform-publish.ts";
+import type { Publishing } from "./publish/publishing.ts";
+import { publishingTrouble } from "./publish/trouble.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store/tables.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -33,6 +36,10 @@ const Config = z.object({
     .default(`linux/${process.arch === "x64" ? "amd64" : process.arch}`),
   /** A copy that is not done by then has failed. */
   SLIPWAY_EXTERNAL_DEADLINE: DurationMs.default(30 * 60_000),
+  /** Where images are copied to, for regions to pull them from: `<host>/<prefix>`. Empty: nowhere, regions pull from here. */
+  SLIPWAY_PUBLISH_TO: PublishTo.optional(),
+  /** A copy there that is not done by then has failed; the next deployment begins it again. */
+  SLIPWAY_PUBLISH_DEADLINE: DurationMs.default(30 * 60_000),
   /** An upload that nobody goes on with is given up after this. */
   SLIPWAY_KEEP_UPLOADS: DurationMs.default(86_400_000),
 });
@@ -50,11 +57,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const { config, db, dbUrl, bus, objects, clock, log, environments, urls } = context;
   const { artifacts, promotions } = machines(bus);
   const registry: Registry = { db, objects, clock, log, maxBlobBytes: config.SLIPWAY_REGISTRY_MAX_BLOB_BYTES };
-  const named = config.SLIPWAY_EXTERNAL_REGISTRIES;
-  const registries = foreignRegistries(
-    named === undefined ? RegistriesFile.parse({}) : readRegistriesFile(named),
-    config.SLIPWAY_EXTERNAL_LOOPBACK,
-  );
+  const file = readRegistriesFile(config.SLIPWAY_EXTERNAL_REGISTRIES);
+  const registries = foreignRegistries(file, config.SLIPWAY_EXTERNAL_LOOPBACK);
   const credentials: Importing["credentials"] = new Map();
   const copying = { registry, registries, credentials, clock };
   const machine = importsMachine(
@@ -66,9 +70,15 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     platform: config.SLIPWAY_EXTERNAL_PLATFORM,
     deadlineMs: config.SLIPWAY_EXTERNAL_DEADLINE,
   };
-  const durable = createDurable({ db, url: dbUrl, machines: [artifacts, promotions, machine], log });
+  const publishing = publishingOf(config, { registry, registries, clock, underWay: new Set() });
+  const durable = createDurable({
+    ...{ db, url: dbUrl, log },
+    machines: [artifacts, promotions, machine, publishing.machine],
+  });
   const imageHost = () => config.SLIPWAY_REGISTRY_HOST ?? new URL(urls.public).host;
-  const service: Service = { db, durable, artifacts, promotions, importing, bus, clock, environments, imageHost };
+  const service: Service = {
+    ...{ db, durable, artifacts, promotions, importing, publishing, bus, clock, environments, imageHost },
+  };
   await durable.start();
   return {
     routes: (app) => {
@@ -77,9 +87,19 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     },
     subscriptions: subscriptions(service),
     ready: () => objects.problem(),
-    trouble: () => registries.problems(),
+    trouble: async () => {
+      const { place } = publishing;
+      const hosts = place === undefined ? [] : [place.host];
+      const named = await registries.problems({ hosts, namedIn: "SLIPWAY_PUBLISH_TO" });
+      return [...named, ...(await publishingTrouble(service))];
+    },
     sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),
     drain: () => durable.stop(),
     close: () => durable.stop(),
   };
+}
+
+function publishingOf(config: Config, ports: PublishPorts): Publishing {
+  const deadlineMs = config.SLIPWAY_PUBLISH_DEADLINE;
+  return { machine: publicationsMachine(ports, deadlineMs), place: config.SLIPWAY_PUBLISH_TO, deadlineMs };
 }

@@ -12,6 +12,7 @@ import { mediaTypes } from "@slipway/oci";
 import type { Tx } from "@slipway/sql";
 import type { z } from "zod";
 import { openArtifact } from "./domain/artifact.ts";
+import { beginPublication } from "./publish/ask.ts";
 import type { Service } from "./service.ts";
 import {
   type ArtifactRecord,
@@ -83,6 +84,7 @@ export async function enter(service: Service, tx: Tx<Tables>, of: Entering, by: 
   const opened = openArtifact({ digest, service: of.service, gitSha }, by, now);
   await service.durable.create(tx, service.artifacts, digest, opened.state, opened.commands);
   await addEnvironment(tx, { digest, environment: first.name, by, at: now, promotion: null });
+  await beginPublication(service, tx, of, by, now);
   await appendAudit(tx, {
     actor: by,
     action: "artifact.registered",

@@ -7,6 +7,7 @@ import type { ImageImport } from "./domain/image-import.ts";
 import type { Promotion, PromotionCommand, PromotionInput, PublishEvent } from "./domain/promotion.ts";
 import type { Environment } from "./domain/promotion-rules.ts";
 import type { Importing } from "./import/importing.ts";
+import type { Publishing } from "./publish/publishing.ts";
 import type { Tables } from "./store/tables.ts";
 
 export type ArtifactMachine = DurableMachine<ArtifactState, ArtifactInput, PublishEvent>;
@@ -19,6 +20,7 @@ export type Service = {
   readonly artifacts: ArtifactMachine;
   readonly promotions: PromotionMachine;
   readonly importing: Importing;
+  readonly publishing: Publishing;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly environments: readonly Environment[];

@@ -1,9 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@slipway/client";
 import { getImport, registerArtifact } from "@slipway/contracts";
@@ -11,72 +9,27 @@ import { systemClock } from "@slipway/kernel";
 import { fileObjects } from "@slipway/objects";
 import { digestOf, RegistryClient } from "@slipway/oci";
 import { silentLogger } from "@slipway/sql";
-import { programEnv, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Tables } from "../src/store/tables.ts";
 import { storeBlob } from "../src/v2/blobs.ts";
 import { dockerImage, dockerManifestType, type ForeignImage, revision } from "./foreign-images.ts";
-import { someBytes } from "./start-registry.ts";
+import { killedInTheMiddle } from "./killed-publication.ts";
+import { startFront } from "./published.ts";
+import { type ProcessPlace, processPlace } from "./start-process.ts";
+import { someBytes, startRegistry } from "./start-registry.ts";
 
 // Each test starts the service twice in a process of its own, which is slow where much else runs.
 vi.setConfig({ testTimeout: 300_000 });
 
-const schemas = ["bus", "access", "registry"];
-let database: TestDatabase;
-let dataDir: string;
-const children = new Set<ChildProcess>();
-
+let place: ProcessPlace;
 beforeAll(async () => {
-  database = await testDatabase(schemas);
-  dataDir = await mkdtemp(join(tmpdir(), "slipway-crash-"));
-  // Roles belong to the whole test server: the process has to use the passwords that these have already.
-  const secrets = join(dataDir, "secrets", "postgres");
-  await mkdir(secrets, { recursive: true });
-  for (const schema of schemas) {
-    await writeFile(join(secrets, `slipway_${schema}`), decodeURIComponent(new URL(database.url(schema)).password));
-  }
+  place = await processPlace();
 });
-afterAll(async () => {
-  for (const child of children) child.kill("SIGKILL");
-  await database?.close();
-  if (dataDir !== undefined) await rm(dataDir, { recursive: true });
-});
-
-/** The service in a process of its own; resolves with its URL once it listens. */
-async function startProcess(): Promise<{ url: string; kill(): Promise<void> }> {
-  const main = join(import.meta.dirname, "../src/main.ts");
-  const child = spawn(process.execPath, ["--conditions=@slipway/source", main], {
-    env: {
-      ...programEnv(),
-      SLIPWAY_DATA: dataDir,
-      SLIPWAY_DATABASE_URL: database.adminUrl,
-      SLIPWAY_PORT: "0",
-      SLIPWAY_EXTERNAL_LOOPBACK: "true",
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  children.add(child);
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  const url = await until(() => /"url":"([^"]+)".*host listens/.exec(said)?.[1], {
-    what: "the service",
-    timeoutMs: 120_000,
-  });
-  return {
-    url,
-    async kill() {
-      child.kill("SIGKILL");
-      await once(child, "exit");
-    },
-  };
-}
-
-async function tokenOf(name: string): Promise<string> {
-  return (await readFile(join(dataDir, "tokens", name), "utf8")).trim();
-}
+afterAll(() => place?.close());
 
 async function clientOf(url: string): Promise<RegistryClient> {
-  const password = await tokenOf("artifact-registry");
+  const password = await place.tokenOf("artifact-registry");
   return new RegistryClient({ url, auth: { username: "test", password } });
 }
 
@@ -105,7 +58,7 @@ function manifestOf(config: Buffer, layer: Buffer) {
 test("killed between a blob and the manifest: nothing is visible, and the push goes on where it was", async () => {
   const [config, layer, tag] = [someBytes(500), someBytes(2_000_000), "c".repeat(40)];
   const manifest = manifestOf(config, layer);
-  const first = await startProcess();
+  const first = await place.start();
   const before = await clientOf(first.url);
   await before.pushBlob("orders", source(layer));
   // A manifest cannot overtake its blobs, so a crash anywhere before this leaves none.
@@ -113,7 +66,7 @@ test("killed between a blob and the manifest: nothing is visible, and the push g
   await first.kill();
   await before.close();
 
-  const second = await startProcess();
+  const second = await place.start();
   const after = await clientOf(second.url);
   expect(await after.listTags("orders")).toEqual([]);
   expect(await after.getManifest("orders", digestOf(manifest.bytes))).toBeUndefined();
@@ -127,7 +80,7 @@ test("killed between a blob and the manifest: nothing is visible, and the push g
 
 test("killed in the middle of an upload: the blob is not there, and sending it again succeeds", async () => {
   const bytes = someBytes(3_000_000);
-  const first = await startProcess();
+  const first = await place.start();
   const before = await clientOf(first.url);
   const giveUp = new AbortController();
   let sent = 0;
@@ -146,7 +99,7 @@ test("killed in the middle of an upload: the blob is not there, and sending it a
   });
   await before.close();
 
-  const second = await startProcess();
+  const second = await place.start();
   const after = await clientOf(second.url);
   expect(await after.headBlob("orders", digestOf(bytes))).toBeUndefined();
   expect(await after.pushBlob("orders", source(bytes))).toBe("uploaded");
@@ -158,8 +111,8 @@ test("killed in the middle of an upload: the blob is not there, and sending it a
 test("stopped between a blob's bytes and its row: the blob is not there until it is sent again", async () => {
   const bytes = someBytes();
   const digest = digestOf(bytes);
-  const db = database.db<Tables>("registry");
-  const objects = fileObjects({ root: join(dataDir, "torn") });
+  const db = place.database.db<Tables>("registry");
+  const objects = fileObjects({ root: join(place.dataDir, "torn") });
   const registry = { db, objects, clock: systemClock, log: silentLogger, maxBlobBytes: 1_000_000 };
   const torn = {
     ...registry,
@@ -209,8 +162,8 @@ async function slowRegistry(image: ForeignImage) {
 test("killed in the middle of a foreign image's copy: it goes on by itself and fetches nothing twice", async () => {
   const image = dockerImage({ layers: 3 });
   const foreign = await slowRegistry(image);
-  const first = await startProcess();
-  const before = createClient({ url: first.url, token: await tokenOf("deployer") });
+  const first = await place.start();
+  const before = createClient({ url: first.url, token: await place.tokenOf("deployer") });
   const body = { service: "shop", image: `${foreign.host}/vendor/app@${image.digest}`, git_sha: revision };
   const asked = await before.call(registerArtifact, { body });
   const id = "import_id" in asked ? asked.import_id : ("" as never);
@@ -225,8 +178,8 @@ test("killed in the middle of a foreign image's copy: it goes on by itself and f
   await before.close();
 
   foreign.giveAll();
-  const second = await startProcess();
-  const after = createClient({ url: second.url, token: await tokenOf("viewer") });
+  const second = await place.start();
+  const after = createClient({ url: second.url, token: await place.tokenOf("viewer") });
   const ended = await until(
     async () => {
       const view = await after.call(getImport, { params: { id } });
@@ -240,4 +193,22 @@ test("killed in the middle of a foreign image's copy: it goes on by itself and f
   await after.close();
   await second.kill();
   foreign.close();
+});
+
+test("killed in the middle of publishing an image: it goes on by itself and sends nothing twice", async () => {
+  const there = await startRegistry();
+  const front = await startFront(there.host.url);
+  const file = join(place.dataDir, "registries.json");
+  const password_file = join(place.dataDir, "password");
+  const host = { http: true, private: true, username: "slipway", password_file };
+  await writeFile(password_file, there.host.tokens.get("artifact-registry") ?? "");
+  await writeFile(file, JSON.stringify({ hosts: { [front.host]: host } }));
+  const env = { SLIPWAY_PUBLISH_TO: `${front.host}/slipway`, SLIPWAY_EXTERNAL_REGISTRIES: file };
+
+  const { image, commit, sentEach } = await killedInTheMiddle(place, front, env);
+
+  expect(sentEach).toEqual(image.blobs.map(() => 1));
+  expect(await there.oci("viewer").resolve("slipway/orders", commit)).toBe(image.digest);
+  await front.close();
+  await there.close();
 });

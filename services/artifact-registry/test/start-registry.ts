@@ -28,10 +28,14 @@ export type V2Options = {
   readonly body?: Uint8Array | string | ReadableStream<Uint8Array>;
 };
 
-/** The service as it runs in production, alone in a host, on a database of its own; `before`: what is in it already. */
+/** The service as it runs in production, alone in a host, on a database of its own; `before`: what is in it already; `watch`: it looks at what it works with. */
 export async function startRegistry(
   env: Readonly<Record<string, string>> = {},
-  { log = silentLogger, before }: { log?: Logger; before?: (database: TestDatabase) => Promise<void> } = {},
+  {
+    log = silentLogger,
+    before,
+    watch = false,
+  }: { log?: Logger; before?: (database: TestDatabase) => Promise<void>; watch?: boolean } = {},
 ): Promise<TestRegistry> {
   const database = await testDatabase(["bus", "access", "registry"]);
   await before?.(database);
@@ -41,6 +45,7 @@ export async function startRegistry(
     config: readConfig({ SLIPWAY_DATA: dataDir, SLIPWAY_PORT: "0", ...env }, []),
     database: { adminUrl: database.adminUrl, roleUrl: (role) => database.url(role.replace("slipway_", "")) },
     log,
+    watchBackends: watch,
     signals: false,
   });
   const token = (name: string) => host.tokens.get(name) ?? name;

@@ -3,6 +3,7 @@ import { appendAudit } from "@slipway/durable";
 import type { EnvironmentEntry, Principal } from "@slipway/host";
 import type { DeploymentId, Instant, RegionName, VersionName } from "@slipway/kernel";
 import { type In, type Plan, setRegion } from "./domain/deployment.ts";
+import { isThere } from "./domain/image-wait.ts";
 import type { Input } from "./domain/input.ts";
 import { renderWorkload } from "./domain/manifest.ts";
 import { firstCommands } from "./domain/phases/opening.ts";
@@ -14,13 +15,16 @@ import { byRequestKey, insertDeployment, isBanned, listDeployments, nextDeployme
 
 export type Asked = { readonly request: DeploymentRequest; readonly principal: Principal; readonly now: Instant };
 
+/** A deployment that may be accepted. `awaitImage`: its image is not yet where its pods pull it from. */
+export type Draft = Omit<Plan, "id"> & { readonly awaitImage?: boolean };
+
 type Baselines = Readonly<Record<string, VersionName | null>>;
 
 /**
  * Turns a request into a plan that is fixed from here on: version resolved to a digest, manifests rendered, steps and baselines written
  * down. Changes nothing. Throws ProblemError for what cannot be deployed.
  */
-export async function planDeployment(service: Service, { request, principal, now }: Asked): Promise<Omit<Plan, "id">> {
+export async function planDeployment(service: Service, { request, principal, now }: Asked): Promise<Draft> {
   const environment = environmentOf(service, request.environment ?? "prod");
   if (request.strategy !== "canary") {
     throw new ProblemError("strategy.unsupported", `Deployments by ${request.strategy} are not available yet.`, {
@@ -60,13 +64,14 @@ export async function planDeployment(service: Service, { request, principal, now
     requestedBy: principal.name,
     createdAt: now,
     rollsBack: null,
+    awaitImage: artifact.publication != null && !isThere(artifact.publication, now),
   };
 }
 
 /** Stores the deployment, its first commands, the audit entry and the caller's key in one transaction. */
 export async function acceptDeployment(
   service: Service,
-  draft: Omit<Plan, "id">,
+  { awaitImage, ...draft }: Draft,
   requestKey: string | undefined,
 ): Promise<In<"accepted">> {
   const known = requestKey === undefined ? undefined : await byRequestKey(service.db, requestKey);
@@ -75,7 +80,7 @@ export async function acceptDeployment(
     const { id, number } = await nextDeploymentId(tx);
     const state = newDeployment({ ...draft, id });
     await insertDeployment(tx, number, state.plan, requestKey);
-    await service.durable.create(tx, service.machine, id, state, firstCommands(state));
+    await service.durable.create(tx, service.machine, id, state, firstCommands(state, awaitImage));
     const { version, environment, regions } = draft;
     await appendAudit(tx, {
       actor: draft.requestedBy,

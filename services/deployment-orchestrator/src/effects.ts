@@ -8,6 +8,7 @@ import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
 import { drainAndRetire } from "./effects/drain.ts";
 import { repairWeight, tellDrift } from "./effects/drift.ts";
+import { awaitImage } from "./effects/image.ts";
 import { acquireLock, tellReplaced } from "./effects/lock.ts";
 import { type Context, currentState, type Ports, type Result } from "./effects/ports.ts";
 import { follow, lowerWeight, openFence, raiseWeight } from "./effects/traffic.ts";
@@ -54,6 +55,7 @@ function laneOf(command: Command): string {
       return "watch";
     case "AcquireLock":
       return command.preempt ? "relock" : "lock";
+    case "AwaitImage":
     case "ReleaseLock":
     case "TellReplaced":
       return "lock";
@@ -92,6 +94,8 @@ async function observing(ports: Ports, command: Command, ctx: Context): Promise<
 
 async function performNow(ports: Ports, command: Command, ctx: Context): Result {
   switch (command.type) {
+    case "AwaitImage":
+      return awaitImage(ports, ctx);
     case "AcquireLock":
       return acquireLock(ports, command, ctx);
     case "ReleaseLock":

@@ -27,7 +27,7 @@ import { deploymentView, progressOf, statusOf, statusView, waitingOf } from "./d
 import { intend } from "./intents.ts";
 import { serviceView, serviceViews } from "./live.ts";
 import { waitingWhileObserved } from "./observing.ts";
-import { withReasons } from "./reasons.ts";
+import { waitingOfAccepted, withReasons } from "./reasons.ts";
 import { rollBackVerified } from "./rollback.ts";
 import type { Service } from "./service.ts";
 import { listDeployments, upsertService } from "./store.ts";
@@ -63,9 +63,11 @@ function deploymentRoutes(app: ServiceApp, service: Service): void {
     const row = await read(service, params.id);
     const pending = await service.durable.pending(service.machine, params.id);
     const seen = await withUnreadyPods(service, row.state, deploymentView(row.state, row.updatedAt));
-    const view = withReasons(seen, pending);
-    const observed = await service.behind.observed(row.state.plan);
-    return { ...view, waiting: waitingWhileObserved({ ...view, regions: row.state.plan.regions }, observed) };
+    const { plan } = row.state;
+    const reasons = withReasons(seen, pending);
+    const view = { ...reasons, waiting: waitingOfAccepted({ ...reasons, createdAt: plan.createdAt }, pending) };
+    const observed = await service.behind.observed(plan);
+    return { ...view, waiting: waitingWhileObserved({ ...view, regions: plan.regions }, observed) };
   });
 
   app.serve(getDeploymentStatus, async ({ params, now }) => {
@@ -74,10 +76,9 @@ function deploymentRoutes(app: ServiceApp, service: Service): void {
     const view = statusView(state, watch?.judgement ?? null, now);
     const { phase, plan } = state;
     const observed = await service.behind.observed(plan);
-    return {
-      ...view,
-      waiting: waitingWhileObserved({ phase, waiting: view.waiting, regions: plan.regions }, observed),
-    };
+    const pending = phase === "accepted" ? await service.durable.pending(service.machine, params.id) : [];
+    const waiting = waitingOfAccepted({ phase, waiting: view.waiting, createdAt: plan.createdAt }, pending);
+    return { ...view, waiting: waitingWhileObserved({ phase, waiting, regions: plan.regions }, observed) };
   });
 }
 

@@ -1,8 +1,15 @@
 import { type Bus, postgresBus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
-import { type ArtifactView, buildTopic, listArtifacts, ProblemError, SlipwayFile } from "@slipway/contracts";
+import {
+  type ArtifactView,
+  buildTopic,
+  listArtifacts,
+  ProblemError,
+  type PublicationView,
+  SlipwayFile,
+} from "@slipway/contracts";
 import { createDurable, type Durable, defineMachine } from "@slipway/durable";
-import { type EnvironmentName, systemClock } from "@slipway/kernel";
+import { type EnvironmentName, type Instant, systemClock } from "@slipway/kernel";
 import { postgresLocks } from "@slipway/lock";
 import { silentLogger } from "@slipway/sql";
 import { doublingBus, putScene, type TestDatabase, testDatabase, until } from "@slipway/testkit";
@@ -45,12 +52,15 @@ let machine: PushMachine;
 let service: Service;
 /** Digests that the registry knows nothing of. */
 let unknown: readonly string[];
+/** Where its images are published, and how that is doing. */
+let publication: Pick<PublicationView, "image" | "status" | "seen_at"> | null;
 
 const artifactOf = (digest: string): ArtifactView =>
   ({
     ...{ digest, service: "shop", git_sha: digest.slice(-40), image: `here/shop@${digest}`, spec, bad_in: [] },
     environments: [{ environment: "dev", at: systemClock.now(), by: "build-service" }],
     provenance: { isolation: "bubblewrap" },
+    publication,
   }) as unknown as ArtifactView;
 
 /** The artifact-registry as far as it is asked. */
@@ -68,6 +78,7 @@ beforeEach(async () => {
   bus = doublingBus(postgresBus({ url: database.url("bus"), log: silentLogger }));
   region = new ScriptedCluster(regionsOf("a")[0] as ScriptedCluster["region"], null);
   unknown = [];
+  publication = null;
   machine = pushDurable(() => service);
   await startWorker();
   const locks = postgresLocks({ db, log: silentLogger });
@@ -144,6 +155,26 @@ test("a region that is away is waited for, over another worker, and the push say
   expect(await ended(1)).toMatchObject({ phase: "deployed" });
   expect(await deployments()).toHaveLength(1);
 });
+
+test.each([
+  ["is still being copied", "COPYING", null, ["AwaitImage", "AcquireLock", "Publish"]],
+  ["was seen there long ago", "PUBLISHED", "2020-01-01T00:00:00Z" as Instant, ["AwaitImage", "AcquireLock", "Publish"]],
+  ["is published", "PUBLISHED", systemClock.now(), ["AcquireLock", "Publish"]],
+] as const)(
+  "a build whose image %s is deployed from where it is published, and waits for it where it has to",
+  async (_, status, seenAt, commands) => {
+    publication = { image: `registry/shop@${digestOf(1)}`, status, seen_at: seenAt };
+    await succeeded(1);
+    await ended(1);
+
+    const [{ state } = { state: undefined }] = await deployments();
+    const pending = await durable.pending(parked, state?.plan.id ?? "");
+
+    expect(state?.plan.workload.image).toBe(publication.image);
+    expect(state?.plan).not.toHaveProperty("awaitImage");
+    expect(pending.map(({ command }) => command.type)).toEqual(commands);
+  },
+);
 
 test("what finds no way for ten minutes is given up, with what it waited for", async () => {
   region.away = true;

@@ -4,8 +4,8 @@ import type { Check } from "./checks.ts";
 
 /** By which a service is told what it works with. */
 const variables = [
-  ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS"],
-  ...["IMAGE_REGISTRIES", "EXTERNAL_REGISTRIES"],
+  ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"],
+  ...["EXTERNAL_REGISTRIES", "PUBLISH_TO"],
 ].map((name) => `SLIPWAY_${name}`);
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -25,7 +25,7 @@ export async function backendChecks(environment: Environment): Promise<readonly 
       ...(text === "" ? [] : [{ name: "registries", problems: await imageRegistryProblems(text) }]),
       // Who cannot be asked has said nothing, so that here no problem is no proof.
       ...(absent.length === 0 ? [] : [{ name: "executor images", problems: absent }]),
-      ...(await externalRegistries(env)),
+      ...(await foreignRegistries(env)),
     ];
   });
   return found.flatMap(({ name, problems }): Check[] =>
@@ -35,13 +35,23 @@ export async function backendChecks(environment: Environment): Promise<readonly 
   );
 }
 
-/** Of the artifact-registry, by what it says of them itself under `/readyz`. */
-async function externalRegistries(env: Environment): Promise<readonly BackendCheck[]> {
-  const { SLIPWAY_EXTERNAL_REGISTRIES: path, SLIPWAY_EXTERNAL_LOOPBACK: loopback = "false" } = env;
-  if (path === undefined) return [];
-  const { foreignRegistryProblems } = await import("@slipway/oci");
-  const problems = await foreignRegistryProblems(path, z.stringbool().catch(false).parse(loopback));
-  return [{ name: "external registries", problems }];
+/** The registries of others that the artifact-registry is told of. */
+async function foreignRegistries(env: Environment): Promise<readonly BackendCheck[]> {
+  const { SLIPWAY_EXTERNAL_REGISTRIES: file, SLIPWAY_PUBLISH_TO: publishTo, SLIPWAY_EXTERNAL_LOOPBACK: here } = env;
+  if (file === undefined && (publishTo ?? "") === "") return [];
+  const { foreignRegistryChecks } = await import("@slipway/oci");
+  const { named, published } = await foreignRegistryChecks({
+    file,
+    publishTo,
+    loopback: z
+      .stringbool()
+      .catch(false)
+      .parse(here ?? "false"),
+  });
+  return [
+    ...(file === undefined ? [] : [{ name: "external registries", problems: named }]),
+    ...((publishTo ?? "") === "" ? [] : [{ name: "published images", problems: published }]),
+  ];
 }
 
 /** `what is wrong: what to do`, as the checks of a host put it. */

@@ -63,6 +63,14 @@ containers:
       - { name: AWS_SHARED_CREDENTIALS_FILE, value: /etc/slipway/objects/credentials }
       {{- end }}
       {{- end }}
+      {{- if $service.registries }}
+      {{- with $root.Values.registries.publishTo }}
+      - { name: SLIPWAY_PUBLISH_TO, value: {{ . | quote }} }
+      {{- end }}
+      {{- if $root.Values.registries.secret }}
+      - { name: SLIPWAY_EXTERNAL_REGISTRIES, value: /etc/slipway/registries/registries.json }
+      {{- end }}
+      {{- end }}
       {{- range $variable, $value := $service.env }}
       - { name: {{ $variable }}, value: {{ $value | quote }} }
       {{- end }}
@@ -91,6 +99,9 @@ containers:
       {{- end }}
       {{- if and $service.objects $root.Values.objects.credentialsSecret }}
       - { name: objects, mountPath: /etc/slipway/objects, readOnly: true }
+      {{- end }}
+      {{- if and $service.registries $root.Values.registries.secret }}
+      - { name: registries, mountPath: /etc/slipway/registries, readOnly: true }
       {{- end }}
       {{- include "slipway.caMount" $root | nindent 6 }}
 volumes:
@@ -136,6 +147,10 @@ volumes:
   {{- if and $service.objects $root.Values.objects.credentialsSecret }}
   - name: objects
     secret: { secretName: {{ $root.Values.objects.credentialsSecret }}, defaultMode: 0440 }
+  {{- end }}
+  {{- if and $service.registries $root.Values.registries.secret }}
+  - name: registries
+    secret: { secretName: {{ $root.Values.registries.secret }}, defaultMode: 0440 }
   {{- end }}
   {{- include "slipway.caVolume" $root | nindent 2 }}
 {{- end }}

@@ -13,6 +13,7 @@ artifact-registry:
   schema: registry
   paths: [/api/v1/artifacts, /api/v1/imports, /api/v1/promotions, /v2]
   objects: true
+  registries: true
   calls: []
   reaches: [objects, foreignRegistries]
 deployment-orchestrator:

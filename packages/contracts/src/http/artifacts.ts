@@ -11,6 +11,7 @@ import { RunSpec, SlipwayFile } from "../slipway-file.ts";
 import { Page, Reason } from "./common.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 import { ExternalRegistration, ImportView } from "./imports.ts";
+import { PublicationView } from "./publications.ts";
 
 /** How an image was built here. */
 export const BuiltProvenance = z.object({
@@ -55,8 +56,10 @@ export const ArtifactView = z.object({
   digest: DigestSchema,
   service: ServiceNameSchema,
   git_sha: GitShaSchema,
-  /** `<host>/<service>@<digest>`, ready to pull. */
+  /** `<host>/<service>@<digest>`, ready to pull: where it is published once it is there, else from the platform itself. */
   image: z.string(),
+  /** Null where images are published nowhere; absent in answers of earlier versions. */
+  publication: PublicationView.nullish(),
   /** Without pipeline and image where the image was built elsewhere. */
   spec: z.union([SlipwayFile, RunSpec]),
   provenance: Provenance,

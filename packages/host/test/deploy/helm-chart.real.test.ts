@@ -15,6 +15,7 @@ const everything = {
   urlKeys: { slack: "slack-webhook-url" },
   objects: { credentialsSecret: "s3", awsRegion: "eu-west-1" },
   caConfigMap: "authorities",
+  registries: { publishTo: "registry.example:5000/slipway", secret: "registries" },
   ingress: { className: "nginx", tlsSecret: "slipway-tls", annotations: { a: "b" } },
   serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
   defaults: {
@@ -64,6 +65,20 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     ]);
     expect(kinds(await withEverything())).toContain("ServiceMonitor");
     expect(kinds(objects)).not.toContain("ServiceMonitor");
+  });
+
+  test("where images are published, and how registries of others are reached, is told to the artifact-registry alone", async () => {
+    const told = (objects: readonly Rendered[]) =>
+      objects.filter(
+        (one) => one.kind === "Deployment" && /SLIPWAY_(PUBLISH_TO|EXTERNAL_REG)/.test(JSON.stringify(one)),
+      );
+    const [registry, ...others] = told(await withEverything());
+
+    expect(told(await render())).toEqual([]);
+    expect([registry?.metadata.name, others]).toEqual(["slipway-artifact-registry", []]);
+    expect(JSON.stringify(registry)).toContain('"SLIPWAY_PUBLISH_TO","value":"registry.example:5000/slipway"');
+    expect(JSON.stringify(registry)).toContain('"secretName":"registries"');
+    await expect(render("--set", "registries.publishTo=https://registry.example")).rejects.toThrow(/publishTo/);
   });
 
   test("what may not be is refused with a sentence", async () => {

@@ -34,7 +34,7 @@ function answerOf(state: EcrState, operation: string, request: IncomingMessage, 
   if (refusal !== undefined) return refused(refusal);
   const input = JSON.parse(body.toString("utf8") || "{}") as Record<string, unknown>;
   if (operation === "GetAuthorizationToken") return state.allowed ? password(state) : denied(operation);
-  if (operation === "CreateRepository") return created(state, input);
+  if (operation === "CreateRepository") return state.mayMake ? created(state, input) : denied(operation);
   return refused({ name: "UnknownOperationException", message: operation });
 }
 

@@ -40,6 +40,10 @@ export type EcrServer = {
   throttle(requests: number): void;
   /** Whether the key may ask for passwords. */
   allow(passwords: boolean): void;
+  /** Whether the key may make repositories. */
+  allowRepositories(may: boolean): void;
+  /** Whether the tags of a repository never move; undefined where nobody has made it. */
+  isImmutable(repository: string): boolean | undefined;
   stop(): Promise<void>;
 };
 
@@ -48,6 +52,7 @@ export async function startEcr(behind: Behind): Promise<EcrServer> {
     ...{ account: "123456789012", region: "eu-west-1" },
     key: { accessKeyId: "AKIATESTKEYOFNOBODY", secretAccessKey: randomBytes(20).toString("hex") },
     ...{ repositories: new Map(), passwords: new Map(), referrers: new Map(), throttled: 0, allowed: true },
+    mayMake: true,
   };
   const storage = await startStorage(behind);
   const uploads = new EcrUploads(behind);
@@ -66,6 +71,10 @@ export async function startEcr(behind: Behind): Promise<EcrServer> {
     allow: (passwords) => {
       state.allowed = passwords;
     },
+    allowRepositories: (may) => {
+      state.mayMake = may;
+    },
+    isImmutable: (repository) => state.repositories.get(repository)?.immutable,
     async stop() {
       await front.stop();
       await storage.stop();

@@ -16,6 +16,8 @@ export type EcrState = {
   throttled: number;
   /** Whether the key may ask for passwords. */
   allowed: boolean;
+  /** Whether the key may make repositories. */
+  mayMake: boolean;
 };
 
 export const passwordMs = 12 * 3_600_000;

@@ -16,10 +16,17 @@ const user = { username: "tester", password: "not-a-secret" };
 /** That password by bcrypt, which is all the registry takes. */
 const htpasswd = "tester:$2y$05$abcdefghijklmnopqrstuuVPNOToLP9MHdthRCXkVoiIF0qNKnk2G\n";
 
-/** A registry over a folder. `bearer`: it sends its clients to a token server for each repository, else it takes the password itself. `tls`: it speaks TLS with that certificate. */
+/**
+ * A registry over a folder. `bearer`: it sends its clients to a token server for each repository, else it takes the password itself; `open`: it wants none. `tls`: it
+ * speaks TLS with that certificate.
+ */
 export async function startForeignRegistry(
   part: RealPart,
-  { bearer = false, tls }: { readonly bearer?: boolean; readonly tls?: TestCertificates } = {},
+  {
+    bearer = false,
+    open = false,
+    tls,
+  }: { readonly bearer?: boolean; readonly open?: boolean; readonly tls?: TestCertificates } = {},
 ): Promise<RealRegistry> {
   const tokens = bearer ? await startRegistryTokens(user) : undefined;
   const server = await startRealServer(part, {
@@ -27,10 +34,11 @@ export async function startForeignRegistry(
     env: { OTEL_TRACES_EXPORTER: "none" },
     prepare: async (dir, port) => {
       await writeFile(join(dir, "htpasswd"), htpasswd);
-      await writeFile(join(dir, "config.yml"), JSON.stringify(configOf({ dir, port, tokens, tls })));
+      await writeFile(join(dir, "config.yml"), JSON.stringify(configOf({ dir, port, tokens, tls, open })));
     },
     // Where it speaks TLS it refuses whoever does not.
-    answers: async (port) => (await fetch(`http://127.0.0.1:${port}/v2/`)).status === (tls === undefined ? 401 : 400),
+    answers: async (port) =>
+      (await fetch(`http://127.0.0.1:${port}/v2/`)).status === (tls !== undefined ? 400 : open ? 200 : 401),
   });
   return {
     ...server,
@@ -48,10 +56,11 @@ type Configured = {
   readonly port: number;
   readonly tokens: RegistryTokens | undefined;
   readonly tls: TestCertificates | undefined;
+  readonly open: boolean;
 };
 
 /** JSON is YAML, too. */
-function configOf({ dir, port, tokens, tls }: Configured): object {
+function configOf({ dir, port, tokens, tls, open }: Configured): object {
   const password = { htpasswd: { realm: "registry", path: join(dir, "htpasswd") } };
   return {
     version: "0.1",
@@ -60,7 +69,7 @@ function configOf({ dir, port, tokens, tls }: Configured): object {
       ...{ addr: `127.0.0.1:${port}`, secret: "one for all of a run" },
       ...(tls && { tls: { certificate: tls.certFile, key: tls.keyFile } }),
     },
-    auth: tokens === undefined ? password : { token: tokens.config },
+    ...(open ? {} : { auth: tokens === undefined ? password : { token: tokens.config } }),
     log: { level: "error", accesslog: { disabled: true } },
   };
 }

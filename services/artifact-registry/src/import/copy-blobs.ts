@@ -1,13 +1,11 @@
 import type { ServiceName } from "@slipway/kernel";
 import { type Descriptor, type ForeignSource, OciError, type RegistryClient } from "@slipway/oci";
+import { sideBySide } from "../side-by-side.ts";
 import { findBlob, isStored, linkBlob } from "../store/images.ts";
 import { storeBlob } from "../v2/blobs.ts";
 import { OciProblem } from "../v2/errors.ts";
 import type { Registry } from "../v2/exchange.ts";
 import type { FoundImage } from "./find-image.ts";
-
-/** Blobs on their way at once. */
-const atOnce = 3;
 
 export type CopyBlobs = {
   readonly registry: Registry;
@@ -32,28 +30,11 @@ export async function copyBlobs(copy: CopyBlobs, image: FoundImage): Promise<voi
   }
   let copied = 0;
   await copy.progress(copied, total);
-  const waiting = [...wanted];
-  const others = new AbortController();
-  const one = { ...copy, signal: AbortSignal.any([copy.signal, others.signal]) };
-  const worker = async (): Promise<void> => {
-    for (let blob = waiting.shift(); blob !== undefined; blob = waiting.shift()) {
-      await copyBlob(one, blob);
-      copied += blob.size;
-      await copy.progress(copied, total);
-    }
-  };
-  const workers = Array.from({ length: atOnce }, () =>
-    worker().catch((error: unknown) => {
-      waiting.length = 0;
-      others.abort();
-      throw error;
-    }),
-  );
-  // All of them have ended before the copy has, so that none works on beside its repetition.
-  const ends = await Promise.allSettled(workers);
-  const failures = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
-  const cause = failures.find((error) => !(error instanceof OciError && error.kind === "unavailable")) ?? failures[0];
-  if (cause !== undefined) throw cause;
+  await sideBySide(wanted, copy.signal, async (blob, signal) => {
+    await copyBlob({ ...copy, signal }, blob);
+    copied += blob.size;
+    await copy.progress(copied, total);
+  });
 }
 
 async function copyBlob({ registry, client, source, into, signal }: CopyBlobs, blob: Descriptor): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Provenance, RunSpec, SlipwayFile } from "@slipway/contracts";
 import type { Digest, EnvironmentName, GitSha, ImportId, Instant, PromotionId, ServiceName } from "@slipway/kernel";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
+import type { Publication } from "../domain/publication.ts";
 
 type Defaulted = ColumnType<Instant, Instant | undefined, Instant>;
 
@@ -65,6 +66,25 @@ export type Tables = {
     bytes_total: ColumnType<number | null, undefined, number>;
     bytes_copied: ColumnType<number, undefined, number>;
     created_at: Instant;
+  };
+  publication: {
+    image: string;
+    digest: Digest;
+    service: ServiceName;
+    host: string;
+    repository: string;
+    bytes_total: ColumnType<number | null, undefined, number>;
+    bytes_copied: ColumnType<number, undefined, number>;
+    published_at: ColumnType<Instant | null, undefined, Instant>;
+    created_at: Instant;
+  };
+  /** Durable's, of which only those of publications are read here. */
+  machine: {
+    kind: string;
+    id: string;
+    phase: string;
+    state: ColumnType<Publication, never, never>;
+    updated_at: Instant;
   };
   pin: {
     digest: Digest;

@@ -31,9 +31,9 @@ export async function readBlob(
       headers: { "content-range": `bytes */${found.size}` },
     });
   }
-  if (range === "all") return { status: 200, headers: whole, body: await openObject(registry, digest, 0) };
+  if (range === "all") return { status: 200, headers: whole, body: await openBlob(registry, digest, 0) };
   const { from, to } = range;
-  const body = firstBytes(await openObject(registry, digest, from), to - from + 1);
+  const body = firstBytes(await openBlob(registry, digest, from), to - from + 1);
   const part = { "content-range": `bytes ${from}-${to}/${found.size}`, "content-length": String(to - from + 1) };
   return { status: 206, headers: { ...headers, ...part }, body };
 }
@@ -55,7 +55,8 @@ export async function storeBlob(
   await addBlob(registry.db, repository, digest, size);
 }
 
-async function openObject(registry: Registry, digest: string, from: number): Promise<AsyncIterable<Uint8Array>> {
+/** The bytes of a blob that has a row, from an offset on. */
+export async function openBlob(registry: Registry, digest: string, from: number): Promise<AsyncIterable<Uint8Array>> {
   const bytes = await registry.objects.get(blobKey(digest), { from });
   if (bytes !== undefined) return bytes;
   registry.log.error({ digest }, "a blob has a row and no bytes");

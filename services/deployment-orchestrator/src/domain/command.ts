@@ -4,6 +4,11 @@ import type { Fact, TimerPurpose } from "./input.ts";
 
 /** What a decision wants done. Each is a durable row; each repeats harmlessly. */
 export type Command =
+  /**
+   * Until the image is where pods are to pull it from; it stands before the lock in its lane. A version that does not know it fails at it and tries again, so that
+   * in an upgrade it waits for one that does.
+   */
+  | { readonly type: "AwaitImage" }
   | { readonly type: "AcquireLock"; readonly holder: string; readonly preempt: boolean; readonly at: Instant | null }
   | { readonly type: "ReleaseLock"; readonly holder: string }
   | {

@@ -15,6 +15,8 @@ export type Intent =
 
 /** What the world answered. Never refused; a fact with an old stamp changes nothing. */
 export type Fact =
+  /** Its image cannot be had where its pods would pull it from. */
+  | Dated<"ImageMissing", { reason: string }>
   | Dated<"LockGranted", { epochs: Readonly<Record<string, Epoch>> }>
   | Dated<"LockWaiting", { behind: string }>
   | Dated<"LockLost", { to: string }>

@@ -36,3 +36,14 @@ test("each environment names its own", () => {
   expect(secretNames(artifact, prod)).toEqual(["DB_URL", "KEY"]);
   expect(secretNames(artifact, "staging" as EnvironmentName)).toEqual([]);
 });
+
+test("an image that is published is pulled from there, and the version is called what it is called without", () => {
+  const image = `r.example/slipway/orders@${artifact.digest}`;
+  const published = { ...artifact, publication: { image } } as unknown as ArtifactView;
+
+  const { version, workload } = renderWorkload(published, prod);
+
+  expect(workload.image).toBe(image);
+  expect(version).toBe(versionOf());
+  expect(renderWorkload({ ...artifact, publication: null }, prod).workload.image).toBe(artifact.image);
+});

@@ -22,7 +22,8 @@ export function renderWorkload(
   const { spec } = artifact;
   const own = spec.environments[environment];
   const workload: Workload = {
-    image: artifact.image,
+    // Where it is published it is pulled from there, also while it is still on its way.
+    image: artifact.publication?.image ?? artifact.image,
     replicas: own?.replicas ?? spec.workload.replicas,
     env: own?.env ?? {},
     ...(Object.keys(secrets).length === 0 ? {} : { secrets }),

@@ -62,6 +62,7 @@ function inputs(phase: Phase): { readonly [T in InputType]: Extract<Input, { typ
     Resume: { type: "Resume", by: "ada", now },
     Promote: { type: "Promote", by: "ada", expectedStep: 0, now },
     Approve: { type: "Approve", by: "grace", reason: "urgent", now },
+    ImageMissing: { type: "ImageMissing", reason: "its image was not copied", now },
     LockGranted: { type: "LockGranted", epochs: grantOf(["a"], 2), now },
     LockWaiting: { type: "LockWaiting", behind: "D-5", now },
     LockLost: { type: "LockLost", to: "D-9", now },
@@ -98,6 +99,7 @@ const refusedIntents = {
 } as const satisfies Record<Intent["type"], Expected>;
 
 const ignoredFacts = {
+  ImageMissing: "=",
   LockGranted: "=",
   LockWaiting: "=",
   LockLost: "=",
@@ -138,7 +140,7 @@ const ungranted = {
 const leaving = { ...open, Rollback: "restoring", LockLost: "restoring", WatchFailed: "restoring" } as const;
 
 const table: Record<Phase, Record<InputType, Expected>> = {
-  accepted: ungranted,
+  accepted: { ...ungranted, ImageMissing: "failed" },
   queued: { ...ungranted, LockWaiting: "=" },
   opening: { ...leaving, FenceOpened: "preparing", FenceStale: "restoring" },
   preparing: { ...leaving, WatchArmed: "raising", WorkloadFailed: "restoring" },

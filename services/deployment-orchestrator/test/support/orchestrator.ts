@@ -23,6 +23,7 @@ import { subscriptions } from "../../src/subscriptions.ts";
 import { oldVersion, regionsOf, samplePlan } from "./sample.ts";
 import { ScriptedCluster, type SeenRegion } from "./scripted-cluster.ts";
 import { ScriptedMesh } from "./scripted-mesh.ts";
+import { ScriptedPublication } from "./scripted-publication.ts";
 import { ScriptedWatch, type Watched } from "./scripted-watch.ts";
 import { testSecrets } from "./secrets.ts";
 
@@ -32,13 +33,17 @@ type Machine = DurableMachine<Deployment, Input, Command>;
 export type Orchestrator<Cluster extends SeenRegion = ScriptedCluster> = {
   readonly service: Service;
   readonly db: Db<Tables>;
+  /** Of its schema, for another process beside it. */
+  readonly url: string;
   readonly clusters: readonly Cluster[];
   readonly watch: ScriptedWatch;
+  readonly images: ScriptedPublication;
   readonly locks: Ports["locks"];
   readonly bus: Bus;
   cluster(region: string): Cluster;
   mesh(region: string): ScriptedMesh;
-  deploy(change?: Partial<Plan>): Promise<string>;
+  /** `awaitImage`: its image may not be there yet. */
+  deploy(change?: Partial<Plan>, awaitImage?: boolean): Promise<string>;
   send(id: string, input: (now: Input["now"]) => Input): Promise<unknown>;
   state(id: string): Promise<Deployment>;
   /** Its commands that wait or are being performed. */
@@ -83,6 +88,7 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
   const db = database.db<Tables>("deployment");
   const bus = doublingBus(postgresBus({ url: database.url("bus"), log: silentLogger }));
   const watch = new ScriptedWatch(clusters, bus, armed);
+  const images = new ScriptedPublication(watch.client);
   const locks = postgresLocks({ db, log: silentLogger });
   const cluster = (name: string) => {
     const found = clusters.find(({ region }) => region === name);
@@ -99,7 +105,7 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
   const secrets = await testSecrets(db);
   const behind = behindRegions({ db, locks });
   const ports: Ports = {
-    ...{ regions, locks, bus, client: watch.client, clock: systemClock, behind, audit: auditOnce(db) },
+    ...{ regions, locks, bus, client: images.client, clock: systemClock, behind, audit: auditOnce(db) },
     metrics: (region) => mesh(region).source,
     secrets,
     send: async (id, input) => void (await send(id, input)),
@@ -129,9 +135,22 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
     return row.state;
   };
   return {
-    ...{ service, db, clusters, watch, locks, bus, cluster, mesh, send, state },
+    ...{
+      service,
+      db,
+      url: database.url("deployment"),
+      clusters,
+      watch,
+      images,
+      locks,
+      bus,
+      cluster,
+      mesh,
+      send,
+      state,
+    },
     pending: (id) => durable.pending(machine, id),
-    async deploy(change = {}) {
+    async deploy(change = {}, awaitImage = false) {
       const { id, number } = await nextDeploymentId(db);
       const version = versionOf(number);
       const baselines = Object.fromEntries(clusters.map(({ region, live }) => [region, live]));
@@ -140,7 +159,7 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
         samplePlan({ ...fast, regions: [...regions.names], baselines, steps, id, version, ...change }),
       );
       await db.transaction().execute((tx) => insertDeployment(tx, number, accepted.plan, undefined));
-      await durable.create(undefined, machine, id, accepted, firstCommands(accepted));
+      await durable.create(undefined, machine, id, accepted, firstCommands(accepted, awaitImage));
       return id;
     },
     reaches: (id, ...phases) =>

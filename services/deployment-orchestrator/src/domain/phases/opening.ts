@@ -19,10 +19,14 @@ import { replicasAt } from "../plan.ts";
 import { onDrift, onDriftGone } from "./drifting.ts";
 import { isFail } from "./failing.ts";
 
-/** The first step of a deployment's life: what `create` stores together with its row. */
-export function firstCommands(state: In<"accepted">): readonly Command[] {
+/**
+ * The first step of a deployment's life: what `create` stores together with its row. `awaitImage`: its image may not be where its pods pull it from yet; nobody else
+ * waits for a deployment that waits for that.
+ */
+export function firstCommands(state: In<"accepted">, awaitImage = false): readonly Command[] {
   const { strategy, requestedBy, baselines } = state.plan;
   return [
+    ...(awaitImage ? [{ type: "AwaitImage" } as const] : []),
     acquire(state, null),
     publish({
       type: "deployment.accepted",
@@ -46,6 +50,7 @@ export function onAccepted(state: In<"accepted">, input: Input): Answer {
       acquire(state, addMs(input.now, askAgainMs)),
     ]);
   }
+  if (input.type === "ImageMissing") return endUntouched(state, "failed", input.reason, input.now);
   return onUngranted(state, input);
 }
 
