@@ -84,7 +84,7 @@ test("registries of the artifact-registry's own file are told as its readiness t
   expect(JSON.stringify(checks)).not.toContain("hunter2");
   expect(await look({})).toEqual([{ name: "external registries", state: "ok", found: "can be used" }]);
   expect(await backendChecks({ ...environment, SLIPWAY_EXTERNAL_REGISTRIES: join(folder, "nowhere") })).toMatchObject([
-    { name: "external registries", state: "bad", remedy: "Put it there, or correct the variable." },
+    { name: "external registries", state: "bad", remedy: "Put it there, or correct SLIPWAY_EXTERNAL_REGISTRIES." },
   ]);
 });
 
