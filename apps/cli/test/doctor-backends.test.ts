@@ -84,7 +84,7 @@ test("registries of the artifact-registry's own file are told as its readiness t
   expect(JSON.stringify(checks)).not.toContain("hunter2");
   expect(await look({})).toEqual([{ name: "external registries", state: "ok", found: "can be used" }]);
   expect(await backendChecks({ ...environment, SLIPWAY_EXTERNAL_REGISTRIES: join(folder, "nowhere") })).toMatchObject([
-    { name: "external registries", state: "bad", remedy: "Put it there, or correct the variable." },
+    { name: "external registries", state: "bad", remedy: "Put it there, or correct SLIPWAY_EXTERNAL_REGISTRIES." },
   ]);
 });
 
@@ -105,4 +105,72 @@ test("an image of the executor that its registry does not have is named", async 
     remedy: "Correct image= in SLIPWAY_EXECUTOR, or push it there.",
   });
   server.close();
+});
+
+/** A file with this text. */
+async function written(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+
+const region = { name: "eu", kubeconfig: "k", context: "c", mesh_url: "http://m" };
+const regionsFile = (change: object) => written("regions.json", JSON.stringify([{ ...region, ...change }]));
+
+test.each([
+  [
+    "SLIPWAY_DATABASE_URL",
+    async () => "mysql://me:hunter2@db",
+    /^mysql: is not available; there is: embedded:, postgres:/,
+    /^Correct SLIPWAY_DATABASE_URL\.$/,
+  ],
+  [
+    "SLIPWAY_BUS_URL_FILE",
+    async () => "/nowhere",
+    /^\/nowhere cannot be read \(ENOENT\)$/,
+    /^Put it there, or correct SLIPWAY_BUS_URL_FILE\.$/,
+  ],
+  ["SLIPWAY_PORT", async () => "eighty", /^must be a number$/, /^Correct SLIPWAY_PORT\.$/],
+  [
+    "SLIPWAY_LOG_LEVEL",
+    async () => "debgu",
+    /^must be one of "debug", .*, did you mean "debug"\?$/,
+    /^Correct SLIPWAY_LOG_LEVEL\.$/,
+  ],
+  [
+    "SLIPWAY_URL",
+    async () => "hunter2.example",
+    /^must be a whole URL that begins with http:\/\/ or https:\/\/$/,
+    /^Correct SLIPWAY_URL\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    () => regionsFile({ kubeconfig: undefined, kubconfig: "k" }),
+    /regions\.json: 0\.kubeconfig: is missing; it takes a text; 0: unknown key "kubconfig", did you mean "kubeconfig"\?$/,
+    /^Correct \/.*\/regions\.json\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    () => regionsFile({ metrics_shape: "hunter2" }),
+    /0\.metrics_shape: must be "istio", "envoy" or "slipway", or a map/,
+    /^Correct \/.*\/regions\.json\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    () => written("none.yaml", ""),
+    /none\.yaml: is empty \(null\); it takes a list$/,
+    /none\.yaml\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    async () => "/nowhere/regions.yaml",
+    /^\/nowhere\/regions\.yaml: cannot be read \(ENOENT\)$/,
+    /^Put it there, or correct SLIPWAY_REGIONS\.$/,
+  ],
+])("a wrong %s is told in words, with where to correct it", async (name, value, found, remedy) => {
+  const checks = await backendChecks({ [name]: await value() });
+
+  expect(checks).toEqual([
+    { name, state: "bad", found: expect.stringMatching(found), remedy: expect.stringMatching(remedy) },
+  ]);
+  expect(JSON.stringify(checks)).not.toContain("hunter2");
 });

@@ -9,8 +9,13 @@ import { adapterOf } from "./schemes.ts";
 import { prepareWith } from "./start-problem.ts";
 import { busTrouble, executorTrouble, lockTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
 
-/** One thing that services work with, and what is wrong with it: a sentence each that says what to do. None: all is well. */
-export type BackendCheck = { readonly name: string; readonly problems: readonly string[] };
+/** One thing that services work with, and what is wrong with it. None: all is well. */
+export type BackendCheck = {
+  readonly name: string;
+  /** A sentence each, `what is wrong: what to do` where there is no remedy beside them. */
+  readonly problems: readonly string[];
+  readonly remedy?: string;
+};
 
 /**
  * Looks at everything that the SLIPWAY_ variables of an environment name: what a service started with them would meet. What they leave to the
@@ -25,7 +30,10 @@ export async function checkBackends(
     config = readConfig(environment);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ variable, message }) => ({ name: variable, problems: [message] }));
+    return error.problems.map(({ variable, message, remedy = `correct ${variable.split(".")[0]}` }) => ({
+      ...{ name: variable, remedy },
+      problems: [message],
+    }));
   }
   const named = checksOf(config)
     .filter(([, isNamed]) => isNamed)

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
-import { DurationMs, EnvironmentNameSchema } from "@slipway/contracts";
+import { DurationMs, EnvironmentNameSchema, settingText } from "@slipway/contracts";
 import { z } from "zod";
 import { refuseUrl } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import { fromFiles } from "./config-files.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
-import { type RegionEntry, regionsAsked } from "./regions.ts";
+import { type RegionEntry, RegionsFileError, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
 import { adapterOf, refuseScheme, type UrlKind } from "./schemes.ts";
 
@@ -83,10 +83,10 @@ export function readConfig(
 ): HostConfig {
   const problems: ConfigProblem[] = [];
   const env = fromFiles(slipwayVariables(environment), problems);
-  const parsed = Variables.safeParse(env);
+  const parsed = Variables.safeParse(env, { error: settingText });
   if (!parsed.success) problems.push(...problemsOf(parsed.error));
   for (const module of modules) {
-    const own = module.config.safeParse(env);
+    const own = module.config.safeParse(env, { error: settingText });
     if (!own.success) problems.push(...problemsOf(own.error));
   }
   const regions = readRegions(env.SLIPWAY_REGIONS ?? "local:", problems);
@@ -139,7 +139,8 @@ function readRegions(value: string, problems: ConfigProblem[]): HostConfig["regi
   try {
     return regionsAsked(value);
   } catch (error) {
-    problems.push({ variable: "SLIPWAY_REGIONS", message: error instanceof Error ? error.message : String(error) });
+    if (!(error instanceof RegionsFileError)) throw error;
+    problems.push({ variable: "SLIPWAY_REGIONS", message: error.message, remedy: error.remedy });
     return { kind: "local" };
   }
 }

@@ -28,10 +28,10 @@ export async function backendChecks(environment: Environment): Promise<readonly 
       ...(await foreignRegistries(env)),
     ];
   });
-  return found.flatMap(({ name, problems }): Check[] =>
+  return found.flatMap(({ name, problems, remedy }): Check[] =>
     problems.length === 0
       ? [{ name, state: "ok", found: "can be used" }]
-      : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem) })),
+      : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem, remedy) })),
   );
 }
 
@@ -54,10 +54,12 @@ async function foreignRegistries(env: Environment): Promise<readonly BackendChec
   ];
 }
 
-/** `what is wrong: what to do`, as the checks of a host put it. */
-function foundAndRemedy(problem: string): Pick<Check, "found" | "remedy"> {
+/** `what is wrong: what to do`, as the checks of a host put it where they do not give the remedy by itself. */
+function foundAndRemedy(problem: string, said: string | undefined): Pick<Check, "found" | "remedy"> {
+  if (said !== undefined) return { found: problem, remedy: sentence(said) };
   const at = problem.lastIndexOf(": ");
   if (at === -1) return { found: problem };
-  const remedy = problem.slice(at + 2);
-  return { found: problem.slice(0, at), remedy: `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.` };
+  return { found: problem.slice(0, at), remedy: sentence(problem.slice(at + 2)) };
 }
+
+const sentence = (words: string) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
