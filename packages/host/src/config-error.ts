@@ -19,8 +19,8 @@ export class ConfigError extends Error {
   }
 }
 
-export function problemsOf(error: z.core.$ZodError): readonly ConfigProblem[] {
-  return error.issues.map((issue) => ({
+export function problemsOf(error: z.core.$ZodError | undefined): readonly ConfigProblem[] {
+  return (error?.issues ?? []).map((issue) => ({
     variable: issue.path.length === 0 ? "SLIPWAY_*" : issue.path.map(String).join("."),
     message: issue.message,
   }));

@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
+import { platformServices } from "@slipway/client";
 import { DurationMs, EnvironmentNameSchema, settingText } from "@slipway/contracts";
 import { z } from "zod";
 import { refuseUrl } from "./adapters.ts";
+import { urlVariable } from "./addresses.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import { fromFiles } from "./config-files.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
@@ -71,6 +73,21 @@ const Variables = z.object({
   SLIPWAY_STOP_WITHIN: DurationMs.default(20_000),
   SLIPWAY_KEEP_EVENTS: DurationMs.default(30 * 86_400_000),
 });
+/** Where other services answer. */
+const Addresses = z.object(
+  Object.fromEntries(
+    platformServices.map((service) => [
+      urlVariable(service),
+      z
+        .url({ protocol: /^https?$/ })
+        .refine(
+          (url) => !URL.canParse(url) || new URL(url).username === "",
+          "has a user, whom nobody is sent: leave it out",
+        )
+        .optional(),
+    ]),
+  ),
+);
 type Variables = z.output<typeof Variables>;
 
 /**
@@ -85,6 +102,7 @@ export function readConfig(
   const env = fromFiles(slipwayVariables(environment), problems);
   const parsed = Variables.safeParse(env, { error: settingText });
   if (!parsed.success) problems.push(...problemsOf(parsed.error));
+  problems.push(...problemsOf(Addresses.safeParse(env, { error: settingText }).error));
   for (const module of modules) {
     const own = module.config.safeParse(env, { error: settingText });
     if (!own.success) problems.push(...problemsOf(own.error));

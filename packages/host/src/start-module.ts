@@ -81,7 +81,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
   }
 }
 
-export const tokensFolder = (config: HostConfig): string => join(config.dataDir, "tokens");
+export const tokensFolder = (config: Pick<HostConfig, "dataDir">): string => join(config.dataDir, "tokens");
 
 function parseConfig(module: ServiceModule, config: HostConfig): unknown {
   const parsed = module.config.safeParse(config.env, { error: settingText });
