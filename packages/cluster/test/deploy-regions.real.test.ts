@@ -82,7 +82,7 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
       },
       { what: "the policies are checked", timeoutMs: 60_000 },
     );
-    expect(checked).toHaveLength(4);
+    expect(checked).toHaveLength(5);
     expect(checked.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([]);
   });
 
@@ -203,7 +203,9 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
 
       const selector = { "slipway.dev/service": target.service, "slipway.dev/version": v2 };
       const turn = controller("PATCH", `${inProd}/services/${target.service}`, { spec: { selector } }, mergePatch);
-      await expect(turn).rejects.toThrow(/may change the selection only together with slipway.dev\/shut of its epoch/);
+      await expect(turn).rejects.toThrow(
+        /select the pods of the baseline .* only, together with slipway.dev\/shut of its epoch/,
+      );
     });
 
     test.each([
