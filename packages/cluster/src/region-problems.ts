@@ -15,6 +15,7 @@ export type RegionAccount = "orchestrator" | "rollback-controller";
 /** One right stands for all that both need, one for what the orchestrator has alone. */
 const writesRoutes = { group: "networking.istio.io", resource: "virtualservices", verb: "patch" };
 const makesWorkloads = { group: "apps", resource: "deployments", verb: "create" };
+const makesNamespaces = { group: "", resource: "namespaces", verb: "create" };
 
 const Version = z.looseObject({ major: z.string(), minor: z.string() });
 const Review = z.looseObject({ status: z.looseObject({ allowed: z.boolean() }) });
@@ -41,7 +42,7 @@ export async function regionProblems(
     const found = [
       versionProblem(await connection.request("GET", "/version")),
       await istioProblem(connection),
-      await rightsProblem(connection, account),
+      (await rightsProblem(connection, account)) ?? (await policiesProblem(connection, account)),
       ...(await Promise.all(environments.map((one) => namespaceProblem(connection as Connection, one)))),
       ...(await Promise.all(environments.map((one) => pullSecretProblem(connection as Connection, one, region)))),
     ];
@@ -98,6 +99,33 @@ async function rightsProblem(connection: Connection, account: RegionAccount | un
   if (account === "rollback-controller" && deploys === true)
     return `the rollback-controller's account may do more than lower there: give it a kubeconfig of its own with the service account rollback-controller of deploy/regions (rollback_controller in the regions file)`;
   return undefined;
+}
+
+/** What the policies refuse to each account: a namespace that is not Slipway's to both, one without sidecars to the rollback-controller. */
+const refused = {
+  orchestrator: [{}],
+  "rollback-controller": [{}, { "app.kubernetes.io/managed-by": "slipway" }],
+} as const;
+
+/** A write that has to be refused, tried without taking hold: the policies may be missing, or know this identity by no name. */
+async function policiesProblem(connection: Connection, account: RegionAccount | undefined) {
+  if (account === undefined || (await isAllowed(connection, makesNamespaces)) !== true) return undefined;
+  for (const labels of refused[account]) {
+    if (await takesNamespace(connection, labels))
+      return `no policy holds this account to what it may write there: ${install}, and use its service account ${account}, or an identity of the group slipway:${account}`;
+  }
+  return undefined;
+}
+
+async function takesNamespace(connection: Connection, labels: object): Promise<boolean> {
+  const body = { apiVersion: "v1", kind: "Namespace", metadata: { generateName: "slipway-doctor-", labels } };
+  try {
+    await connection.request("POST", namespaces, { body, query: { dryRun: "All" } });
+    return true;
+  } catch (error) {
+    if (error instanceof ApiStatus) return false;
+    throw error;
+  }
 }
 
 /** Undefined: the region does not say. */

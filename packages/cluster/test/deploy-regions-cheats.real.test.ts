@@ -253,4 +253,20 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
 
     expect((await region.readTraffic(target)).weights).toMatchObject({ [v1]: 100, [v2]: 0 });
   });
+
+  test("who comes by a cloud's identity of the group is held to less", async () => {
+    const target = await underWay();
+    const as = ["--as=cloud", "--as-group=system:authenticated", "--as-group=slipway:rollback-controller"];
+    const change = (...operations: object[]) =>
+      real.kubectl([
+        ...["patch", "virtualservice", target.service, "-n", environment, "--type=json"],
+        ...["-p", JSON.stringify([next, ...operations]), ...as],
+      ]);
+
+    await expect(change(add(route("timeout"), "1ms"))).rejects.toThrow(/may change nothing but weights/);
+    await expect(change(add("/spec/http/0/route/2/weight", 50))).rejects.toThrow(/may only lower/);
+    await expect(real.kubectl(["create", "namespace", "theirs", ...as])).rejects.toThrow(/Slipway writes only in/);
+    await change(add("/spec/http/0/route/2/weight", 1));
+    await expect(real.kubectl(["get", "pods", "-n", environment, ...as])).rejects.toThrow(/forbidden/i);
+  });
 });
