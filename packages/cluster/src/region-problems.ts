@@ -151,11 +151,13 @@ async function namespaceProblem(connection: Connection, environment: string): Pr
   const label = `kubectl label --overwrite namespace ${environment}`;
   if (labels["istio.io/dataplane-mode"] === "ambient")
     return `namespace ${environment} is in ambient mode, in which the weights of a VirtualService count for nothing: ${label} istio.io/dataplane-mode- istio-injection=enabled, and start its pods anew`;
-  if (labels["istio-injection"] === "disabled")
-    return `namespace ${environment} gets no sidecars, without which no request is split or counted: ${label} istio-injection=enabled, and start its pods anew`;
+  const injection = labels["istio-injection"];
+  // Istio heeds a revision only where the other label says nothing.
+  const injected = injection === "enabled" || (injection === undefined && labels["istio.io/rev"] !== undefined);
   if (labels["app.kubernetes.io/managed-by"] !== "slipway")
-    return `namespace ${environment} was made by somebody else, so that every write to it is refused: ${label} app.kubernetes.io/managed-by=slipway`;
-  return undefined;
+    return `namespace ${environment} was made by somebody else, so that every write to it is refused: ${label} app.kubernetes.io/managed-by=slipway${injected ? "" : " istio-injection=enabled"}`;
+  if (injected) return undefined;
+  return `namespace ${environment} gets no sidecars, without which no request is split or counted: ${label} istio-injection=enabled (or istio.io/rev=REVISION), and start its pods anew`;
 }
 
 const PullSecret = z.looseObject({ type: z.string() });

@@ -230,7 +230,9 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
 
       const opened = region.openFence(target, { epoch: 1 as Epoch, deployment: grant(1).deployment, baseline: null });
 
-      await expect(opened).rejects.toThrow(/kubectl label namespace others app.kubernetes.io\/managed-by=slipway/);
+      await expect(opened).rejects.toThrow(
+        /kubectl label namespace others app.kubernetes.io\/managed-by=slipway istio-injection=enabled/,
+      );
       const unlabelled = { apiVersion: "v1", kind: "Namespace", metadata: { name: "mine" } };
       await expect(orchestrator("POST", "/api/v1/namespaces", unlabelled)).rejects.toThrow(/which mine lacks/);
     });
