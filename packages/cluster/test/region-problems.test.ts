@@ -47,16 +47,22 @@ test("a region with Istio and namespaces of Slipway's, or none yet, lacks nothin
 test("a namespace in ambient mode, without sidecars, or of somebody else is named with the command that mends it", async () => {
   await namespace("ambient", { ...slipways, "istio.io/dataplane-mode": "ambient" });
   await namespace("bare", { ...slipways, "istio-injection": "disabled" });
+  await namespace("handed-over", { "app.kubernetes.io/managed-by": "slipway" });
+  await namespace("of-a-revision", { "app.kubernetes.io/managed-by": "slipway", "istio.io/rev": "1-27" });
   await namespace("theirs", {});
+  await namespace("theirs-of-a-revision", { "istio.io/rev": "1-27" });
 
-  expect(await problems({}, ["ambient", "bare", "theirs"])).toEqual([
+  const all = ["ambient", "bare", "handed-over", "of-a-revision", "theirs", "theirs-of-a-revision"];
+  expect(await problems({}, all)).toEqual([
     expect.stringMatching(
       /^region us-east-1: namespace ambient is in ambient mode.*kubectl label --overwrite namespace ambient istio\.io\/dataplane-mode-/,
     ),
     expect.stringMatching(/namespace bare gets no sidecars.*namespace bare istio-injection=enabled/),
+    expect.stringMatching(/namespace handed-over gets no sidecars.*namespace handed-over istio-injection=enabled/),
     expect.stringMatching(
-      /namespace theirs was made by somebody else.*namespace theirs app\.kubernetes\.io\/managed-by=slipway/,
+      /namespace theirs was made by somebody else.*namespace theirs app\.kubernetes\.io\/managed-by=slipway istio-injection=enabled$/,
     ),
+    expect.stringMatching(/namespace theirs-of-a-revision app\.kubernetes\.io\/managed-by=slipway$/),
   ]);
 });
 
