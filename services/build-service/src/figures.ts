@@ -7,13 +7,7 @@ import type { Phase } from "./domain/state.ts";
 import type { BuildTables } from "./tables.ts";
 
 /** Phases of builds that have not ended. Those that have are many: they are counted as they end. */
-const openPhases = [
-  "queued",
-  "checking_out",
-  "running",
-  "imaging",
-  "registering",
-] as const satisfies readonly Phase[];
+const openPhases = ["queued", "checking_out", "running", "imaging", "registering"] as const satisfies readonly Phase[];
 
 type Row = { readonly phase: string; readonly count: number; readonly oldest: number };
 
