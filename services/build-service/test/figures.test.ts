@@ -29,7 +29,7 @@ test("builds that run and those that wait for a place are counted, and what beca
     until(
       async () => {
         const text = await scrape();
-        return text.includes(line) && text;
+        return text.includes(line) ? text : undefined;
       },
       { what: line },
     );

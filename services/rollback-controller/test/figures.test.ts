@@ -25,7 +25,7 @@ test("a region that cannot be read gets older, and one in which nothing is watch
   const ages = await until(
     async () => {
       const found = await valuesOf(controller, "slipway_watch_oldest_look_seconds");
-      return (found.b ?? 0) > 1 && found;
+      return (found.b ?? 0) > 1 ? found : undefined;
     },
     { what: "region b to get old" },
   );
@@ -57,7 +57,7 @@ test("a region that does not let a bad version be taken out is told until it doe
   const open = await until(
     async () => {
       const found = await valuesOf(controller, "slipway_watch_oldest_unshut_seconds");
-      return (found.b ?? 0) > 0.5 && found;
+      return (found.b ?? 0) > 0.5 ? found : undefined;
     },
     { what: "region b to be told" },
   );
