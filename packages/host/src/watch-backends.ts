@@ -1,9 +1,12 @@
+import { callees, platformServices } from "@slipway/client";
 import { within } from "@slipway/kernel";
 import type { Db, Logger } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
+import { misspelt, misspeltRemedy } from "./known-variables.ts";
 import type { RunningService, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
+import { serviceTrouble } from "./service-trouble.ts";
 import type { StartedModule } from "./start-module.ts";
 import { startProblem } from "./start-problem.ts";
 import { type AccessTables, findToken } from "./token-rows.ts";
@@ -71,6 +74,8 @@ export function watchBackends(
       const trouble = await Promise.all([
         databaseTrouble(module),
         ...(module.worksWith ?? []).map((what) => looks[what]()),
+        serviceTrouble(config, calleesOf(module)),
+        misspelt(config.env).map((each) => `${each.variable} is read by nobody: ${misspeltRemedy(each)}`),
         started.get(module.name)?.running.trouble?.() ?? [],
       ]);
       const all = trouble.flat();
@@ -114,6 +119,9 @@ export function watchBackends(
     },
   };
 }
+
+const calleesOf = ({ name }: ServiceModule): readonly string[] =>
+  platformServices.filter((service) => service === name).flatMap((service) => callees[service]);
 
 /** Whether the database answers, and knows the service's token. */
 async function isKnown(db: Db<AccessTables>, kid: string): Promise<boolean> {

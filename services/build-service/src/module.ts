@@ -12,6 +12,7 @@ import type { BuildWorld } from "./build-world.ts";
 import { BuildServiceConfig } from "./config.ts";
 import { buildMachine } from "./effects.ts";
 import { buildFigures, countingBus, toldBuilds } from "./figures.ts";
+import { forgetLogs } from "./forget-logs.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
 import { secretRoutes } from "./http-secrets.ts";
@@ -82,6 +83,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
     trouble: () => imageRegistryProblems(config.SLIPWAY_IMAGE_REGISTRIES),
     sweep: async () => {
       await forgetDeliveries(db, config.SLIPWAY_KEEP_DELIVERIES);
+      await forgetLogs(db, config.SLIPWAY_KEEP_BUILD_LOGS);
       await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES);
     },
     drain: () => durable.stop(),
