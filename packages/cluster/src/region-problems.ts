@@ -34,6 +34,18 @@ export async function regionProblems(
   environments: readonly string[],
   account?: RegionAccount,
 ): Promise<readonly string[]> {
+  return (await lookAtRegion(region, environments, account)).problems;
+}
+
+/** `reached`: its API lets Slipway in; whatever else is wrong there, weights can be looked at. */
+export type RegionLook = { readonly reached: boolean; readonly problems: readonly string[] };
+
+/** The same with whether the region was reached at all. */
+export async function lookAtRegion(
+  region: RegionAccess,
+  environments: readonly string[],
+  account?: RegionAccount,
+): Promise<RegionLook> {
   const { name, kubeconfig, context } = region;
   const say = (text: string) => `region ${name}: ${text}`;
   let connection: Connection | undefined;
@@ -46,9 +58,9 @@ export async function regionProblems(
       ...(await Promise.all(environments.map((one) => namespaceProblem(connection as Connection, one)))),
       ...(await Promise.all(environments.map((one) => pullSecretProblem(connection as Connection, one, region)))),
     ];
-    return found.filter((problem) => problem !== undefined).map(say);
+    return { reached: true, problems: found.filter((problem) => problem !== undefined).map(say) };
   } catch (error) {
-    return [say(reachProblem(error, howReached(region, account)))];
+    return { reached: false, problems: [say(reachProblem(error, howReached(region, account)))] };
   } finally {
     await connection?.close().catch(() => undefined);
   }

@@ -119,6 +119,12 @@ test("a service's own readiness says of each backend what is wrong and what to d
   expect(found).toEqual([...said, own].map((sentence) => expect.stringMatching(sentence)));
 });
 
+test("a region that does not let the service in is told to whoever scrapes", async () => {
+  const page = await (await fetch(`${host.url}/metrics`)).text();
+
+  expect(page).toContain('slipway_region_reached{service="notification-service",region="eu"} 0');
+});
+
 test("the service is led to its regions by the kubeconfig of its own account", () => {
   expect(notes.context?.regions).toMatchObject([{ kubeconfig: join(folder, "lowers.kubeconfig"), context: "eu" }]);
 });
