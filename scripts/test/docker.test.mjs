@@ -109,3 +109,13 @@ test("a service is started from where the image has the bundle of services, whic
     expect(read(`deploy/docker/services-bin/${name}`)).toContain(`exec node /slipway/${made}/${program} "$@"`);
   expect(copies.find(({ to }) => to === `/slipway/${made}`)).toMatchObject({ from: "build" });
 });
+
+test("what builds put into workspaces lies in the image beside the service's code", () => {
+  const tools = [
+    ...read("packages/pipeline/src/install-tools.ts").matchAll(/copyTree\(.*join\(into, "([a-z-]+)"\)\)/g),
+  ];
+  const copied = copies.flatMap(({ sources }) => sources).map((path) => path.replace(/^\/slipway\//, ""));
+  expect(tools.map(([, name]) => name).sort()).toEqual(["advisories", "scan", "static-server"]);
+  for (const [, name] of tools)
+    expect(copied, name).toContainEqual(expect.stringMatching(new RegExp(`^services/build-service/(src/)?${name}$`)));
+});

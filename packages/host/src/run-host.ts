@@ -93,13 +93,14 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     return stopped;
   };
   try {
+    // Before anybody can be told that this is ready: what nobody waits for ends a process out of order, and the first process of a container never.
+    if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     const port = await listenOn(host.parts.app, config.host, config.port);
     const url = baseUrl(config.host, port);
     listening.url = url;
     if (!prepared.isReady() || !(await subscribed(host, log))) void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
     if (options.watchBackends !== true) void tellOfRedis(config.lockUrl, log);
-    if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
     return { url, port, tokens, routes: host.routes, stop };
   } catch (error) {
     await stop();

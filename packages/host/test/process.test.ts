@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@slipway/client";
-import { programEnv, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { freePort, programEnv, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeNote } from "./example-module.ts";
@@ -68,6 +68,21 @@ function start(env: Record<string, string>) {
   };
   return { child, said, exited, lines, listening };
 }
+
+test("a process that is told to stop the moment it is ready ends in order", async () => {
+  const port = await freePort();
+  const { child, exited, said, lines } = start({ SLIPWAY_PORT: String(port) });
+  const ready = () =>
+    fetch(`http://127.0.0.1:${port}/readyz`).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  // At once, without the pauses of a patient caller.
+  while (child.exitCode === null && !(await ready()));
+  child.kill("SIGTERM");
+
+  expect([await exited, lines().at(-1)?.msg, said.err]).toEqual([0, "host stopped", ""]);
+});
 
 test("two processes that start at once share one set of tokens, and each ends cleanly on SIGTERM", async () => {
   const both = [start({}), start({})];

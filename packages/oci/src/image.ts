@@ -40,6 +40,7 @@ function configOf(request: ImageRequest, layers: readonly BaseLayer[]): Uint8Arr
     config: {
       User: request.user ?? nobody,
       Env: sortedPairs(env).map(([name, value]) => `${name}=${value}`),
+      ...(request.entrypoint === undefined ? {} : { Entrypoint: request.entrypoint }),
       Cmd: request.command,
       WorkingDir: request.workingDir ?? request.files.at,
       ...(request.labels === undefined ? {} : { Labels: Object.fromEntries(sortedPairs(request.labels)) }),

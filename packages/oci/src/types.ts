@@ -98,6 +98,8 @@ export type ImageRequest = {
   /** A repository of the same registry that has the base layers already: they are mounted, not sent. */
   readonly mountFrom?: string;
   readonly files: LayerFiles;
+  /** What stands before every command. */
+  readonly entrypoint?: readonly string[];
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDir?: string;

@@ -263,7 +263,8 @@ function manifests(world: () => OciWorld, client: Clients): void {
       await mkdir(join(folder, "files"));
       await writeFile(join(folder, "files", "app"), "the app");
       const { digest } = await writeImage({
-        ...{ client: oci, repository, tag: "app", base: [], command: ["/srv/app"] },
+        ...{ client: oci, repository, tag: "app", base: [] },
+        ...{ entrypoint: ["/srv/app"], command: ["--serve"] },
         files: { dir: join(folder, "files"), copy: ["app"], at: "/srv" },
         createdAt: "2026-01-01T00:00:00.000Z" as Instant,
         cacheDir: join(folder, "cache"),
@@ -272,7 +273,7 @@ function manifests(world: () => OciWorld, client: Clients): void {
       const image = await pullAndUnpack({ client: oci, repository, digest, into: join(folder, "images") });
 
       expect(await readFile(join(image.root, "srv", "app"), "utf8")).toBe("the app");
-      expect(image.command).toEqual(["/srv/app"]);
+      expect(image.command).toEqual(["/srv/app", "--serve"]);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -160,7 +160,7 @@ function withoutLogin(url: string): string {
 }
 
 /** Roles belong to the whole server of the tests: its passwords stay those that the other tests use. */
-async function takeOverPasswords(database: TestDatabase, credentials: string): Promise<void> {
+export async function takeOverPasswords(database: TestDatabase, credentials: string): Promise<void> {
   for (const schema of ["bus", "access", ...Object.values(schemas)]) {
     const password = decodeURIComponent(new URL(database.url(schema)).password);
     await writeFile(join(credentials, "secrets/postgres", `slipway_${schema}`), `${password}\n`);

@@ -56,6 +56,18 @@ test("the six services are there under their own names, with nothing of the imag
   }
 });
 
+test("the file at the top of the tree is this one, under the same name, and the guide starts that", () => {
+  const Top = z.strictObject({ name: z.string(), include: z.array(z.string()) });
+  const named = readYaml(`${folder}/docker-compose.yml`) as { readonly name: string };
+
+  // The included file's own name and folder stand behind it: whoever starts either has the same containers, volumes and secrets.
+  expect(Top.parse(readYaml("docker-compose.yml"))).toEqual({
+    name: named.name,
+    include: [`${folder}/docker-compose.yml`],
+  });
+  expect(read(`${folder}/README.md`)).toMatch(/^docker compose up -d --wait$/m);
+});
+
 test("every image has a version, and every variable is one that a service reads", () => {
   const known = knownVariables();
   for (const [name, { image, environment }] of all) {

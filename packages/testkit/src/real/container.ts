@@ -6,7 +6,7 @@ import { type RealPart, runFolder } from "./part.ts";
 import type { Command, Running } from "./running.ts";
 
 /** A label by which the containers of one run are found. */
-const runLabel = "dev.slipway.real-run";
+export const runLabel = "dev.slipway.real-run";
 
 /** Starts a part as it would start by itself, but in a container: the same program and arguments, the same port and folder. */
 export function launchContainer(part: RealPart, command: Command): Promise<Running> {
