@@ -25,6 +25,12 @@ const mebibyte = 1_048_576;
 const slackSeconds = 1_800;
 const keepSeconds = 600;
 
+/** What moves pods to have fewer nodes would end the step. */
+const stays = {
+  "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+  "karpenter.sh/do-not-disrupt": "true",
+};
+
 export type StepJob = {
   readonly identity: string;
   readonly run: string;
@@ -71,7 +77,7 @@ export function jobManifest(place: KubernetesPlace, job: StepJob): object {
       ...{ suspend: true, backoffLimit: 0, completions: 1, parallelism: 1 },
       activeDeadlineSeconds: Math.ceil(job.timeoutMs / 1_000) + slackSeconds,
       ttlSecondsAfterFinished: keepSeconds,
-      template: { metadata: { labels: labelsOf(job) }, spec: podSpec(place, job, name) },
+      template: { metadata: { labels: labelsOf(job), annotations: stays }, spec: podSpec(place, job, name) },
     },
   };
 }
@@ -85,6 +91,9 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
     ...{ restartPolicy: "Never", terminationGracePeriodSeconds: 2 },
     ...{ automountServiceAccountToken: false, enableServiceLinks: false },
     securityContext: podSecurity(accountOf(job)),
+    ...(place.nodeSelector === undefined ? {} : { nodeSelector: place.nodeSelector }),
+    // BuildKit works with the user namespaces and mounts of a kernel of its node.
+    ...(place.runtimeClass === undefined || job.builds ? {} : { runtimeClassName: place.runtimeClass }),
     ...(place.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: place.pullSecret }] }),
     ...(job.image === undefined ? {} : { initContainers: [bringRunner(place, shared)] }),
     containers: [

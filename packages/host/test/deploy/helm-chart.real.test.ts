@@ -5,11 +5,16 @@ import { type RealRegion, realPart, startRegion } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { helm, type Rendered, renderChart } from "./helm.ts";
-import { root, servicesOfTree } from "./tree.ts";
+import { readYaml, root, servicesOfTree } from "./tree.ts";
 
 const parts = { helm: realPart("helm"), etcd: realPart("etcd"), kubernetes: realPart("kubernetes") };
 const monitors = realPart("prometheus-operator-crds");
 const chart = join(root, "deploy/helm/slipway");
+/** A container of the operator's own. */
+const plugins = (name: string) => ({
+  ...{ name, image: "plugins.example/cloud:1", volumeMounts: [{ name: "plugins", mountPath: "/plugins" }] },
+  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+});
 const everything = {
   imagePullSecrets: [{ name: "pull" }],
   urlKeys: { slack: "slack-webhook-url" },
@@ -18,10 +23,19 @@ const everything = {
   registries: { publishTo: "registry.example:5000/slipway", secret: "registries" },
   ingress: { className: "nginx", tlsSecret: "slipway-tls", annotations: { a: "b" } },
   serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
+  prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+  prepare: { priorityClassName: "high", nodeSelector: { pool: "slipway" }, tolerations: [{ operator: "Exists" }] },
   defaults: {
     autoscaling: { enabled: true },
     nodeSelector: { pool: "slipway" },
     podAnnotations: { x: "y" },
+    podLabels: { team: "platform" },
+    priorityClassName: "high",
+    affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+    extraVolumes: [{ name: "plugins", emptyDir: {} }],
+    extraVolumeMounts: [{ name: "plugins", mountPath: "/opt/plugins", readOnly: true }],
+    initContainers: [plugins("fetch")],
+    extraContainers: [plugins("agent")],
     serviceAccountAnnotations: { role: "some-role" },
   },
   services: { "rollback-controller": { data: { claim: true, storageClass: "fast" } } },
@@ -65,6 +79,10 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     ]);
     expect(kinds(await withEverything())).toContain("ServiceMonitor");
     expect(kinds(objects)).not.toContain("ServiceMonitor");
+    expect(kinds(objects)).not.toContain("PrometheusRule");
+    const rule = (await withEverything()).find(({ kind }) => kind === "PrometheusRule");
+    expect(rule?.spec).toEqual(readYaml("deploy/prometheus/alerts.yml"));
+    expect(rule?.metadata).toMatchObject({ labels: { release: "prometheus" } });
   });
 
   test("where images are published, and how registries of others are reached, is told to the artifact-registry alone", async () => {
@@ -144,7 +162,10 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
       ["with steps as Jobs", () => render(...stepsAsJobs, "--set-json", `builds.kubernetes.quota={"pods":"20"}`)],
       ["with Dockerfiles", () => render(...dockerfiles)],
     ])("it takes every object of the chart %s", async (_, rendered) => {
-      const objects = (await rendered()).filter(({ kind }) => kind !== "ServiceMonitor" || monitors !== undefined);
+      const objects = (await rendered()).filter(
+        // Its groups are held by promtool, in alerts.real.test.ts.
+        ({ kind }) => kind !== "PrometheusRule" && (kind !== "ServiceMonitor" || monitors !== undefined),
+      );
 
       for (const object of objects)
         expect(await dryRun(object), `${object.kind} ${object.metadata.name}`).toContain(

@@ -25,7 +25,12 @@ describe.skipIf(part === undefined)("the chart's pods", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   const render = (...values: string[]) =>
-    renderChart(part!, folder, join(root, "deploy/helm/slipway"), ...values.flatMap((value) => ["--set", value]));
+    renderChart(
+      part!,
+      folder,
+      join(root, "deploy/helm/slipway"),
+      ...values.flatMap((value) => [value.includes("={") ? "--set-json" : "--set", value]),
+    );
   const one = (kind: string, name: string) => {
     const found = objects.filter((each) => each.kind === kind && each.metadata.name === name);
     expect(found.length, `${kind} ${name}`).toBe(1);
@@ -134,58 +139,6 @@ describe.skipIf(part === undefined)("the chart's pods", () => {
       });
       expect(env).toMatchObject({ SLIPWAY_PRODUCTION: "prod", SLIPWAY_MINIMUM_BAKE: "10m", SLIPWAY_LOG_LEVEL: "info" });
     }
-  });
-
-  test("find authorities, S3's credentials and the registries of others where their variables say, where values name them", async () => {
-    const named = ["caConfigMap=authorities", "objects.credentialsSecret=s3", "registries.secret=registries"];
-    const more = await render(...named, "objects.awsRegion=eu-west-1");
-    for (const service of services) {
-      const { env, files } = podOfChart(more, "Deployment", `slipway-${service}`);
-      const registry = service === "artifact-registry";
-      expect([
-        service,
-        files["/etc/slipway/ca"],
-        files["/etc/slipway/objects"],
-        files["/etc/slipway/registries"],
-      ]).toEqual([...[service, "authorities"], ...(registry ? ["s3", "registries"] : [undefined, undefined])]);
-      expect([
-        env.NODE_EXTRA_CA_CERTS,
-        env.AWS_SHARED_CREDENTIALS_FILE,
-        env.AWS_REGION,
-        env.SLIPWAY_EXTERNAL_REGISTRIES,
-      ]).toEqual([
-        "/etc/slipway/ca/ca.crt",
-        ...(registry
-          ? ["/etc/slipway/objects/credentials", "eu-west-1", "/etc/slipway/registries/registries.json"]
-          : [undefined, undefined, undefined]),
-      ]);
-    }
-    const prepare = podOfChart(more, "Job", "slipway-prepare");
-    expect([prepare.files["/etc/slipway/ca"], prepare.env.NODE_EXTRA_CA_CERTS]).toEqual([
-      "authorities",
-      "/etc/slipway/ca/ca.crt",
-    ]);
-  });
-
-  test("may make namespaces for steps where these run in the build-service's own pod, and nowhere else", async () => {
-    const builds = async (...values: string[]) => {
-      const all = await render(...values);
-      expect(podOfChart(all, "Deployment", "slipway-artifact-registry").container.securityContext).toEqual(restricted);
-      return podOfChart(all, "Deployment", "slipway-build-service");
-    };
-    const isolated = await builds();
-    expect(isolated.container.securityContext).toEqual({ ...restricted, procMount: "Unmasked" });
-    expect(isolated).toMatchObject({
-      ...{ hostUsers: false, automountServiceAccountToken: false, env: { SLIPWAY_ISOLATION: "auto" } },
-      securityContext: { ...account, seccompProfile: { type: "Unconfined" } },
-    });
-    const open = await builds("builds.isolation=none");
-    expect(open.container.securityContext).toEqual(restricted);
-    expect(open).toMatchObject({
-      env: { SLIPWAY_ISOLATION: "none" },
-      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
-    });
-    expect([open.hostUsers, podOf("build-service").hostUsers]).toEqual([undefined, undefined]);
   });
 
   test("start after a job that prepares for them as the administrator, before each installation and upgrade", () => {

@@ -44,6 +44,8 @@ const Spec = z.object({
       automountServiceAccountToken: z.boolean(),
       serviceAccountName: z.string().optional(),
       hostUsers: z.boolean().optional(),
+      priorityClassName: z.string().optional(),
+      nodeSelector: z.record(z.string(), z.string()).optional(),
       securityContext: z.looseObject({}),
       containers: z.array(Container),
       initContainers: z.array(Container).default([]),
