@@ -29,6 +29,12 @@ nodeSelector: {{ toYaml . | nindent 2 }}
 {{- with $service.tolerations }}
 tolerations: {{ toYaml . | nindent 2 }}
 {{- end }}
+{{- with $service.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with $service.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - maxSkew: 1
@@ -36,6 +42,9 @@ topologySpreadConstraints:
     whenUnsatisfiable: ScheduleAnyway
     labelSelector: { matchLabels: {{ include "slipway.selector" $ | fromYaml | toJson }} }
   {{- end }}
+{{- with $service.initContainers }}
+initContainers: {{ toYaml . | nindent 2 }}
+{{- end }}
 containers:
   - name: {{ $name }}
     image: {{ include "slipway.image" $root }}
@@ -104,6 +113,12 @@ containers:
       - { name: registries, mountPath: /etc/slipway/registries, readOnly: true }
       {{- end }}
       {{- include "slipway.caMount" $root | nindent 6 }}
+      {{- with $service.extraVolumeMounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+  {{- with $service.extraContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 volumes:
   - name: data
     {{- if $service.data.claim }}
@@ -153,6 +168,9 @@ volumes:
     secret: { secretName: {{ $root.Values.registries.secret }}, defaultMode: 0440 }
   {{- end }}
   {{- include "slipway.caVolume" $root | nindent 2 }}
+  {{- with $service.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "slipway.serviceEnv" -}}

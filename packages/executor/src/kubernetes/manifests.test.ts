@@ -38,10 +38,13 @@ test("the pod gives its step nothing of the cluster, and no right", () => {
   });
 });
 
-test("its requests are its limits: the step's own and a little for the runner", () => {
+test("its requests are its limits: the step's own and a little for the runner; of disk it asks for what a step may fill, and may have what its volumes do", () => {
   const amounts = { cpu: "500m", memory: "448Mi" };
 
-  expect(at(pod(), "containers", 0, "resources")).toEqual({ requests: amounts, limits: amounts });
+  expect(at(pod(), "containers", 0, "resources")).toEqual({
+    requests: { ...amounts, "ephemeral-storage": "1728Mi" },
+    limits: { ...amounts, "ephemeral-storage": "2560Mi" },
+  });
   expect(at(pod(), "volumes")).toEqual([
     { name: "workspace", emptyDir: { sizeLimit: "1024Mi" } },
     { name: "slipway", emptyDir: { sizeLimit: "1024Mi" } },
@@ -105,5 +108,30 @@ test("only the pod that builds a Dockerfile has what rootless BuildKit needs: no
       { name: "cache", emptyDir: { sizeLimit: "2048Mi" } },
     ]),
   );
+  expect(at(builds, "containers", 0, "resources")).toMatchObject({
+    requests: { "ephemeral-storage": "2752Mi" },
+    limits: { "ephemeral-storage": "5632Mi" },
+  });
   expect(at(pod({ image }), "volumes")).toEqual(at(pod(), "volumes"));
+});
+
+test("the pod is put on the nodes and run by the runtime that the place names, and autoscalers leave it alone until it has ended", () => {
+  const apart = readKubernetesUrl(
+    "kubernetes:?image=host/runner:1&node_selector=pool%3Dbuilds,disk%3Dssd&runtime_class=gvisor",
+  );
+  const template = (builds: boolean) => at(jobManifest(apart, { ...job, builds }), "spec", "template");
+
+  expect(at(template(false), "spec")).toMatchObject({
+    nodeSelector: { pool: "builds", disk: "ssd" },
+    runtimeClassName: "gvisor",
+  });
+  // BuildKit needs the user namespaces of a real kernel.
+  expect(at(template(true), "spec")).toMatchObject({ nodeSelector: { pool: "builds", disk: "ssd" } });
+  expect(at(template(true), "spec")).not.toHaveProperty("runtimeClassName");
+  expect(pod()).not.toHaveProperty("nodeSelector");
+  expect(pod()).not.toHaveProperty("runtimeClassName");
+  expect(at(template(false), "metadata", "annotations")).toEqual({
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+  });
 });

@@ -18,12 +18,18 @@ export const stepSelector = `${labels.managed}=slipway,${labels.part}=build-step
 export const container = "step";
 const prepare = "runner";
 
-/** The runner's own needs, beside the step's. */
+/** The runner's own needs, beside the step's: of memory, and of disk. */
 const runnerMiB = 192;
 const mebibyte = 1_048_576;
 /** Between the step's own time limit and the one of its Job: to be scheduled, to send files in and out. */
 const slackSeconds = 1_800;
 const keepSeconds = 600;
+
+/** What moves pods to have fewer nodes would end the step. */
+const stays = {
+  "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+  "karpenter.sh/do-not-disrupt": "true",
+};
 
 export type StepJob = {
   readonly identity: string;
@@ -71,26 +77,23 @@ export function jobManifest(place: KubernetesPlace, job: StepJob): object {
       ...{ suspend: true, backoffLimit: 0, completions: 1, parallelism: 1 },
       activeDeadlineSeconds: Math.ceil(job.timeoutMs / 1_000) + slackSeconds,
       ttlSecondsAfterFinished: keepSeconds,
-      template: { metadata: { labels: labelsOf(job) }, spec: podSpec(place, job, name) },
+      template: { metadata: { labels: labelsOf(job), annotations: stays }, spec: podSpec(place, job, name) },
     },
   };
 }
 
 function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
-  const { limits } = job;
-  const diskMiB = Math.ceil(limits.diskBytes / mebibyte);
+  const { diskMiB, tmpMiB, builder } = sizesOf(job);
   const disk = `${diskMiB}Mi`;
-  const builder = job.builds ? builderVolumes(diskMiB) : [];
-  const resources = {
-    cpu: `${Math.round(limits.cpus * 1_000)}m`,
-    memory: `${Math.ceil(limits.memoryBytes / mebibyte) + runnerMiB}Mi`,
-  };
-  const shared = { resources: { requests: resources, limits: resources } };
+  const shared = { resources: resourcesOf(job) };
   const key = { secretKeyRef: { name, key: "key" } };
   return {
     ...{ restartPolicy: "Never", terminationGracePeriodSeconds: 2 },
     ...{ automountServiceAccountToken: false, enableServiceLinks: false },
     securityContext: podSecurity(accountOf(job)),
+    ...(place.nodeSelector === undefined ? {} : { nodeSelector: place.nodeSelector }),
+    // BuildKit works with the user namespaces and mounts of a kernel of its node.
+    ...(place.runtimeClass === undefined || job.builds ? {} : { runtimeClassName: place.runtimeClass }),
     ...(place.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: place.pullSecret }] }),
     ...(job.image === undefined ? {} : { initContainers: [bringRunner(place, shared)] }),
     containers: [
@@ -112,9 +115,33 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
     volumes: [
       { name: "workspace", emptyDir: { sizeLimit: disk } },
       { name: "slipway", emptyDir: { sizeLimit: disk } },
-      { name: "tmp", emptyDir: { sizeLimit: `${Math.ceil(limits.tmpBytes / mebibyte)}Mi` } },
+      { name: "tmp", emptyDir: { sizeLimit: `${tmpMiB}Mi` } },
       ...builder.map(({ name, mebibytes }) => ({ name, emptyDir: { sizeLimit: `${mebibytes}Mi` } })),
     ],
+  };
+}
+
+function sizesOf({ limits, builds }: StepJob) {
+  const diskMiB = Math.ceil(limits.diskBytes / mebibyte);
+  const tmpMiB = Math.ceil(limits.tmpBytes / mebibyte);
+  return { diskMiB, tmpMiB, builder: builds ? builderVolumes(diskMiB) : [] };
+}
+
+/**
+ * Of disk a node has to have what the step may fill by its own limit, so that the pod is not the first to go where a node runs full. What its volumes
+ * may hold together is more than that, and would leave small nodes without any step.
+ */
+function resourcesOf(job: StepJob): object {
+  const { diskMiB, tmpMiB, builder } = sizesOf(job);
+  const amounts = {
+    cpu: `${Math.round(job.limits.cpus * 1_000)}m`,
+    memory: `${Math.ceil(job.limits.memoryBytes / mebibyte) + runnerMiB}Mi`,
+  };
+  const filled = diskMiB * (job.builds ? 2 : 1) + tmpMiB + runnerMiB;
+  const volumes = builder.reduce((sum, { mebibytes }) => sum + mebibytes, 2 * diskMiB + tmpMiB);
+  return {
+    requests: { ...amounts, "ephemeral-storage": `${filled}Mi` },
+    limits: { ...amounts, "ephemeral-storage": `${Math.max(volumes, filled)}Mi` },
   };
 }
 

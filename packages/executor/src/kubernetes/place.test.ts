@@ -4,15 +4,17 @@ import { readKubernetesUrl } from "./place.ts";
 test("a kubeconfig, or the pod's own account; what is not said has a default", () => {
   expect(readKubernetesUrl("kubernetes:///etc/slipway/builds.yaml?context=prod&image=host/runner:1")).toEqual({
     ...{ kubeconfig: "/etc/slipway/builds.yaml", context: "prod", namespace: "slipway-builds", image: "host/runner:1" },
+    ...{ nodeSelector: undefined, runtimeClass: undefined },
     ...{ pullSecret: undefined, cpus: 2, memoryMiB: 1_024, diskMiB: 4_096, startSeconds: 600, builder: undefined },
   });
   expect(
     readKubernetesUrl(
-      "kubernetes:?namespace=ci&image=host%2Fr%3A1&cpus=0.5&memory_mib=64&disk_mib=9&start_seconds=5&pull_secret=pull",
+      "kubernetes:?namespace=ci&image=host%2Fr%3A1&cpus=0.5&memory_mib=64&disk_mib=9&start_seconds=5&pull_secret=pull&node_selector=pool%3Dbuilds,a.example%2Fdisk%3Dssd&runtime_class=gvisor",
     ),
   ).toMatchObject({
     ...{ kubeconfig: undefined, context: undefined, namespace: "ci", image: "host/r:1", pullSecret: "pull" },
     ...{ cpus: 0.5, memoryMiB: 64, diskMiB: 9, startSeconds: 5 },
+    ...{ nodeSelector: { pool: "builds", "a.example/disk": "ssd" }, runtimeClass: "gvisor" },
   });
 });
 
@@ -34,6 +36,8 @@ test.each([
   ["kubernetes:///x?image=i&namespace=Not+One", /namespace: is no name of a namespace/],
   ["kubernetes:///x?image=i&memory=1", /memory/],
   ["kubernetes:///x?image=i&cpus=none", /cpus/],
+  ["kubernetes:///x?image=i&node_selector=builds", /node_selector.*: names labels of nodes, e\.g\. pool=builds/],
+  ["kubernetes:///x?image=i&runtime_class=g+v", /runtime_class: is no name of a RuntimeClass/],
   ["kubernetes://host/x?image=i", /kubernetes:\/\/\/path/],
 ])("%s is refused and says why", (url, why) => {
   expect(() => readKubernetesUrl(url)).toThrow(why);

@@ -10,6 +10,10 @@ export type KubernetesPlace = {
   readonly image: string;
   /** Secret of the namespace with which images are pulled. */
   readonly pullSecret: string | undefined;
+  /** Labels of the nodes that take the pods; undefined: any. */
+  readonly nodeSelector: Readonly<Record<string, string>> | undefined;
+  /** What runs the pods of steps, but for those of BuildKit; undefined: what the cluster has for all. */
+  readonly runtimeClass: string | undefined;
   readonly cpus: number;
   readonly memoryMiB: number;
   readonly diskMiB: number;
@@ -32,6 +36,8 @@ export function placeOfBuilder(place: KubernetesPlace, { namespace }: BuilderPla
 }
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const objectName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const nodeLabel = /^[A-Za-z0-9][-A-Za-z0-9_./]*=[-A-Za-z0-9_.]*$/;
 const byDigest = /^[^@\s]+@sha256:[0-9a-f]{64}$/;
 const Namespace = z.string().regex(dnsLabel, "is no name of a namespace");
 const Query = z.strictObject({
@@ -39,6 +45,13 @@ const Query = z.strictObject({
   context: z.string().optional(),
   image: z.string("names the image with the runner, e.g. registry.example/slipway-services:0.1.0").min(1),
   pull_secret: z.string().optional(),
+  node_selector: z
+    .string()
+    .transform((text) => text.split(",").filter((label) => label !== ""))
+    .pipe(z.array(z.string().regex(nodeLabel, "names labels of nodes, e.g. pool=builds,disk=ssd")))
+    .transform((each) => Object.fromEntries(each.map((label) => label.split("=", 2))))
+    .optional(),
+  runtime_class: z.string().regex(objectName, "is no name of a RuntimeClass").optional(),
   cpus: z.coerce.number().positive().default(2),
   memory_mib: z.coerce.number().int().positive().default(1_024),
   disk_mib: z.coerce.number().int().positive().default(4_096),
@@ -60,12 +73,13 @@ export function readKubernetesUrl(text: string): KubernetesPlace {
     throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
   }
   const { namespace, context, image, pull_secret, cpus, memory_mib, disk_mib, start_seconds } = parsed.data;
-  const { buildkit_image, buildkit_namespace } = parsed.data;
+  const { buildkit_image, buildkit_namespace, node_selector, runtime_class } = parsed.data;
   if (buildkit_image !== undefined && buildkit_namespace === namespace)
     throw new Error("buildkit_namespace: is that of the steps, which may not have what BuildKit needs");
   return {
     kubeconfig: url.pathname === "" ? undefined : decodeURIComponent(url.pathname),
     ...{ context, namespace, image, cpus, pullSecret: pull_secret },
+    ...{ nodeSelector: node_selector, runtimeClass: runtime_class },
     ...{ memoryMiB: memory_mib, diskMiB: disk_mib, startSeconds: start_seconds },
     builder: buildkit_image === undefined ? undefined : { namespace: buildkit_namespace, image: buildkit_image },
   };

@@ -5,11 +5,16 @@ import { type RealRegion, realPart, startRegion } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { helm, type Rendered, renderChart } from "./helm.ts";
-import { root, servicesOfTree } from "./tree.ts";
+import { readYaml, root, servicesOfTree } from "./tree.ts";
 
 const parts = { helm: realPart("helm"), etcd: realPart("etcd"), kubernetes: realPart("kubernetes") };
 const monitors = realPart("prometheus-operator-crds");
 const chart = join(root, "deploy/helm/slipway");
+/** A container of the operator's own. */
+const plugins = (name: string) => ({
+  ...{ name, image: "plugins.example/cloud:1", volumeMounts: [{ name: "plugins", mountPath: "/plugins" }] },
+  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+});
 const everything = {
   imagePullSecrets: [{ name: "pull" }],
   urlKeys: { slack: "slack-webhook-url" },
@@ -18,10 +23,20 @@ const everything = {
   registries: { publishTo: "registry.example:5000/slipway", secret: "registries" },
   ingress: { className: "nginx", tlsSecret: "slipway-tls", annotations: { a: "b" } },
   serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
+  regionTokens: { enabled: true, own: "eu-west-1", renewersSecret: "renewers" },
+  prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+  prepare: { priorityClassName: "high", nodeSelector: { pool: "slipway" }, tolerations: [{ operator: "Exists" }] },
   defaults: {
     autoscaling: { enabled: true },
     nodeSelector: { pool: "slipway" },
     podAnnotations: { x: "y" },
+    podLabels: { team: "platform" },
+    priorityClassName: "high",
+    affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+    extraVolumes: [{ name: "plugins", emptyDir: {} }],
+    extraVolumeMounts: [{ name: "plugins", mountPath: "/opt/plugins", readOnly: true }],
+    initContainers: [plugins("fetch")],
+    extraContainers: [plugins("agent")],
     serviceAccountAnnotations: { role: "some-role" },
   },
   services: { "rollback-controller": { data: { claim: true, storageClass: "fast" } } },
@@ -65,6 +80,10 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     ]);
     expect(kinds(await withEverything())).toContain("ServiceMonitor");
     expect(kinds(objects)).not.toContain("ServiceMonitor");
+    expect(kinds(objects)).not.toContain("PrometheusRule");
+    const rule = (await withEverything()).find(({ kind }) => kind === "PrometheusRule");
+    expect(rule?.spec).toEqual(readYaml("deploy/prometheus/alerts.yml"));
+    expect(rule?.metadata).toMatchObject({ labels: { release: "prometheus" } });
   });
 
   test("where images are published, and how registries of others are reached, is told to the artifact-registry alone", async () => {
@@ -83,6 +102,7 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
 
   test("what may not be is refused with a sentence", async () => {
     await expect(render("--set", "publicUrl=slipway")).rejects.toThrow(/publicUrl/);
+    await expect(render("--set", "regionTokens.enabled=true")).rejects.toThrow(/say which region is this cluster/);
     const tag = "builds.kubernetes.buildkit.image=moby/buildkit:rootless";
     await expect(render(...stepsAsJobs, "--set", tag)).rejects.toThrow(/buildkit/);
   });
@@ -118,7 +138,11 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
         await region.kubectl(["apply", "--server-side", "-f", monitors.program]);
         await region.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
       }
-      const levels = { slipway: "restricted", "slipway-builds": "restricted", "slipway-image-builds": "privileged" };
+      const levels = {
+        ...{ slipway: "restricted", "slipway-system": "restricted" },
+        "slipway-builds": "restricted",
+        "slipway-image-builds": "privileged",
+      };
       for (const [name, level] of Object.entries(levels))
         await region.api("POST", "/api/v1/namespaces", {
           ...{ apiVersion: "v1", kind: "Namespace" },
@@ -144,7 +168,10 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
       ["with steps as Jobs", () => render(...stepsAsJobs, "--set-json", `builds.kubernetes.quota={"pods":"20"}`)],
       ["with Dockerfiles", () => render(...dockerfiles)],
     ])("it takes every object of the chart %s", async (_, rendered) => {
-      const objects = (await rendered()).filter(({ kind }) => kind !== "ServiceMonitor" || monitors !== undefined);
+      const objects = (await rendered()).filter(
+        // Its groups are held by promtool, in alerts.real.test.ts.
+        ({ kind }) => kind !== "PrometheusRule" && (kind !== "ServiceMonitor" || monitors !== undefined),
+      );
 
       for (const object of objects)
         expect(await dryRun(object), `${object.kind} ${object.metadata.name}`).toContain(
@@ -155,15 +182,16 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
 
     test("Pod Security at `restricted` lets in the pods of all services but the one that builds, where steps are not Jobs", async () => {
       const refusedOf = async (objects: readonly Rendered[]) => {
-        const pods = objects.filter(({ kind }) => kind === "Deployment" || kind === "Job").map(podOf);
+        const pods = objects.filter(({ kind }) => ["Deployment", "Job", "CronJob"].includes(kind)).map(podOf);
         const refused: string[] = [];
         for (const pod of pods)
           await dryRun(pod).catch((error: Error) => refused.push(`${pod.metadata.name}: ${error.message}`));
-        expect(pods.length).toBe(7);
+        expect(pods.length).toBeGreaterThanOrEqual(7);
         return refused;
       };
 
-      expect(await refusedOf(await render(...stepsAsJobs))).toEqual([]);
+      const tokens = ["--set", "regionTokens.enabled=true", "--set", "regionTokens.own=here"];
+      expect(await refusedOf(await render(...stepsAsJobs, ...tokens))).toEqual([]);
       expect(await refusedOf(await render())).toEqual([
         expect.stringMatching(/^slipway-build-service: .*violates PodSecurity "restricted/s),
       ]);
@@ -171,11 +199,12 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
   });
 });
 
-/** The pod that a Deployment or a Job would make. */
+/** The pod that a Deployment, a Job or a CronJob would make. */
 function podOf(object: Rendered): Rendered {
+  const job = z.looseObject({ jobTemplate: z.looseObject({ spec: z.unknown() }).optional() }).parse(object.spec);
   const { template } = z
     .looseObject({ template: z.looseObject({ metadata: z.looseObject({}), spec: z.looseObject({}) }) })
-    .parse(object.spec);
+    .parse(job.jobTemplate?.spec ?? object.spec);
   return {
     ...{ apiVersion: "v1", kind: "Pod", spec: { ...template.spec, serviceAccountName: undefined } },
     metadata: { ...template.metadata, name: object.metadata.name },

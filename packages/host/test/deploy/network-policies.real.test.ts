@@ -46,6 +46,12 @@ describe.skipIf(part === undefined)("the chart's network policies", () => {
   const stranger = (namespace: string): Party => ({ kind: "pod", namespace, labels: { app: "stranger" } });
   const outside: Party = { kind: "address", ip: "203.0.113.7" };
   const cloudMetadata: Party = { kind: "address", ip: "169.254.169.254" };
+  const nodeLocalDns: Party = { kind: "address", ip: "169.254.20.10" };
+  const steps = { "app.kubernetes.io/managed-by": "slipway", "app.kubernetes.io/component": "build-step" };
+  const stepWith = (network: string): Party => ({
+    ...{ kind: "pod", namespace: "slipway-builds" },
+    labels: { ...steps, "slipway.dev/network": network },
+  });
 
   test("let each service call those that its sources call, and no other", () => {
     const policies = policiesOf(objects, release);
@@ -89,33 +95,78 @@ describe.skipIf(part === undefined)("the chart's network policies", () => {
     const policies = policiesOf(objects, release);
     const every = [...new Set([...Object.keys(values).flatMap(portsOrNone), 80, 8080, 7400, 3000, 27017])];
     for (const service of services) {
-      const needed = [53, ...["database", "bus", ...worksWith(service)].flatMap(portsOf)];
-      const open = [53, ...every].filter((port) => allows(policies, podOf(service), outside, port));
+      const needed = ["database", "bus", ...worksWith(service)].flatMap(portsOf);
+      const open = every.filter((port) => allows(policies, podOf(service), outside, port));
       expect([service, sorted(open)]).toEqual([service, sorted(needed)]);
     }
     const ofPrepare = every.filter((port) => allows(policies, podOf("prepare"), outside, port));
     expect(ofPrepare).toEqual(portsOf("database"));
+    expect(every).toContain(53);
     // What a repository's address could be made to ask: the credentials of the node.
     expect(allows(policies, podOf("build-service"), cloudMetadata, 80)).toBe(false);
+  });
+
+  test("let names be asked of the cluster's DNS alone, and of nobody where a step may go nowhere", async () => {
+    const jobs = await render("--set", "builds.executor=kubernetes");
+    const mirrors = await render(
+      ...[
+        "--set",
+        "builds.executor=kubernetes",
+        "--set-json",
+        'networkPolicy.dns.to=[{"ipBlock":{"cidr":"10.0.0.53/32"}}]',
+      ],
+      ...["--set-json", 'builds.kubernetes.registries.to=[{"ipBlock":{"cidr":"198.51.100.0/24"}}]'],
+    );
+    const own: Party = { kind: "address", ip: "10.0.0.53" };
+    const full = stepWith("full");
+    const asks = (from: Party, to: Party, all = jobs) => allows(policiesOf(all, release), from, to, 53);
+
+    for (const from of [...services.map((name) => podOf(name, jobs)), podOf("prepare", jobs), full]) {
+      expect([from, asks(from, stranger("kube-system")), asks(from, nodeLocalDns)]).toEqual([from, true, true]);
+      // A step that may go everywhere may ask there, too.
+      expect([from, asks(from, outside), asks(from, stranger("default"))]).toEqual([from, from === full, false]);
+      expect([from, asks(from, own, mirrors), asks(from, stranger("kube-system"), mirrors)]).toEqual([
+        from,
+        true,
+        false,
+      ]);
+    }
+    for (const network of ["registries", "none"])
+      for (const to of [stranger("kube-system"), nodeLocalDns, outside])
+        expect([network, asks(stepWith(network), to)]).toEqual([network, false]);
+    expect([asks(stepWith("registries"), own, mirrors), asks(stepWith("registries"), outside, mirrors)]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  test("hold the job that prepares before anything else of the chart is there", () => {
+    const policy = objects.find((one) => one.kind === "NetworkPolicy" && one.metadata.name === `${release}-prepare`);
+    const alone = policiesOf(policy === undefined ? [] : [policy], release);
+
+    expect(policy?.metadata.annotations).toMatchObject({ "helm.sh/hook": "pre-install,pre-upgrade" });
+    expect(Number(policy?.metadata.annotations?.["helm.sh/hook-weight"])).toBeLessThan(0);
+    expect(allows(alone, podOf("prepare"), stranger("kube-system"), 53)).toBe(true);
+    for (const port of portsOf("database")) expect(allows(alone, podOf("prepare"), outside, port)).toBe(true);
+    expect(allows(alone, podOf("prepare"), outside, 443)).toBe(false);
+    expect(allows(alone, stranger(release), podOf("prepare"), 7400)).toBe(false);
   });
 
   test("let the build-service reach its steps' pods, and those nobody, where steps are Jobs", async () => {
     const jobs = await render("--set", "builds.executor=kubernetes");
     const policies = policiesOf(jobs, release);
-    const labels = { "app.kubernetes.io/managed-by": "slipway", "app.kubernetes.io/component": "build-step" };
-    const step = (network: string): Party => ({
-      ...{ kind: "pod", namespace: "slipway-builds" },
-      labels: { ...labels, "slipway.dev/network": network },
-    });
     const builder = podOf("build-service", jobs);
 
     for (const network of ["none", "registries", "full"]) {
-      const callers = services.filter((name) => allows(policies, podOf(name, jobs), step(network), 7451));
+      const callers = services.filter((name) => allows(policies, podOf(name, jobs), stepWith(network), 7451));
       expect([network, callers]).toEqual([network, ["build-service"]]);
       for (const to of [builder, podOf("deployment-orchestrator", jobs), cloudMetadata])
-        for (const port of [7400, 443, 80]) expect(allows(policies, step(network), to, port)).toBe(false);
-      expect([network, allows(policies, step(network), outside, 443)]).toEqual([network, network === "full"]);
+        for (const port of [7400, 443, 80]) expect(allows(policies, stepWith(network), to, port)).toBe(false);
+      expect([network, allows(policies, stepWith(network), outside, 443)]).toEqual([network, network === "full"]);
     }
+    // What providers keep for themselves and for nodes (RFC 6598), as little as what is private.
+    for (const ip of ["10.1.2.3", "100.64.0.1", "100.127.255.1", "169.254.169.254", "172.16.0.1", "192.168.1.1"])
+      expect([ip, allows(policies, stepWith("full"), { kind: "address", ip }, 443)]).toEqual([ip, false]);
     for (const port of portsOf("kubernetes")) expect(allows(policies, builder, outside, port)).toBe(true);
   });
 });

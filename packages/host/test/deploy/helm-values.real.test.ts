@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readKubernetesUrl } from "@slipway/executor";
+import { realPart } from "@slipway/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Rendered, renderChart } from "./helm.ts";
+import { podOfChart } from "./pod.ts";
+import { root, servicesOfTree } from "./tree.ts";
+
+const part = realPart("helm");
+const services = [...servicesOfTree().keys()];
+
+describe.skipIf(part === undefined)("values of the chart say what pods", () => {
+  let folder: string;
+  let objects: readonly Rendered[];
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "slipway-values-"));
+    objects = await render("builds.executor=kubernetes");
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const render = (...values: string[]) =>
+    renderChart(
+      part!,
+      folder,
+      join(root, "deploy/helm/slipway"),
+      ...values.flatMap((value) => [value.includes("={") ? "--set-json" : "--set", value]),
+    );
+  const podOf = (service: string) => podOfChart(objects, "Deployment", `slipway-${service}`);
+  const restricted = {
+    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+    capabilities: { drop: ["ALL"] },
+  };
+  const account = { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000 };
+
+  test("find authorities, S3's credentials and the registries of others where their variables say, where values name them", async () => {
+    const named = ["caConfigMap=authorities", "objects.credentialsSecret=s3", "registries.secret=registries"];
+    const more = await render(...named, "objects.awsRegion=eu-west-1");
+    for (const service of services) {
+      const { env, files } = podOfChart(more, "Deployment", `slipway-${service}`);
+      const registry = service === "artifact-registry";
+      expect([
+        service,
+        files["/etc/slipway/ca"],
+        files["/etc/slipway/objects"],
+        files["/etc/slipway/registries"],
+      ]).toEqual([...[service, "authorities"], ...(registry ? ["s3", "registries"] : [undefined, undefined])]);
+      expect([
+        env.NODE_EXTRA_CA_CERTS,
+        env.AWS_SHARED_CREDENTIALS_FILE,
+        env.AWS_REGION,
+        env.SLIPWAY_EXTERNAL_REGISTRIES,
+      ]).toEqual([
+        "/etc/slipway/ca/ca.crt",
+        ...(registry
+          ? ["/etc/slipway/objects/credentials", "eu-west-1", "/etc/slipway/registries/registries.json"]
+          : [undefined, undefined, undefined]),
+      ]);
+    }
+    const prepare = podOfChart(more, "Job", "slipway-prepare");
+    expect([prepare.files["/etc/slipway/ca"], prepare.env.NODE_EXTRA_CA_CERTS]).toEqual([
+      "authorities",
+      "/etc/slipway/ca/ca.crt",
+    ]);
+  });
+
+  test("may make namespaces for steps where these run in the build-service's own pod, and nowhere else", async () => {
+    const builds = async (...values: string[]) => {
+      const all = await render(...values);
+      expect(podOfChart(all, "Deployment", "slipway-artifact-registry").container.securityContext).toEqual(restricted);
+      return podOfChart(all, "Deployment", "slipway-build-service");
+    };
+    const isolated = await builds();
+    expect(isolated.container.securityContext).toEqual({ ...restricted, procMount: "Unmasked" });
+    expect(isolated).toMatchObject({
+      ...{ hostUsers: false, automountServiceAccountToken: false, env: { SLIPWAY_ISOLATION: "auto" } },
+      securityContext: { ...account, seccompProfile: { type: "Unconfined" } },
+    });
+    const open = await builds("builds.isolation=none");
+    expect(open.container.securityContext).toEqual(restricted);
+    expect(open).toMatchObject({
+      env: { SLIPWAY_ISOLATION: "none" },
+      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+    });
+    expect([open.hostUsers, podOf("build-service").hostUsers]).toEqual([undefined, undefined]);
+  });
+
+  test("are placed, labelled and given more as values say, each service by its own, and stay the chart's own for its selectors", async () => {
+    const volumes = [{ name: "plugins", emptyDir: {} }];
+    const mounts = [{ name: "plugins", mountPath: "/opt/plugins" }];
+    const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } };
+    const fetch = { name: "fetch", image: "plugins.example/cloud:1", volumeMounts: mounts };
+    const own = {
+      ...{
+        priorityClassName: "first",
+        affinity,
+        podLabels: { team: "platform", "app.kubernetes.io/component": "other" },
+      },
+      ...{ extraVolumes: volumes, extraVolumeMounts: mounts, initContainers: [fetch], extraContainers: [fetch] },
+    };
+    const more = await render(`services.rollback-controller=${JSON.stringify(own)}`);
+    const changed = podOfChart(more, "Deployment", "slipway-rollback-controller");
+    const plain = podOf("rollback-controller");
+
+    expect(changed).toMatchObject({ priorityClassName: "first", affinity, initContainers: [fetch] });
+    expect(changed.labels).toEqual({ ...plain.labels, team: "platform" });
+    expect(changed.containers.map(({ name }) => name)).toEqual(["rollback-controller", "fetch"]);
+    expect([changed.writable, changed.files]).toEqual([["/data", "/tmp", "/opt/plugins"], plain.files]);
+    expect(podOfChart(more, "Deployment", "slipway-metrics-aggregator")).toEqual(podOf("metrics-aggregator"));
+  });
+
+  test("tell the build-service which nodes take steps, and what runs them there", async () => {
+    const builds = { nodeSelector: { pool: "builds", "a.example/disk": "ssd" }, runtimeClassName: "gvisor" };
+    const more = await render("builds.executor=kubernetes", `builds.kubernetes=${JSON.stringify(builds)}`);
+    const place = readKubernetesUrl(podOfChart(more, "Deployment", "slipway-build-service").env.SLIPWAY_EXECUTOR ?? "");
+
+    expect(place).toMatchObject({ nodeSelector: builds.nodeSelector, runtimeClass: "gvisor", diskMiB: 4096 });
+    expect(readKubernetesUrl(podOf("build-service").env.SLIPWAY_EXECUTOR ?? "")).toMatchObject({
+      ...{ nodeSelector: undefined, runtimeClass: undefined },
+    });
+  });
+});
