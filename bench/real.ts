@@ -17,6 +17,9 @@ export const real: Benchmark = {
   name: "real",
   async measure(say) {
     const asked = process.env.SLIPWAY_BENCH_LEGS?.split(",");
+    const unknown = asked?.find((name) => !legs.some((leg) => leg.name === name));
+    if (unknown !== undefined)
+      throw new Error(`no leg is called ${unknown}: ${legs.map(({ name }) => name).join(", ")}`);
     const chosen = legs.filter(({ name }) => asked === undefined || asked.includes(name));
     const all: Findings[] = [];
     for (const leg of chosen) {

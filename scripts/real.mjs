@@ -12,9 +12,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "./check/processes.mjs";
 import { runTests } from "./check/tests.mjs";
-import { chooseBackend, ownEngine } from "./real/backend.mjs";
+import { chooseBackend } from "./real/backend.mjs";
 import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
-import { ownNetwork } from "./real/network.mjs";
+import { besideParts, missingBesideParts, roundsOf } from "./real/rounds.mjs";
 import { makeRunFolder } from "./run-folder.mjs";
 
 const { values, positionals: filters } = parseArgs({
@@ -44,7 +44,7 @@ function list() {
 
 async function runReal() {
   const allowed = new Set(values["allow-missing"]);
-  const unknown = [...allowed].filter((name) => !parts.some((part) => part.name === name));
+  const unknown = [...allowed].filter((name) => !(name in besideParts) && !parts.some((part) => part.name === name));
   if (unknown.length > 0) return usage(`no part is called ${unknown.join(", ")}; see --list`);
   if (files.length === 0) return usage(`no test file has ${filters.join(" or ")} in its path`);
 
@@ -57,38 +57,21 @@ async function runReal() {
     return usage("TEST_BACKEND=processes runs the same without containers");
   }
   const folder = makeRunFolder("slipway-real-");
-  let result;
+  const results = [];
   try {
     process.env.SLIPWAY_REAL_RUN = folder;
-    const { through, addresses } = placeOf({ backend, engine, docker: found.docker, folder });
-    writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing, addresses, backend }));
+    const rounds = await roundsOf(files, { backend, engine, docker: found.docker, folder });
+    Object.assign(missing, missingBesideParts(files, rounds));
     console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm run test:real\n`);
-    result = await runTests("real*", filters.length > 0 ? files : [], seed, through);
+    for (const round of rounds) {
+      const { through, addresses, own } = round;
+      writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing, addresses, backend: round.backend }));
+      results.push(await runTests("real*", own, seed, through));
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  return summarize(result, missing, allowed);
-}
-
-/** In which network the tests run, and beside which engine. */
-function placeOf({ backend, engine, docker, folder }) {
-  if (engine !== undefined) {
-    // Containers have the engine's network, and so must those who talk to them.
-    console.log(
-      `\nin containers of the engine at ${engine}, in its network: tests that give pods addresses are skipped`,
-    );
-    console.log("(TEST_BACKEND=processes runs all of them, in a network of their own)");
-    return { through: [], addresses: false };
-  }
-  const { through, why } = ownNetwork();
-  if (why !== undefined) console.log(`\nno network of its own (${why}): tests that give pods addresses are skipped`);
-  const addresses = why === undefined;
-  if (backend === "processes") return { through, addresses };
-  const own = ownEngine(docker, folder);
-  // Its reaper of what is left would have to be pulled; here nothing can be left.
-  Object.assign(process.env, { DOCKER_HOST: own.engine, TESTCONTAINERS_RYUK_DISABLED: "true" });
-  console.log("\nin containers of an engine of the run's own");
-  return { through: [...through, ...own.through], addresses };
+  return summarize(results, missing, allowed);
 }
 
 /** The parts that the chosen files ask for by name: nothing else is fetched. */
@@ -115,7 +98,11 @@ async function gather(needed) {
   return { found, missing };
 }
 
-function summarize({ passed, failed, skipped, names = [], output }, missing, allowed) {
+function summarize(results, missing, allowed) {
+  const sum = (count) => results.reduce((all, result) => all + (result[count] ?? 0), 0);
+  const [passed, failed, skipped] = [sum("passed"), sum("failed"), sum("skipped")];
+  const names = results.flatMap((result) => result.names ?? []);
+  const output = results.flatMap((result) => (result.output ? [result.output] : [])).join("\n");
   if (output) console.log(output);
   if (names.length > 0) console.log(`\nfailed:\n${names.map((name) => `  ${name}`).join("\n")}`);
   const refused = Object.keys(missing).filter((name) => !allowed.has(name));

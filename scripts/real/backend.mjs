@@ -21,17 +21,33 @@ export async function chooseBackend(env = process.env, answers = engineAnswers) 
 }
 
 /** True where an engine answers its ping. */
-export function engineAnswers(address) {
+export async function engineAnswers(address) {
+  return (await ask(address, "/_ping"))?.status === 200;
+}
+
+/** Whether the engine has the image of testcontainers' reaper, which it would have to pull else. */
+export async function engineHasReaper(address) {
+  const answer = await ask(address, "/images/json");
+  const images = answer?.status === 200 ? JSON.parse(answer.text) : [];
+  return images.some(({ RepoTags }) => RepoTags?.some((tag) => tag.startsWith("testcontainers/ryuk")));
+}
+
+/** What an engine answers; undefined where none does. */
+function ask(address, path) {
   const { protocol, hostname, port, pathname } = new URL(address);
-  if (protocol === "unix:" && !existsSync(pathname)) return false;
+  if (protocol === "unix:" && !existsSync(pathname)) return undefined;
   const where = protocol === "unix:" ? { socketPath: pathname } : { hostname, port: port || 2375 };
   return new Promise((resolve) => {
-    const asked = request({ ...where, path: "/_ping", timeout: 2_000 }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode === 200);
+    const asked = request({ ...where, path, timeout: 2_000 }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (piece) => {
+        text += piece;
+      });
+      answer.once("end", () => resolve({ status: answer.statusCode, text }));
     });
     asked.once("timeout", () => asked.destroy());
-    asked.once("error", () => resolve(false));
+    asked.once("error", () => resolve(undefined));
     asked.end();
   });
 }

@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { userCache } from "../user-cache.mjs";
 import { differing, run, sources } from "./sources.mjs";
@@ -86,7 +86,8 @@ function fetchFrom(part, source, kinds) {
     }
     const { kind, version, package: from, program: path, needs, also = [] } = source;
     const sum = (name) => sha256(readFileSync(join(fresh, name)));
-    const sums = { ...files, ...Object.fromEntries(also.map((name) => [name, sum(name)])) };
+    const loaded = libraries === undefined ? [] : filesBelow(fresh, libraries);
+    const sums = { ...files, ...Object.fromEntries([...also, ...loaded].map((name) => [name, sum(name)])) };
     const receipt = {
       kind,
       version,
@@ -109,6 +110,13 @@ function fetchFrom(part, source, kinds) {
     if (theirs !== undefined) return theirs;
     throw error;
   }
+}
+
+/** Paths of all files below a folder, from the part's own folder on. */
+function filesBelow(part, folder) {
+  return readdirSync(join(part, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(part, join(parentPath, name)));
 }
 
 /** `also`: what else the part consists of, by file name. */

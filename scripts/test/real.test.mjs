@@ -77,6 +77,22 @@ test("a program that was changed in the cache is fetched anew", () => {
   expect(asked).toHaveLength(2);
 });
 
+test("a library that was changed in the cache counts as the program does", () => {
+  const kinds = {
+    "from-a": (wanted, into) => {
+      mkdirSync(join(into, "lib/deep"), { recursive: true });
+      writeFileSync(join(into, "lib/deep/libpart.so"), "as it was built");
+      return { ...giving("v1.2.3")(wanted, into), libraries: "lib" };
+    },
+  };
+  have(part, kinds);
+  expect(cached(part)).toBeDefined();
+
+  writeFileSync(join(part.folder, "lib/deep/libpart.so"), "garbage");
+
+  expect(cached(part)).toBeUndefined();
+});
+
 test("what says another version is refused with every source's reason, and nothing of it stays", () => {
   const kinds = { "from-a": giving("v0.9"), "from-b": failing };
 

@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { foreignRegistries, readRegistriesFile } from "@slipway/oci";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { backendChecks, namesBackends } from "../src/doctor/backend-checks.ts";
+import { backendChecks, namesBackends, variableChecks } from "../src/doctor/backend-checks.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -84,7 +85,7 @@ test("registries of the artifact-registry's own file are told as its readiness t
   expect(JSON.stringify(checks)).not.toContain("hunter2");
   expect(await look({})).toEqual([{ name: "external registries", state: "ok", found: "can be used" }]);
   expect(await backendChecks({ ...environment, SLIPWAY_EXTERNAL_REGISTRIES: join(folder, "nowhere") })).toMatchObject([
-    { name: "external registries", state: "bad", remedy: "Put it there, or correct the variable." },
+    { name: "external registries", state: "bad", remedy: "Put it there, or correct SLIPWAY_EXTERNAL_REGISTRIES." },
   ]);
 });
 
@@ -104,5 +105,148 @@ test("an image of the executor that its registry does not have is named", async 
     found: `the registry of ${image} has no such image, so that nodes cannot pull it`,
     remedy: "Correct image= in SLIPWAY_EXECUTOR, or push it there.",
   });
+  server.close();
+});
+
+/** A file with this text. */
+async function written(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+
+const region = { name: "eu", kubeconfig: "k", context: "c", mesh_url: "http://m" };
+const regionsFile = (change: object) => written("regions.json", JSON.stringify([{ ...region, ...change }]));
+
+test.each([
+  [
+    "SLIPWAY_DATABASE_URL",
+    async () => "mysql://me:hunter2@db",
+    /^mysql: is not available; there is: embedded:, postgres:/,
+    /^Correct SLIPWAY_DATABASE_URL\.$/,
+  ],
+  [
+    "SLIPWAY_BUS_URL_FILE",
+    async () => "/nowhere",
+    /^\/nowhere cannot be read \(ENOENT\)$/,
+    /^Put it there, or correct SLIPWAY_BUS_URL_FILE\.$/,
+  ],
+  ["SLIPWAY_PORT", async () => "eighty", /^must be a number$/, /^Correct SLIPWAY_PORT\.$/],
+  [
+    "SLIPWAY_LOG_LEVEL",
+    async () => "debgu",
+    /^must be one of "debug", .*, did you mean "debug"\?$/,
+    /^Correct SLIPWAY_LOG_LEVEL\.$/,
+  ],
+  [
+    "SLIPWAY_URL",
+    async () => "hunter2.example",
+    /^must be a whole URL that begins with http:\/\/ or https:\/\/$/,
+    /^Correct SLIPWAY_URL\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    () => regionsFile({ kubeconfig: undefined, kubconfig: "k" }),
+    /regions\.json: 0\.kubeconfig: is missing; it takes a text; 0: unknown key "kubconfig", did you mean "kubeconfig"\?$/,
+    /^Correct \/.*\/regions\.json\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    () => regionsFile({ metrics_shape: "hunter2" }),
+    /0\.metrics_shape: must be "istio", "envoy" or "slipway", or a map/,
+    /^Correct \/.*\/regions\.json\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    () => written("none.yaml", ""),
+    /none\.yaml: is empty \(null\); it takes a list$/,
+    /none\.yaml\.$/,
+  ],
+  [
+    "SLIPWAY_REGIONS",
+    async () => "/nowhere/regions.yaml",
+    /^\/nowhere\/regions\.yaml: cannot be read \(ENOENT\)$/,
+    /^Put it there, or correct SLIPWAY_REGIONS\.$/,
+  ],
+  [
+    "SLIPWAY_SLACK_WEBHOOK_URL",
+    async () => "hooks.slack.com/services/hunter2",
+    /^must be a whole URL that begins with http:\/\/ or https:\/\/$/,
+    /^Correct SLIPWAY_SLACK_WEBHOOK_URL\.$/,
+  ],
+  ["SLIPWAY_SECRETS_KEY", async () => "hunter2", /^is not a key: /, /^Correct SLIPWAY_SECRETS_KEY\.$/],
+  [
+    "SLIPWAY_ARTIFACT_REGISTRY_URL",
+    async () => "artifact-registry:7400",
+    /^must be a whole URL that begins with http:\/\/ or https:\/\/$/,
+    /^Correct SLIPWAY_ARTIFACT_REGISTRY_URL\.$/,
+  ],
+])("a wrong %s is told in words, with where to correct it", async (name, value, found, remedy) => {
+  const checks = await backendChecks({ [name]: await value() });
+
+  expect(checks).toEqual([
+    { name, state: "bad", found: expect.stringMatching(found), remedy: expect.stringMatching(remedy) },
+  ]);
+  expect(JSON.stringify(checks)).not.toContain("hunter2");
+});
+
+test("a variable whose name is nearly that of another is named with the other, and no other unknown one is", async () => {
+  const environment = {
+    ...{ SLIPWAY_DATABSE_URL: "postgres://me:hunter2@db/slipway", SLIPWAY_SLAK_WEBHOOK_URL_FILE: "/run/secrets/slack" },
+    // Of somebody's own, of the command line, and what Kubernetes adds by itself.
+    ...{ SLIPWAY_OF_MY_OWN: "1", SLIPWAY_TOKEN: "slp_x", SLIPWAY_BUILD_SERVICE_PORT: "tcp://10.0.0.1:7400" },
+    ...{ SLIPWAY_BUILD_SERVICE_SERVICE_HOST: "10.0.0.1", SLIPWAY_BUILD_SERVICE_PORT_7400_TCP: "tcp://10.0.0.1:7400" },
+  };
+
+  const misspelt = (variable: string, meant: string) => ({
+    ...{ name: variable, state: "bad", found: "nobody reads it" },
+    remedy: `Say ${meant} if that is what was meant, or take it away.`,
+  });
+  expect(await variableChecks(environment)).toEqual([
+    misspelt("SLIPWAY_DATABSE_URL", "SLIPWAY_DATABASE_URL"),
+    misspelt("SLIPWAY_SLAK_WEBHOOK_URL_FILE", "SLIPWAY_SLACK_WEBHOOK_URL_FILE"),
+  ]);
+});
+
+test("other services are looked at where their addresses are named, as far as this one calls them", async () => {
+  const server = createServer(({ url }, response) => {
+    const type = url === "/api/v1/watches" ? "application/problem+json" : "text/html";
+    response.writeHead(url === "/api/v1/watches" ? 401 : 404, { "content-type": type }).end("{}");
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  const here = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+  const gone = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => gone.once("listening", resolve));
+  const closed = (gone.address() as AddressInfo).port;
+  await new Promise((resolve) => gone.close(resolve));
+  const addresses = {
+    SLIPWAY_ARTIFACT_REGISTRY_URL: `http://127.0.0.1:${closed}`,
+    SLIPWAY_DEPLOYMENT_ORCHESTRATOR_URL: "http://nobody.invalid:7400",
+    SLIPWAY_ROLLBACK_CONTROLLER_URL: `${here}/`,
+    SLIPWAY_BUILD_SERVICE_URL: here,
+    SLIPWAY_DATA: folder,
+  };
+
+  expect(namesBackends({ SLIPWAY_ARTIFACT_REGISTRY_URL: here })).toBe(true);
+  const away = {
+    ...{ name: "services", state: "bad", found: `nothing listens at 127.0.0.1:${closed}` },
+    remedy: "See that the artifact-registry runs, or correct SLIPWAY_ARTIFACT_REGISTRY_URL.",
+  };
+  expect(await backendChecks(addresses)).toEqual([
+    {
+      ...{ name: "services", state: "bad", found: `what answers at ${here.slice(7)} is no service of Slipway (404)` },
+      remedy: "See that the build-service runs, or correct SLIPWAY_BUILD_SERVICE_URL.",
+    },
+    away,
+    {
+      ...{ name: "services", state: "bad", found: "the host of nobody.invalid:7400 is not known" },
+      remedy: "See that the deployment-orchestrator runs, or correct SLIPWAY_DEPLOYMENT_ORCHESTRATOR_URL.",
+    },
+  ]);
+  // In the orchestrator's pod.
+  await mkdir(join(folder, "tokens"));
+  await writeFile(join(folder, "tokens", "deployment-orchestrator"), "slp_x");
+  expect(await backendChecks(addresses)).toEqual([away]);
+  server.closeAllConnections();
   server.close();
 });

@@ -16,6 +16,21 @@ const owners = {
 
 export type PlatformService = keyof typeof owners;
 
+export const platformServices = Object.keys(owners) as readonly PlatformService[];
+
+/** Which others each service calls. The others know of what happens by events. */
+export const callees: Readonly<Record<PlatformService, readonly PlatformService[]>> = {
+  "build-service": ["artifact-registry"],
+  "artifact-registry": [],
+  "deployment-orchestrator": ["artifact-registry", "rollback-controller"],
+  "rollback-controller": [],
+  "notification-service": [],
+  "metrics-aggregator": [],
+};
+
+/** A path that only this service answers. */
+export const pathOfOwner = (service: PlatformService): string => owners[service][0];
+
 /** The service that owns a path, or undefined for paths that every service has (`/readyz`) or none. */
 export function ownerOf(path: string): PlatformService | undefined {
   for (const [service, prefixes] of Object.entries(owners)) {

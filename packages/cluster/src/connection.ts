@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { z } from "zod";
 import { ApiStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
+import { readWay } from "./kubeconfig.ts";
 import type { RequestContext } from "./kubernetes-client.ts";
 
 /**
@@ -152,16 +151,7 @@ class ClusterConnection implements Connection {
 
 /** Reads the kubeconfig again; the agent with its open connections stays unless the file has changed. */
 async function openSession(client: Client, options: ConnectOptions, last: Session | undefined): Promise<Session> {
-  const { region } = options;
-  const { config, text } = await loadConfig(client, options);
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) {
-    const { kubeconfig = "of the pod", context = "in use" } = options;
-    throw new RegionRejected(region, `the kubeconfig ${kubeconfig} has no context ${context}`);
-  }
-  const server = cluster.server.replace(/\/$/, "");
-  const probe = new client.RequestContext(server, "GET");
-  await config.applySecurityAuthentication(probe);
+  const { text, server, probe } = await readWay(client, options);
   const same = last?.text === text;
   if (!same) last?.dispatcher?.close().catch(() => undefined);
   return {
@@ -171,28 +161,6 @@ async function openSession(client: Client, options: ConnectOptions, last: Sessio
     dispatcher: same ? last.dispatcher : probe.getDispatcher(),
     since: performance.now(),
   };
-}
-
-async function loadConfig(client: Client, { region, kubeconfig, context }: ConnectOptions) {
-  const config = new client.KubeConfig();
-  if (kubeconfig === undefined) {
-    config.loadFromCluster();
-    return { config, text: "" };
-  }
-  const text = await readFile(kubeconfig, "utf8").catch((cause: unknown) => {
-    throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read`, { cause });
-  });
-  try {
-    config.loadFromString(text);
-  } catch (error) {
-    // Neither the parser's words nor the error itself: they quote the line, which may be the token's.
-    const line = /\((\d+):\d+\)/.exec(error instanceof Error ? error.message : "")?.[1];
-    const where = line === undefined ? "" : `, see line ${line}`;
-    throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read (it is none${where})`);
-  }
-  config.makePathsAbsolute(dirname(kubeconfig));
-  if (context !== undefined) config.setCurrentContext(context);
-  return { config, text };
 }
 
 const Status = z.looseObject({ reason: z.string().optional(), message: z.string().optional() });

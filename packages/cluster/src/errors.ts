@@ -9,6 +9,19 @@ export class RegionUnavailable extends Error {
   }
 }
 
+/** What a kubeconfig says cannot be used, so that nothing was sent. Tried again all the same: the file is read anew. */
+export class KubeconfigBroken extends RegionUnavailable {
+  readonly what: string;
+  readonly remedy: string;
+
+  constructor(region: string, what: string, remedy: string) {
+    super(region, `${what}: ${remedy}`);
+    this.name = "KubeconfigBroken";
+    this.what = what;
+    this.remedy = remedy;
+  }
+}
+
 /** The region answered, and no retry of the same call mends it: a person has to look. */
 export class RegionRejected extends Error {
   readonly region: string;

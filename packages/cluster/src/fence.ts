@@ -14,7 +14,7 @@ export const pausedAnnotation = "slipway.dev/paused";
 export const weightsAnnotation = "slipway.dev/weights";
 /**
  * Where a lowering sends all requests: the baseline of the grant, or the service itself where there is none. What a region's admission policy lets the
- * rollback-controller raise, and nothing else (deploy/regions).
+ * rollback-controller raise, and nothing else (deploy/regions). The base Service has it too: a policy sees the one object that is written.
  */
 export const baselineAnnotation = "slipway.dev/baseline";
 /** The grant under which a Deployment, Service or DestinationRule was last written. */

@@ -31,4 +31,4 @@ export { unprovenLimitPercent } from "./raising.ts";
 export { type Reached, reachProblem } from "./reach-problem.ts";
 export { reflect } from "./reflector.ts";
 export { openRegion } from "./region.ts";
-export { type RegionAccount, regionProblems } from "./region-problems.ts";
+export { lookAtRegion, type RegionAccount, regionProblems } from "./region-problems.ts";

@@ -1,13 +1,13 @@
 import type { Epoch, VersionName } from "@slipway/kernel";
 import { patchObject, write } from "./calls.ts";
-import { epochAnnotation } from "./fence.ts";
+import { baselineAnnotation, epochAnnotation } from "./fence.ts";
 import { pointer, setAnnotations, testVersion } from "./json-patch.ts";
 import { create, type Effects, readAs, readBase, readVirtualService, untilWritten } from "./objects.ts";
 import * as paths from "./paths.ts";
 import type { FencedWrite, Target } from "./port.ts";
 import { decideRetire } from "./retiring.ts";
 import { type VirtualService, weightsOf } from "./virtual-service.ts";
-import { baseSelector, baseService, epochOf, Fenced, liveVersionOf } from "./workload.ts";
+import { baseSelector, baseService, epochOf, Fenced, liveVersionOf, named } from "./workload.ts";
 import { guard } from "./workloads.ts";
 
 const done: FencedWrite = { kind: "done" };
@@ -27,13 +27,15 @@ async function attemptFollow(effects: Effects, target: Target, { epoch, version 
   const vs = await readVirtualService(effects, target);
   const no = guard(vs, epoch) ?? notLive(vs, version);
   if (no !== null) return no;
+  const baseline = vs?.metadata.annotations?.[baselineAnnotation];
   if (base === null) {
-    const created = await create(effects.connection, paths.services(target), baseService(target, version, epoch));
+    const wanted = baseService(target, version, epoch, baseline);
+    const created = await create(effects.connection, paths.services(target), wanted);
     return created === "created" ? done : null;
   }
   if (epochOf(base) > epoch) return { kind: "stale", epoch: epochOf(base) } as const;
   if (liveVersionOf(base) === version) return done;
-  const patch = followPatch(target, base, version, epoch);
+  const patch = followPatch(target, base, { epoch, version }, baseline);
   const outcome = await patchObject(effects.connection, paths.baseServicePath(target), patch);
   return outcome.kind === "written" ? done : null;
 }
@@ -44,11 +46,11 @@ function notLive(vs: VirtualService | null, version: VersionName): FencedWrite |
   return { kind: "refused", why: "not_live", detail: `${version} does not have all traffic` };
 }
 
-function followPatch(target: Target, base: Fenced, version: VersionName, epoch: number) {
+function followPatch(target: Target, base: Fenced, { epoch, version }: FollowRequest, baseline: string | undefined) {
   return [
     testVersion(base.metadata.resourceVersion),
     { op: "add", path: pointer("spec", "selector"), value: baseSelector(target.service, version) } as const,
-    ...setAnnotations(base.metadata.annotations, { [epochAnnotation]: String(epoch) }),
+    ...setAnnotations(base.metadata.annotations, { [epochAnnotation]: String(epoch), ...named(baseline) }),
   ];
 }
 

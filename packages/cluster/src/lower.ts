@@ -6,7 +6,7 @@ import { type Effects, jitter, readBase, readVirtualService } from "./objects.ts
 import * as paths from "./paths.ts";
 import type { LowerRequest, LowerResult, RepairRequest, RepairResult, Target } from "./port.ts";
 import { decideRepair } from "./repairing.ts";
-import { createTraffic } from "./traffic.ts";
+import { createShut } from "./traffic.ts";
 import { VirtualService } from "./virtual-service.ts";
 import { baseSelector, epochOf, liveVersionOf } from "./workload.ts";
 
@@ -57,7 +57,7 @@ async function attemptLower(effects: Effects, target: Target, request: LowerRequ
   const vs = await readVirtualService(effects, target, effects.lowerRequestMs);
   if (vs === null) {
     // A gate that does not exist could still be opened by a late request of this very epoch.
-    await createTraffic(effects, target, request, "shut");
+    await createShut(effects, target, request);
     return null;
   }
   const decision = decideLower(vs, target.service, request);

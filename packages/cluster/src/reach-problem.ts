@@ -1,6 +1,6 @@
 import { errorCodes } from "@slipway/kernel";
 import { z } from "zod";
-import { ApiStatus, isStatus, RegionUnavailable } from "./errors.ts";
+import { ApiStatus, isStatus, KubeconfigBroken, RegionUnavailable } from "./errors.ts";
 
 /** Where somebody corrects how a cluster's API is reached, and what gives an account its rights there. */
 export type Reached = {
@@ -18,6 +18,7 @@ export type Reached = {
 /** Why nothing at all can be asked of a cluster's API, as a sentence that ends with what to do. */
 export function reachProblem(error: unknown, reached: Reached): string {
   const { namedIn, context = "in use" } = reached;
+  if (error instanceof KubeconfigBroken) return `${error.what}: ${error.remedy}`;
   const codes = errorCodes(error);
   if (reached.kubeconfig === undefined && /ERR_INVALID_URL|ENOENT/.test(codes))
     return `this process runs in no pod of a cluster: name a kubeconfig in ${namedIn}`;
@@ -25,11 +26,8 @@ export function reachProblem(error: unknown, reached: Reached): string {
   if (isStatus(error, 404) || error instanceof z.ZodError)
     return `what answers there is no Kubernetes API: correct \`server\` in ${kubeconfig}`;
   if (error instanceof ApiStatus) return refusal(error, kubeconfig, reached);
-  const known = remedies.find(([pattern]) => pattern.test(codes))?.[1](kubeconfig);
+  const known = remedies.find(([pattern]) => pattern.test(codes))?.[1](kubeconfig, codes.trim());
   if (known !== undefined) return known;
-  // The client library's own word, before anything is sent.
-  if (/HTTP protocol is not allowed/.test(causeOf(error)))
-    return `nobody may be sent a token in the clear: say https:// in \`server\` of ${kubeconfig}`;
   const words = error instanceof Error ? error.message.replace(/^region [^:]*: /, "") : String(error);
   if (/no context|cannot be read/.test(words)) return `${words}: correct ${namedIn}`;
   if (error instanceof RegionUnavailable) return `${words}: see that ${kubeconfig} (context ${context}) reaches it`;
@@ -43,20 +41,17 @@ function refusal({ status, reason }: ApiStatus, kubeconfig: string, { renew, ins
 }
 
 /** By the code of the socket or of TLS. */
-const remedies: readonly (readonly [RegExp, (kubeconfig: string) => string])[] = [
+const remedies: readonly (readonly [RegExp, (kubeconfig: string, code: string) => string])[] = [
   [/ECONNREFUSED/, (kubeconfig) => `nothing listens where ${kubeconfig} says: correct \`server\` there`],
   [/ENOTFOUND|EAI_AGAIN/, (kubeconfig) => `the host of \`server\` in ${kubeconfig} is not known: correct it there`],
   [
     /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/,
     (kubeconfig) => `its certificate is not trusted: correct \`certificate-authority-data\` in ${kubeconfig}`,
   ],
+  [/ERR_OSSL_/, (kubeconfig, code) => `a certificate or key of ${kubeconfig} is none (${code}): correct it there`],
   [
     /WRONG_VERSION_NUMBER|EPROTO|HPE_/,
     (kubeconfig) =>
       `what answers there does not speak TLS as a Kubernetes API does: correct \`server\` in ${kubeconfig}`,
   ],
 ];
-
-function causeOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? error.cause.message : "";
-}

@@ -15,6 +15,7 @@ export type RegionAccount = "orchestrator" | "rollback-controller";
 /** One right stands for all that both need, one for what the orchestrator has alone. */
 const writesRoutes = { group: "networking.istio.io", resource: "virtualservices", verb: "patch" };
 const makesWorkloads = { group: "apps", resource: "deployments", verb: "create" };
+const makesNamespaces = { group: "", resource: "namespaces", verb: "create" };
 
 const Version = z.looseObject({ major: z.string(), minor: z.string() });
 const Review = z.looseObject({ status: z.looseObject({ allowed: z.boolean() }) });
@@ -33,6 +34,18 @@ export async function regionProblems(
   environments: readonly string[],
   account?: RegionAccount,
 ): Promise<readonly string[]> {
+  return (await lookAtRegion(region, environments, account)).problems;
+}
+
+/** `reached`: its API lets Slipway in; whatever else is wrong there, weights can be looked at. */
+export type RegionLook = { readonly reached: boolean; readonly problems: readonly string[] };
+
+/** The same with whether the region was reached at all. */
+export async function lookAtRegion(
+  region: RegionAccess,
+  environments: readonly string[],
+  account?: RegionAccount,
+): Promise<RegionLook> {
   const { name, kubeconfig, context } = region;
   const say = (text: string) => `region ${name}: ${text}`;
   let connection: Connection | undefined;
@@ -41,13 +54,13 @@ export async function regionProblems(
     const found = [
       versionProblem(await connection.request("GET", "/version")),
       await istioProblem(connection),
-      await rightsProblem(connection, account),
+      (await rightsProblem(connection, account)) ?? (await policiesProblem(connection, account)),
       ...(await Promise.all(environments.map((one) => namespaceProblem(connection as Connection, one)))),
       ...(await Promise.all(environments.map((one) => pullSecretProblem(connection as Connection, one, region)))),
     ];
-    return found.filter((problem) => problem !== undefined).map(say);
+    return { reached: true, problems: found.filter((problem) => problem !== undefined).map(say) };
   } catch (error) {
-    return [say(reachProblem(error, howReached(region, account)))];
+    return { reached: false, problems: [say(reachProblem(error, howReached(region, account)))] };
   } finally {
     await connection?.close().catch(() => undefined);
   }
@@ -100,6 +113,33 @@ async function rightsProblem(connection: Connection, account: RegionAccount | un
   return undefined;
 }
 
+/** What the policies refuse to each account: a namespace that is not Slipway's to both, one without sidecars to the rollback-controller. */
+const refused = {
+  orchestrator: [{}],
+  "rollback-controller": [{}, { "app.kubernetes.io/managed-by": "slipway" }],
+} as const;
+
+/** A write that has to be refused, tried without taking hold: the policies may be missing, or know this identity by no name. */
+async function policiesProblem(connection: Connection, account: RegionAccount | undefined) {
+  if (account === undefined || (await isAllowed(connection, makesNamespaces)) !== true) return undefined;
+  for (const labels of refused[account]) {
+    if (await takesNamespace(connection, labels))
+      return `no policy holds this account to what it may write there: ${install}, and use its service account ${account}, or an identity of the group slipway:${account}`;
+  }
+  return undefined;
+}
+
+async function takesNamespace(connection: Connection, labels: object): Promise<boolean> {
+  const body = { apiVersion: "v1", kind: "Namespace", metadata: { generateName: "slipway-doctor-", labels } };
+  try {
+    await connection.request("POST", namespaces, { body, query: { dryRun: "All" } });
+    return true;
+  } catch (error) {
+    if (error instanceof ApiStatus) return false;
+    throw error;
+  }
+}
+
 /** Undefined: the region does not say. */
 async function isAllowed(connection: Connection, resourceAttributes: object): Promise<boolean | undefined> {
   const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -123,11 +163,13 @@ async function namespaceProblem(connection: Connection, environment: string): Pr
   const label = `kubectl label --overwrite namespace ${environment}`;
   if (labels["istio.io/dataplane-mode"] === "ambient")
     return `namespace ${environment} is in ambient mode, in which the weights of a VirtualService count for nothing: ${label} istio.io/dataplane-mode- istio-injection=enabled, and start its pods anew`;
-  if (labels["istio-injection"] === "disabled")
-    return `namespace ${environment} gets no sidecars, without which no request is split or counted: ${label} istio-injection=enabled, and start its pods anew`;
+  const injection = labels["istio-injection"];
+  // Istio heeds a revision only where the other label says nothing.
+  const injected = injection === "enabled" || (injection === undefined && labels["istio.io/rev"] !== undefined);
   if (labels["app.kubernetes.io/managed-by"] !== "slipway")
-    return `namespace ${environment} was made by somebody else, so that every write to it is refused: ${label} app.kubernetes.io/managed-by=slipway`;
-  return undefined;
+    return `namespace ${environment} was made by somebody else, so that every write to it is refused: ${label} app.kubernetes.io/managed-by=slipway${injected ? "" : " istio-injection=enabled"}`;
+  if (injected) return undefined;
+  return `namespace ${environment} gets no sidecars, without which no request is split or counted: ${label} istio-injection=enabled (or istio.io/rev=REVISION), and start its pods anew`;
 }
 
 const PullSecret = z.looseObject({ type: z.string() });

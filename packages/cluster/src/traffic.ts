@@ -2,7 +2,8 @@ import type { VersionName } from "@slipway/kernel";
 import { z } from "zod";
 import { patchObject } from "./calls.ts";
 import { RegionRejected } from "./errors.ts";
-import { nextFence } from "./fence.ts";
+import { baselineAnnotation, nextFence } from "./fence.ts";
+import { setAnnotations, testVersion } from "./json-patch.ts";
 import {
   create,
   type Effects,
@@ -27,7 +28,7 @@ import type {
 } from "./port.ts";
 import { checkRaise, decideRaise, tookHold } from "./raising.ts";
 import { fenceOf, VirtualService, viewOf, weightsOf } from "./virtual-service.ts";
-import { baseService, liveVersionOf } from "./workload.ts";
+import { baseService, epochOf, liveVersionOf } from "./workload.ts";
 
 /** Effects on the traffic objects that may raise exposure, or open the way to it. Lowering has a file of its own. */
 export async function readTraffic(effects: Effects, target: Target): Promise<TrafficView> {
@@ -71,7 +72,7 @@ async function attemptOpen(
   const { connection } = effects;
   const { vs, live } = await readBoth(effects, target);
   if (vs === null) {
-    await createTraffic(effects, target, request, "open");
+    await createOpen(effects, target, request);
     return null;
   }
   const decision = decideOpen(vs, target.service, request, live);
@@ -84,27 +85,42 @@ async function attemptOpen(
       `route ${decision.route} of ${object} takes every request before Slipway's route`,
     );
   }
-  await ensureBase(effects, target, request);
+  if (!(await ensureBase(effects, target, request))) return null;
   const outcome = await patchObject(connection, paths.virtualService(target), decision.patch);
   return outcome.kind === "written" ? { kind: "opened", seq: decision.fence.seq } : null;
 }
 
-/** Namespace, base Service and VirtualService of a service that is new in this region. What exists is left alone. */
-export async function createTraffic(
-  effects: Effects,
-  target: Target,
-  request: OpenFenceRequest,
-  gate: "open" | "shut",
-): Promise<void> {
+/** Namespace, base Service and VirtualService of a service that is new in this region. */
+async function createOpen(effects: Effects, target: Target, request: OpenFenceRequest): Promise<void> {
   await ensureNamespace(effects, target.environment);
-  await ensureBase(effects, target, request);
-  const fence = nextFence(null, { epoch: request.epoch, gate, holder: request.deployment });
+  if (!(await ensureBase(effects, target, request))) return;
+  const fence = nextFence(null, { epoch: request.epoch, gate: "open", holder: request.deployment });
   await create(effects.connection, paths.virtualServices(target), newVirtualService(target, fence, request.baseline));
 }
 
-async function ensureBase(effects: Effects, target: Target, request: OpenFenceRequest): Promise<void> {
-  if ((await readBase(effects, target)) !== null) return;
-  await create(effects.connection, paths.services(target), baseService(target, request.baseline, request.epoch));
+/**
+ * A gate that is shut where nothing stands. It names no baseline and makes no Service: that would be a way to choose who gets requests, which the
+ * account that lowers has not (deploy/regions). The next opening brings both.
+ */
+export async function createShut(effects: Effects, target: Target, request: OpenFenceRequest): Promise<void> {
+  await ensureNamespace(effects, target.environment);
+  const fence = nextFence(null, { epoch: request.epoch, gate: "shut", holder: request.deployment });
+  await create(effects.connection, paths.virtualServices(target), newVirtualService(target, fence, null));
+}
+
+/** The base Service, with the name of the version to which a lowering may turn it back. False: it lost a race. */
+async function ensureBase(effects: Effects, target: Target, request: OpenFenceRequest): Promise<boolean> {
+  const { connection } = effects;
+  const baseline = request.baseline ?? target.service;
+  const base = await readBase(effects, target);
+  if (base === null) {
+    const wanted = baseService(target, request.baseline, request.epoch, baseline);
+    return (await create(connection, paths.services(target), wanted)) === "created";
+  }
+  const { annotations, resourceVersion } = base.metadata;
+  if (annotations?.[baselineAnnotation] === baseline || epochOf(base) > request.epoch) return true;
+  const patch = [testVersion(resourceVersion), ...setAnnotations(annotations, { [baselineAnnotation]: baseline })];
+  return (await patchObject(connection, paths.baseServicePath(target), patch)).kind === "written";
 }
 
 export async function raise(effects: Effects, target: Target, request: RaiseRequest): Promise<RaiseResult> {

@@ -1,6 +1,6 @@
 import type { Epoch, VersionName } from "@slipway/kernel";
 import { z } from "zod";
-import { epochAnnotation } from "./fence.ts";
+import { baselineAnnotation, epochAnnotation } from "./fence.ts";
 import type { Target, WorkloadManifest } from "./port.ts";
 
 /** The port that a container listens on; it is told so in `$PORT`. */
@@ -36,8 +36,13 @@ export function namespaceObject(name: string): KubeObject {
   };
 }
 
-/** The clients' name for a service. It selects one version's pods, or nobody's. */
-export function baseService({ service, environment }: Target, version: VersionName | null, epoch: Epoch): KubeObject {
+/** The clients' name for a service. It selects one version's pods, or nobody's. `baseline`: as the VirtualService names it, where that is known. */
+export function baseService(
+  { service, environment }: Target,
+  version: VersionName | null,
+  epoch: Epoch,
+  baseline?: string,
+): KubeObject {
   return {
     apiVersion: "v1",
     kind: "Service",
@@ -45,10 +50,15 @@ export function baseService({ service, environment }: Target, version: VersionNa
       name: service,
       namespace: environment,
       labels: { ...managed, app: service, [serviceLabel]: service },
-      annotations: { [epochAnnotation]: String(epoch) },
+      annotations: { [epochAnnotation]: String(epoch), ...named(baseline) },
     },
     spec: { selector: baseSelector(service, version), ports: servicePorts() },
   };
+}
+
+/** The annotation of a base Service that says to which version a lowering may turn it back; the service itself stands for none. */
+export function named(baseline: string | undefined): Record<string, string> {
+  return baseline === undefined ? {} : { [baselineAnnotation]: baseline };
 }
 
 export function baseSelector(service: string, version: VersionName | null): Record<string, string> {

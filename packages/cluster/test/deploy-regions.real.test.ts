@@ -82,7 +82,7 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
       },
       { what: "the policies are checked", timeoutMs: 60_000 },
     );
-    expect(checked).toHaveLength(4);
+    expect(checked).toHaveLength(5);
     expect(checked.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([]);
   });
 
@@ -203,7 +203,9 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
 
       const selector = { "slipway.dev/service": target.service, "slipway.dev/version": v2 };
       const turn = controller("PATCH", `${inProd}/services/${target.service}`, { spec: { selector } }, mergePatch);
-      await expect(turn).rejects.toThrow(/may change the selection only together with slipway.dev\/shut of its epoch/);
+      await expect(turn).rejects.toThrow(
+        /select the pods of the baseline .* only, together with slipway.dev\/shut of its epoch/,
+      );
     });
 
     test.each([
@@ -228,7 +230,9 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
 
       const opened = region.openFence(target, { epoch: 1 as Epoch, deployment: grant(1).deployment, baseline: null });
 
-      await expect(opened).rejects.toThrow(/kubectl label namespace others app.kubernetes.io\/managed-by=slipway/);
+      await expect(opened).rejects.toThrow(
+        /kubectl label namespace others app.kubernetes.io\/managed-by=slipway istio-injection=enabled/,
+      );
       const unlabelled = { apiVersion: "v1", kind: "Namespace", metadata: { name: "mine" } };
       await expect(orchestrator("POST", "/api/v1/namespaces", unlabelled)).rejects.toThrow(/which mine lacks/);
     });

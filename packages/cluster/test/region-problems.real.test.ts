@@ -45,6 +45,23 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
       expect.stringMatching(/may not make Deployments: kubectl apply -f deploy\/regions/),
     ]);
 
+    // With the very rights, and as somebody whom no policy knows.
+    const { namespace, ...cloud } = { namespace: "default", name: "cloud" };
+    await real.kubectl(["create", "serviceaccount", cloud.name, "-n", namespace]);
+    for (const account of [rollbackController, orchestrator]) {
+      const bound = [`--clusterrole=slipway-${account.name}`, `--serviceaccount=${namespace}:${cloud.name}`];
+      await real.kubectl(["create", "clusterrolebinding", account.name, ...bound]);
+      const held = async () => problemsOf(await real.tokenOf({ namespace, ...cloud }), account.name);
+      const [problem] = await until(async () => ((await held()).length > 0 ? await held() : undefined), {
+        what: "somebody is found whom no policy holds",
+      });
+      expect(problem).toMatch(
+        new RegExp(
+          `no policy holds this account .*service account ${account.name}, or an identity of the group slipway:${account.name}$`,
+        ),
+      );
+    }
+
     expect(await problemsOf("nobody's")).toEqual([expect.stringMatching(/refuses the credentials/)]);
     const labels = "istio.io/dataplane-mode=ambient";
     await real.kubectl(["create", "namespace", "prod"]);
@@ -53,6 +70,25 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
       expect.stringMatching(/prod is in ambient mode/),
     ]);
   });
+
+  test("is the policies, where somebody gave the accounts their rights and no more", async () => {
+    const policies = ["validatingadmissionpolicies,validatingadmissionpolicybindings", "--all"];
+    await real.kubectl(["delete", ...policies]);
+
+    for (const account of [regionAccounts.orchestrator, regionAccounts.rollbackController]) {
+      const found = async () => problemsOf(await real.tokenOf(account), account.name);
+      const [problem] = await until(
+        async () => ((await found()).some(isOpen) ? (await found()).filter(isOpen) : undefined),
+        {
+          what: "the policies are gone",
+          timeoutMs: 60_000,
+        },
+      );
+      expect(problem).toContain(`kubectl apply -f deploy/regions, and use its service account ${account.name}`);
+    }
+  });
+
+  const isOpen = (problem: string) => problem.includes("no policy holds this account");
 
   test("is the Secret with which nodes pull images, until it is made; every pod is then given it", async () => {
     const kubeconfig = await real.kubeconfigWith(await real.tokenOf(regionAccounts.orchestrator));

@@ -2,9 +2,11 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
 import type { RegionName } from "@slipway/kernel";
 import { freePort } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse } from "yaml";
 import { regionProblems } from "../src/index.ts";
 import { type LocalApi, localApi } from "./support/local-api.ts";
 
@@ -45,16 +47,22 @@ test("a region with Istio and namespaces of Slipway's, or none yet, lacks nothin
 test("a namespace in ambient mode, without sidecars, or of somebody else is named with the command that mends it", async () => {
   await namespace("ambient", { ...slipways, "istio.io/dataplane-mode": "ambient" });
   await namespace("bare", { ...slipways, "istio-injection": "disabled" });
+  await namespace("handed-over", { "app.kubernetes.io/managed-by": "slipway" });
+  await namespace("of-a-revision", { "app.kubernetes.io/managed-by": "slipway", "istio.io/rev": "1-27" });
   await namespace("theirs", {});
+  await namespace("theirs-of-a-revision", { "istio.io/rev": "1-27" });
 
-  expect(await problems({}, ["ambient", "bare", "theirs"])).toEqual([
+  const all = ["ambient", "bare", "handed-over", "of-a-revision", "theirs", "theirs-of-a-revision"];
+  expect(await problems({}, all)).toEqual([
     expect.stringMatching(
       /^region us-east-1: namespace ambient is in ambient mode.*kubectl label --overwrite namespace ambient istio\.io\/dataplane-mode-/,
     ),
     expect.stringMatching(/namespace bare gets no sidecars.*namespace bare istio-injection=enabled/),
+    expect.stringMatching(/namespace handed-over gets no sidecars.*namespace handed-over istio-injection=enabled/),
     expect.stringMatching(
-      /namespace theirs was made by somebody else.*namespace theirs app\.kubernetes\.io\/managed-by=slipway/,
+      /namespace theirs was made by somebody else.*namespace theirs app\.kubernetes\.io\/managed-by=slipway istio-injection=enabled$/,
     ),
+    expect.stringMatching(/namespace theirs-of-a-revision app\.kubernetes\.io\/managed-by=slipway$/),
   ]);
 });
 
@@ -89,6 +97,88 @@ test.each([
   const said = await problems({ kubeconfig: await path() });
   expect(said).toEqual([expect.stringMatching(sentence)]);
   expect(said.join()).not.toContain("hunter2");
+});
+
+/** The kubeconfig of somebody else in place of the administrator's, and another cluster. */
+async function changed(name: string, user: object, cluster: object = {}): Promise<string> {
+  return kubeconfig(name, (text) => {
+    const read = parse(text);
+    Object.assign(read.clusters[0].cluster, cluster);
+    read.users[0].user = user;
+    return JSON.stringify(read);
+  });
+}
+const exec = (command: string, ...args: string[]) => ({
+  exec: { apiVersion: "client.authentication.k8s.io/v1", command, args, interactiveMode: "Never" },
+});
+const server = (change: (url: string) => string) => ({ server: change(`https://127.0.0.1:${api.server().port}`) });
+
+test.each([
+  [
+    "a program of exec that is not installed",
+    () => changed("absent", exec("aws-of-nobody")),
+    /the program aws-of-nobody of `exec` in .*\.absent cannot be started \(ENOENT\): install it where this process runs, or put a token there$/,
+  ],
+  [
+    "a program of exec that fails",
+    () => changed("fails", exec("sh", "-c", "echo trace >&2; echo 'no session: log in' >&2; exit 3")),
+    /the program sh of `exec` in .*\.fails fails \(no session: log in\): run it by hand as this process's user$/,
+  ],
+  [
+    "a program of exec that prints something else",
+    () => changed("prints", exec("echo", "hunter2")),
+    /the program echo of `exec` in .*\.prints prints no ExecCredential: .*/,
+  ],
+  [
+    "a client certificate that is not there",
+    () => changed("certless", { "client-certificate": "gone.crt", "client-key": "gone.key" }),
+    /\/gone\.crt, which .*\.certless names, cannot be read \(ENOENT\): put it there, or correct .*\.certless$/,
+  ],
+  [
+    "a client certificate that is none",
+    () => changed("certtorn", { "client-certificate-data": "aHVudGVyMg==", "client-key-data": "aHVudGVyMg==" }),
+    /a certificate or key of .*\.certtorn is none \(ERR_OSSL_\w+\): correct it there$/,
+  ],
+  [
+    "a file of the token that is not there",
+    () => changed("tokenless", { tokenFile: "gone.token" }),
+    /\/gone\.token, which .*\.tokenless names, cannot be read \(ENOENT\): put it there, or correct .*\.tokenless$/,
+  ],
+  [
+    "a server without a scheme",
+    () =>
+      changed(
+        "bare",
+        {},
+        server((url) => url.replace("https://", "")),
+      ),
+    /`server` in .*\.bare is no URL: begin it with https:\/\/$/,
+  ],
+  [
+    "a server with a password in it",
+    () =>
+      changed(
+        "worded",
+        {},
+        server((url) => url.replace("//", "//me:hunter2@")),
+      ),
+    /`server` in .*\.worded has a user and a password, which nobody is sent: take them out, and name a token in `users`$/,
+  ],
+])("%s is named with the place to correct it, too", async (_, path, sentence) => {
+  const said = await problems({ kubeconfig: await path() });
+
+  expect(said).toEqual([expect.stringMatching(sentence)]);
+  expect(said.join()).not.toContain("hunter2");
+});
+
+test("a token may stand in a file of its own, which wins over one in the kubeconfig", async () => {
+  const { token, ...certificate } = parse(await readFile(api.kubeconfig, "utf8")).users[0].user;
+  expect([typeof token, certificate]).toEqual(["string", {}]);
+  await writeFile(join(dirname(api.kubeconfig), "own.token"), `${token}\n`);
+
+  expect(await problems({ kubeconfig: await changed("own", { tokenFile: "own.token", token: "of-nobody" }) })).toEqual(
+    [],
+  );
 });
 
 test("the Secret with which nodes pull images has to be in each namespace that is there", async () => {

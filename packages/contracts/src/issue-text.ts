@@ -1,7 +1,9 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { nearest } from "./nearest.ts";
 
 type Issue = z.core.$ZodRawIssue;
+/** What a sentence says of the value itself. */
+type Quote = (input: unknown) => string;
 
 const kinds: Readonly<Record<string, string>> = {
   string: "a text",
@@ -28,15 +30,30 @@ const counted: Readonly<Record<string, readonly [string, string]>> = {
  * `error` option; hints that stand in a schema itself win over it.
  */
 export function issueText(issue: Issue): string | undefined {
+  return textOf(issue, (input) => `, not ${shown(input)}`);
+}
+
+/** As `issueText`, of settings: nothing of a value is quoted, for it may be a secret, and each unknown key is told with the one that was meant. */
+export function settingText(issue: Issue): string | undefined {
+  if (issue.code === "invalid_format")
+    return issue.format === "url"
+      ? "must be a whole URL that begins with http:// or https://"
+      : "has not the form that is expected here";
+  if (issue.code !== "unrecognized_keys") return textOf(issue, () => "");
+  const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
+  return issue.keys.map((key) => `unknown key "${key}"${nearest(key, known)}`).join("; ");
+}
+
+function textOf(issue: Issue, quoted: Quote): string | undefined {
   switch (issue.code) {
     case "invalid_type":
-      return typeText(String(issue.expected), issue.input);
+      return typeText(String(issue.expected), issue.input, quoted);
     case "invalid_value":
-      return issue.expected === "stringbool" ? typeText("stringbool", issue.input) : choiceText(issue);
+      return issue.expected === "stringbool" ? typeText("stringbool", issue.input, quoted) : choiceText(issue, quoted);
     case "too_small":
-      return limitText("at least", Number(issue.minimum), issue);
+      return limitText("at least", Number(issue.minimum), issue, quoted);
     case "too_big":
-      return limitText("at most", Number(issue.maximum), issue);
+      return limitText("at most", Number(issue.maximum), issue, quoted);
     case "invalid_format":
       return formatText(issue);
     case "invalid_key":
@@ -46,25 +63,30 @@ export function issueText(issue: Issue): string | undefined {
   }
 }
 
-function typeText(expected: string, input: unknown): string {
+function typeText(expected: string, input: unknown, quoted: Quote): string {
   const wanted = kinds[expected] ?? expected;
   if (input === undefined) return `is missing; it takes ${wanted}`;
   if (input === null) return `is empty (null); it takes ${wanted}`;
-  return `must be ${wanted}, not ${shown(input)}`;
+  return `must be ${wanted}${quoted(input)}`;
 }
 
-function choiceText(issue: Extract<Issue, { code: "invalid_value" }>): string {
+function choiceText(issue: Extract<Issue, { code: "invalid_value" }>, quoted: Quote): string {
   const values = issue.values.map((value) => JSON.stringify(value));
   const one = values.length === 1 ? values[0] : `one of ${values.join(", ")}`;
   if (issue.input === undefined) return `is missing; it must be ${one}`;
   // With one choice the sentence has said it already.
   const known = issue.values.length === 1 ? [] : issue.values.filter((value) => typeof value === "string");
-  return `must be ${one}, not ${shown(issue.input)}${typeof issue.input === "string" ? nearest(issue.input, known) : ""}`;
+  return `must be ${one}${quoted(issue.input)}${typeof issue.input === "string" ? nearest(issue.input, known) : ""}`;
 }
 
-function limitText(which: string, limit: number, { origin, input }: { origin: string; input?: unknown }): string {
+function limitText(
+  which: string,
+  limit: number,
+  { origin, input }: { origin: string; input?: unknown },
+  quoted: Quote,
+): string {
   const unit = counted[origin];
-  if (unit === undefined) return `must be ${which} ${limit}, not ${shown(input)}`;
+  if (unit === undefined) return `must be ${which} ${limit}${quoted(input)}`;
   if (which === "at least" && limit === 1) return "must not be empty";
   return `must have ${which} ${limit} ${limit === 1 ? unit[0] : unit[1]}`;
 }

@@ -1,11 +1,17 @@
 /** `, did you mean "x"?` for the known word that is nearest to what was written; nothing where none is near. */
 export function nearest(written: string, known: readonly string[]): string {
+  const word = nearestOf(written, known);
+  return word === undefined ? "" : `, did you mean "${word}"?`;
+}
+
+/** The known word that is nearest to what was written, where one is near. */
+export function nearestOf(written: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(written.length / 3));
   const ranked = known
     .map((word) => ({ word, distance: distanceOf(written.toLowerCase(), word.toLowerCase()) }))
     .filter(({ distance }) => distance <= most)
     .sort((a, b) => a.distance - b.distance);
-  return ranked[0] === undefined ? "" : `, did you mean "${ranked[0].word}"?`;
+  return ranked[0]?.word;
 }
 
 /** Edits between two words: a letter more, less or other, or two neighbours exchanged (optimal string alignment). */

@@ -3,6 +3,7 @@ import { systemClock } from "@slipway/kernel";
 import type { ServiceApp } from "./app.ts";
 import { authorizer } from "./authorizer.ts";
 import { eventStreams } from "./event-stream.ts";
+import { measureFigures } from "./figures.ts";
 import { type Readiness, serveHealth } from "./health.ts";
 import { leavingToNewer } from "./leave-to-newer.ts";
 import { createMeters } from "./meters.ts";
@@ -51,6 +52,10 @@ export async function assemble(
       own.backends.started(one);
     }
     measureWork(meters, () => started);
+    measureFigures(
+      meters,
+      started.flatMap(({ running }) => running.figures ?? []),
+    );
     await describeEndpoints(app, "0.1.0");
     const services = () => [...started.map((module) => readiness(module, own.backends)), ...(own.checks ?? [])];
     serveHealth(app, { services, stopping: stopping.signal, started: true }, meters);
@@ -88,6 +93,7 @@ const readiness = ({ name, running, bus }: StartedModule, backends: BackendWatch
   name,
   ready: async () => (await running.ready()) ?? (await bus.ready()),
   warnings: () => backends.warnings(name),
+  regions: () => backends.regions(name),
 });
 
 function servePartsOf({ name, db, idempotency, clock, log }: StartedModule, stopping: AbortSignal): ServeParts {

@@ -5,27 +5,38 @@ import { isRedis } from "./adapters.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { adminUrlOf, databaseOf, passwordsFolder } from "./database.ts";
+import type { ServiceModule } from "./module.ts";
 import { adapterOf } from "./schemes.ts";
+import { namedServices, serviceTrouble } from "./service-trouble.ts";
 import { prepareWith } from "./start-problem.ts";
 import { busTrouble, executorTrouble, lockTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
 
-/** One thing that services work with, and what is wrong with it: a sentence each that says what to do. None: all is well. */
-export type BackendCheck = { readonly name: string; readonly problems: readonly string[] };
+/** One thing that services work with, and what is wrong with it. None: all is well. */
+export type BackendCheck = {
+  readonly name: string;
+  /** A sentence each, `what is wrong: what to do` where there is no remedy beside them. */
+  readonly problems: readonly string[];
+  readonly remedy?: string;
+};
 
 /**
  * Looks at everything that the SLIPWAY_ variables of an environment name: what a service started with them would meet. What they leave to the
- * platform itself (`embedded:`, `file:`, `local:`) is not looked at. `others`: of variables that a service reads by itself.
+ * platform itself (`embedded:`, `file:`, `local:`) is not looked at. `others`, `modules`: of variables that a service reads by itself.
  */
 export async function checkBackends(
   environment: Readonly<Record<string, string | undefined>>,
   others: (env: HostConfig["env"]) => Promise<readonly BackendCheck[]> = async () => [],
+  modules: readonly Pick<ServiceModule, "config">[] = [],
 ): Promise<readonly BackendCheck[]> {
   let config: HostConfig;
   try {
-    config = readConfig(environment);
+    config = readConfig(environment, modules);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ variable, message }) => ({ name: variable, problems: [message] }));
+    return error.problems.map(({ variable, message, remedy = `correct ${variable.split(".")[0]}` }) => ({
+      ...{ name: variable, remedy },
+      problems: [message],
+    }));
   }
   const named = checksOf(config)
     .filter(([, isNamed]) => isNamed)
@@ -39,6 +50,7 @@ function checksOf(config: HostConfig): readonly Look[] {
   const { databaseUrl, busUrl, lockUrl, objectsUrl, executorUrl, regions } = config;
   const one = (problem: string | undefined) => (problem === undefined ? [] : [problem]);
   const entries = regions.kind === "file" ? regions.entries : [];
+  const services = namedServices(config);
   const twoWays = entries.some(({ rollback_controller: own }) => own !== undefined);
   return [
     ["database", adapterOf("SLIPWAY_DATABASE_URL", databaseUrl) === "postgres", () => databaseTrouble(config)],
@@ -52,6 +64,7 @@ function checksOf(config: HostConfig): readonly Look[] {
       regions.kind === "file",
       () => regionTrouble(entries, config.environments, twoWays ? "orchestrator" : undefined),
     ],
+    ["services", services.length > 0, () => serviceTrouble(config, services)],
     ["regions, as the rollback-controller", twoWays, () => rollbackTrouble(entries)],
   ];
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { errorCodes } from "@slipway/kernel";
 import type { ConfigProblem } from "./config-error.ts";
 
 /** What may hold a secret, and so may stand in a file that `<variable>_FILE` names, as containers are given secrets. */
@@ -25,15 +26,20 @@ export function fromFiles(
     if (path === undefined) continue;
     delete read[variable];
     if (env[name] !== undefined) {
-      problems.push({ variable, message: `${name} is set as well: keep one of the two` });
+      problems.push({ variable, message: `${name} is set as well`, remedy: "keep one of the two" });
       continue;
     }
     try {
       const text = readFileSync(path, "utf8").trim();
-      if (text === "") problems.push({ variable, message: `${path} is empty` });
+      if (text === "")
+        problems.push({ variable, message: `${path} is empty`, remedy: `write into it what ${name} is to be` });
       else read[name] = text;
     } catch (error) {
-      problems.push({ variable, message: error instanceof Error ? error.message : String(error) });
+      problems.push({
+        variable,
+        message: `${path} cannot be read (${errorCodes(error).trim()})`,
+        remedy: `put it there, or correct ${variable}`,
+      });
     }
   }
   return read;

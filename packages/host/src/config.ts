@@ -1,11 +1,13 @@
 import { resolve } from "node:path";
-import { DurationMs, EnvironmentNameSchema } from "@slipway/contracts";
+import { platformServices } from "@slipway/client";
+import { DurationMs, EnvironmentNameSchema, settingText } from "@slipway/contracts";
 import { z } from "zod";
 import { refuseUrl } from "./adapters.ts";
+import { urlVariable } from "./addresses.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import { fromFiles } from "./config-files.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
-import { type RegionEntry, regionsAsked } from "./regions.ts";
+import { type RegionEntry, RegionsFileError, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
 import { adapterOf, refuseScheme, type UrlKind } from "./schemes.ts";
 
@@ -71,6 +73,21 @@ const Variables = z.object({
   SLIPWAY_STOP_WITHIN: DurationMs.default(20_000),
   SLIPWAY_KEEP_EVENTS: DurationMs.default(30 * 86_400_000),
 });
+/** Where other services answer. */
+const Addresses = z.object(
+  Object.fromEntries(
+    platformServices.map((service) => [
+      urlVariable(service),
+      z
+        .url({ protocol: /^https?$/ })
+        .refine(
+          (url) => !URL.canParse(url) || new URL(url).username === "",
+          "has a user, whom nobody is sent: leave it out",
+        )
+        .optional(),
+    ]),
+  ),
+);
 type Variables = z.output<typeof Variables>;
 
 /**
@@ -83,10 +100,11 @@ export function readConfig(
 ): HostConfig {
   const problems: ConfigProblem[] = [];
   const env = fromFiles(slipwayVariables(environment), problems);
-  const parsed = Variables.safeParse(env);
+  const parsed = Variables.safeParse(env, { error: settingText });
   if (!parsed.success) problems.push(...problemsOf(parsed.error));
+  problems.push(...problemsOf(Addresses.safeParse(env, { error: settingText }).error));
   for (const module of modules) {
-    const own = module.config.safeParse(env);
+    const own = module.config.safeParse(env, { error: settingText });
     if (!own.success) problems.push(...problemsOf(own.error));
   }
   const regions = readRegions(env.SLIPWAY_REGIONS ?? "local:", problems);
@@ -139,7 +157,8 @@ function readRegions(value: string, problems: ConfigProblem[]): HostConfig["regi
   try {
     return regionsAsked(value);
   } catch (error) {
-    problems.push({ variable: "SLIPWAY_REGIONS", message: error instanceof Error ? error.message : String(error) });
+    if (!(error instanceof RegionsFileError)) throw error;
+    problems.push({ variable: "SLIPWAY_REGIONS", message: error.message, remedy: error.remedy });
     return { kind: "local" };
   }
 }

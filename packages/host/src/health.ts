@@ -8,6 +8,8 @@ export type Readiness = {
   ready(): Promise<string | undefined>;
   /** What is wrong and keeps it from nothing else. */
   warnings?(): readonly string[];
+  /** By region: whether the service was let in there the last time. */
+  regions?(): ReadonlyMap<string, boolean>;
 };
 
 /** Of one service's own check. */
@@ -38,6 +40,7 @@ export function serveHealth(app: FastifyInstance, { services, stopping, started 
   const hidden = { schema: { hide: true } };
   const looks = sharedLooks(services);
   countReady(meters, looks.last, services, stopping);
+  countRegions(meters, services);
   app.get("/livez", hidden, async () => ({ status: "ok" }));
   app.get("/servingz", hidden, async (_, reply) => {
     const reason = stopping.aborted ? "stopping" : "not started";
@@ -102,6 +105,20 @@ function countReady(
     ...shared,
     collect() {
       for (const { name, warnings } of services()) this.set({ service: name }, warnings?.().length ?? 0);
+    },
+  });
+}
+
+function countRegions({ registry }: Meters, services: () => readonly Readiness[]): void {
+  new Gauge({
+    name: "slipway_region_reached",
+    help: "1 while the API of the region lets the service in; /readyz says why not",
+    labelNames: ["service", "region"] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name, regions } of services())
+        for (const [region, reached] of regions?.() ?? []) this.set({ service: name, region }, reached ? 1 : 0);
     },
   });
 }

@@ -4,7 +4,9 @@ export { type BackendCheck, checkBackends } from "./check-backends.ts";
 export { type HostConfig, hostVariables, readConfig } from "./config.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";
 export type { HostDatabase } from "./database.ts";
+export { type Figure, type FigureValue, shared, type Tally, tally } from "./figures.ts";
 export type { Readiness } from "./health.ts";
+export { type Misspelt, misspelt, misspeltRemedy } from "./known-variables.ts";
 export type {
   AnyServiceModule,
   EnvironmentEntry,

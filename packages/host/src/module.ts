@@ -9,6 +9,7 @@ import type { Objects } from "@slipway/objects";
 import type { Db, Logger } from "@slipway/sql";
 import type { z } from "zod";
 import type { ServiceApp } from "./app.ts";
+import type { Figure } from "./figures.ts";
 import type { RegionEntry } from "./regions.ts";
 
 /**
@@ -97,6 +98,8 @@ export type RunningService = {
   ready(): Promise<string | undefined>;
   /** What is wrong with what the service works with and goes on without, a sentence each: a process of its own looks again and again, and warns in `/readyz`. */
   trouble?(): Promise<readonly string[]>;
+  /** What it says of its work in `/metrics`, beside what each service says there. */
+  readonly figures?: readonly Figure[];
   /** Forgets what this service has kept long enough. Called each hour, perhaps in several processes at once. */
   sweep?(): Promise<void>;
   /** New work is no longer accepted: finish or hand back what is under way. */

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { RegionAccount } from "@slipway/cluster";
-import { RegionNameSchema } from "@slipway/contracts";
-import type { RegionName } from "@slipway/kernel";
+import { RegionNameSchema, settingText } from "@slipway/contracts";
+import { errorCodes, type RegionName } from "@slipway/kernel";
 import { type MetricShape, MetricShapeSchema, metricShapes } from "@slipway/metrics";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -47,7 +47,10 @@ const Entry = z.strictObject({
     })
     .optional(),
   metrics_shape: z
-    .union([z.enum(["istio", "envoy", "slipway"]).transform((name) => metricShapes[name]), MetricShapeSchema])
+    .union(
+      [z.enum(["istio", "envoy", "slipway"]).transform((name) => metricShapes[name]), MetricShapeSchema],
+      'must be "istio", "envoy" or "slipway", or a map that names the mesh\'s metrics',
+    )
     .optional(),
   pull_secret: z
     .string()
@@ -65,13 +68,13 @@ const Regions = z
 
 /**
  * Reads a regions file (JSON or YAML). Paths of kubeconfigs are relative to the file. Throws Error with every problem and its
- * place, e.g. `1.mesh_url: Invalid URL`.
+ * place, e.g. `1.mesh_url: must be a whole URL`.
  */
 function parseRegions(text: string, file: string): readonly RegionEntry[] {
-  const parsed = Regions.safeParse(yamlOf(text));
+  const parsed = Regions.safeParse(yamlOf(text), { error: settingText });
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      (issue) => `${issue.path.map(String).join(".") || "(top)"}: ${issue.message}`,
+    const problems = parsed.error.issues.map(({ path, message }) =>
+      path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`,
     );
     throw new Error(problems.join("; "));
   }
@@ -106,7 +109,21 @@ function yamlOf(text: string): unknown {
   }
 }
 
-/** What SLIPWAY_REGIONS asks for: `local:`, or the entries of a file. Throws Error, with the file's path, where that cannot be read. */
+/** A regions file that is not there, or is not understood: its message begins with the file's path. */
+export class RegionsFileError extends Error {
+  readonly remedy: string;
+
+  constructor(file: string, cause: unknown) {
+    const code = errorCodes(cause).trim();
+    const isRead = code === "";
+    const words = isRead && cause instanceof Error ? cause.message : `cannot be read (${code})`;
+    super(`${file}: ${words}`, { cause });
+    this.name = "RegionsFileError";
+    this.remedy = isRead ? `correct ${file}` : "put it there, or correct SLIPWAY_REGIONS";
+  }
+}
+
+/** What SLIPWAY_REGIONS asks for: `local:`, or the entries of a file. Throws RegionsFileError. */
 export function regionsAsked(
   value: string,
 ): { readonly kind: "local" } | { readonly kind: "file"; readonly entries: readonly RegionEntry[] } {
@@ -115,6 +132,6 @@ export function regionsAsked(
   try {
     return { kind: "file", entries: parseRegions(readFileSync(file, "utf8"), file) };
   } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new RegionsFileError(file, error);
   }
 }

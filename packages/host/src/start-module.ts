@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Bus } from "@slipway/bus";
 import { type Client, createClient, ownerOf } from "@slipway/client";
+import { settingText } from "@slipway/contracts";
 import { type Clock, systemClock } from "@slipway/kernel";
 import { type Db, type Logger, openDb } from "@slipway/sql";
 import { metricsOf, openBus, openExecutor, openLocks, openObjects } from "./adapters.ts";
@@ -80,10 +81,10 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
   }
 }
 
-export const tokensFolder = (config: HostConfig): string => join(config.dataDir, "tokens");
+export const tokensFolder = (config: Pick<HostConfig, "dataDir">): string => join(config.dataDir, "tokens");
 
 function parseConfig(module: ServiceModule, config: HostConfig): unknown {
-  const parsed = module.config.safeParse(config.env);
+  const parsed = module.config.safeParse(config.env, { error: settingText });
   if (!parsed.success) throw new ConfigError(problemsOf(parsed.error));
   return parsed.data;
 }

@@ -1,4 +1,4 @@
-import { type RegionAccount, regionProblems } from "@slipway/cluster";
+import { lookAtRegion, type RegionAccount, regionProblems } from "@slipway/cluster";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
 import { redisProblem } from "@slipway/lock";
 import { metricsProblem } from "@slipway/metrics";
@@ -21,15 +21,34 @@ export async function regionTrouble(
   environments: readonly EnvironmentEntry[],
   account?: RegionAccount,
 ): Promise<readonly string[]> {
-  if (regions.length === 0) return ["no regions are configured: name a regions file in SLIPWAY_REGIONS"];
+  return (await regionLooks(regions, environments, account)).problems;
+}
+
+export type RegionLooks = {
+  readonly problems: readonly string[];
+  /** By region: whether its API lets the account in. */
+  readonly reached: ReadonlyMap<string, boolean>;
+};
+
+/** The same, with which of them were reached. */
+export async function regionLooks(
+  regions: readonly RegionEntry[],
+  environments: readonly EnvironmentEntry[],
+  account?: RegionAccount,
+): Promise<RegionLooks> {
+  if (regions.length === 0)
+    return { problems: ["no regions are configured: name a regions file in SLIPWAY_REGIONS"], reached: new Map() };
   const names = environments.map(({ name }) => name);
-  const found = await Promise.all(
-    regions.map(async (region) => [
-      ...(await regionProblems(region, names, account)),
-      ...(await metricsTrouble(region)),
-    ]),
+  const looks = await Promise.all(
+    regions.map(async (region) => {
+      const { reached, problems } = await lookAtRegion(region, names, account);
+      return { name: region.name, reached, problems: [...problems, ...(await metricsTrouble(region))] };
+    }),
   );
-  return found.flat();
+  return {
+    problems: looks.flatMap(({ problems }) => problems),
+    reached: new Map(looks.map(({ name, reached }) => [name, reached])),
+  };
 }
 
 async function metricsTrouble({ metrics_url: url, name }: RegionEntry): Promise<readonly string[]> {

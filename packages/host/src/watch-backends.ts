@@ -1,14 +1,17 @@
+import { callees, platformServices } from "@slipway/client";
 import { within } from "@slipway/kernel";
 import type { Db, Logger } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
+import { misspelt, misspeltRemedy } from "./known-variables.ts";
 import type { RunningService, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
+import { serviceTrouble } from "./service-trouble.ts";
 import type { StartedModule } from "./start-module.ts";
 import { startProblem } from "./start-problem.ts";
 import { type AccessTables, findToken } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
-import { executorTrouble, lockTrouble, regionTrouble } from "./trouble.ts";
+import { executorTrouble, lockTrouble, regionLooks } from "./trouble.ts";
 
 /** Of a started service what is needed here. */
 type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pick<RunningService, "trouble"> };
@@ -16,6 +19,8 @@ type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pi
 export type BackendWatch = {
   /** What was found wrong the last time, by the service that works with it. */
   warnings(service: string): readonly string[];
+  /** By region: whether the service's account was let in the last time. Empty where it works in none, or nobody has looked yet. */
+  regions(service: string): ReadonlyMap<string, boolean>;
   /** From now on its database is looked at over its own connections: only what is wrong there takes one more, to say what. */
   started(module: WatchedModule): void;
   stop(): void;
@@ -28,6 +33,7 @@ const databaseMs = 3_000;
 
 export const noBackendWatch: BackendWatch = {
   warnings: () => [],
+  regions: () => new Map(),
   started: () => undefined,
   stop: () => undefined,
 };
@@ -48,6 +54,7 @@ export function watchBackends(
   { everyMs, againMs }: { readonly everyMs: number; readonly againMs: number } = intervals,
 ): BackendWatch {
   const found = new Map<string, readonly string[]>();
+  const reached = new Map<string, ReadonlyMap<string, boolean>>();
   const { config, log } = world;
   const started = new Map<string, WatchedModule>();
   let stopped = false;
@@ -57,12 +64,18 @@ export function watchBackends(
       const { regionAccount: account } = module;
       const looks = {
         locks: () => lockTrouble(config),
-        regions: () => regionTrouble(regionsFor(account, world.regions), config.environments, account),
+        regions: async () => {
+          const looks = await regionLooks(regionsFor(account, world.regions), config.environments, account);
+          reached.set(module.name, looks.reached);
+          return looks.problems;
+        },
         executor: () => executorTrouble(config),
       };
       const trouble = await Promise.all([
         databaseTrouble(module),
         ...(module.worksWith ?? []).map((what) => looks[what]()),
+        serviceTrouble(config, calleesOf(module)),
+        misspelt(config.env).map((each) => `${each.variable} is read by nobody: ${misspeltRemedy(each)}`),
         started.get(module.name)?.running.trouble?.() ?? [],
       ]);
       const all = trouble.flat();
@@ -98,6 +111,7 @@ export function watchBackends(
   run();
   return {
     warnings: (service) => found.get(service) ?? [],
+    regions: (service) => reached.get(service) ?? new Map(),
     started: (module) => started.set(module.name, module),
     stop() {
       stopped = true;
@@ -105,6 +119,9 @@ export function watchBackends(
     },
   };
 }
+
+const calleesOf = ({ name }: ServiceModule): readonly string[] =>
+  platformServices.filter((service) => service === name).flatMap((service) => callees[service]);
 
 /** Whether the database answers, and knows the service's token. */
 async function isKnown(db: Db<AccessTables>, kid: string): Promise<boolean> {

@@ -119,6 +119,12 @@ test("a service's own readiness says of each backend what is wrong and what to d
   expect(found).toEqual([...said, own].map((sentence) => expect.stringMatching(sentence)));
 });
 
+test("a region that does not let the service in is told to whoever scrapes", async () => {
+  const page = await (await fetch(`${host.url}/metrics`)).text();
+
+  expect(page).toContain('slipway_region_reached{service="notification-service",region="eu"} 0');
+});
+
 test("the service is led to its regions by the kubeconfig of its own account", () => {
   expect(notes.context?.regions).toMatchObject([{ kubeconfig: join(folder, "lowers.kubeconfig"), context: "eu" }]);
 });
@@ -156,6 +162,28 @@ test("no password or token stands in a log, in readiness or in metrics", async (
 
   expect(lines.join("\n")).toMatch(/not all is well/);
   for (const text of [...lines, ...pages]) expect(text).not.toContain(planted);
+});
+
+test("a process warns of services that it calls and cannot reach, and of names that are misspelt", async () => {
+  const config = readConfig({
+    ...{ SLIPWAY_DATA: folder, SLIPWAY_DATABSE_URL: planted, SLIPWAY_BUILD_SERVICE_URL: "http://127.0.0.1:9" },
+    SLIPWAY_ROLLBACK_CONTROLLER_URL: `http://127.0.0.1:${portOf()}`,
+    SLIPWAY_ARTIFACT_REGISTRY_URL: "http://127.0.0.1:9",
+  });
+  const module = { ...notes.module, name: "deployment-orchestrator" };
+  const world = { ...{ config, database: databaseHere(), regions: [], tokens: host.tokens, log: writingTo([]) } };
+
+  const watch = watchBackends([module], world, { everyMs: 5, againMs: 5 });
+  const found = await until(() => watch.warnings(module.name).length > 0 && watch.warnings(module.name), {
+    what: "what was found",
+  });
+  watch.stop();
+
+  expect(found).toEqual([
+    "the port of 127.0.0.1:9 is one that no HTTP client asks: see that the artifact-registry runs, or correct SLIPWAY_ARTIFACT_REGISTRY_URL",
+    `what answers at 127.0.0.1:${portOf()} is no service of Slipway (401): see that the rollback-controller runs, or correct SLIPWAY_ROLLBACK_CONTROLLER_URL`,
+    "SLIPWAY_DATABSE_URL is read by nobody: say SLIPWAY_DATABASE_URL if that is what was meant, or take it away",
+  ]);
 });
 
 test("a database that is well is looked at over the service's own connections, and one that is not is named", async () => {

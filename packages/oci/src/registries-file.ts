@@ -66,9 +66,8 @@ function jsonIn(path: string, file: string): unknown {
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
-    throw new Error(`${file} cannot be read (${errorCodes(cause).trim()}): put it there, or correct the variable`, {
-      cause,
-    });
+    const code = errorCodes(cause).trim();
+    throw new Error(`${file} cannot be read (${code}): put it there, or correct ${externalRegistries}`, { cause });
   }
   try {
     return JSON.parse(text);

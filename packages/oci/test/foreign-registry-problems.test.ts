@@ -54,7 +54,9 @@ test("a foreign registry that refuses the operator's password, is away, or whose
 test("a file that is not there, is no JSON or says something else is named with what is wrong, and nothing of it is quoted", async () => {
   const said = `${file}, the file of SLIPWAY_EXTERNAL_REGISTRIES,`;
 
-  expect(await named()).toEqual([`${said} cannot be read (ENOENT): put it there, or correct the variable`]);
+  expect(await named()).toEqual([
+    `${said} cannot be read (ENOENT): put it there, or correct SLIPWAY_EXTERNAL_REGISTRIES`,
+  ]);
   for (const text of ['hunter2: "x"', '{ "hosts": {}\n "public" }']) {
     const [problem = "", ...more] = await problems(text);
     expect([problem.startsWith(`${said} is no JSON`), problem.endsWith(": correct it"), more]).toEqual([

@@ -2,8 +2,8 @@ import type { Instant } from "@slipway/kernel";
 import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
 import { columnTypes } from "./column-types.ts";
+import { kyselyPool } from "./kysely-pool.ts";
 import type { Logger } from "./logger.ts";
-import { preparing } from "./prepared.ts";
 
 export type Db<T> = Kysely<T>;
 export type Tx<T> = Transaction<T>;
@@ -16,21 +16,26 @@ export type OpenDbOptions = {
   /** Connections at most. Default 3. */
   readonly max?: number;
   readonly applicationName?: string;
+  /** After so long without an answer a connection is taken for dead. Default 35,000: longer than the server lets a statement take. */
+  readonly silentAfterMs?: number;
   readonly log?: Logger;
 };
 
 /**
- * A pool as Kysely. Waits are bounded: 5 s to connect, 30 s a statement, 10 s idle inside a transaction (a forgotten
+ * A pool as Kysely. Waits are bounded: 5 s to connect, 30 s a statement at the server and 35 s here, 10 s idle inside a transaction (a forgotten
  * transaction would hold back every reader of the bus). int8 arrives as number, timestamptz as Instant.
  * `destroy()` closes it.
  */
-export function openDb<T>({ url, schema, max = 3, applicationName, log }: OpenDbOptions): Db<T> {
+export function openDb<T>(options: OpenDbOptions): Db<T> {
+  const { url, schema, max = 3, applicationName, log, silentAfterMs = 35_000 } = options;
   const pool = new pg.Pool({
     connectionString: url,
     max,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 10_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    query_timeout: silentAfterMs,
     application_name: applicationName ?? `slipway-${schema}`,
     options: sessionOptions(schema),
     types: columnTypes,
@@ -40,7 +45,7 @@ export function openDb<T>({ url, schema, max = 3, applicationName, log }: OpenDb
   // The pool listens only while a connection is idle: one that breaks between two statements of a transaction would end
   // the process too. The next statement on it is rejected, which is all that its user needs to know.
   pool.on("connect", (client) => client.on("error", () => {}));
-  return new Kysely<T>({ dialect: new PostgresDialect({ pool: preparing(pool) }) });
+  return new Kysely<T>({ dialect: new PostgresDialect({ pool: kyselyPool(pool) }) });
 }
 
 /** Time of the database: the one clock of leases and of `now` in decisions. */

@@ -8,6 +8,8 @@ export type FaultProxy = {
   delay(ms: number): void;
   /** Bytes are taken and never handed on, also those of new connections: both ends look alive. What was swallowed does not come later. */
   swallow(on: boolean): void;
+  /** What is open goes dead: both ends look alive, and nothing comes through any more. New connections are taken. */
+  strand(): void;
   /** Bytes that were swallowed so far. */
   swallowed(): number;
   /** Resets what is open; new connections are taken. Answers how many were cut. */
@@ -15,15 +17,16 @@ export type FaultProxy = {
   stop(): Promise<void>;
 };
 
-type State = { delayMs: number; swallows: boolean; swallowed: number };
+type State = { delayMs: number; swallows: boolean; swallowed: number; readonly stranded: WeakSet<Socket> };
 
-/** A TCP proxy on a loopback port of its own to another one. */
-export async function startFaultProxy(to: number): Promise<FaultProxy> {
-  const state: State = { delayMs: 0, swallows: false, swallowed: 0 };
+/** A TCP proxy on a loopback port of its own to another one, or to a Unix socket. */
+export async function startFaultProxy(to: number | string): Promise<FaultProxy> {
+  const state: State = { delayMs: 0, swallows: false, swallowed: 0, stranded: new WeakSet() };
   const pairs = new Set<readonly [Socket, Socket]>();
   // Each way ends by itself, as it would without a proxy.
   const server = createServer({ allowHalfOpen: true }, (near) => {
-    const far = connect({ port: to, host: "127.0.0.1", allowHalfOpen: true });
+    const place = typeof to === "string" ? { path: to } : { port: to, host: "127.0.0.1" };
+    const far = connect({ ...place, allowHalfOpen: true });
     const pair = [near, far] as const;
     pairs.add(pair);
     hand(near, far, state);
@@ -41,7 +44,12 @@ export async function startFaultProxy(to: number): Promise<FaultProxy> {
   await once(server, "listening");
   const cut = () => {
     const count = pairs.size;
-    for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
+    for (const [near, far] of pairs) {
+      near.resetAndDestroy();
+      // A Unix socket knows no reset.
+      if (typeof to === "string") far.destroy();
+      else far.resetAndDestroy();
+    }
     return count;
   };
   return {
@@ -51,6 +59,9 @@ export async function startFaultProxy(to: number): Promise<FaultProxy> {
     },
     swallow(on) {
       state.swallows = on;
+    },
+    strand() {
+      for (const pair of pairs) for (const socket of pair) state.stranded.add(socket);
     },
     swallowed: () => state.swallowed,
     cut,
@@ -70,11 +81,11 @@ function hand(from: Socket, to: Socket, state: State): void {
     turn = turn.then(() => until(due)).then(() => void work());
   };
   from.on("data", (piece) => {
-    if (state.swallows) state.swallowed += piece.byteLength;
+    if (state.swallows || state.stranded.has(from)) state.swallowed += piece.byteLength;
     else later(() => to.writable && to.write(piece));
   });
   from.once("end", () => {
-    if (!state.swallows) later(() => to.end());
+    if (!state.swallows && !state.stranded.has(from)) later(() => to.end());
   });
 }
 

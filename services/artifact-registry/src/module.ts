@@ -26,7 +26,14 @@ const Config = z.object({
     .min(1)
     .default(10 * 1024 ** 3),
   /** File that says which foreign registries images may be copied from, and how: see README.md. */
-  SLIPWAY_EXTERNAL_REGISTRIES: z.string().min(1).optional(),
+  SLIPWAY_EXTERNAL_REGISTRIES: z
+    .string()
+    .min(1)
+    .superRefine((path, context) => {
+      const message = registriesFileProblem(path);
+      if (message !== undefined) context.addIssue({ code: "custom", message });
+    })
+    .optional(),
   /** Whether registries of this very machine may be copied from. For a platform that only its own user reaches. */
   SLIPWAY_EXTERNAL_LOOPBACK: z.stringbool().default(false),
   /** Which image of a multi-platform index is taken, where the request does not say. */
@@ -44,6 +51,16 @@ const Config = z.object({
   SLIPWAY_KEEP_UPLOADS: DurationMs.default(86_400_000),
 });
 type Config = z.infer<typeof Config>;
+
+/** Told with all other problems of the environment, before the database is waited for. */
+function registriesFileProblem(path: string): string | undefined {
+  try {
+    readRegistriesFile(path);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 /** Images, artifacts and their way through the environments. */
 export const artifactRegistry: ServiceModule<Config, Tables> = {

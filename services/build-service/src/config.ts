@@ -26,6 +26,8 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_KEEP_WORKSPACES: DurationMs.default(3_600_000),
   /** Answers of webhook deliveries: so long the same one builds nothing a second time. They are small, and what is forgotten can be replayed. */
   SLIPWAY_KEEP_DELIVERIES: DurationMs.default(3_650 * 86_400_000),
+  /** What builds printed is removed so long after they began. */
+  SLIPWAY_KEEP_BUILD_LOGS: DurationMs.default(90 * 86_400_000),
   ...SecretKeys.shape,
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

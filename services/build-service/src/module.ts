@@ -11,6 +11,8 @@ import { listen } from "@slipway/sql";
 import type { BuildWorld } from "./build-world.ts";
 import { BuildServiceConfig } from "./config.ts";
 import { buildMachine } from "./effects.ts";
+import { buildFigures, countingBus, toldBuilds } from "./figures.ts";
+import { forgetLogs } from "./forget-logs.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
 import { secretRoutes } from "./http-secrets.ts";
@@ -43,9 +45,10 @@ async function startBuildService(context: Context): Promise<RunningService> {
   const executor = await requireExecutor(context);
   const registry = lateRegistry(context);
   const place = await placeOf(dataDir);
+  const told = toldBuilds();
   const world: BuildWorld = {
     ...{ db, config, dataDir, place, executor, registry: registry.client },
-    ...{ bus: context.bus, client: context.client, token: context.token },
+    ...{ bus: countingBus(context.bus, told), client: context.client, token: context.token },
     environments: context.environments.map(({ name }) => name),
     tools: await installTools({
       configured: config.SLIPWAY_BUILD_TOOLS,
@@ -76,9 +79,11 @@ async function startBuildService(context: Context): Promise<RunningService> {
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,
+    figures: [...buildFigures(db, config.SLIPWAY_MAX_BUILDS), told.figure],
     trouble: () => imageRegistryProblems(config.SLIPWAY_IMAGE_REGISTRIES),
     sweep: async () => {
       await forgetDeliveries(db, config.SLIPWAY_KEEP_DELIVERIES);
+      await forgetLogs(db, config.SLIPWAY_KEEP_BUILD_LOGS);
       await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES);
     },
     drain: () => durable.stop(),

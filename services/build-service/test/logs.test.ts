@@ -1,6 +1,8 @@
 import { createClient, type ServerSentEvent } from "@slipway/client";
 import { until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { forgetLogs } from "../src/forget-logs.ts";
 import { appendLog, readLog, stepLog } from "../src/log-store.ts";
 import type { BuildTables } from "../src/tables.ts";
 import { type TestRepository, testRepository } from "./git-repository.ts";
@@ -141,4 +143,20 @@ test("writers at once leave whole lines and no gap", async () => {
     const own = lines.filter((line) => line.startsWith(`${name} | `));
     expect(own).toEqual(Array.from({ length: 200 }, (_, line) => `${name} | line ${line}`));
   }
+});
+
+test("what a build printed is removed in time, and whoever asks reads that; a build of now keeps its log", async () => {
+  const db = platform.database.db<BuildTables>("build");
+  const [old, young] = [await build("seq 1 2000"), await build("echo young")];
+  for (const id of [old, young]) await platform.ended(id);
+  await sql`update build set created_at = created_at - interval '100 days' where id = ${old}`.execute(db);
+
+  await forgetLogs(db, 101 * 86_400_000);
+  expect(await platform.log(old)).toContain("talk | 2000\n");
+  for (const _ of ["once", "and again"]) await forgetLogs(db, 90 * 86_400_000);
+
+  expect(await platform.log(old)).toBe(
+    "what this build printed was removed once logs are not kept any more (SLIPWAY_KEEP_BUILD_LOGS)\n",
+  );
+  expect(await platform.log(young)).toContain("talk | young\n");
 });

@@ -7,6 +7,7 @@ import { auditOnce } from "./audit-once.ts";
 import { behindRegions } from "./behind.ts";
 import { deploymentDurable, type Ports } from "./effects.ts";
 import { eventRoutes } from "./events.ts";
+import { countingBus, deploymentFigures, toldDeployments } from "./figures.ts";
 import { routes } from "./http.ts";
 import { secretRoutes } from "./http-secrets.ts";
 import { logRoutes } from "./logs/http.ts";
@@ -46,13 +47,15 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const { db, dbUrl, bus, locks, clock, log, client, environments } = context;
   const regions = openRegions(context.regions, log);
   const behind = behindRegions({ db, locks });
+  const names = environments.map(({ name }) => name);
+  const told = toldDeployments(names);
   const keys = context.config;
   const secrets = await openSecrets({ ...context, owner: "deployment", keys, keepMs: keepReplacedMs });
   const ports: Ports = {
     regions,
     secrets,
     locks,
-    bus,
+    bus: countingBus(bus, told),
     client,
     clock,
     metrics: context.metrics,
@@ -93,6 +96,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     },
     subscriptions: [...subscriptions(service), pushSubscription(service, pushes)],
     ready: async () => undefined,
+    figures: [...deploymentFigures(db, names), told.figure],
     drain: async () => {
       await observer.stop();
       await durable.stop();

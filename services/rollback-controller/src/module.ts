@@ -6,6 +6,7 @@ import type { RunningService, ServiceContext, ServiceModule } from "@slipway/hos
 import { type Db, dbNow } from "@slipway/sql";
 import { z } from "zod";
 import { watchDurable } from "./effects.ts";
+import { countFailure, countingReads, failTally, readTally, watchFigures } from "./figures.ts";
 import { routes } from "./http.ts";
 import { openJournal } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
@@ -54,11 +55,14 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     store: (entry) => storeNews({ db, durable, machine, clock, disk }, entry),
     reachable: () => isReachable(db),
   });
+  const reads = readTally(regions.names);
+  const failures = failTally(context.environments.map(({ name }) => name));
   const watchers = new Watchers({
     ...{ journal, queue, clock, log },
-    ports: { metrics: context.metrics, cluster, clock, log },
+    ports: { metrics: countingReads(context.metrics, reads), cluster, clock, log },
     lookEveryMs: config.SLIPWAY_LOOK_MS,
     save: (watcher) => saveWatcher(db, watcher, rows.holder),
+    onNews: (watcher, news) => countFailure(failures, watcher, news),
     expire: (id) => endWatch(service, id, "its time is over"),
   });
   const stored = storedWatches(db, durable, machine);
@@ -83,6 +87,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     routes: (app) => routes(app, service),
     subscriptions: subscriptions(service),
     ready: async () => queue.trouble,
+    figures: [...watchFigures({ watchers, queue, db, clock, regions: regions.names }), reads.figure, failures.figure],
     sweep: () => forgetEnded(db, config.SLIPWAY_KEEP_LOOKS),
     async drain() {
       await starting.stop();

@@ -57,6 +57,7 @@ export class Watcher {
   looking: Looking;
   readonly #ports: WatcherPorts;
   readonly #regions = new Map<string, RegionMemory>();
+  readonly #shutting = new Set<readonly [region: string, since: Instant]>();
   readonly #armedAt: Instant;
   #looks: StoredLook[] = [];
   #looking: Promise<void> = Promise.resolve();
@@ -192,8 +193,20 @@ export class Watcher {
       if (confirmed[region] === undefined) void this.#shut(region, epoch);
   }
 
-  /** Again and again until it reads that the gate is shut and the version has no weight, or that a newer grant has taken over. */
   async #shut(region: string, epoch: number): Promise<void> {
+    const attempt = [region, this.#ports.clock.now()] as const;
+    this.#shutting.add(attempt);
+    await this.#shutUntilRead(region, epoch);
+    this.#shutting.delete(attempt);
+  }
+
+  /** Regions in which it tries to take the version out of traffic, each with since when. */
+  shutting(): Iterable<readonly [string, Instant]> {
+    return this.#shutting;
+  }
+
+  /** Again and again until it reads that the gate is shut and the version has no weight, or that a newer grant has taken over. */
+  async #shutUntilRead(region: string, epoch: number): Promise<void> {
     for (
       let pauseMs = shutPauseMs;
       this.state === "failed" && this.spec.epochs[region] === epoch;
@@ -214,13 +227,16 @@ export class Watcher {
     }
   }
 
+  /** When each region was last read; one that never was, since when it should be. */
+  lastSeen(): readonly (readonly [string, Instant])[] {
+    return Object.keys(this.spec.epochs).map((region) => [region, this.#memory(region).lookedAt ?? this.#armedAt]);
+  }
+
   #noticeMissing(now: Instant): void {
-    const silent = [...this.#regions]
-      .filter(([, memory]) => msBetween(memory.lookedAt ?? this.#armedAt, now) > missingAfterMs)
-      .map(([region]) => region);
+    const silent = this.lastSeen().filter(([, since]) => msBetween(since, now) > missingAfterMs);
     if (silent.length > 0 && !this.#toldMissing) {
-      const since = silent.map((region) => this.#memory(region).lookedAt ?? this.#armedAt).sort()[0] as Instant;
-      this.#ports.tell(this.id, { type: "MetricsMissing", since, regions: silent });
+      const since = silent.map(([, at]) => at).sort()[0] as Instant;
+      this.#ports.tell(this.id, { type: "MetricsMissing", since, regions: silent.map(([region]) => region) });
     }
     this.#toldMissing = silent.length > 0;
   }

@@ -16,6 +16,8 @@ export type WatchersOptions = {
   readonly lookEveryMs: number;
   /** Stores a watcher's looks; fails while the database is away. False: another process has the watch. */
   save(watcher: Watcher): Promise<boolean>;
+  /** Called with each of its news, before they go anywhere. */
+  onNews?(watcher: Watcher, news: News): void;
   /** Ends a watch whose time is over. */
   expire(id: DeploymentId): Promise<void>;
 };
@@ -149,6 +151,8 @@ export class Watchers {
   }
 
   #tell(id: DeploymentId, news: News): void {
+    const watcher = this.#byId.get(id);
+    if (watcher !== undefined) this.#options.onNews?.(watcher, news);
     this.#options.queue.tell(id, news);
     // A controller that starts without a database has to know what it had found; the requests that shut go out before that.
     if (news.type === "Failed") setImmediate(() => void this.keepOnDisk());

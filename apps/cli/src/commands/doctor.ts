@@ -13,12 +13,13 @@ export function doctorCommand(root: Command): void {
     .description("check node, git, isolation, ports, data folder, disk, regions and tokens")
     .option(
       "--backends",
-      "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, executor, regions, registries",
+      "only what the SLIPWAY_ variables of a service name: database, bus, locks, objects, executor, regions, registries, other services",
     )
     .action(async ({ backends = false }: { backends?: boolean }) => {
-      const { backendChecks, namesBackends } = await import("../doctor/backend-checks.ts");
+      const { backendChecks, namesBackends, variableChecks } = await import("../doctor/backend-checks.ts");
       const checks: Check[] = [
         ...(backends ? [] : await machineChecks(root)),
+        ...(await variableChecks(process.env)),
         ...(backends || namesBackends(process.env) ? await backendChecks(process.env) : []),
       ];
       if (checks.length === 0) checks.push(nothingNamed);

@@ -1,3 +1,4 @@
+import { platformServices } from "@slipway/client";
 import type { BackendCheck } from "@slipway/host";
 import { z } from "zod";
 import type { Check } from "./checks.ts";
@@ -5,8 +6,12 @@ import type { Check } from "./checks.ts";
 /** By which a service is told what it works with. */
 const variables = [
   ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"],
-  ...["EXTERNAL_REGISTRIES", "PUBLISH_TO"],
+  ...["EXTERNAL_REGISTRIES", "PUBLISH_TO", "SLACK_WEBHOOK_URL", "SECRETS_KEY", "SECRETS_OLD_KEYS"],
+  ...platformServices.map((service) => `${service.toUpperCase().replaceAll("-", "_")}_URL`),
 ].map((name) => `SLIPWAY_${name}`);
+
+/** What single services read of it; the host knows the rest. */
+const ofServices = { SLIPWAY_SLACK_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional() };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,8 +22,9 @@ export function namesBackends(environment: Environment): boolean {
 /** What a service would meet that is started with this environment, a line for each problem. */
 export async function backendChecks(environment: Environment): Promise<readonly Check[]> {
   const { checkBackends } = await import("@slipway/host");
+  const { SecretKeys } = await import("@slipway/secrets");
   const { executorImageProblems, imageRegistryProblems } = await import("@slipway/pipeline");
-  const found = await checkBackends(environment, async (env) => {
+  const looked = async (env: Readonly<Record<string, string>>): Promise<readonly BackendCheck[]> => {
     const { SLIPWAY_IMAGE_REGISTRIES: text = "", SLIPWAY_EXECUTOR: executor = "" } = env;
     const absent = await executorImageProblems(executor, text);
     return [
@@ -27,12 +33,24 @@ export async function backendChecks(environment: Environment): Promise<readonly 
       ...(absent.length === 0 ? [] : [{ name: "executor images", problems: absent }]),
       ...(await foreignRegistries(env)),
     ];
-  });
-  return found.flatMap(({ name, problems }): Check[] =>
+  };
+  const config = z.object({ ...ofServices, ...SecretKeys.shape });
+  const found = await checkBackends(environment, looked, [{ config }]);
+  return found.flatMap(({ name, problems, remedy }): Check[] =>
     problems.length === 0
       ? [{ name, state: "ok", found: "can be used" }]
-      : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem) })),
+      : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem, remedy) })),
   );
+}
+
+/** Names that are nearly those of variables: whoever set them has set nothing. */
+export async function variableChecks(environment: Environment): Promise<readonly Check[]> {
+  if (!Object.keys(environment).some((name) => name.startsWith("SLIPWAY_"))) return [];
+  const { misspelt, misspeltRemedy } = await import("@slipway/host");
+  return misspelt(environment).map((each) => ({
+    ...{ name: each.variable, state: "bad", found: "nobody reads it" },
+    remedy: sentence(misspeltRemedy(each)),
+  }));
 }
 
 /** The registries of others that the artifact-registry is told of. */
@@ -54,10 +72,12 @@ async function foreignRegistries(env: Environment): Promise<readonly BackendChec
   ];
 }
 
-/** `what is wrong: what to do`, as the checks of a host put it. */
-function foundAndRemedy(problem: string): Pick<Check, "found" | "remedy"> {
+/** `what is wrong: what to do`, as the checks of a host put it where they do not give the remedy by itself. */
+function foundAndRemedy(problem: string, said: string | undefined): Pick<Check, "found" | "remedy"> {
+  if (said !== undefined) return { found: problem, remedy: sentence(said) };
   const at = problem.lastIndexOf(": ");
   if (at === -1) return { found: problem };
-  const remedy = problem.slice(at + 2);
-  return { found: problem.slice(0, at), remedy: `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.` };
+  return { found: problem.slice(0, at), remedy: sentence(problem.slice(at + 2)) };
 }
+
+const sentence = (words: string) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;

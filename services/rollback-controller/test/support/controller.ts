@@ -20,7 +20,7 @@ import { storeNews } from "../../src/store-news.ts";
 import { storedWatches } from "../../src/stored-watches.ts";
 import { endWatch } from "../../src/subscriptions.ts";
 import type { WatcherPorts } from "../../src/watcher.ts";
-import { Watchers } from "../../src/watchers.ts";
+import { Watchers, type WatchersOptions } from "../../src/watchers.ts";
 import { baseline, canary } from "./sample.ts";
 
 /** A region whose mesh counts some requests between any two readings, and whose fence can be shut. */
@@ -121,6 +121,7 @@ function onDisk(journal: Journal, disk: { readonly full: boolean }): Journal {
 /** What a controller looks at and writes to in place of the scripted regions. */
 export type Real = Partial<Pick<WatcherPorts, "metrics" | "cluster">> & {
   readonly lookEveryMs?: number;
+  readonly onNews?: WatchersOptions["onNews"];
   /** Of a disk of its own, as another process of the service has one. */
   readonly folder?: string;
 };
@@ -182,6 +183,7 @@ export async function startController(place: Place, away = { now: false }, real:
       present();
       return saveWatcher(db, watcher, rows.holder);
     },
+    ...(real.onNews === undefined ? {} : { onNews: real.onNews }),
     expire: (id) => endWatch(service, id, "its time is over"),
   });
   const stored = storedWatches(db, durable, machine);

@@ -1,0 +1,70 @@
+import { readdirSync } from "node:fs";
+import { callees, type PlatformService, pathOfOwner, platformServices } from "@slipway/client";
+import { errorCodes } from "@slipway/kernel";
+import { urlVariable } from "./addresses.ts";
+import type { HostConfig } from "./config.ts";
+import { tokensFolder } from "./start-module.ts";
+
+const withinMs = 3_000;
+
+type Where = Pick<HostConfig, "env">;
+
+/** The services whose addresses this environment names, as far as its own services call them. */
+export function namedServices(config: Where & Pick<HostConfig, "dataDir">): readonly PlatformService[] {
+  const own = tokensIn(tokensFolder(config));
+  // Where no token says whose environment it is, all may be called.
+  const called = own.length === 0 ? platformServices : own.flatMap((service) => callees[service]);
+  return platformServices.filter(
+    (service) => called.includes(service) && config.env[urlVariable(service)] !== undefined,
+  );
+}
+
+function tokensIn(folder: string): readonly PlatformService[] {
+  try {
+    const names = readdirSync(folder);
+    return platformServices.filter((service) => names.includes(service));
+  } catch {
+    return [];
+  }
+}
+
+/** What is wrong with the addresses of these services, by the variables that name them. */
+export async function serviceTrouble({ env }: Where, services: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(
+    platformServices
+      .filter((service) => services.includes(service))
+      .map(async (service) => {
+        const url = env[urlVariable(service)];
+        return url === undefined ? undefined : await serviceProblem(service, url);
+      }),
+  );
+  return found.filter((problem) => problem !== undefined);
+}
+
+/** Asked without a token: a service of Slipway's refuses that in a form that nobody else has. */
+async function serviceProblem(service: PlatformService, url: string): Promise<string | undefined> {
+  const { host } = new URL(url);
+  const remedy = `see that the ${service} runs, or correct ${urlVariable(service)}`;
+  try {
+    const answer = await fetch(`${url.replace(/\/+$/, "")}${pathOfOwner(service)}`, {
+      ...{ redirect: "manual", signal: AbortSignal.timeout(withinMs) },
+    });
+    await answer.body?.cancel();
+    if (answer.headers.get("content-type")?.startsWith("application/problem+json")) return undefined;
+    return `what answers at ${host} is no service of Slipway (${answer.status}): ${remedy}`;
+  } catch (error) {
+    return `${words(error, host)}: ${remedy}`;
+  }
+}
+
+function words(error: unknown, host: string): string {
+  const codes = errorCodes(error);
+  // Of some forty ports, like 9, that the Fetch standard bars.
+  if (error instanceof Error && error.cause instanceof Error && error.cause.message === "bad port")
+    return `the port of ${host} is one that no HTTP client asks`;
+  if (/ECONNREFUSED/.test(codes)) return `nothing listens at ${host}`;
+  if (/ENOTFOUND|EAI_AGAIN/.test(codes)) return `the host of ${host} is not known`;
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(codes)) return `the certificate of ${host} is not trusted`;
+  const code = codes.trim();
+  return `${host} does not answer${code === "" ? "" : ` (${code})`}`;
+}

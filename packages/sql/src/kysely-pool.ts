@@ -1,0 +1,59 @@
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
+import type pg from "pg";
+import { isOutOfStep, isPrepared, preparedName } from "./prepared.ts";
+
+/**
+ * The pool for Kysely. A connection on which nothing comes back any more, though nobody has closed it (a failover, a NAT that forgot it), is given up with the statement
+ * that found out, and the next caller has a new one. Marked statements are prepared; a connection that has lost one goes on without.
+ */
+export function kyselyPool(pool: pg.Pool): PostgresPool {
+  const known = new WeakMap<pg.PoolClient, PostgresPoolClient>();
+  return {
+    async connect() {
+      const client = await pool.connect();
+      const wrapped = known.get(client) ?? wrap(client);
+      known.set(client, wrapped);
+      return wrapped;
+    },
+    end: () => pool.end(),
+    options: pool.options,
+  };
+}
+
+class ConnectionSilent extends Error {
+  override readonly name = "ConnectionSilent";
+  readonly code = "ETIMEDOUT";
+  constructor(cause?: unknown) {
+    super("the database has not answered in time: the connection is given up", { cause });
+  }
+}
+
+function wrap(client: pg.PoolClient): PostgresPoolClient {
+  let named = true;
+  let silent = false;
+  const ask = async (text: string, values: unknown[]): Promise<pg.QueryResult> => {
+    // What would be next on it, a rollback above all, would wait as long again.
+    if (silent) throw new ConnectionSilent();
+    try {
+      const name = named && isPrepared(text) ? { name: preparedName(text) } : {};
+      return await client.query({ ...name, text, values });
+    } catch (error) {
+      if (isOutOfStep(error)) named = false;
+      if (!isSilence(error)) throw error;
+      silent = true;
+      throw new ConnectionSilent(error);
+    }
+  };
+  function query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+  function query<R>(asked: string | PostgresCursor<R>, parameters: readonly unknown[] = []): unknown {
+    if (typeof asked !== "string") throw new Error("statements are read whole here, never by a cursor");
+    return ask(asked, [...parameters]);
+  }
+  return { query, release: (destroy) => client.release(destroy === true || silent) };
+}
+
+/** The driver's own `query_timeout`, which has no code. */
+function isSilence(error: unknown): boolean {
+  return error instanceof Error && error.message === "Query read timeout";
+}

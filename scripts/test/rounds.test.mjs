@@ -1,0 +1,45 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { missingBesideParts, roundsOf } from "../real/rounds.mjs";
+
+const givesAddresses = "apps/standalone/test/real-regions.real.test.ts";
+const adapter = "packages/lock/test/redis.real.test.ts";
+const own = { through: ["unshare"] };
+const refused = { through: [], why: "unshare: Operation not permitted" };
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+test("processes run all in one round, in a network of the run's own", async () => {
+  const rounds = await roundsOf([givesAddresses, adapter], { backend: "processes" }, own);
+
+  expect(rounds).toMatchObject([
+    { backend: "processes", through: ["unshare"], addresses: true, own: [givesAddresses, adapter] },
+  ]);
+  expect(missingBesideParts([givesAddresses, adapter], rounds)).toEqual({});
+});
+
+test("beside a machine's engine, tests that give pods addresses run after the others, as processes in a network of their own", async () => {
+  vi.spyOn(console, "log").mockReturnValue();
+  vi.stubEnv("TESTCONTAINERS_RYUK_DISABLED", undefined);
+  const engine = "unix:///nowhere/docker.sock";
+
+  const rounds = await roundsOf([givesAddresses, adapter], { backend: "containers", engine }, own);
+
+  expect(rounds).toMatchObject([
+    { backend: "containers", through: [], own: [adapter] },
+    { backend: "processes", through: ["unshare"], addresses: true, own: [givesAddresses] },
+  ]);
+  expect(process.env.TESTCONTAINERS_RYUK_DISABLED).toBe("true");
+});
+
+test("where no network can be made, it is missing as a part is, for tests that need one alone", async () => {
+  const all = await roundsOf([givesAddresses, adapter], { backend: "processes" }, refused);
+  const without = await roundsOf([adapter], { backend: "processes" }, refused);
+
+  expect(missingBesideParts([givesAddresses, adapter], all)).toEqual({
+    network: "no network of the run's own (unshare: Operation not permitted)",
+  });
+  expect(missingBesideParts([adapter], without)).toEqual({});
+});
