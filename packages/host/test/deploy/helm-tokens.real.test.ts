@@ -80,7 +80,11 @@ describe.skipIf(helm === undefined || etcd === undefined || kubernetes === undef
       JSON.parse(await region.kubectl(["get", kind, name, "-n", "slipway", "-o", "json"]));
     const asked = () =>
       run("sh", [join(root, "deploy/regions/renewal/renewer.sh")], {
-        env: { PATH: `${dirname(kubernetes!.program)}:${process.env.PATH}`, KUBECONFIG: region.kubeconfig },
+        env: {
+          PATH: `${dirname(kubernetes!.program)}:${process.env.PATH}`,
+          KUBECONFIG: region.kubeconfig,
+          HOME: folder,
+        },
       });
     /** As the region's administrator makes it, once the cluster has given the account its token. */
     const renewer = async () =>
