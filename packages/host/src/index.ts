@@ -5,7 +5,7 @@ export { type HostConfig, hostVariables, readConfig } from "./config.ts";
 export { ConfigError, type ConfigProblem } from "./config-error.ts";
 export type { HostDatabase } from "./database.ts";
 export type { Readiness } from "./health.ts";
-export { type Misspelt, misspelt, misspeltRemedy } from "./known-variables.ts";
+export { type Misspelt, misspelt, misspeltRemedy, misspeltWarnings } from "./known-variables.ts";
 export type {
   AnyServiceModule,
   EnvironmentEntry,

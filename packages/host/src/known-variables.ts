@@ -38,5 +38,9 @@ export function misspelt(environment: Readonly<Record<string, string | undefined
   });
 }
 
+/** As sentences. */
+export const misspeltWarnings = (environment: Parameters<typeof misspelt>[0]): readonly string[] =>
+  misspelt(environment).map((each) => `${each.variable} is read by nobody: ${misspeltRemedy(each)}`);
+
 export const misspeltRemedy = ({ meant }: Misspelt): string =>
   `say ${meant} if that is what was meant, or take it away`;
