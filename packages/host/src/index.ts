@@ -1,4 +1,4 @@
-export { type Addresses, urlVariable } from "./addresses.ts";
+export type { Addresses } from "./addresses.ts";
 export type { AuthorizeOptions, Call, EventStream, EventStreamOptions, Principal, ServiceApp } from "./app.ts";
 export { type BackendCheck, checkBackends } from "./check-backends.ts";
 export { type HostConfig, hostVariables, readConfig } from "./config.ts";
@@ -18,4 +18,5 @@ export { asProblem } from "./problems.ts";
 export { type RegionEntry, regionsAsked } from "./regions.ts";
 export { type RunHostOptions, type RunningHost, runHost } from "./run-host.ts";
 export { runService } from "./run-service.ts";
+export { urlVariable } from "./url-variable.ts";
 export { userCache } from "./user-cache.ts";

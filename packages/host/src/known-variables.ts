@@ -1,8 +1,8 @@
 import { platformServices } from "@slipway/client";
 import { nearestOf } from "@slipway/contracts";
-import { urlVariable } from "./addresses.ts";
 import { hostVariables } from "./config.ts";
 import { variablesOfFiles } from "./config-files.ts";
+import { urlVariable } from "./url-variable.ts";
 
 const prefix = "SLIPWAY_";
 
