@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { misspeltWarnings } from "@slipway/host";
 import { askedPort, askedRegions, hostRefusal, listeningHost, listensEverywhere } from "./asked.ts";
 import { livePlatform, openDataFolder, wipeDataFolder } from "./data-folder.ts";
 import { holdFolder } from "./hold-folder.ts";
@@ -30,6 +31,7 @@ export async function runPlatform(args: readonly string[]): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
+  for (const warning of misspeltWarnings(process.env)) process.stderr.write(`slipway: ${warning}\n`);
   const missing = missingPrograms(process.env.PATH ?? "");
   if (missing !== undefined) {
     process.stderr.write(`slipway: ${missing}\n`);

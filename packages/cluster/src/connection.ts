@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ApiStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
-import { readWay } from "./kubeconfig.ts";
+import { type Place, readWay } from "./kubeconfig.ts";
 import type { RequestContext } from "./kubernetes-client.ts";
 
 /**
@@ -26,12 +26,7 @@ export type Connection = {
   close(): Promise<void>;
 };
 
-export type ConnectOptions = {
-  readonly region: string;
-  /** Undefined: the account of the pod that this process runs in. */
-  readonly kubeconfig: string | undefined;
-  /** Undefined: the kubeconfig's own. */
-  readonly context: string | undefined;
+export type ConnectOptions = Place & {
   readonly timeoutMs: number;
   /** After how long the kubeconfig is read again, beside the next request. Default 30 s. */
   readonly headersLifetimeMs?: number;

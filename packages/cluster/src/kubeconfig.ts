@@ -3,9 +3,16 @@ import { dirname, resolve } from "node:path";
 import { errorCodes } from "@slipway/kernel";
 import { parse } from "yaml";
 import { z } from "zod";
-import type { ConnectOptions } from "./connection.ts";
 import { KubeconfigBroken, RegionRejected, RegionUnavailable } from "./errors.ts";
 
+/** Where a cluster's way in is written down. */
+export type Place = {
+  readonly region: string;
+  /** Undefined: the account of the pod that this process runs in. */
+  readonly kubeconfig: string | undefined;
+  /** Undefined: the kubeconfig's own. */
+  readonly context: string | undefined;
+};
 type Client = typeof import("./kubernetes-client.ts");
 type Probe = InstanceType<Client["RequestContext"]>;
 
@@ -13,9 +20,9 @@ type Probe = InstanceType<Client["RequestContext"]>;
 export type Way = { readonly text: string; readonly server: string; readonly probe: Probe };
 
 /** Reads the kubeconfig, with all that it names: files, and what a program of `exec` says. */
-export async function readWay(client: Client, options: ConnectOptions): Promise<Way> {
-  const { region, kubeconfig, context = "in use" } = options;
-  const { config, text } = await loadConfig(client, options);
+export async function readWay(client: Client, place: Place): Promise<Way> {
+  const { region, kubeconfig, context = "in use" } = place;
+  const { config, text } = await loadConfig(client, place);
   const cluster = config.getCurrentCluster();
   if (cluster === null)
     throw new RegionRejected(region, `the kubeconfig ${kubeconfig ?? "of the pod"} has no context ${context}`);
@@ -39,7 +46,7 @@ export async function readWay(client: Client, options: ConnectOptions): Promise<
   return { text, server, probe };
 }
 
-async function loadConfig(client: Client, { region, kubeconfig, context }: ConnectOptions) {
+async function loadConfig(client: Client, { region, kubeconfig, context }: Place) {
   const config = new client.KubeConfig();
   if (kubeconfig === undefined) {
     config.loadFromCluster();

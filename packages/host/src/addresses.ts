@@ -1,4 +1,5 @@
 import type { HostConfig } from "./config.ts";
+import { urlVariable } from "./url-variable.ts";
 
 /** Where services answer. `own` is known once the host listens. */
 export type Addresses = {
@@ -6,11 +7,6 @@ export type Addresses = {
   of(service: string): string;
   readonly public: string;
 };
-
-/** `SLIPWAY_BUILD_SERVICE_URL` for `build-service`. */
-export function urlVariable(service: string): string {
-  return `SLIPWAY_${service.toUpperCase().replaceAll("-", "_")}_URL`;
-}
 
 export function addresses(config: HostConfig, here: ReadonlySet<string>, own: () => string | undefined): Addresses {
   const ownOrGuess = (): string => {

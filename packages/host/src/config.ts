@@ -3,13 +3,13 @@ import { platformServices } from "@slipway/client";
 import { DurationMs, EnvironmentNameSchema, settingText } from "@slipway/contracts";
 import { z } from "zod";
 import { refuseUrl } from "./adapters.ts";
-import { urlVariable } from "./addresses.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import { fromFiles } from "./config-files.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { type RegionEntry, RegionsFileError, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
 import { adapterOf, refuseScheme, type UrlKind } from "./schemes.ts";
+import { urlVariable } from "./url-variable.ts";
 
 /** The variables that every process reads; a service has more of its own. */
 export const hostVariables = (): readonly string[] => Object.keys(Variables.shape);

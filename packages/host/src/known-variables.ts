@@ -1,8 +1,8 @@
 import { platformServices } from "@slipway/client";
 import { nearestOf } from "@slipway/contracts";
-import { urlVariable } from "./addresses.ts";
 import { hostVariables } from "./config.ts";
 import { variablesOfFiles } from "./config-files.ts";
+import { urlVariable } from "./url-variable.ts";
 
 const prefix = "SLIPWAY_";
 
@@ -37,6 +37,10 @@ export function misspelt(environment: Readonly<Record<string, string | undefined
     return meant === undefined ? [] : [{ variable, meant: `${prefix}${meant}` }];
   });
 }
+
+/** As sentences. */
+export const misspeltWarnings = (environment: Parameters<typeof misspelt>[0]): readonly string[] =>
+  misspelt(environment).map((each) => `${each.variable} is read by nobody: ${misspeltRemedy(each)}`);
 
 export const misspeltRemedy = ({ meant }: Misspelt): string =>
   `say ${meant} if that is what was meant, or take it away`;

@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
 import { callees, type PlatformService, pathOfOwner, platformServices } from "@slipway/client";
 import { errorCodes } from "@slipway/kernel";
-import { urlVariable } from "./addresses.ts";
 import type { HostConfig } from "./config.ts";
 import { tokensFolder } from "./start-module.ts";
+import { urlVariable } from "./url-variable.ts";
 
 const withinMs = 3_000;
 

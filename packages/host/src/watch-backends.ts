@@ -3,7 +3,7 @@ import { within } from "@slipway/kernel";
 import type { Db, Logger } from "@slipway/sql";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
-import { misspelt, misspeltRemedy } from "./known-variables.ts";
+import { misspeltWarnings } from "./known-variables.ts";
 import type { RunningService, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
 import { serviceTrouble } from "./service-trouble.ts";
@@ -75,7 +75,7 @@ export function watchBackends(
         databaseTrouble(module),
         ...(module.worksWith ?? []).map((what) => looks[what]()),
         serviceTrouble(config, calleesOf(module)),
-        misspelt(config.env).map((each) => `${each.variable} is read by nobody: ${misspeltRemedy(each)}`),
+        misspeltWarnings(config.env),
         started.get(module.name)?.running.trouble?.() ?? [],
       ]);
       const all = trouble.flat();

@@ -7,6 +7,7 @@ import type { Logger } from "@slipway/sql";
 import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { checkBackends, type RunningHost, readConfig, runHost, type ServiceContext } from "../src/index.ts";
+import { serviceTrouble } from "../src/service-trouble.ts";
 import { watchBackends } from "../src/watch-backends.ts";
 import { type Notes, notesModule } from "./example-module.ts";
 
@@ -184,6 +185,12 @@ test("a process warns of services that it calls and cannot reach, and of names t
     `what answers at 127.0.0.1:${portOf()} is no service of Slipway (401): see that the rollback-controller runs, or correct SLIPWAY_ROLLBACK_CONTROLLER_URL`,
     "SLIPWAY_DATABSE_URL is read by nobody: say SLIPWAY_DATABASE_URL if that is what was meant, or take it away",
   ]);
+});
+
+test("a service of Slipway's is known by what it answers to somebody without a token", async () => {
+  const env = { SLIPWAY_ROLLBACK_CONTROLLER_URL: `${host.url}/` };
+
+  expect(await serviceTrouble({ env }, ["rollback-controller", "artifact-registry"])).toEqual([]);
 });
 
 test("a database that is well is looked at over the service's own connections, and one that is not is named", async () => {
