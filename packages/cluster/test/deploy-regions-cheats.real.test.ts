@@ -163,6 +163,17 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
     expect(await region.readTraffic(target)).toMatchObject({ liveVersion: v1, weights: { [v1]: 100, [v2]: 0 } });
   });
 
+  test("turns the base Service to what was the baseline before", async () => {
+    const target = await followed();
+    expect(await region.openFence(target, { ...grant(3), baseline: v2 })).toMatchObject({ kind: "opened" });
+    const selector = { "slipway.dev/service": target.service, "slipway.dev/version": v1 };
+    const back = [add(annotation("shut"), "3"), add("/spec/selector", selector)];
+
+    const cheated = thief("PATCH", `${services}/${target.service}`, back, jsonPatch);
+
+    await expect(cheated).rejects.toThrow(/select the pods of the baseline orders-2222222-bbbbb only/);
+  });
+
   test("turns a base Service to a baseline of his own choice", async () => {
     const target = await followed();
     const named = { metadata: { annotations: { "slipway.dev/baseline": "orders-3333333-ccccc" } } };
@@ -243,11 +254,8 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
       ...{ timeout: "5s", retries: { attempts: 2 }, mirrors: [{ destination: { host: v2 } }] },
     }));
     const fenced = { metadata: { annotations: { "slipway.dev/fence": "2/3/open/D-2" } } };
-    await real.api(
-      ...(["PATCH", `${collection}/${target.service}`] as const),
-      { ...fenced, spec: { http: [...sides, ...spec.http] } },
-      mergePatch,
-    );
+    const changed = { ...fenced, spec: { http: [...sides, ...spec.http] } };
+    await real.api("PATCH", `${collection}/${target.service}`, changed, mergePatch);
 
     expect(await lowering.lower(target, { ...grant(2), baseline: v1, canary: v2 })).toMatchObject({ kind: "shut" });
 
