@@ -163,6 +163,15 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
     expect(await region.readTraffic(target)).toMatchObject({ liveVersion: v1, weights: { [v1]: 100, [v2]: 0 } });
   });
 
+  test("turns the base Service to what was the baseline before", async () => {
+    const target = await followed();
+    expect(await region.openFence(target, { ...grant(3), baseline: v2 })).toMatchObject({ kind: "opened" });
+    const selector = { "slipway.dev/service": target.service, "slipway.dev/version": v1 };
+    const back = [add(annotation("shut"), "3"), add("/spec/selector", selector)];
+    const cheated = thief("PATCH", `${services}/${target.service}`, back, jsonPatch);
+    await expect(cheated).rejects.toThrow(/select the pods of the baseline orders-2222222-bbbbb only/);
+  });
+
   test("turns a base Service to a baseline of his own choice", async () => {
     const target = await followed();
     const named = { metadata: { annotations: { "slipway.dev/baseline": "orders-3333333-ccccc" } } };
@@ -243,11 +252,8 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
       ...{ timeout: "5s", retries: { attempts: 2 }, mirrors: [{ destination: { host: v2 } }] },
     }));
     const fenced = { metadata: { annotations: { "slipway.dev/fence": "2/3/open/D-2" } } };
-    await real.api(
-      ...(["PATCH", `${collection}/${target.service}`] as const),
-      { ...fenced, spec: { http: [...sides, ...spec.http] } },
-      mergePatch,
-    );
+    const changed = { ...fenced, spec: { http: [...sides, ...spec.http] } };
+    await real.api("PATCH", `${collection}/${target.service}`, changed, mergePatch);
 
     expect(await lowering.lower(target, { ...grant(2), baseline: v1, canary: v2 })).toMatchObject({ kind: "shut" });
 
@@ -256,7 +262,8 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
 
   test("who comes by a cloud's identity of the group is held to less", async () => {
     const target = await underWay();
-    const as = ["--as=cloud", "--as-group=system:authenticated", "--as-group=slipway:rollback-controller"];
+    const of = (group: string) => ["--as=cloud", "--as-group=system:authenticated", `--as-group=slipway:${group}`];
+    const as = of("rollback-controller");
     const change = (...operations: object[]) =>
       real.kubectl([
         ...["patch", "virtualservice", target.service, "-n", environment, "--type=json"],
@@ -265,7 +272,8 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
 
     await expect(change(add(route("timeout"), "1ms"))).rejects.toThrow(/may change nothing but weights/);
     await expect(change(add("/spec/http/0/route/2/weight", 50))).rejects.toThrow(/may only lower/);
-    await expect(real.kubectl(["create", "namespace", "theirs", ...as])).rejects.toThrow(/Slipway writes only in/);
+    const made = real.kubectl(["create", "namespace", "theirs", ...of("orchestrator")]);
+    await expect(made).rejects.toThrow(/Slipway writes only in/);
     await change(add("/spec/http/0/route/2/weight", 1));
     await expect(real.kubectl(["get", "pods", "-n", environment, ...as])).rejects.toThrow(/forbidden/i);
   });
