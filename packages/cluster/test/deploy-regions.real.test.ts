@@ -113,10 +113,12 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
       expect(await region.openFence(target, { ...grant(3), baseline: v1 })).toMatchObject({ kind: "opened" });
     });
 
-    test("goes with every change of routes by Slipway, and is removed by persons only", async () => {
+    test("goes with every change of routes and of the baseline by Slipway, and is removed by persons only", async () => {
       const target = await underWay();
 
       await expect(patch(orchestrator, target, set(weight(2), 50))).rejects.toThrow(/must grow with every change/);
+      const renamed = patch(orchestrator, target, set("/metadata/annotations/slipway.dev~1baseline", v2));
+      await expect(renamed).rejects.toThrow(/must grow with every change of its routes or its baseline/);
       const removal = { op: "remove", path: fence };
       await expect(patch(orchestrator, target, removal)).rejects.toThrow(/may not be removed by Slipway/);
       await patch(stranger, target, set(weight(2), 50));
