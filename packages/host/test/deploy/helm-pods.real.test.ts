@@ -7,9 +7,9 @@ import { realPart } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { worksWith } from "./calls.ts";
-import { type Rendered, renderChart } from "./helm.ts";
-import { podOfChart } from "./pod.ts";
-import { read, root, servicesOfTree } from "./tree.ts";
+import { type Rendered, renderWith } from "./helm.ts";
+import { account, podOfChart, restricted } from "./pod.ts";
+import { read, servicesOfTree } from "./tree.ts";
 
 const part = realPart("helm");
 const services = [...servicesOfTree().keys()];
@@ -24,24 +24,13 @@ describe.skipIf(part === undefined)("the chart's pods", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const render = (...values: string[]) =>
-    renderChart(
-      part!,
-      folder,
-      join(root, "deploy/helm/slipway"),
-      ...values.flatMap((value) => [value.includes("={") ? "--set-json" : "--set", value]),
-    );
+  const render = (...values: string[]) => renderWith(part!, folder, values);
   const one = (kind: string, name: string) => {
     const found = objects.filter((each) => each.kind === kind && each.metadata.name === name);
     expect(found.length, `${kind} ${name}`).toBe(1);
     return found[0]!;
   };
   const podOf = (service: string) => podOfChart(objects, "Deployment", `slipway-${service}`);
-  const restricted = {
-    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
-    capabilities: { drop: ["ALL"] },
-  };
-  const account = { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000 };
 
   test("run one service each, without a right, a token of the cluster, or a place to write to but its data and /tmp", () => {
     for (const service of services) {

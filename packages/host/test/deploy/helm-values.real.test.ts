@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { readKubernetesUrl } from "@slipway/executor";
 import { realPart } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Rendered, renderChart } from "./helm.ts";
-import { podOfChart } from "./pod.ts";
-import { root, servicesOfTree } from "./tree.ts";
+import { type Rendered, renderWith } from "./helm.ts";
+import { account, podOfChart, restricted } from "./pod.ts";
+import { servicesOfTree } from "./tree.ts";
 
 const part = realPart("helm");
 const services = [...servicesOfTree().keys()];
@@ -20,19 +20,8 @@ describe.skipIf(part === undefined)("values of the chart say what pods", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const render = (...values: string[]) =>
-    renderChart(
-      part!,
-      folder,
-      join(root, "deploy/helm/slipway"),
-      ...values.flatMap((value) => [value.includes("={") ? "--set-json" : "--set", value]),
-    );
+  const render = (...values: string[]) => renderWith(part!, folder, values);
   const podOf = (service: string) => podOfChart(objects, "Deployment", `slipway-${service}`);
-  const restricted = {
-    ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
-    capabilities: { drop: ["ALL"] },
-  };
-  const account = { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000 };
 
   test("find authorities, S3's credentials and the registries of others where their variables say, where values name them", async () => {
     const named = ["caConfigMap=authorities", "objects.credentialsSecret=s3", "registries.secret=registries"];

@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { RealPart } from "@slipway/testkit";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { root } from "./tree.ts";
 
 /** One object that the chart makes. */
 export const Rendered = z.looseObject({
@@ -29,4 +31,10 @@ export async function renderChart(part: RealPart, home: string, chart: string, .
     const value: unknown = document.toJS();
     return value === null ? [] : [Rendered.parse(value)];
   });
+}
+
+/** The same of this checkout's chart with values as `--set` takes them; one that is JSON is an object. */
+export async function renderWith(part: RealPart, home: string, values: readonly string[]) {
+  const set = values.flatMap((value) => [value.includes("={") ? "--set-json" : "--set", value]);
+  return renderChart(part, home, join(root, "deploy/helm/slipway"), ...set);
 }

@@ -96,3 +96,10 @@ function filesOf({ secret, projected, configMap }: Volume, mountPath: string): r
       : [[`${mountPath}/${source.serviceAccountToken.path}`, "the pod's own account"] satisfies [string, string]],
   );
 }
+
+/** What a container of Slipway's may do where nothing is said otherwise, and as whom its pod runs. */
+export const restricted = {
+  ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+  capabilities: { drop: ["ALL"] },
+};
+export const account = { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000 };
