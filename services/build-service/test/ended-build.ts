@@ -42,6 +42,6 @@ export async function whereabouts(db: Db<BuildTables>, id: BuildId) {
     .selectAll()
     .where("build_id", "=", id)
     .executeTakeFirstOrThrow();
-  const chunks = await db.selectFrom("build_log_chunk").selectAll().where("build_id", "=", id).execute();
+  const chunks = await db.selectFrom("build_log_chunk").selectAll().where("build_id", "=", id).orderBy("at").execute();
   return { object, object_length, forgotten, here: Buffer.concat(chunks.map(({ bytes }) => bytes)).toString("utf8") };
 }

@@ -15,23 +15,21 @@ const timeoutMs = 60_000;
 
 describe.skipIf(part === undefined)("logs of builds in a real S3 server", () => {
   let s3: Awaited<ReturnType<typeof startS3>>;
-  let env: Record<string, string>;
-  let objects: Objects;
   beforeAll(async () => {
     s3 = await startS3(part!);
     await s3.makeBucket("slipway");
     vi.stubEnv("AWS_ACCESS_KEY_ID", s3.accessKeyId);
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", s3.secretAccessKey);
     vi.stubEnv("AWS_EC2_METADATA_DISABLED", "true");
-    const url = `s3://slipway/platform?endpoint=${s3.endpoint}`;
-    objects = s3Objects({ url });
-    env = { SLIPWAY_OBJECTS_URL: url, SLIPWAY_MOVE_BUILD_LOGS: "0ms" };
   });
   afterAll(async () => {
     await s3?.stop();
     vi.unstubAllEnvs();
   });
 
+  /** Each platform has a prefix of its own. */
+  const urlOf = (prefix: string) => `s3://slipway/${prefix}?endpoint=${s3.endpoint}`;
+  const envOf = (prefix: string) => ({ SLIPWAY_OBJECTS_URL: urlOf(prefix), SLIPWAY_MOVE_BUILD_LOGS: "0ms" });
   const commitOf = (repository: TestRepository, run: string) =>
     repository.commit({
       "slipway.yaml": `version: 1\nservice: small\npipeline:\n  talk:\n    run: |\n      ${run}\nimage: { copy: [slipway.yaml], command: [node] }\n`,
@@ -41,7 +39,7 @@ describe.skipIf(part === undefined)("logs of builds in a real S3 server", () => 
     let platform: Platform;
     let small: TestRepository;
     beforeAll(async () => {
-      platform = await startBuildService(env);
+      platform = await startBuildService(envOf("runs-on"));
       small = await testRepository(platform.folder, "small", false);
       await platform.register("small", small.url);
     });
@@ -77,7 +75,7 @@ describe.skipIf(part === undefined)("logs of builds in a real S3 server", () => 
       const from = whole.length - 1_000;
       const rest = await platform.fetch(`/api/v1/builds/${id}/logs?from=${from}`);
       expect(await rest.text()).toBe(whole.subarray(from).toString("utf8"));
-      const [stored] = await objects.list(`logs/${id}/`);
+      const [stored] = await s3Objects({ url: urlOf("runs-on") }).list(`logs/${id}/`);
       expect(stored?.size).toBeLessThan(whole.length / 3);
     });
 
@@ -111,8 +109,10 @@ describe.skipIf(part === undefined)("logs of builds in a real S3 server", () => 
 
   describe("of a process that is killed", () => {
     let place: ServedPlace;
+    let objects: Objects;
     beforeAll(async () => {
-      place = await servedPlace(env);
+      place = await servedPlace(envOf("killed"));
+      objects = s3Objects({ url: urlOf("killed") });
     });
     afterAll(() => place?.close());
 
