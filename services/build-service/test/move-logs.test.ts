@@ -1,66 +1,32 @@
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ProblemError } from "@slipway/contracts";
 import type { BuildId } from "@slipway/kernel";
-import { fileObjects, type Objects } from "@slipway/objects";
-import type { Db, Logger } from "@slipway/sql";
-import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import type { Objects } from "@slipway/objects";
+import type { Logger } from "@slipway/sql";
+import { until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { forgetLogs } from "../src/forget-logs.ts";
 import { logMover } from "../src/log-mover.ts";
 import { type LogPlaces, readLog } from "../src/log-reader.ts";
 import { appendLog } from "../src/log-store.ts";
 import { moveLogs } from "../src/move-logs.ts";
-import type { BuildTables } from "../src/tables.ts";
-import { endedBuild, logText, whereabouts } from "./ended-build.ts";
+import { day, type KeptLogs, keptLogs, logText, printed, whereabouts } from "./kept-logs.ts";
 
-const day = 86_400_000;
-/** More chunks than are read at a time, with characters of several bytes. */
-const printed = Array.from({ length: 200 }, (_, n) => `test | line ${n} of many\ntest | grüße ${n} 你好\n`);
 const text = printed.join("");
-const forgottenText = "what this build printed was removed once logs are not kept any more (SLIPWAY_KEEP_BUILD_LOGS)\n";
 
-let folder: string;
-let database: TestDatabase;
-let db: Db<BuildTables>;
-let objects: Objects;
+let kept: KeptLogs;
+let db: KeptLogs["db"];
 let places: LogPlaces;
-let root: string;
-let builds = 0;
+let objects: Objects;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "slipway-logs-"));
-  root = join(folder, "objects");
-  database = await testDatabase("build");
-  db = database.db<BuildTables>("build");
-  objects = fileObjects({ root });
-  places = { db, objects };
+  kept = await keptLogs();
+  ({ db, places } = kept);
+  ({ objects } = places);
 });
-afterAll(async () => {
-  await database.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
-function ended(options: Parameters<typeof endedBuild>[3] = {}, lines = printed): Promise<BuildId> {
-  builds += 1;
-  return endedBuild(db, builds, lines, options);
-}
-
-async function storeAway(work: () => Promise<void>): Promise<void> {
-  await rename(root, `${root}-away`);
-  await writeFile(root, "no folder");
-  try {
-    await work();
-  } finally {
-    await rm(root);
-    await rename(`${root}-away`, root);
-  }
-}
+afterAll(() => kept.close());
 
 test("a log that has moved is one packed object, and reads as before from every offset", async () => {
-  const id = await ended();
+  const id = await kept.ended();
   const bytes = Buffer.from(text);
 
   expect(await moveLogs(places, 1_000)).toBe(1);
@@ -78,7 +44,7 @@ test("a log that has moved is one packed object, and reads as before from every 
 });
 
 test("pieces of a moved log end with a line, so that each is text of its own", async () => {
-  const id = await ended({}, [Array.from({ length: 20_000 }, (_, n) => `test | 你好 ${n}\n`).join("")]);
+  const id = await kept.ended({ lines: [Array.from({ length: 20_000 }, (_, n) => `test | 你好 ${n}\n`).join("")] });
   await moveLogs(places, 1_000);
 
   const pieces: Buffer[] = [];
@@ -90,7 +56,7 @@ test("pieces of a moved log end with a line, so that each is text of its own", a
 
 test("a reader notices nothing of a move between two of its reads", async () => {
   for (const before of [1, 64, 65, 130]) {
-    const id = await ended();
+    const id = await kept.ended();
     const reader = readLog(places, id, 0);
     const pieces: Buffer[] = [];
     for (let n = 0; n < before; n += 1) {
@@ -106,7 +72,7 @@ test("a reader notices nothing of a move between two of its reads", async () => 
 });
 
 test("what is written after the move is read behind it", async () => {
-  const id = await ended({}, ["slipway | cancelled\n"]);
+  const id = await kept.ended({ lines: ["slipway | cancelled\n"] });
   await moveLogs(places, 1_000);
 
   await appendLog(db, id, "test | the step's last words\n");
@@ -117,9 +83,9 @@ test("what is written after the move is read behind it", async () => {
 });
 
 test("logs move once their build has ended for so long, and the program that moves them was there for so long", async () => {
-  const young = await ended({ agoMs: 30_000 });
-  const running = await ended({ phase: "running" });
-  const upgraded = await ended();
+  const young = await kept.ended({ agoMs: 30_000 });
+  const running = await kept.ended({ phase: "running" });
+  const upgraded = await kept.ended();
   await sql`update build_log set known_at = clock_timestamp() where build_id = ${upgraded}`.execute(db);
 
   expect(await moveLogs(places, 60_000)).toBe(0);
@@ -130,7 +96,7 @@ test("logs move once their build has ended for so long, and the program that mov
 });
 
 test("several at once move each log once", async () => {
-  const ids = await Promise.all([ended(), ended(), ended(), ended()]);
+  const ids = await Promise.all([kept.ended(), kept.ended(), kept.ended(), kept.ended()]);
   const puts: string[] = [];
   const counted: LogPlaces = {
     db,
@@ -151,7 +117,7 @@ test("several at once move each log once", async () => {
 });
 
 test("two who move the same log, one of them late, leave it whole", async () => {
-  const id = await ended();
+  const id = await kept.ended();
   const slow = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
   const late: LogPlaces = {
@@ -178,7 +144,7 @@ test("two who move the same log, one of them late, leave it whole", async () => 
 });
 
 test("what dies after the object and before the row loses nothing, and is done again", async () => {
-  const id = await ended();
+  const id = await kept.ended();
   const dying: LogPlaces = {
     db,
     objects: {
@@ -200,9 +166,9 @@ test("what dies after the object and before the row loses nothing, and is done a
 });
 
 test("a log with a gap is not moved, and does not keep others from moving", async () => {
-  const broken = await ended({ agoMs: 3 * day });
+  const broken = await kept.ended({ agoMs: 3 * day });
   await sql`delete from build_log_chunk where build_id = ${broken} and at > 2000 and at < 3000`.execute(db);
-  const whole = await ended();
+  const whole = await kept.ended();
 
   await expect(moveLogs(places, 1_000)).rejects.toThrow(`the log of ${broken} has nothing at`);
   await expect(moveLogs(places, 1_000)).rejects.toThrow(`the log of ${broken} has nothing at`);
@@ -214,11 +180,11 @@ test("a log with a gap is not moved, and does not keep others from moving", asyn
 });
 
 test("with the store away logs that are here are read, those that are not say what to do, and all is well when it is back", async () => {
-  const moved = await ended();
+  const moved = await kept.ended();
   await moveLogs(places, 1_000);
-  const here = await ended();
+  const here = await kept.ended();
 
-  await storeAway(async () => {
+  await kept.storeAway(async () => {
     await expect(moveLogs(places, 1_000)).rejects.toThrow();
     expect(await logText(places, here)).toBe(text);
     const problem = await logText(places, moved).catch((error: unknown) => error);
@@ -235,7 +201,7 @@ test("with the store away logs that are here are read, those that are not say wh
 });
 
 test("a store that is away is told once, and once when it is back", async () => {
-  const id = await ended();
+  const id = await kept.ended();
   const told: string[] = [];
   const tell = (level: string) => (_: object, message: string) => void told.push(`${level}: ${message}`);
   const log = { debug: tell("debug"), info: tell("info"), warn: tell("warn"), error: tell("error") } as Logger;
@@ -245,7 +211,7 @@ test("a store that is away is told once, and once when it is back", async () => 
     return await objects.put(key, body);
   };
   let mover: ReturnType<typeof logMover> | undefined;
-  await storeAway(async () => {
+  await kept.storeAway(async () => {
     mover = logMover({ db, objects: { ...objects, put } }, 1_000, log);
     await until(() => tries >= 3, { what: "three tries" });
     expect(told).toEqual([expect.stringMatching(/^warn: logs of ended builds stay in Postgres/)]);
@@ -262,9 +228,9 @@ test("a store that is away is told once, and once when it is back", async () => 
 });
 
 test("a log whose object is not there, or not what was put there, says so", async () => {
-  const gone = await ended();
-  const broken = await ended();
-  const short = await ended();
+  const gone = await kept.ended();
+  const broken = await kept.ended();
+  const short = await kept.ended();
   await moveLogs(places, 1_000);
   const keyOf = async (id: BuildId) => (await whereabouts(db, id)).object ?? "";
   await objects.delete(await keyOf(gone));
@@ -283,85 +249,3 @@ test("a log whose object is not there, or not what was put there, says so", asyn
       message: expect.stringContaining(why),
     });
 });
-
-test("a log that is forgotten takes its object with it, also one that nobody had noted, and reads as forgotten", async () => {
-  const moved = await ended({ agoMs: 100 * day });
-  const half = await ended({ agoMs: 100 * day });
-  await moveLogs(places, 1_000);
-  // As if its mover had been killed before it could note this.
-  await sql`update build_log set object = null, object_length = null, claimed_until = clock_timestamp() where build_id = ${half}`.execute(
-    db,
-  );
-  const young = await ended();
-
-  for (const _ of ["once", "and again"]) await forgetLogs(places, 90 * day);
-
-  for (const id of [moved, half]) {
-    expect(await objects.list(`logs/${id}/`)).toEqual([]);
-    expect(await logText(places, id)).toBe(forgottenText);
-    expect(await whereabouts(db, id)).toMatchObject({ object: null, forgotten: true });
-  }
-  expect(await logText(places, young)).toBe(text);
-  await moveLogs(places, 0);
-  expect(await objects.list(`logs/${moved}/`)).toEqual([]);
-});
-
-test("where the store is away the row says that the log is forgotten, and the object goes when it is back", async () => {
-  const id = await ended({ agoMs: 100 * day });
-  await moveLogs(places, 1_000);
-
-  await storeAway(async () => {
-    await expect(forgetLogs(places, 90 * day)).rejects.toThrow();
-    expect(await logText(places, id)).toBe(forgottenText);
-  });
-  expect(await objects.list(`logs/${id}/`)).toHaveLength(1);
-
-  await forgetLogs(places, 90 * day);
-  expect(await objects.list(`logs/${id}/`)).toEqual([]);
-  expect(await db.selectFrom("build_log_left").selectAll().execute()).toEqual([]);
-});
-
-test("a log that is forgotten while it is read is read to the end of its object, or as forgotten", async () => {
-  const id = await ended({ agoMs: 100 * day });
-  await moveLogs(places, 1_000);
-  const reader = readLog(places, id, 0);
-  const { value: first } = await reader.next();
-
-  await forgetLogs(places, 90 * day);
-
-  const rest: Buffer[] = [first as Buffer];
-  for await (const piece of reader) rest.push(piece);
-  expect(Buffer.concat(rest).toString("utf8")).toBe(text);
-  expect(await logText(places, id)).toBe(forgottenText);
-});
-
-test("a program of the version before says in place of a moved log where it is, and may forget it", async () => {
-  const id = await ended({ agoMs: 100 * day });
-  await moveLogs(places, 1_000);
-
-  expect(await readAsBefore(id, 0)).toMatch(/^the log of this build is in the object store now .* a newer one does\n$/);
-  expect(await readAsBefore(id, 5_000)).toBe("");
-  await forgetAsBefore(id);
-
-  expect(await logText(places, id)).toBe(forgottenText);
-  await forgetLogs(places, 90 * day);
-  expect(await logText(places, id)).toBe(forgottenText);
-  expect(await objects.list(`logs/${id}/`)).toEqual([]);
-});
-
-/** The statement by which 0.1.0 reads. */
-async function readAsBefore(id: BuildId, from: number): Promise<string> {
-  const { rows } = await sql<{ at: number; bytes: Buffer }>`
-    select at, bytes from build_log_chunk where build_id = ${id} and at >= (
-      select coalesce(max(before.at), 0) as at from build_log_chunk as before where before.build_id = ${id} and before.at <= ${from}
-    ) order by at limit 64`.execute(db);
-  return rows.map(({ at, bytes }) => (at >= from ? bytes : bytes.subarray(from - at)).toString("utf8")).join("");
-}
-
-/** The statements by which 0.1.0 forgets. */
-async function forgetAsBefore(id: BuildId): Promise<void> {
-  const instead = Buffer.from(forgottenText);
-  await sql`delete from build_log_chunk where build_id in (${id})`.execute(db);
-  await sql`insert into build_log_chunk (build_id, at, bytes) values (${id}, 0, ${instead})`.execute(db);
-  await sql`update build_log set length = ${instead.length} where build_id in (${id})`.execute(db);
-}

@@ -5,8 +5,8 @@ import { realPart, startS3, until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { BuildTables } from "../src/tables.ts";
-import { whereabouts } from "./ended-build.ts";
 import { type TestRepository, testRepository } from "./git-repository.ts";
+import { whereabouts } from "./kept-logs.ts";
 import { type ServedPlace, servedPlace } from "./served.ts";
 import { type Platform, startBuildService } from "./start-build-service.ts";
 

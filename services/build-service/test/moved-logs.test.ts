@@ -5,8 +5,8 @@ import type { BuildId } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BuildTables } from "../src/tables.ts";
-import { whereabouts } from "./ended-build.ts";
 import { type TestRepository, testRepository } from "./git-repository.ts";
+import { whereabouts } from "./kept-logs.ts";
 import { type Platform, startBuildService } from "./start-build-service.ts";
 
 let platform: Platform;
