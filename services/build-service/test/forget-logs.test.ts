@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { BuildId } from "@slipway/kernel";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -102,6 +103,19 @@ async function forgetAsBefore(id: BuildId): Promise<void> {
   await sql`insert into build_log_chunk (build_id, at, bytes) values (${id}, 0, ${instead})`.execute(kept.db);
   await sql`update build_log set length = ${instead.length} where build_id in (${id})`.execute(kept.db);
 }
+
+test("a log that an earlier version had forgotten is known as such once the schema is today's, and is not moved", async () => {
+  const [forgotten, other] = [await kept.ended({ lines: [forgottenText] }), await kept.ended()];
+  const file = new URL("../../../migrations/build/0004_log_object.sql", import.meta.url);
+  const [update = ""] = /^update build_log[^;]+;/m.exec(await readFile(file, "utf8")) ?? [];
+
+  await sql.raw(update).execute(kept.db);
+
+  expect((await whereabouts(kept.db, forgotten)).forgotten).toBe(true);
+  expect(await moveLogs(places, 1_000)).toBe(1);
+  expect((await whereabouts(kept.db, other)).object).not.toBeNull();
+  expect(await logText(places, forgotten)).toBe(forgottenText);
+});
 
 test("a database that was restored from before a move has the log, and one from after it finds it; both move and read on", async () => {
   const [before, after] = [await kept.ended(), await kept.ended()];
