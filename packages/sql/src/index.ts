@@ -6,6 +6,7 @@ export { type ListenOptions, listen } from "./listen.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { type Db, dbNow, type OpenDbOptions, openDb, type Tx } from "./open-db.ts";
+export { ordinaryUserPrefix } from "./ordinary-user.ts";
 export { answers } from "./postgres-server.ts";
 export { prepared } from "./prepared.ts";
 export { rolePassword } from "./role-password.ts";
