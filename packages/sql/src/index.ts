@@ -8,6 +8,7 @@ export { type MigrateOptions, migrate } from "./migrate.ts";
 export { type Db, dbNow, type OpenDbOptions, openDb, type Tx } from "./open-db.ts";
 export { ordinaryUserPrefix } from "./ordinary-user.ts";
 export { answers } from "./postgres-server.ts";
+export { type PrepareQuestion, prepareProblems } from "./prepare-problem.ts";
 export { prepared } from "./prepared.ts";
 export { rolePassword } from "./role-password.ts";
 export { serviceRole } from "./roles.ts";
