@@ -25,7 +25,10 @@ export type BackendCheck = {
  */
 export async function checkBackends(
   environment: Readonly<Record<string, string | undefined>>,
-  others: (env: HostConfig["env"]) => Promise<readonly BackendCheck[]> = async () => [],
+  others: (
+    env: HostConfig["env"],
+    place: Pick<HostConfig, "dataDir" | "prepared">,
+  ) => Promise<readonly BackendCheck[]> = async () => [],
   modules: readonly Pick<ServiceModule, "config">[] = [],
 ): Promise<readonly BackendCheck[]> {
   let config: HostConfig;
@@ -41,7 +44,7 @@ export async function checkBackends(
   const named = checksOf(config)
     .filter(([, isNamed]) => isNamed)
     .map(async ([name, , look]) => ({ name, problems: await look() }));
-  return [...(await Promise.all(named)), ...(await others(config.env))];
+  return [...(await Promise.all(named)), ...(await others(config.env, config))];
 }
 
 type Look = readonly [name: string, named: boolean, look: () => Promise<readonly string[]>];
@@ -71,13 +74,15 @@ function checksOf(config: HostConfig): readonly Look[] {
 
 /** What its start would say: as the administrator, or where the database was prepared beforehand as each service whose token or password is there. */
 async function databaseTrouble(config: HostConfig): Promise<readonly string[]> {
+  // A login in it is the administrator's: the job that prepares is told, as services are, that they find all prepared.
+  const prepares = !config.prepared || new URL(config.databaseUrl).username !== "";
   const asked = (services: readonly PlatformService[]) =>
     startProblems(
       databaseOf(config),
-      config,
+      { ...config, prepared: !prepares },
       services.map((name) => ({ name, schema: schemaOf[name] })),
     );
-  if (!config.prepared) return await asked(platformServices);
+  if (prepares) return await asked(platformServices);
   const [tokens, passwords] = [tokensFolder(config), passwordsFolder(config)];
   const [owners, roles] = [namesIn(tokens), namesIn(passwords)];
   const here = platformServices.filter((name) => owners.includes(name) || roles.includes(roleOf(schemaOf[name])));
