@@ -1,6 +1,6 @@
 import { memoryCache } from "@slipway/cache";
 import type { Client } from "@slipway/client";
-import { getWatch } from "@slipway/contracts";
+import { type DeploymentView, getWatch } from "@slipway/contracts";
 import { type DeploymentId, type Instant, instant } from "@slipway/kernel";
 import { until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -81,22 +81,18 @@ describe("views of a deployment", () => {
     }
   });
 
-  test("follow what happens by itself, to the end", async () => {
+  test("follow what happens by itself: each phase, and why one lasts, also while no watch tells anything", async () => {
     const { service } = orchestrator;
-    const id = (await orchestrator.deploy()) as DeploymentId;
-    const phases = new Set<string>();
-    const follows = async () => {
-      const [view, status] = [
-        await service.views.view(id, () => viewNow(service, id)),
-        await service.views.status(id, () => statusNow(service, id, now())),
-      ];
-      phases.add(view.phase);
-      return view.phase === "watching" && status.status === "SUCCEEDED";
-    };
+    const away = orchestrator.cluster("b");
+    away.away = true;
+    const id = (await orchestrator.deploy(staying)) as DeploymentId;
+    const seen = (what: string, is: (view: DeploymentView) => boolean) =>
+      until(async () => is(await service.views.view(id, () => viewNow(service, id))), { what, timeoutMs: 60_000 });
 
-    await until(follows, { what: "the views to say that it has succeeded", timeoutMs: 120_000 });
-
-    expect(phases.size).toBeGreaterThan(2);
+    await seen("the fence to be waited for", ({ phase }) => phase === "opening");
+    await seen("why", ({ regions }) => /OpenFence, attempt \d+: .*it is away/.test(regions.b?.reason ?? ""));
+    away.away = false;
+    await seen("it to go on", ({ phase }) => phase === "baking");
   });
 
   test("of no deployment are not kept, and what lies in the cache in their place is not believed", async () => {
