@@ -33,6 +33,9 @@ import type { Service } from "./service.ts";
 import { listDeployments, upsertService } from "./store.ts";
 import { withUnreadyPods } from "./unready-pods.ts";
 
+/** The status is told without the watch's figures before whoever asks for it gives up. */
+const watchWithinMs = 2_000;
+
 /** Routes of the orchestrator: parse, one call, map. */
 export function routes(app: ServiceApp, service: Service): void {
   deploymentRoutes(app, service);
@@ -72,7 +75,7 @@ function deploymentRoutes(app: ServiceApp, service: Service): void {
 
   app.serve(getDeploymentStatus, async ({ params, now }) => {
     const { state } = await read(service, params.id);
-    const watch = await service.client.call(getWatch, { params }).catch(() => undefined);
+    const watch = await service.client.call(getWatch, { params, timeoutMs: watchWithinMs }).catch(() => undefined);
     const view = statusView(state, watch?.judgement ?? null, now);
     const { phase, plan } = state;
     const observed = await service.behind.observed(plan);
