@@ -6,6 +6,9 @@ import { waitingOfAccepted, withReasons } from "./reasons.ts";
 import type { Service } from "./service.ts";
 import { withUnreadyPods } from "./unready-pods.ts";
 
+/** The status is told without the watch's figures before whoever asks for it gives up. */
+const watchWithinMs = 2_000;
+
 /** The whole deployment, with what it waits for and why what was tried has not worked. */
 export async function viewNow(service: Service, id: DeploymentId): Promise<DeploymentView> {
   const row = await readDeployment(service, id);
@@ -21,7 +24,9 @@ export async function viewNow(service: Service, id: DeploymentId): Promise<Deplo
 /** How it is doing, with what the rollback-controller saw last. */
 export async function statusNow(service: Service, id: DeploymentId, now: Instant): Promise<DeploymentStatusView> {
   const { state } = await readDeployment(service, id);
-  const watch = await service.client.call(getWatch, { params: { id } }).catch(() => undefined);
+  const watch = await service.client
+    .call(getWatch, { params: { id }, timeoutMs: watchWithinMs })
+    .catch(() => undefined);
   const view = statusView(state, watch?.judgement ?? null, now);
   const { phase, plan } = state;
   const observed = await service.behind.observed(plan);
