@@ -49,6 +49,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
   const world: BuildWorld = {
     ...{ db, config, dataDir, place, executor, registry: registry.client },
     ...{ bus: countingBus(context.bus, told), client: context.client, token: context.token },
+    send: (tx, id, input) => durable.send(machine, id, input, tx),
     environments: context.environments.map(({ name }) => name),
     tools: await installTools({
       configured: config.SLIPWAY_BUILD_TOOLS,
