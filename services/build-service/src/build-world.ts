@@ -35,6 +35,8 @@ export type BuildWorld = {
   /** This service's own token and where it holds: repositories served by the platform itself ask for it. */
   readonly token: string;
   publicUrl(): string;
+  /** The file of authorities that git believes; none: those of the machine. */
+  readonly gitAuthorities: string | undefined;
   /** What an image stands on, by `image.base`. */
   readonly bases: Bases;
   /** Images of any registry, this platform's own among them. */

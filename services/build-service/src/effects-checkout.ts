@@ -64,6 +64,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
     ({ committedAt } = await checkOut({
       repository,
       credentials: credentialsFor(world, repository),
+      authorities: world.gitAuthorities,
       gitSha: state.gitSha,
       ref: state.ref,
       into: folders.source,
