@@ -83,6 +83,13 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     expect(kinds(objects)).not.toContain("PrometheusRule");
     const rule = (await withEverything()).find(({ kind }) => kind === "PrometheusRule");
     expect(rule?.spec).toEqual(readYaml("deploy/prometheus/alerts.yml"));
+    const base = "https://git.example/slipway/blob/main";
+    const linked = await render("--set", "prometheusRule.enabled=true", "--set", `prometheusRule.runbookBase=${base}/`);
+    const links = JSON.stringify(linked.find(({ kind }) => kind === "PrometheusRule")).match(/"runbook_url":"[^"]*"/g);
+    expect(links?.length).toBeGreaterThan(10);
+    for (const link of links ?? []) expect(link).toContain(`"${base}/docs/guides/operating.md#`);
+    await expect(render("--set", "prometheusRule.runbookBase=docs")).rejects.toThrow(/runbookBase/);
+    expect(rule?.metadata).toMatchObject({ labels: { release: "prometheus" } });
   });
 
   test("where images are published, and how registries of others are reached, is told to the artifact-registry alone", async () => {
