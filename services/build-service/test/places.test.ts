@@ -34,8 +34,11 @@ test("of builds that are pushed together to two processes only as many run as ha
 
   const ids = await Promise.all(pushes.map(({ name, ...push }, i) => at(i).push(name, push)));
   const last = ids.toSorted(byNumber).at(-1) as string;
-  const behind = /^a place among the running builds: 1 of 1 \(SLIPWAY_MAX_BUILDS\) is taken, [1-4] more waits? before this one$/;
-  await until(async () => behind.test((await at(0).view(last)).waiting?.for ?? ""), { what: "the last to say behind whom" });
+  const behind =
+    /^a place among the running builds: 1 of 1 \(SLIPWAY_MAX_BUILDS\) is taken, [1-4] more waits? before this one$/;
+  await until(async () => behind.test((await at(0).view(last)).waiting?.for ?? ""), {
+    what: "the last to say behind whom",
+  });
   const ended = await Promise.all(ids.map((id, i) => at(i).ended(id)));
 
   expect(ended.map(({ status }) => status)).toEqual(ids.map(() => "SUCCEEDED"));
