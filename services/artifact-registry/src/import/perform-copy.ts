@@ -22,6 +22,8 @@ export type CopyPorts = {
   readonly registries: ForeignRegistries;
   /** What came with requests, by import. In this process's memory only. */
   readonly credentials: Map<ImportId, RegistryAuth>;
+  /** Names this process. */
+  readonly place: string;
   readonly clock: Clock;
   register(request: ImportRequest, artifact: ExternalArtifact): Promise<void>;
 };
@@ -29,7 +31,7 @@ export type CopyPorts = {
 const answerMs = 5_000;
 const againMs = 5_000;
 const forgetMs = 60_000;
-/** Another process may hold the credentials and claim the command in the meantime. */
+/** They are noted a moment after the command; and what an earlier version began, any process may have claimed. */
 const lookForCredentials = { attempts: 10, everyMs: 500 };
 
 /** Copies the image and registers it. Whatever may pass by itself is tried again until the import's deadline. */
@@ -41,7 +43,9 @@ export async function performCopy(ports: CopyPorts, ctx: CommandContext<ImageImp
   if (leftMs <= 0) return failed("The copy was not done in time.");
   const auth = await authFor(ports, request);
   if (auth === "gone") {
-    if (ctx.attempt <= lookForCredentials.attempts) {
+    // To another process it comes only once nobody is left where it was led to.
+    const mayCome = state.place === undefined || state.place === ports.place;
+    if (mayCome && ctx.attempt <= lookForCredentials.attempts) {
       return {
         kind: "retry",
         afterMs: lookForCredentials.everyMs,
