@@ -142,7 +142,7 @@ export function canariesApart(stage: () => Apart): void {
       const now = { ...requests.served };
       const others = Object.keys(now).some((name) => name !== version && now[name] !== before[name]);
       if (others) before = now;
-      return (now[version] ?? 0) - (before[version] ?? 0) > 100;
+      return (now[version] ?? 0) - (before[version] ?? 0) > 50;
     };
     await until(alone, { what: `${version} alone to serve` });
   }

@@ -22,9 +22,9 @@ import type { PlatformApart } from "./platform-apart.ts";
 import type { SteadyRequests } from "./steady-requests.ts";
 
 const region = "us-east-1";
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 /** Answers after which it is believed that the version that serves is the only one. */
-const enough = 100;
+const enough = 50;
 
 /** Deployments of the shop to environments of production. */
 export type Canaries = {

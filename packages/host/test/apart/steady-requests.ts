@@ -1,9 +1,11 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { failsHeader } from "./shop.ts";
 
-/** Of which a canary at 5% has ten: enough to be judged in seconds, and little work for the cores on which all of it runs. */
-const perSecond = 200;
+/** Of which a canary at 5% has five: enough to be judged in seconds, and little work for the cores on which all of it runs. */
+const perSecond = 100;
 const tickMs = 50;
+/** Where the machine cannot keep up, it is not to be asked all the more: region, mesh and pods are on it, too. */
+const mostUnderWay = 20;
 
 export type SteadyRequests = {
   /** From now on the version with this answer fails each of its requests; undefined: none does. */
@@ -16,7 +18,7 @@ export type SteadyRequests = {
 
 /** Requests for the shop in this environment, through a local region's mesh, until they are stopped. */
 export function steadyRequests(meshUrl: string, environment: string): SteadyRequests {
-  const agent = new Agent({ keepAlive: true, maxSockets: 20 });
+  const agent = new Agent({ keepAlive: true, maxSockets: mostUnderWay });
   const served: Record<string, number> = {};
   const failed: Record<string, number> = {};
   const underWay = new Set<Promise<void>>();
@@ -29,7 +31,7 @@ export function steadyRequests(meshUrl: string, environment: string): SteadyRequ
     counts[by] = (counts[by] ?? 0) + 1;
   };
   const timer = setInterval(() => {
-    for (let n = 0; n < (perSecond * tickMs) / 1_000; n += 1) {
+    for (let n = 0; n < (perSecond * tickMs) / 1_000 && underWay.size < mostUnderWay; n += 1) {
       const asked = ask().finally(() => underWay.delete(asked));
       underWay.add(asked);
     }
