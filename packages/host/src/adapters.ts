@@ -34,6 +34,15 @@ export function openObjects(objectsUrl: string, dataDir: string): Objects {
   return fileObjects({ root: objectsFolder(objectsUrl, dataDir) });
 }
 
+/** Processes with a database in common have a folder each, unless a place is named. One whose Postgres is its own has no others beside it. */
+export function areObjectsShared(config: {
+  readonly databaseUrl: string;
+  readonly env: Readonly<Record<string, string>>;
+}): boolean {
+  const alone = adapterOf("SLIPWAY_DATABASE_URL", config.databaseUrl) === "embedded";
+  return alone || config.env.SLIPWAY_OBJECTS_URL !== undefined;
+}
+
 export function objectsFolder(objectsUrl: string, dataDir: string): string {
   const rest = objectsUrl.slice("file:".length);
   if (rest.startsWith("//")) return fileURLToPath(objectsUrl);

@@ -61,6 +61,8 @@ export type ServiceContext<C = unknown, DB = unknown> = {
   readonly database: DatabaseState;
   readonly bus: Bus;
   readonly objects: Objects;
+  /** False: nobody has named a store, and each of several processes would keep objects on a disk of its own. */
+  readonly objectsShared: boolean;
   /** Deploy locks over `db`: of use only to the service that owns their tables. */
   readonly locks: Locks;
   /** For answers that may be so old, apart from those of other services. The caller closes it. */
