@@ -31,11 +31,11 @@ export type Shop = {
   commit(answer: string): Promise<string>;
 };
 
-/** A service in a repository on disk, which the platform knows. */
-export async function shopRepository(platform: PlatformApart): Promise<Shop> {
+/** A service in a repository on disk, which the platform knows. `more`: of its slipway.yaml. */
+export async function shopRepository(platform: PlatformApart, more = ""): Promise<Shop> {
   const tree = join(platform.folder, "shop");
   await mkdir(tree);
-  await writeFile(join(tree, "slipway.yaml"), slipwayYaml);
+  await writeFile(join(tree, "slipway.yaml"), `${slipwayYaml}${more}`);
   const person = { GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "a@b.c", GIT_COMMITTER_NAME: "Ada" };
   const env = { ...process.env, ...person, GIT_COMMITTER_EMAIL: "a@b.c", GIT_CONFIG_GLOBAL: "/dev/null" };
   const git = async (...args: string[]) => (await run("git", args, { cwd: tree, env })).stdout.trim();
