@@ -14,7 +14,7 @@ import { type SteadyRequests, steadyRequests } from "./steady-requests.ts";
 const prod = "prod";
 
 /** The section `deploy` of the shop's slipway.yaml: a canary stays at 5% until a person or a FAIL ends that, and what serves is soon verified. */
-export const patient = "{ steps: [{ weight: 5, bake: 10m }, { weight: 100 }], verify_after: 1s }";
+export const patient = "deploy: { steps: [{ weight: 5, bake: 10m }, { weight: 100 }], verify_after: 1s }\n";
 /** Of the orchestrator: the file says how long a bake is. */
 export const quick = { SLIPWAY_MINIMUM_BAKE: "0s", SLIPWAY_SETTLE_MS: "200" };
 

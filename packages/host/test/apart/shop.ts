@@ -19,7 +19,7 @@ createServer((request, response) => {
   response.end("${answer}");
 }).listen(process.env.PORT, process.env.HOST);
 `;
-const slipwayYaml = (deploy: string) => `version: 1
+const slipwayYaml = (more: string) => `version: 1
 service: shop
 pipeline:
   compile: { run: node --check server.mjs && cp server.mjs made.mjs }
@@ -28,8 +28,7 @@ pipeline:
   slow: { needs: [unit, lint], run: 'node -e "let n = 0; const t = setInterval(() => { console.log(++n); if (n === 6) clearInterval(t); }, 500)"' }
 image: { base: node24, copy: [server.mjs], command: [node, server.mjs] }
 workload: { replicas: 1, ready: { path: /, timeout: 60s } }
-deploy: ${deploy}
-`;
+${more}`;
 
 export type Shop = {
   readonly url: string;
@@ -39,11 +38,11 @@ export type Shop = {
   commit(answer: string): Promise<string>;
 };
 
-/** A service in a repository on disk, which the platform knows. `deploy`: that section of its slipway.yaml. */
-export async function shopRepository(platform: PlatformApart, deploy = "{}"): Promise<Shop> {
+/** A service in a repository on disk, which the platform knows. `more`: of its slipway.yaml. */
+export async function shopRepository(platform: PlatformApart, more = ""): Promise<Shop> {
   const tree = join(platform.folder, "shop");
   await mkdir(tree);
-  await writeFile(join(tree, "slipway.yaml"), slipwayYaml(deploy));
+  await writeFile(join(tree, "slipway.yaml"), slipwayYaml(more));
   const person = { GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "a@b.c", GIT_COMMITTER_NAME: "Ada" };
   const env = { ...process.env, ...person, GIT_COMMITTER_EMAIL: "a@b.c", GIT_CONFIG_GLOBAL: "/dev/null" };
   const git = async (...args: string[]) => (await run("git", args, { cwd: tree, env })).stdout.trim();
