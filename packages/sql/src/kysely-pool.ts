@@ -1,5 +1,6 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
 import type pg from "pg";
+import { goesAhead } from "./ahead.ts";
 import { isOutOfStep, isPrepared, preparedName } from "./prepared.ts";
 
 /**
@@ -31,12 +32,26 @@ class ConnectionSilent extends Error {
 function wrap(client: pg.PoolClient): PostgresPoolClient {
   let named = true;
   let silent = false;
+  let ahead: Promise<pg.QueryResult>[] = [];
+  const send = (text: string, values: unknown[]): Promise<pg.QueryResult> => {
+    const name = named && isPrepared(text) ? { name: preparedName(text) } : {};
+    return client.query({ ...name, text, values });
+  };
   const ask = async (text: string, values: unknown[]): Promise<pg.QueryResult> => {
     // What would be next on it, a rollback above all, would wait as long again.
     if (silent) throw new ConnectionSilent();
+    if (goesAhead(text)) {
+      const sent = send(text, values);
+      // Told by the next one.
+      sent.catch(() => undefined);
+      ahead.push(sent);
+      return { command: "", rowCount: null, oid: 0, fields: [], rows: [] };
+    }
+    const before = ahead;
+    ahead = [];
     try {
-      const name = named && isPrepared(text) ? { name: preparedName(text) } : {};
-      return await client.query({ ...name, text, values });
+      const [answer, ...earlier] = await Promise.all([send(text, values), ...before]);
+      return givesRows(answer) ? answer : (earlier.findLast(givesRows) ?? answer);
     } catch (error) {
       if (isOutOfStep(error)) named = false;
       if (!isSilence(error)) throw error;
@@ -50,7 +65,12 @@ function wrap(client: pg.PoolClient): PostgresPoolClient {
     if (typeof asked !== "string") throw new Error("statements are read whole here, never by a cursor");
     return ask(asked, [...parameters]);
   }
-  return { query, release: (destroy) => client.release(destroy === true || silent) };
+  return { query, release: (destroy) => client.release(destroy === true || silent || ahead.length > 0) };
+}
+
+/** Of several statements in one text the driver has a list of answers, which nobody reads here. */
+function givesRows(answer: pg.QueryResult): boolean {
+  return !Array.isArray(answer) && answer.fields.length > 0;
 }
 
 /** The driver's own `query_timeout`, which has no code. */

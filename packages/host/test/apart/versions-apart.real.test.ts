@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { earlierCommit, earlierServices, whyNoEarlier } from "./earlier-services.ts";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames, servicesBundle } from "./platform-apart.ts";
-import { endOf, push, type Shop, shopRepository } from "./shop.ts";
+import { endOf, isMoved, push, type Shop, shopRepository } from "./shop.ts";
 
 const twice = ["deployment-orchestrator", "build-service"] as const satisfies readonly PlatformService[];
 const region = "us-east-1";
@@ -34,6 +34,8 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
   const builds: string[] = [];
   /** The commit that was built last. */
   let built: string;
+  /** By the first build. */
+  let printed: string;
 
   beforeAll(async () => {
     programs = { earlier: await earlierServices(), today: await servicesBundle() };
@@ -52,6 +54,7 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
   test("of the earlier one alone build and deploy", async () => {
     shop = await shopRepository(platform);
     await areEnded(await begin(shop.sha));
+    printed = await logOf(firstBuild());
     await areEnded(await begin(await shop.commit("once more")));
   });
 
@@ -64,6 +67,8 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
     for (const service of serviceNames) if (!twice.some((name) => name === service)) await replaceAll(service, "today");
 
     await areEnded(await begin(await shop.commit("after the upgrade")));
+    await until(() => isMoved(platform, firstBuild()), { what: "the first log to be in the object store", timeoutMs });
+    expect(await logOf(firstBuild())).toBe(printed);
   });
 
   test("beside each other share what is under way while the upgrade is taken back", async () => {
@@ -73,6 +78,9 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
     await areEnded(under);
 
     await areEnded(await begin(await shop.commit("as before")));
+    expect(await logOf(firstBuild())).toMatch(
+      /^the log of this build is in the object store now .* a newer one does\n$/,
+    );
   });
 
   test("lose nothing, do nothing twice, and none of them stumbles over what the other wrote", async () => {
@@ -88,7 +96,12 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
   });
 
   const own: Partial<Record<PlatformService, () => Record<string, string>>> = {
-    "build-service": () => ({ SLIPWAY_GIT_ALLOW_FILE: "true" }),
+    // A folder in common is a store that both processes see.
+    "build-service": () => ({
+      SLIPWAY_GIT_ALLOW_FILE: "true",
+      SLIPWAY_OBJECTS_URL: `file://${platform.folder}/objects`,
+      SLIPWAY_MOVE_BUILD_LOGS: "1s",
+    }),
     "artifact-registry": () => ({ SLIPWAY_REGISTRY_HOST: new URL(platform.urlOf("artifact-registry")).host }),
     "deployment-orchestrator": () => ({ SLIPWAY_REGIONS: place.file }),
     "rollback-controller": () => ({ SLIPWAY_REGIONS: place.file }),
@@ -135,6 +148,12 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
     if (deployment_id === null) throw new Error("not accepted");
     deployed.push(deployment_id);
     return deployment_id;
+  }
+
+  const firstBuild = () => builds[0] ?? "";
+  async function logOf(id: string): Promise<string> {
+    const headers = { authorization: `Bearer ${platform.tokens.viewer}` };
+    return await (await fetch(`${platform.urlOf("build-service")}/api/v1/builds/${id}/logs`, { headers })).text();
   }
 
   const viewOf = (id: DeploymentId) => platform.client("viewer").call(getDeployment, { params: { id } });
