@@ -55,7 +55,7 @@ export async function startMeshPage(weights: () => Readonly<Record<string, numbe
 function pageOf(counts: ReadonlyMap<string, Counted>, weights: Readonly<Record<string, number>>, epoch: number) {
   const { service, environment } = target;
   const of = (version: string, more: string) =>
-    `{reporter="destination",destination_service_name="${service}",destination_service_namespace="${environment}",destination_workload="${version}",pod="one",${more}}`;
+    `{reporter="destination",destination_workload_namespace="${environment}",destination_workload="${version}",pod="one",${more}}`;
   const counted = [...counts].flatMap(([version, { requests, errors }]) => [
     `istio_requests_total${of(version, 'response_code="200"')} ${Math.floor(requests) - Math.floor(errors)}`,
     `istio_requests_total${of(version, 'response_code="503"')} ${Math.floor(errors)}`,

@@ -19,6 +19,7 @@ export const errorCatalogue = {
   "webhook.payload_invalid": { status: 400, title: "The webhook's payload could not be understood" },
   "repository.invalid": { status: 422, title: "The repository cannot be used" },
   "build.not_found": { status: 404, title: "There is no such build" },
+  "build.log_missing": { status: 404, title: "The build's log is not in the object store" },
   "build.finished": { status: 409, title: "The build has already ended" },
   "pipeline.invalid": { status: 422, title: "slipway.yaml has errors" },
   "isolation.unavailable": { status: 503, title: "Build steps cannot be isolated on this machine" },

@@ -1,5 +1,5 @@
 import type { Epoch, Instant, RegionName } from "@slipway/kernel";
-import { type Db, type Logger, prepared } from "@slipway/sql";
+import { ahead, type Db, type Logger, prepared } from "@slipway/sql";
 import { sql } from "kysely";
 import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
 import { type Ask, rule, type Ticket } from "./ruling.ts";
@@ -36,7 +36,10 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
     async release(holder) {
       const queue = await queueOfHolder(db, holder);
       if (queue === undefined) return;
-      await inQueue(db, queue, (tx) => endTicket(tx, queue, holder));
+      await inQueue(db, queue, async (tx) => {
+        await endTicket(tx, queue, holder);
+        return done;
+      });
       await onChange(queue);
       if (performance.now() < forgetNextAtMs) return;
       forgetNextAtMs = performance.now() + forgetEveryMs;
@@ -54,13 +57,14 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
     },
 
     async skipTo({ service, environment, region }, epoch) {
-      await inQueue(db, { service, environment }, (tx) =>
-        sql`
+      await inQueue(db, { service, environment }, async (tx) => {
+        await sql`
           insert into target (service, environment, region, epoch) values (${service}, ${environment}, ${region}, ${epoch})
           on conflict (service, environment, region) do update set epoch = greatest(target.epoch, excluded.epoch)`.execute(
           tx,
-        ),
-      );
+        );
+        return done;
+      });
       await onChange({ service, environment });
     },
 
@@ -74,12 +78,14 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
 
 const forgetEveryMs = 3_600_000;
 const nobodyAsks = async (): Promise<void> => {};
+const done = (): void => {};
 
 type EpochOf = { readonly region: RegionName; readonly epoch: Epoch };
 type Epochs = Record<RegionName, Epoch>;
 type Ruled = { readonly answer: Acquired; readonly changed: boolean };
 
-async function acquireInside<T>(tx: Db<T>, queue: Queue, ask: Ask, log: Logger): Promise<Ruled> {
+/** Answers what is to be said once all of it is committed; a grant's epochs come with the commit. */
+async function acquireInside<T>(tx: Db<T>, queue: Queue, ask: Ask, log: Logger): Promise<Committed<EpochOf, Ruled>> {
   const found = await readTickets(tx, queue, ask);
   // A released holder that asks again is an old command come late, unless it preempts: a rollback always gets its way.
   const again = found.own.state === "released" && ask.preempt;
@@ -87,17 +93,22 @@ async function acquireInside<T>(tx: Db<T>, queue: Queue, ask: Ask, log: Logger):
   const others = found.inQueue.filter(({ id }) => id !== own.id);
   const ruling = rule(own, others, ask);
 
-  if (ruling.kind === "lost") return { answer: ruling, changed: false };
+  if (ruling.kind === "lost") return () => ({ answer: ruling, changed: false });
   if (ruling.kind === "wait") {
-    return { answer: { kind: "waiting", behind: ruling.behind, since: own.drawnAt }, changed: found.drawn };
+    const { behind } = ruling;
+    return () => ({ answer: { kind: "waiting", behind, since: own.drawnAt }, changed: found.drawn });
   }
-  if (ruling.kind === "keep")
-    return { answer: { kind: "granted", epochs: await epochsOf(tx, queue, ask) }, changed: false };
+  if (ruling.kind === "keep") {
+    const epochs = await epochsOf(tx, queue, ask);
+    return () => ({ answer: { kind: "granted", epochs }, changed: false });
+  }
   for (const loser of ruling.losers) await endByPreemption(tx, queue, loser, ask.holder);
-  const epochs = await grant(tx, queue, own);
-  const losers = ruling.losers.map((loser) => loser.holder);
-  log.info({ ...queue, holder: own.holder, regions: own.regions, losers }, "lock granted");
-  return { answer: { kind: "granted", epochs }, changed: true };
+  await grant(tx, queue, own);
+  return (granted) => {
+    const losers = ruling.losers.map((loser) => loser.holder);
+    log.info({ ...queue, holder: own.holder, regions: own.regions, losers }, "lock granted");
+    return { answer: { kind: "granted", epochs: epochsByRegion(granted) }, changed: true };
+  };
 }
 
 function queueOf(targets: readonly Target[]): Queue {
@@ -111,17 +122,26 @@ function queueOf(targets: readonly Target[]): Queue {
   return { service, environment };
 }
 
+/** Given the rows that the last statement before the commit gave, where that statement went ahead of it. */
+type Committed<Row, R> = (rows: readonly Row[]) => R;
+
 /**
- * One transaction that has the queue to itself. It begins and takes the queue in one message, since every round trip is time in which the queue is
- * closed to others; a message of two statements has no parameters, so that the name stands in it.
+ * One transaction that has the queue to itself. What need not be known in between goes ahead, since every round trip is time in which the queue is closed to others; a text
+ * of two statements has no parameters, so that the queue's name stands in it.
  */
-async function inQueue<T, R>(db: Db<T>, queue: Queue, work: (tx: Db<T>) => Promise<R>): Promise<R> {
+async function inQueue<T, Row, R>(
+  db: Db<T>,
+  queue: Queue,
+  work: (tx: Db<T>) => Promise<Committed<Row, R>>,
+): Promise<R> {
   return await db.connection().execute(async (tx) => {
     try {
-      await sql`begin; select pg_advisory_xact_lock(hashtextextended(${sql.lit(lockName(queue))}, 0))`.execute(tx);
-      const result = await work(tx);
-      await sql`commit`.execute(tx);
-      return result;
+      await sql`${ahead} begin; select pg_advisory_xact_lock(hashtextextended(${sql.lit(lockName(queue))}, 0))`.execute(
+        tx,
+      );
+      const committed = await work(tx);
+      const { rows } = await sql<Row>`commit`.execute(tx);
+      return committed(rows);
     } catch (error) {
       // Where the connection broke there is nothing to take back, and the first error is the one to tell.
       await sql`rollback`.execute(tx).catch(() => undefined);
@@ -175,9 +195,10 @@ async function draw<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask): Pr
   return the(rows[0]);
 }
 
-async function grant<T>(tx: Db<T>, { service, environment }: Queue, own: Ticket): Promise<Epochs> {
-  const { rows } = await sql<EpochOf>`
-    ${prepared} with granted as (
+/** The epochs come with the commit. */
+async function grant<T>(tx: Db<T>, { service, environment }: Queue, own: Ticket): Promise<void> {
+  await sql`
+    ${prepared} ${ahead} with granted as (
       update ticket set state = 'granted', granted_at = clock_timestamp() where id = ${own.id}
     )
     insert into target (service, environment, region, epoch, holder, held_since)
@@ -186,7 +207,6 @@ async function grant<T>(tx: Db<T>, { service, environment }: Queue, own: Ticket)
     on conflict (service, environment, region) do update
       set epoch = target.epoch + 1, holder = excluded.holder, held_since = excluded.held_since
     returning region, epoch`.execute(tx);
-  return Object.fromEntries(rows.map((row) => [row.region, row.epoch]));
 }
 
 async function endByPreemption<T>(tx: Db<T>, queue: Queue, loser: Ticket, to: string): Promise<void> {
@@ -197,7 +217,7 @@ async function endByPreemption<T>(tx: Db<T>, queue: Queue, loser: Ticket, to: st
 
 async function endTicket<T>(tx: Db<T>, { service, environment }: Queue, holder: string): Promise<void> {
   await sql`
-    ${prepared} with freed as (
+    ${prepared} ${ahead} with freed as (
       update target set holder = null, held_since = null
       where service = ${service} and environment = ${environment} and holder = ${holder}
     )
@@ -224,7 +244,11 @@ async function epochsOf<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask)
       and region = any(${[...ask.regions]}::text[])
     order by region`.execute(tx);
   if (rows.length !== ask.regions.length) throw new Error(`${ask.holder} was granted targets that it does not hold`);
-  return Object.fromEntries(rows.map((row) => [row.region, row.epoch]));
+  return epochsByRegion(rows);
+}
+
+function epochsByRegion(rows: readonly EpochOf[]): Epochs {
+  return Object.fromEntries(rows.map(({ region, epoch }) => [region, epoch]));
 }
 
 async function readHolder<T>(db: Db<T>, target: Target): Promise<TargetHolder> {

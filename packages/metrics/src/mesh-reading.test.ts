@@ -7,7 +7,7 @@ const bad = "orders-bbbbbbb-bbbbb" as VersionName;
 const request = { environment: "prod" as EnvironmentName, service: "orders" as ServiceName, versions: [good, bad] };
 
 function labels(version: string, pod: string, namespace = "prod"): string {
-  return `reporter="destination",destination_service_name="orders",destination_service_namespace="${namespace}",destination_workload="${version}",pod="${pod}"`;
+  return `reporter="destination",destination_workload_namespace="${namespace}",destination_workload="${version}",pod="${pod}"`;
 }
 
 const page = `${[

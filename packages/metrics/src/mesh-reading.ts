@@ -31,8 +31,7 @@ function isOurs({ name, labels }: Sample, request: ReadRequest): boolean {
   return (
     (name === requestsName || name === bucketName) &&
     labels.reporter === "destination" &&
-    labels.destination_service_name === request.service &&
-    labels.destination_service_namespace === request.environment
+    labels.destination_workload_namespace === request.environment
   );
 }
 

@@ -31,19 +31,21 @@ export const MetricShapeSchema = z.strictObject({
 });
 export type MetricShape = z.output<typeof MetricShapeSchema>;
 
-/** Istio's standard metrics, as the proxies of the destination count them. */
+/**
+ * Istio's standard metrics, as the proxies of the destination count them. By workload: as the name of the service such a proxy takes the first Service that selects its pod, which is the
+ * version's own.
+ */
 const istio = {
   requests: "istio_requests_total",
   latency: "istio_request_duration_milliseconds_bucket",
   labels: {
     reporter: "destination",
-    destination_service_name: "{service}",
-    destination_service_namespace: "{namespace}",
+    destination_workload_namespace: "{namespace}",
   },
   version: { label: "destination_workload", pattern: "{version}" },
   host: ["pod", "instance"],
   error: { label: "response_code", pattern: "5.." },
-  alive: { name: "istio_requests_total", labels: { destination_service_namespace: "{namespace}" } },
+  alive: { name: "istio_requests_total", labels: { destination_workload_namespace: "{namespace}" } },
 };
 
 /**

@@ -41,8 +41,9 @@ const inf = Number.POSITIVE_INFINITY;
 const pages = { istio: istioPage(), envoy: envoyPage() };
 
 function istioPage(): string {
+  // A pod's proxy names the first Service that selects it, which is that of its version.
   const of = (version: string, code: number, more = "") =>
-    `reporter="destination",source_workload="web",destination_service_name="orders",destination_service_namespace="shop",destination_workload="${version}",response_code="${code}"${more}`;
+    `reporter="destination",source_workload="web",destination_service_name="${version}",destination_service_namespace="shop",destination_workload="${version}",destination_workload_namespace="shop",response_code="${code}"${more}`;
   const bucket = (version: string, le: string, count: number) =>
     `istio_request_duration_milliseconds_bucket{${of(version, 200, `,le="${le}"`)}} ${count}`;
   return [
@@ -53,7 +54,7 @@ function istioPage(): string {
     `istio_requests_total{${of(bad, 200)}} 4`,
     `istio_requests_total{${of(`${bad}x`, 500)}} 77`,
     `istio_requests_total{${of(good, 500).replace("destination", "source")}} 88`,
-    `istio_requests_total{${of(good, 500).replace('"shop"', '"dev"')}} 99`,
+    `istio_requests_total{${of(good, 500).replaceAll('"shop"', '"dev"')}} 99`,
     "# TYPE istio_request_duration_milliseconds histogram",
     ...[bucket(good, "5", 60), bucket(good, "+Inf", 98), bucket(bad, "5", 4), bucket(bad, "+Inf", 4)],
     "",

@@ -1,3 +1,4 @@
+export { ahead } from "./ahead.ts";
 export { databaseProblem, schemaProblem } from "./database-problem.ts";
 export { type EmbeddedOptions, type EmbeddedPostgres, embeddedPostgresAt, startEmbeddedPostgres } from "./embedded.ts";
 export { jsonText, storableText } from "./json-text.ts";

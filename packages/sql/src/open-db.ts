@@ -33,6 +33,8 @@ export function openDb<T>(options: OpenDbOptions): Db<T> {
     max,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 10_000,
+    // Two statements may be under way at once (see `ahead`).
+    pipeline: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     query_timeout: silentAfterMs,

@@ -28,6 +28,8 @@ export const BuildServiceConfig = z.object({
   SLIPWAY_KEEP_DELIVERIES: DurationMs.default(3_650 * 86_400_000),
   /** What builds printed is removed so long after they began. */
   SLIPWAY_KEEP_BUILD_LOGS: DurationMs.default(90 * 86_400_000),
+  /** So long after a build has ended its log moves into the object store. */
+  SLIPWAY_MOVE_BUILD_LOGS: DurationMs.default(3_600_000),
   ...SecretKeys.shape,
 });
 export type BuildServiceConfig = z.infer<typeof BuildServiceConfig>;

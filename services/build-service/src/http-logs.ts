@@ -1,19 +1,18 @@
+import { Readable } from "node:stream";
 import { anyRole, BuildIdSchema, ProblemError, type RawOperation } from "@slipway/contracts";
 import type { Durable } from "@slipway/durable";
 import type { EventStream, ServiceApp } from "@slipway/host";
 import type { BuildId } from "@slipway/kernel";
-import type { Db } from "@slipway/sql";
 import { z } from "zod";
 import type { BuildMachine } from "./build-world.ts";
 import { terminalPhases } from "./domain/decide.ts";
 import type { BuildState } from "./domain/state.ts";
 import type { LogHub } from "./log-hub.ts";
-import { logLength, readLog } from "./log-store.ts";
-import type { BuildTables } from "./tables.ts";
+import { type LogPlaces, readLog } from "./log-reader.ts";
+import { logLength } from "./log-store.ts";
 import { statusOf } from "./view.ts";
 
-export type LogPorts = {
-  readonly db: Db<BuildTables>;
+export type LogPorts = LogPlaces & {
   readonly durable: Durable;
   readonly machine: BuildMachine;
   readonly hub: LogHub;
@@ -63,41 +62,49 @@ export function logRoutes(app: ServiceApp, ports: LogPorts): void {
       throw new ProblemError("request.invalid", "from (or Last-Event-ID) is a number of bytes: 0 or more.");
     if (!(request.headers.accept ?? "").includes("text/event-stream")) {
       reply.header("content-type", "text/plain; charset=utf-8").header("x-slipway-build-status", statusOf(state));
-      return reply.send(await logText(ports, id.data, from.data));
+      return reply.send(Readable.from(await begun(readLog(ports, id.data, from.data)), { objectMode: false }));
     }
     // 204 tells a client that reconnects after the end not to come back.
     const length = await logLength(ports.db, id.data);
     if (isTerminal(state) && last !== undefined && from.data >= length) return reply.status(204).send();
-    await follow(ports, id.data, from.data, app.events(request, reply));
+    const there = await begun(readLog(ports, id.data, from.data));
+    await follow(ports, id.data, { from: from.data, there }, app.events(request, reply));
     return reply;
   });
 }
 
-async function logText(ports: LogPorts, id: BuildId, from: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let at = from;
-  for (;;) {
-    const chunks = await readLog(ports.db, id, at);
-    if (chunks.length === 0) return Buffer.concat(parts);
-    parts.push(...chunks.map(({ bytes }) => bytes));
-    at = chunks.reduce((end, { bytes }) => end + bytes.length, at);
-  }
+/** With the first piece read: what keeps a log from being read is an answer, and no stream that breaks off. */
+async function begun(pieces: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buffer>> {
+  let first: Promise<IteratorResult<Buffer>> | undefined = pieces.next();
+  await first;
+  const next = (): Promise<IteratorResult<Buffer>> => {
+    const piece = first ?? pieces.next();
+    first = undefined;
+    return piece;
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: () => pieces.return(undefined) }) };
 }
 
-async function follow(ports: LogPorts, id: BuildId, from: number, stream: EventStream): Promise<void> {
+type Beginning = { readonly from: number; readonly there: AsyncIterable<Buffer> };
+
+async function follow(ports: LogPorts, id: BuildId, { from, there }: Beginning, stream: EventStream): Promise<void> {
   const watch = ports.hub.watch(id);
   let at = from;
+  const send = async (pieces: AsyncIterable<Buffer>): Promise<number> => {
+    const before = at;
+    for await (const bytes of pieces) {
+      at += bytes.length;
+      if (!(await stream.send({ id: String(at), event: "log", data: bytes.toString("utf8") }))) break;
+    }
+    return at - before;
+  };
   try {
+    await send(there);
     while (!stream.signal.aborted) {
       // In this order: what is written after the state was read is announced and read in the next turn.
       const seen = watch.version();
       const state = await stateOf(ports, id);
-      const chunks = await readLog(ports.db, id, at);
-      for (const { bytes } of chunks) {
-        at += bytes.length;
-        if (!(await stream.send({ id: String(at), event: "log", data: bytes.toString("utf8") }))) return;
-      }
-      if (chunks.length > 0) continue;
+      if ((await send(readLog(ports, id, at))) > 0) continue;
       if (state === undefined || isTerminal(state)) {
         await stream.send({ id: String(at), event: "end", data: state === undefined ? "" : statusOf(state) });
         return;

@@ -1,6 +1,6 @@
 import type { BuildId } from "@slipway/kernel";
 import { logLines } from "@slipway/secrets";
-import type { Db } from "@slipway/sql";
+import type { Db, Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import type { BuildTables } from "./tables.ts";
 
@@ -21,7 +21,12 @@ export type Taken = { readonly run: string; readonly bytes: number };
  * Appends text at the log's end, durably, and wakes its readers. Concurrent writers take turns by the row's lock. `taken`: up to where a step's output
  * is in the log with it.
  */
-export async function appendLog(db: Db<BuildTables>, buildId: BuildId, text: string, taken?: Taken): Promise<void> {
+export async function appendLog(
+  db: Db<BuildTables> | Tx<BuildTables>,
+  buildId: BuildId,
+  text: string,
+  taken?: Taken,
+): Promise<void> {
   if (text === "") return;
   const bytes = Buffer.from(text);
   await sql`
@@ -64,25 +69,34 @@ export async function announceLog(db: Db<BuildTables>, buildId: BuildId): Promis
   await sql`select pg_notify(${logChannel}, ${buildId})`.execute(db);
 }
 
-/** Some of the log from an offset on, in order; nothing at its end. The first chunk is cut at the offset. */
-export async function readLog(db: Db<BuildTables>, buildId: BuildId, from: number): Promise<LogChunk[]> {
-  const rows = await db
-    .selectFrom("build_log_chunk")
-    .select(["at", "bytes"])
-    .where("build_id", "=", buildId)
-    .where("at", ">=", (where) =>
-      where
-        .selectFrom("build_log_chunk as before")
-        .select((select) => select.fn.coalesce(select.fn.max("before.at"), sql.lit(0)).as("at"))
-        .where("before.build_id", "=", buildId)
-        .where("before.at", "<=", from),
+/** How a log goes on from an offset: with these chunks (none at its end; the first is cut at the offset), or with an object that has what is below `to`. */
+export type LogPart =
+  | { readonly kind: "chunks"; readonly chunks: readonly LogChunk[] }
+  | { readonly kind: "object"; readonly key: string; readonly to: number };
+
+/** By one statement, and so from one moment: the log may move, or be forgotten, between two of them. */
+export async function readPart(db: Db<BuildTables>, buildId: BuildId, from: number): Promise<LogPart> {
+  const { rows } = await sql<{ object: string | null; moved: number; at: number | null; bytes: Buffer | null }>`
+    with log as (
+      select build_id, object, case when object_length <= length then object_length else 0 end as moved
+      from build_log where build_id = ${buildId}
     )
-    .orderBy("at")
-    .limit(chunksPerRead)
-    .execute();
-  return rows
-    .map(({ at, bytes }) => (at >= from ? { at, bytes } : { at: from, bytes: bytes.subarray(from - at) }))
-    .filter(({ bytes }) => bytes.length > 0);
+    select log.object, log.moved, part.at, part.bytes from log left join lateral (
+      select at, bytes from build_log_chunk
+      where build_id = log.build_id and at >= greatest(log.moved, (
+        select max(at) from build_log_chunk where build_id = log.build_id and at between log.moved and ${from}
+      ))
+      order by at limit ${chunksPerRead}
+    ) part on log.moved <= ${from}
+    order by part.at`.execute(db);
+  const [first] = rows;
+  if (first !== undefined && first.object !== null && first.moved > from)
+    return { kind: "object", key: first.object, to: first.moved };
+  const chunks = rows.flatMap(({ at, bytes }) => {
+    if (at === null || bytes === null) return [];
+    return at >= from ? [{ at, bytes }] : [{ at: from, bytes: bytes.subarray(from - at) }];
+  });
+  return { kind: "chunks", chunks: chunks.filter(({ bytes }) => bytes.length > 0) };
 }
 
 export async function logLength(db: Db<BuildTables>, buildId: BuildId): Promise<number> {

@@ -13,12 +13,14 @@ import { BuildServiceConfig } from "./config.ts";
 import { buildMachine } from "./effects.ts";
 import { buildFigures, countingBus, toldBuilds } from "./figures.ts";
 import { forgetLogs } from "./forget-logs.ts";
+import { writeGitAuthorities } from "./git-authorities.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
 import { secretRoutes } from "./http-secrets.ts";
 import { webhookRoutes } from "./http-webhook.ts";
 import { removeLeftWorkspaces } from "./left-workspaces.ts";
 import { logHub } from "./log-hub.ts";
+import { logMover, noLogMover } from "./log-mover.ts";
 import { logChannel } from "./log-store.ts";
 import { machineParts } from "./machine-parts.ts";
 import { placeOf } from "./place.ts";
@@ -41,7 +43,7 @@ export const buildService: ServiceModule<BuildServiceConfig, BuildTables> = {
 };
 
 async function startBuildService(context: Context): Promise<RunningService> {
-  const { config, db, dbUrl, dataDir, log } = context;
+  const { config, db, dbUrl, dataDir, log, objects } = context;
   const executor = await requireExecutor(context);
   const registry = lateRegistry(context);
   const place = await placeOf(dataDir);
@@ -49,6 +51,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
   const world: BuildWorld = {
     ...{ db, config, dataDir, place, executor, registry: registry.client },
     ...{ bus: countingBus(context.bus, told), client: context.client, token: context.token },
+    send: (tx, id, input) => durable.send(machine, id, input, tx),
     environments: context.environments.map(({ name }) => name),
     tools: await installTools({
       configured: config.SLIPWAY_BUILD_TOOLS,
@@ -58,6 +61,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
     secrets: await openSecrets({ ...context, owner: "build", keys: config, keepMs: keepReplacedMs }),
     publicUrl: () => context.urls.public,
+    gitAuthorities: await writeGitAuthorities(dataDir),
     ...machineParts(dataDir, config, registry.access),
   };
   const machine = buildMachine(world);
@@ -70,24 +74,28 @@ async function startBuildService(context: Context): Promise<RunningService> {
     .bases("node24", never)
     .catch((error: unknown) => log.warn({ err: error }, "the base image could not be made yet"));
   await durable.start();
+  const mover = context.objectsShared ? logMover({ db, objects }, config.SLIPWAY_MOVE_BUILD_LOGS, log) : noLogMover;
   return {
     routes: async (app) => {
-      const ports = { db, durable, machine, hub, config };
+      const ports = { db, objects, durable, machine, hub, config };
       apiRoutes(app, ports);
       logRoutes(app, ports);
       secretRoutes(app, world.db, world.secrets);
       await webhookRoutes(app, ports);
     },
     ready: async () => undefined,
-    figures: [...buildFigures(db, config.SLIPWAY_MAX_BUILDS), told.figure],
-    trouble: () => imageRegistryProblems(config.SLIPWAY_IMAGE_REGISTRIES),
+    figures: [...buildFigures(db, config.SLIPWAY_MAX_BUILDS), told.figure, ...mover.figures],
+    trouble: async () => [
+      ...(await imageRegistryProblems(config.SLIPWAY_IMAGE_REGISTRIES)),
+      ...(await mover.trouble()),
+    ],
     sweep: async () => {
       await forgetDeliveries(db, config.SLIPWAY_KEEP_DELIVERIES);
-      await forgetLogs(db, config.SLIPWAY_KEEP_BUILD_LOGS);
       await removeLeftWorkspaces({ dataDir, durable, machine }, config.SLIPWAY_KEEP_WORKSPACES);
+      await forgetLogs({ db, objects }, config.SLIPWAY_KEEP_BUILD_LOGS);
     },
     drain: () => durable.stop(),
-    close: () => close(durable, listener, registry, world.images, executor),
+    close: () => close(durable, mover, listener, registry, world.images, executor),
   };
 }
 

@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { createClient, type ServerSentEvent } from "@slipway/client";
+import { fileObjects } from "@slipway/objects";
 import { until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { forgetLogs } from "../src/forget-logs.ts";
-import { appendLog, readLog, stepLog } from "../src/log-store.ts";
+import { appendLog, readPart, stepLog } from "../src/log-store.ts";
 import type { BuildTables } from "../src/tables.ts";
 import { type TestRepository, testRepository } from "./git-repository.ts";
 import { type Platform, secret, startBuildService } from "./start-build-service.ts";
@@ -129,7 +131,8 @@ test("writers at once leave whole lines and no gap", async () => {
   await until(
     async () => {
       const at = parts.reduce((sum, part) => sum + part.length, 0);
-      const chunks = await readLog(db, id, at);
+      const part = await readPart(db, id, at);
+      const chunks = part.kind === "chunks" ? part.chunks : [];
       expect(chunks[0]?.at ?? at).toBe(at);
       parts.push(...chunks.map(({ bytes }) => bytes));
       return chunks.length === 0;
@@ -151,9 +154,10 @@ test("what a build printed is removed in time, and whoever asks reads that; a bu
   for (const id of [old, young]) await platform.ended(id);
   await sql`update build set created_at = created_at - interval '100 days' where id = ${old}`.execute(db);
 
-  await forgetLogs(db, 101 * 86_400_000);
+  const places = { db, objects: fileObjects({ root: join(platform.folder, "data/objects") }) };
+  await forgetLogs(places, 101 * 86_400_000);
   expect(await platform.log(old)).toContain("talk | 2000\n");
-  for (const _ of ["once", "and again"]) await forgetLogs(db, 90 * 86_400_000);
+  for (const _ of ["once", "and again"]) await forgetLogs(places, 90 * 86_400_000);
 
   expect(await platform.log(old)).toBe(
     "what this build printed was removed once logs are not kept any more (SLIPWAY_KEEP_BUILD_LOGS)\n",

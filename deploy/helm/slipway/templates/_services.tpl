@@ -7,8 +7,9 @@ build-service:
   schema: build
   paths: [/api/v1/builds, /api/v1/repositories, /webhooks]
   valuesKey: true
+  objects: true
   calls: [artifact-registry]
-  reaches: [builds]
+  reaches: [objects, builds]
 artifact-registry:
   schema: registry
   paths: [/api/v1/artifacts, /api/v1/imports, /api/v1/promotions, /v2]
@@ -22,7 +23,7 @@ deployment-orchestrator:
   valuesKey: true
   regions: regions
   calls: [artifact-registry, rollback-controller]
-  reaches: [lock, regions]
+  reaches: [lock, cache, regions]
 rollback-controller:
   schema: rollback
   paths: [/api/v1/watches]

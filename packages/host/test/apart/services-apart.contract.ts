@@ -8,7 +8,7 @@ import { askedAllTheTime } from "./asked.ts";
 import { canariesApart, patient, quick } from "./canaries-apart.contract.ts";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames } from "./platform-apart.ts";
-import { endOf, push, type Shop, shopRepository } from "./shop.ts";
+import { endOf, isMoved, push, type Shop, shopRepository } from "./shop.ts";
 
 const twice = ["deployment-orchestrator", "build-service"] as const;
 /** What a reader asks of each. */
@@ -25,7 +25,7 @@ const schemas = { "deployment-orchestrator": "deployment", "build-service": "bui
 export type Backends = {
   /** Of every service, beside its database. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of the artifact-registry. */
+  /** Of the artifact-registry and the build-service. */
   readonly objects: Readonly<Record<string, string>>;
   /** Passwords and keys in them. */
   readonly secrets: readonly string[];
@@ -59,7 +59,7 @@ export function servicesApart(
     });
     const withRegions = { SLIPWAY_REGIONS: region.file };
     own = {
-      "build-service": { SLIPWAY_GIT_ALLOW_FILE: "true" },
+      "build-service": { SLIPWAY_GIT_ALLOW_FILE: "true", SLIPWAY_MOVE_BUILD_LOGS: "1s", ...backends.objects },
       "artifact-registry": {
         SLIPWAY_REGISTRY_HOST: new URL(platform.urlOf("artifact-registry")).host,
         ...backends.objects,
@@ -128,6 +128,8 @@ export function servicesApart(
       const whole = await logOf(id);
       expect(whole.startsWith(during)).toBe(true);
       expect(whole.match(/slow \| \d\n/g)).toEqual([1, 2, 3, 4, 5, 6].map((line) => `slow | ${line}\n`));
+      await until(() => isMoved(platform, id), { what: "the log to be in the store" });
+      expect(await logOf(id)).toBe(whole);
     },
   );
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type BuildView, getBuild, putRepository } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
+import { sql } from "kysely";
 import type { PlatformApart } from "./platform-apart.ts";
 
 const run = promisify(execFile);
@@ -91,4 +92,12 @@ export async function endOf(platform: PlatformApart, id: BuildView["build_id"]):
     },
     { what: `the end of ${id}`, timeoutMs: 120_000 },
   );
+}
+
+/** Whether what a build printed is in the object store, and no more in Postgres. */
+export async function isMoved(platform: PlatformApart, id: string): Promise<boolean> {
+  const { rows } = await sql`select from build_log where build_id = ${id} and object is not null`.execute(
+    platform.database.db<never>("build"),
+  );
+  return rows.length === 1;
 }

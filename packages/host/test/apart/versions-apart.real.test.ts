@@ -17,7 +17,7 @@ import { type Canaries, canariesOf } from "./canaries.ts";
 import { earlierCommit, earlierServices, whyNoEarlier } from "./earlier-services.ts";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames, servicesBundle } from "./platform-apart.ts";
-import { endOf, push, type Shop, shopRepository } from "./shop.ts";
+import { endOf, isMoved, push, type Shop, shopRepository } from "./shop.ts";
 import { type SteadyRequests, steadyRequests } from "./steady-requests.ts";
 
 const twice = ["deployment-orchestrator", "build-service"] as const satisfies readonly PlatformService[];
@@ -47,6 +47,8 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
   const builds: string[] = [];
   /** The commit that was built last. */
   let built: string;
+  /** By the first build. */
+  let printed: string;
   let canaries: Canaries;
   let tried: { readonly sha: string; readonly answer: string };
   const requests = new Map<Place, SteadyRequests>();
@@ -71,6 +73,7 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
   test("of the earlier one alone build and deploy, to production, too", async () => {
     shop = await shopRepository(platform);
     await areEnded(await begin(shop.sha));
+    printed = await logOf(firstBuild());
     tried = { sha: await shop.commit("once more"), answer: "once more" };
     await areEnded(await begin(tried.sha));
 
@@ -94,6 +97,8 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
 
     await areTakenBack(besideEarlier);
     await areEnded(await begin(await shop.commit("after the upgrade")));
+    await until(() => isMoved(platform, firstBuild()), { what: "the first log to be in the object store", timeoutMs });
+    expect(await logOf(firstBuild())).toBe(printed);
   });
 
   test("beside each other share what is under way while the upgrade is taken back", async () => {
@@ -108,6 +113,9 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
 
     await areTakenBack(besideToday);
     await areEnded(await begin(await shop.commit("as before")));
+    expect(await logOf(firstBuild())).toMatch(
+      /^the log of this build is in the object store now .* a newer one does\n$/,
+    );
   });
 
   test("lose nothing, do nothing twice, and none of them stumbles over what the other wrote", async () => {
@@ -123,7 +131,12 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
   });
 
   const own: Partial<Record<PlatformService, () => Record<string, string>>> = {
-    "build-service": () => ({ SLIPWAY_GIT_ALLOW_FILE: "true" }),
+    // A folder in common is a store that both processes see.
+    "build-service": () => ({
+      SLIPWAY_GIT_ALLOW_FILE: "true",
+      SLIPWAY_OBJECTS_URL: `file://${platform.folder}/objects`,
+      SLIPWAY_MOVE_BUILD_LOGS: "1s",
+    }),
     "artifact-registry": () => ({ SLIPWAY_REGISTRY_HOST: new URL(platform.urlOf("artifact-registry")).host }),
     "deployment-orchestrator": () => ({ SLIPWAY_REGIONS: place.file, SLIPWAY_MINIMUM_BAKE: "0s" }),
     "rollback-controller": () => ({ SLIPWAY_REGIONS: place.file }),
@@ -170,6 +183,12 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
     if (deployment_id === null) throw new Error("not accepted");
     deployed.push(deployment_id);
     return deployment_id;
+  }
+
+  const firstBuild = () => builds[0] ?? "";
+  async function logOf(id: string): Promise<string> {
+    const headers = { authorization: `Bearer ${platform.tokens.viewer}` };
+    return await (await fetch(`${platform.urlOf("build-service")}/api/v1/builds/${id}/logs`, { headers })).text();
   }
 
   const viewOf = (id: DeploymentId) => platform.client("viewer").call(getDeployment, { params: { id } });

@@ -102,7 +102,7 @@ async function startFlow() {
 
 function linesOf({ target, canary, baseline, counted }: Flow): readonly string[] {
   const of = (version: string, more: string) =>
-    `{reporter="destination",destination_service_name="${target.service}",destination_service_namespace="${target.environment}",destination_workload="${version}",pod="${version}-1"${more}}`;
+    `{reporter="destination",destination_service_name="${target.service}",destination_service_namespace="${target.environment}",destination_workload_namespace="${target.environment}",destination_workload="${version}",pod="${version}-1"${more}}`;
   const lines = (version: string, requests: number, errors: number) => [
     `istio_requests_total${of(version, ',response_code="200"')} ${Math.floor(requests) - Math.floor(errors)}`,
     `istio_requests_total${of(version, ',response_code="503"')} ${Math.floor(errors)}`,

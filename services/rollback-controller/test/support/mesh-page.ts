@@ -13,13 +13,10 @@ export type MeshPage = {
   stop(): Promise<void>;
 };
 
-export async function startMeshPage({
-  service,
-  environment,
-}: Pick<WatchRequest, "service" | "environment">): Promise<MeshPage> {
+export async function startMeshPage({ environment }: Pick<WatchRequest, "environment">): Promise<MeshPage> {
   const versions = new Map<string, Counted>();
   const of = (version: string, code: number, more = "") =>
-    `reporter="destination",destination_service_name="${service}",destination_service_namespace="${environment}",destination_workload="${version}",response_code="${code}"${more}`;
+    `reporter="destination",destination_workload_namespace="${environment}",destination_workload="${version}",response_code="${code}"${more}`;
   const page = () =>
     [...versions]
       .flatMap(([version, { requests, errors }]) => [
