@@ -13,7 +13,7 @@ type Administrator = {
   readonly database: string;
   readonly superuser: boolean;
   readonly makesRoles: boolean;
-  readonly owns: boolean;
+  readonly makesSchemas: boolean;
   readonly version: number;
 };
 
@@ -29,7 +29,7 @@ export async function prepareProblems(about: PrepareQuestion): Promise<readonly 
       ...(admin.makesRoles
         ? []
         : [`${me} may not make roles at ${where}: ${asSuperuser}, run \`alter role ${quoted(me)} createrole\``]),
-      ...(admin.owns
+      ...(admin.makesSchemas
         ? []
         : [
             `${me} may not make schemas in the database ${database} at ${where}, which another role owns: ${asSuperuser}, run \`alter database ${quoted(database)} owner to ${quoted(me)}\`, or name another database in ${about.urlIn}`,
@@ -42,17 +42,17 @@ export async function prepareProblems(about: PrepareQuestion): Promise<readonly 
 async function administrator(client: pg.Client): Promise<Administrator | undefined> {
   const { rows } = await client.query<Administrator>(`
     select current_user as me, datname as database, rolsuper as superuser, rolsuper or rolcreaterole as "makesRoles",
-      pg_has_role(datdba, 'usage') as owns, current_setting('server_version_num')::int / 10000 as version
-    from pg_roles, pg_database where rolname = current_user and datname = current_database()`);
+      has_database_privilege(d.oid, 'create') as "makesSchemas", current_setting('server_version_num')::int / 10000 as version
+    from pg_roles r, pg_database d where rolname = current_user and datname = current_database()`);
   return rows[0];
 }
 
-/** What was restored by somebody else. */
+/** What was restored by somebody else: then the schema or its first table is theirs. What others have put beside them is no matter. */
 async function ownerProblems(client: pg.Client, { schemas, urlIn }: PrepareQuestion, { me }: Administrator) {
   const { rows } = await client.query<{ schema: string; owner: string }>(
     `select nspname as schema, min(pg_get_userbyid(owner)) as owner
-     from (select oid, nspowner from pg_namespace union all select relnamespace, relowner from pg_class
-       union all select pronamespace, proowner from pg_proc) as thing (place, owner)
+     from (select oid, nspowner from pg_namespace
+       union all select relnamespace, relowner from pg_class where relname = 'schema_migration') as thing (place, owner)
      join pg_namespace n on n.oid = place
      where nspname = any($1::text[]) and not pg_has_role(owner, 'usage') group by nspname order by nspname`,
     [schemas.map(({ schema }) => schema)],

@@ -66,14 +66,26 @@ async function ensurePlace(client: pg.Client, schema: string, role: string): Pro
 
 /**
  * What the role may do with what is in its schema, and `extra`, statements that give others their part. A dump that was restored without them has
- * lost all of it, and what migrations granted once is not granted by them again. Sent as one query, which is a transaction: nobody has more or less meanwhile.
+ * lost all of it, and what migrations granted once is not granted by them again. Sent as one query, which is a transaction: nobody has more or less
+ * meanwhile. What somebody else has put into the schema is left to them.
  */
 export async function ensureRights(client: pg.Client, schema: string, extra: readonly string[]): Promise<void> {
-  const [schemaName, roleName] = [pg.escapeIdentifier(schema), pg.escapeIdentifier(serviceRole(schema))];
-  const own = `
-    grant select, insert, update, delete on all tables in schema ${schemaName} to ${roleName};
-    grant usage, select, update on all sequences in schema ${schemaName} to ${roleName};`;
-  await retryRace(async () => void (await client.query([own, ...extra].join("\n"))));
+  const role = pg.escapeIdentifier(serviceRole(schema));
+  await retryRace(async () => {
+    const { rows } = await client.query<{ tables: string | null; sequences: string | null }>(
+      `select string_agg(name, ', ') filter (where relkind <> 'S') as tables,
+         string_agg(name, ', ') filter (where relkind = 'S') as sequences
+       from (select relkind, format('%I.%I', $1::text, relname) as name from pg_class
+         where relnamespace = $1::regnamespace and relkind in ('r', 'p', 'v', 'S') and pg_has_role(relowner, 'usage')) as own`,
+      [schema],
+    );
+    const { tables, sequences } = rows[0] ?? {};
+    const own = [
+      ...(tables ? [`grant select, insert, update, delete on table ${tables} to ${role};`] : []),
+      ...(sequences ? [`grant usage, select, update on sequence ${sequences} to ${role};`] : []),
+    ];
+    await client.query([...own, ...extra].join("\n"));
+  });
 }
 
 /** Two sessions that change the same catalogue row, or make the same role: the second is refused and simply asks again. */

@@ -195,14 +195,18 @@ describe("an administrator", () => {
     expect(await problems(url, "prep_own", roleUrl)).toEqual([]);
     await prepare("prep_own", url, roleUrl);
 
+    // Of somebody else, who looks into the schema by it.
+    await query(other.adminUrl, "create view prep_own.foreign_view as select 1 as one");
+    await prepare("prep_own", url, roleUrl);
     expect(await query(roleUrl, "select * from prep_own.machine")).toEqual([]);
+    await query(other.adminUrl, "drop view prep_own.foreign_view");
   });
 
   test("is told of what somebody else has restored", async () => {
     const { name, url } = await admin("createrole");
     await owning(name);
     await query(other.adminUrl, `grant slipway_service to ${name} with admin option`);
-    await query(other.adminUrl, "create schema prep_foreign; create table prep_foreign.x ()");
+    await query(other.adminUrl, "create schema prep_foreign; create table prep_foreign.schema_migration ()");
 
     expect(await problems(url, "prep_foreign")).toEqual([
       expect.stringMatching(
