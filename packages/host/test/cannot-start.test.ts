@@ -227,3 +227,21 @@ describe("the doctor says of the database what readiness says", () => {
     await asAdmin(`revoke connect on database ${place.pathname.slice(1)} from doctor_admin`, "drop role doctor_admin");
   });
 });
+
+test("a second Slipway on the same Postgres server is refused, by the doctor and by `prepare`, and the first one goes on", async () => {
+  const second = await testDatabase([]);
+  const env = { SLIPWAY_DATA: join(folder, "second"), SLIPWAY_DATABASE_URL: second.adminUrl };
+  await run("credentials", env);
+  const says =
+    /slipway_notification at .* have other passwords .* in use by the database .*: give this Slipway a Postgres server of its own/;
+
+  expect((await checkBackends(env))[0]?.problems).toEqual([expect.stringMatching(says)]);
+  await expect(run("prepare", env)).rejects.toThrow(says);
+
+  await giveToken();
+  await givePassword(password);
+  await prepare();
+  const first = await start({ ...prepared, SLIPWAY_DATABASE_URL: place.href });
+  await first.ready();
+  await second.close();
+});
