@@ -2,7 +2,7 @@ import { rmSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { makeTestFolder } from "../check/test-folder.mjs";
-import { countReport } from "../check/tests.mjs";
+import { countCutOff, countReport, hungFile } from "../check/tests.mjs";
 import {
   adaptersElsewhere,
   changedMigrations,
@@ -95,5 +95,29 @@ describe("the folder of the tests", () => {
     expect(folder).toMatch(/^\/dev\/shm\/slipway-tests-\d+$/);
     expect(statSync(folder).mode & 0o7777).toBe(0o1777);
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe("a run of which a file hangs", () => {
+  const at = 'in the test "a region comes back"';
+  const progress = (since) => ({
+    running: { [resolve("packages/a/test/x.real.test.ts")]: { since, at } },
+    ...{ passed: 7, failed: 0, skipped: 1 },
+  });
+
+  test("is told which one, and at what it is, once its time is over and not before", () => {
+    expect(hungFile(progress(0), 60_000, 60_000)).toBeUndefined();
+    expect(hungFile(progress(0), 60_000, 60_001)).toBe(
+      `packages/a/test/x.real.test.ts hangs: it has not ended within 1 min, it is ${at}`,
+    );
+    expect(hungFile(undefined, 60_000, 60_001)).toBeUndefined();
+    expect(hungFile(progress(0), undefined, 60_001)).toBeUndefined();
+  });
+
+  test("has failed, says what was under way, and keeps count of what had ended", () => {
+    const result = countCutOff(progress(0), "ended after 1500 s");
+
+    expect(result).toMatchObject({ passed: 7, failed: 1, skipped: 1, names: ["ended after 1500 s"] });
+    expect(result.output).toContain(`under way: packages/a/test/x.real.test.ts, ${at}`);
   });
 });

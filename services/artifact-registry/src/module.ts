@@ -41,6 +41,8 @@ const Config = z.object({
     .string()
     .regex(/^linux\/[a-z0-9/]+$/)
     .default(`linux/${process.arch === "x64" ? "amd64" : process.arch}`),
+  /** Images that are copied at once, by all processes together; further ones wait. */
+  SLIPWAY_MAX_IMPORTS: z.coerce.number().int().min(1).default(8),
   /** A copy that is not done by then has failed. */
   SLIPWAY_EXTERNAL_DEADLINE: DurationMs.default(30 * 60_000),
   /** Where images are copied to, for regions to pull them from: `<host>/<prefix>`. Empty: nowhere, regions pull from here. */
@@ -77,7 +79,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const file = readRegistriesFile(config.SLIPWAY_EXTERNAL_REGISTRIES);
   const registries = foreignRegistries(file, config.SLIPWAY_EXTERNAL_LOOPBACK);
   const credentials: Importing["credentials"] = new Map();
-  const copying = { registry, registries, credentials, clock };
+  const copying = { registry, registries, credentials, clock, places: config.SLIPWAY_MAX_IMPORTS };
   const machine = importsMachine(
     { ...copying, register: (request, artifact) => registerExternal(service, request, artifact, clock.now()) },
     config.SLIPWAY_EXTERNAL_DEADLINE,

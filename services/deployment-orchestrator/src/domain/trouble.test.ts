@@ -10,7 +10,10 @@ describe("a FAIL", () => {
     const stride = failed(world);
 
     expect(stride.supersedes).toBe(true);
-    expect(types(stride.commands)).toEqual(["deployment.gate", "LowerWeight", "LowerWeight", "deployment.restoring"]);
+    expect(types(stride.commands)).toEqual([
+      ...["deployment.gate", "LowerWeight", "LowerWeight", "deployment.restoring"],
+      ...["WakeAt", "WakeAt"],
+    ]);
     world.settle(100);
     expect(world.state).toMatchObject({ phase: "rolled_back", hadWeight: true });
     expect(types(world.emitted).slice(-6)).toEqual([
