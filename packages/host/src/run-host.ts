@@ -100,7 +100,7 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
     listening.url = url;
     if (!prepared.isReady() || !(await subscribed(host, log))) void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
-    if (options.watchBackends !== true) void tellOfRedis(config.lockUrl, log);
+    if (options.watchBackends !== true) void tellOfRedis(config, log);
     return { url, port, tokens, routes: host.routes, stop };
   } catch (error) {
     await stop();

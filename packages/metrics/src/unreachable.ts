@@ -6,7 +6,9 @@ export function unreachable(what: string, error: unknown): string {
   if (/ENOTFOUND|EAI_AGAIN/.test(codes)) return `the host of ${what} is not known: correct metrics_url`;
   if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(codes))
     return `the certificate of ${what} is not trusted: give its authority to this process (NODE_EXTRA_CA_CERTS), or correct metrics_url`;
-  if (/EPROTO|ERR_SSL|HPE_|UND_ERR_SOCKET/.test(codes))
+  if (/EPROTO|ERR_SSL|HPE_/.test(codes))
     return `${what} does not speak as metrics_url says: correct http:// or https:// there`;
+  if (/UND_ERR_SOCKET|ECONNRESET|EPIPE/.test(codes))
+    return `${what} broke the connection off: it is asked again; where that lasts see what is between, or correct http:// or https:// in metrics_url`;
   return `${what} does not answer: start it, or correct metrics_url`;
 }

@@ -1,4 +1,5 @@
 export { type BusWorld, busContract, freshName, testEvent } from "./bus.contract.ts";
+export { type CacheWorld, cacheContract } from "./cache.contract.ts";
 export { chosenScenes } from "./chosen-scenes.ts";
 export { clusterContract } from "./cluster.contract.ts";
 export type { ClusterWorld } from "./cluster-stage.ts";

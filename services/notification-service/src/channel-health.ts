@@ -1,4 +1,4 @@
-import { type Figure, shared } from "@slipway/host";
+import { type Figure, type FigureValue, shared } from "@slipway/host";
 import { sql } from "kysely";
 import type { NotificationDb } from "./store.ts";
 
@@ -8,9 +8,6 @@ export type ChannelHealth = {
   /** Why it takes none, as a sentence. */
   trouble(): Promise<readonly string[]>;
 };
-
-/** With no channel but the inbox, nothing can fail. */
-export const inboxHealth: ChannelHealth = { figures: [], trouble: async () => [] };
 
 type Looked = { readonly givenUp: number; readonly oldestPending: number; readonly reason: string | null };
 
@@ -25,23 +22,8 @@ export async function channelHealth(db: NotificationDb, channel: string): Promis
   const started = await sql<{ at: string }>`select clock_timestamp()::text as at`.execute(db);
   const since = started.rows[0]?.at ?? "-infinity";
   const look = shared(() => lookAt(db, channel, since));
-  const figure = (name: Figure["name"], help: string, of: (looked: Looked) => number): Figure => ({
-    ...{ name, help, kind: "gauge", labels: ["channel"] },
-    read: async () => [{ labels: { channel }, value: of(await look()) }],
-  });
   return {
-    figures: [
-      figure(
-        "slipway_notifications_given_up",
-        "Messages that the channel would not take, since it took one",
-        ({ givenUp }) => givenUp,
-      ),
-      figure(
-        "slipway_notifications_oldest_pending_seconds",
-        "How long the oldest message has waited for the channel",
-        ({ oldestPending }) => oldestPending,
-      ),
-    ],
+    figures: figuresOf(async (value) => [{ labels: { channel }, value: value(await look()) }]),
     async trouble() {
       const { reason } = await look();
       if (reason === null) return [];
@@ -51,6 +33,27 @@ export async function channelHealth(db: NotificationDb, channel: string): Promis
     },
   };
 }
+
+function figuresOf(values: (of: (looked: Looked) => number) => Promise<readonly FigureValue[]>): readonly Figure[] {
+  const about = { kind: "gauge", labels: ["channel"] } as const;
+  return [
+    {
+      ...about,
+      name: "slipway_notifications_given_up",
+      help: "Messages that the channel would not take, since it took one",
+      read: () => values(({ givenUp }) => givenUp),
+    },
+    {
+      ...about,
+      name: "slipway_notifications_oldest_pending_seconds",
+      help: "How long the oldest message has waited for the channel",
+      read: () => values(({ oldestPending }) => oldestPending),
+    },
+  ];
+}
+
+/** With no channel but the inbox nothing can fail, and the figures have no values. */
+export const inboxHealth: ChannelHealth = { figures: figuresOf(async () => []), trouble: async () => [] };
 
 async function lookAt(db: NotificationDb, channel: string, since: string): Promise<Looked> {
   // A message that was refused is not tried again, so that its next attempt is the time of its last.
