@@ -19,7 +19,7 @@ import { runTests } from "./check/tests.mjs";
 import { chooseBackend } from "./real/backend.mjs";
 import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
 import { besideParts, missingBesideParts, roundsOf } from "./real/rounds.mjs";
-import { makeRunFolder } from "./run-folder.mjs";
+import { makeRunFolder, temporaryIn } from "./run-folder.mjs";
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
@@ -71,10 +71,11 @@ async function runReal() {
     console.error(`\nno container engine answers, and none can be brought: ${missing.docker}`);
     return usage("TEST_BACKEND=processes runs the same without containers");
   }
-  const folder = makeRunFolder("slipway-real-");
+  // What the tests run as other users makes its way through it.
+  const folder = makeRunFolder("slipway-real-", { mode: 0o711 });
   const results = [];
   try {
-    process.env.SLIPWAY_REAL_RUN = folder;
+    Object.assign(process.env, { SLIPWAY_REAL_RUN: folder, TMPDIR: temporaryIn(folder) });
     const rounds = await roundsOf(files, { backend, engine, docker: found.docker, folder });
     Object.assign(missing, missingBesideParts(files, rounds));
     console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm run test:real\n`);

@@ -9,10 +9,17 @@ const prefix = "SLIPWAY_";
 /** Those of single services and of the command line, which the host does not read; a test holds that none is missing. */
 const ofOthers = [
   ...["REGISTRY_HOST", "REGISTRY_MAX_BLOB_BYTES", "EXTERNAL_REGISTRIES", "EXTERNAL_LOOPBACK", "EXTERNAL_PLATFORM"],
-  ...["EXTERNAL_DEADLINE", "PUBLISH_TO", "PUBLISH_DEADLINE", "KEEP_UPLOADS", "ISOLATION", "NO_ISOLATION"],
+  ...[
+    "EXTERNAL_DEADLINE",
+    "MAX_IMPORTS",
+    "PUBLISH_TO",
+    "PUBLISH_DEADLINE",
+    "KEEP_UPLOADS",
+    "ISOLATION",
+    "NO_ISOLATION",
+  ],
   ...["GIT_ALLOW_FILE", "BUILD_TOOLS", "BASES", "MAX_BUILDS", "MAX_STEPS", "IMAGE_REGISTRIES", "CACHE_MIB"],
   ...["KEEP_WORKSPACES", "KEEP_BUILD_LOGS", "MOVE_BUILD_LOGS", "KEEP_DELIVERIES", "SECRETS_KEY", "SECRETS_OLD_KEYS"],
-  ...["MAX_IMPORTS"],
   ...["SETTLE_MS", "DRIFT_MS", "SLACK_WEBHOOK_URL", "KEEP_NOTIFICATIONS", "JOURNAL_DIR", "KEEP_LOOKS", "LOOK_MS"],
   ...["TOKEN", "TOKEN_FILE", "HOME", "PID_FILE", "GIT_ROOT", "KEEP_IMAGES"],
 ].map((name) => `${prefix}${name}`);

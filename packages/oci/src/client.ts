@@ -89,8 +89,9 @@ export class RegistryClient {
     const deadline = this.#deadline(options, this.#blobDeadlineMs);
     let last: unknown;
     for (let attempt = 0; ; attempt += 1) {
+      // Tried again for as long as a call may take: who does not even answer this would not take a blob either.
+      if ((await this.headBlob(repository, blob.digest, options)) !== undefined) return "present";
       try {
-        if ((await this.headBlob(repository, blob.digest, options)) !== undefined) return "present";
         return await this.#pushOnce(repository, blob, options.mountFrom, deadline);
       } catch (error) {
         // Time running out says nothing of why.

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type FaultProxy, startFaultProxy, type TestDatabase, testDatabase } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Db, dbNow, openDb } from "../src/index.ts";
+import { type Db, dbNow, listen, openDb, silentLogger } from "../src/index.ts";
 
 const silentAfterMs = 500;
 let database: TestDatabase;
@@ -45,6 +45,13 @@ test("those beside it are given up with it, and whoever comes next has a new one
   } finally {
     await wide.destroy();
   }
+});
+
+test("one that listens and has gone dead holds up nobody's end", async () => {
+  const listening = await listen({ url: urlThere, channel: "news", onNotify: () => {}, log: silentLogger });
+  network.strand();
+
+  await listening.close();
 });
 
 test("a transaction on such a connection ends with its first statement, and nothing more is sent on it", async () => {

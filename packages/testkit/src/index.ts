@@ -53,4 +53,5 @@ export { makeSmallRoot } from "./small-root.ts";
 export { putScene, type Scene, scenesOf } from "./state-recorder.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { sharedFolder } from "./test-server.ts";
+export { type TrafficWrite, trafficWrites } from "./traffic-writes.ts";
 export { type UntilOptions, until } from "./until.ts";

@@ -55,11 +55,13 @@ describe.skipIf(part === undefined)("over a bad network between the registry and
     const bytes = someBytes(12 * mib + 1);
     const oci = registry.oci(name, { chunkBytes: 5 * mib });
     await oci.pushBlob(repository, blobOf(someBytes()));
+    let over = false;
     const pushing = oci.pushBlob(
       repository,
-      blobOf(bytes, (at) => network.swallow(at >= 6 * mib)),
+      blobOf(bytes, (at) => network.swallow(at >= 6 * mib && !over)),
     );
     await until(() => network.swallowed() > 0, { what: "bytes to be swallowed" });
+    over = true;
     network.strand();
     network.swallow(false);
     const pushed = await pushing;

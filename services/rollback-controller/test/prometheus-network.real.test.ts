@@ -45,7 +45,6 @@ describe.skipIf(part === undefined)("over a bad network to Prometheus a canary",
       stage.flow(200);
       await stage.isRead();
       const last = watcher().lastLookAt;
-      const before = stage.failures.length;
       begin();
 
       stage.flow(400, 200);

@@ -23,6 +23,8 @@ export type CopyPorts = {
   readonly registries: ForeignRegistries;
   /** What came with requests, by import. In this process's memory only. */
   readonly credentials: Map<ImportId, RegistryAuth>;
+  /** Names this process. */
+  readonly place: string;
   readonly clock: Clock;
   /** Images that are copied at once, by all processes together. */
   readonly places: number;
@@ -32,7 +34,9 @@ export type CopyPorts = {
 const answerMs = 5_000;
 const againMs = 5_000;
 const forgetMs = 60_000;
-/** Another process may hold the credentials and claim the command in the meantime; one that has had them in hand lately lives. */
+/**
+ * They are noted a moment after the command, and what an earlier version began any process may have claimed. One that has had the import in hand lately lives, and has them.
+ */
 const lookForCredentials = { attempts: 10, everyMs: 500, livesMs: 15_000 };
 const askForPlaceMs = 500;
 
@@ -45,7 +49,7 @@ export async function performCopy(ports: CopyPorts, ctx: CommandContext<ImageImp
   const leftMs = msBetween(ports.clock.now(), request.deadlineAt);
   if (leftMs <= 0) return failed(row?.waits === true ? noPlaceInTime : "The copy was not done in time.");
   const auth = await authFor(ports, request);
-  if (auth === "gone") return withoutCredentials(ports, ctx, row?.seenAt ?? null);
+  if (auth === "gone") return withoutCredentials(ports, ctx, { seenAt: row?.seenAt ?? null, place: state.place });
   const inTheWay = await takePlace(ports.registry.db, request.id, ports.places);
   if (inTheWay !== undefined) return { kind: "retry", afterMs: askForPlaceMs, reason: placeText(ports, inTheWay) };
   const giveBack = keepPlace(ports.registry.db, request.id, (error) =>
@@ -90,11 +94,13 @@ function placeText({ places }: CopyPorts, { taken, ahead }: PlaceTaken): string 
 function withoutCredentials(
   ports: CopyPorts,
   ctx: CommandContext<ImageImport>,
-  seenAt: Instant | null,
+  { seenAt, place }: { readonly seenAt: Instant | null; readonly place: string | undefined },
 ): Outcome<ImportInput> {
   const { attempts, everyMs, livesMs } = lookForCredentials;
   const lives = seenAt !== null && msBetween(seenAt, ports.clock.now()) < livesMs;
-  if (lives || ctx.attempt <= attempts)
+  // To another process it comes only once nobody has taken it for long where it was led to.
+  const mayCome = place === undefined || place === ports.place;
+  if (lives || (mayCome && ctx.attempt <= attempts))
     return { kind: "retry", afterMs: everyMs, reason: "the process that was given the credentials" };
   return failed(
     "The platform was restarted, and credentials are not kept. Ask again with them: what was copied is here.",
