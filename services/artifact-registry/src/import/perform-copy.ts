@@ -34,9 +34,7 @@ export type CopyPorts = {
 const answerMs = 5_000;
 const againMs = 5_000;
 const forgetMs = 60_000;
-/**
- * They are noted a moment after the command, and what an earlier version began any process may have claimed. One that has had the import in hand lately lives, and has them.
- */
+/** Another process may hold the credentials and claim the command in the meantime; one that has had them in hand lately lives. */
 const lookForCredentials = { attempts: 10, everyMs: 500, livesMs: 15_000 };
 const askForPlaceMs = 500;
 
@@ -49,7 +47,7 @@ export async function performCopy(ports: CopyPorts, ctx: CommandContext<ImageImp
   const leftMs = msBetween(ports.clock.now(), request.deadlineAt);
   if (leftMs <= 0) return failed(row?.waits === true ? noPlaceInTime : "The copy was not done in time.");
   const auth = await authFor(ports, request);
-  if (auth === "gone") return withoutCredentials(ports, ctx, { seenAt: row?.seenAt ?? null, place: state.place });
+  if (auth === "gone") return withoutCredentials(ports, ctx, { led: state.place, seenAt: row?.seenAt ?? null });
   const inTheWay = await takePlace(ports.registry.db, request.id, ports.places);
   if (inTheWay !== undefined) return { kind: "retry", afterMs: askForPlaceMs, reason: placeText(ports, inTheWay) };
   const giveBack = keepPlace(ports.registry.db, request.id, (error) =>
@@ -94,12 +92,12 @@ function placeText({ places }: CopyPorts, { taken, ahead }: PlaceTaken): string 
 function withoutCredentials(
   ports: CopyPorts,
   ctx: CommandContext<ImageImport>,
-  { seenAt, place }: { readonly seenAt: Instant | null; readonly place: string | undefined },
+  { led, seenAt }: { readonly led: string | undefined; readonly seenAt: Instant | null },
 ): Outcome<ImportInput> {
   const { attempts, everyMs, livesMs } = lookForCredentials;
+  // To another process it comes only where nobody has taken it for a while at the one that it was led to.
+  const mayCome = led === undefined || led === ports.place;
   const lives = seenAt !== null && msBetween(seenAt, ports.clock.now()) < livesMs;
-  // To another process it comes only once nobody has taken it for long where it was led to.
-  const mayCome = place === undefined || place === ports.place;
   if (lives || (mayCome && ctx.attempt <= attempts))
     return { kind: "retry", afterMs: everyMs, reason: "the process that was given the credentials" };
   return failed(
