@@ -7,6 +7,7 @@ import { databaseOf, passwordsFolder, roleOf } from "./database.ts";
 import type { ServiceModule } from "./module.ts";
 import { adapterOf, isRedis } from "./schemes.ts";
 import { namedServices, serviceTrouble } from "./service-trouble.ts";
+import { slackTrouble } from "./slack-trouble.ts";
 import { tokensFolder } from "./start-module.ts";
 import { prepareWith, startProblems } from "./start-problem.ts";
 import { busTrouble, executorTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
@@ -51,6 +52,7 @@ type Look = readonly [name: string, named: boolean, look: () => Promise<readonly
 
 function checksOf(config: HostConfig): readonly Look[] {
   const { databaseUrl, busUrl, lockUrl, cache, objectsUrl, executorUrl, regions } = config;
+  const { SLIPWAY_SLACK_WEBHOOK_URL: slack = "" } = config.env;
   const one = (problem: string | undefined) => (problem === undefined ? [] : [problem]);
   const entries = regions.kind === "file" ? regions.entries : [];
   const services = namedServices(config);
@@ -70,6 +72,7 @@ function checksOf(config: HostConfig): readonly Look[] {
       regions.kind === "file",
       () => regionTrouble(entries, config.environments, twoWays ? "orchestrator" : undefined),
     ],
+    ["notifications", slack !== "", () => slackTrouble(slack)],
     ["services", services.length > 0, () => serviceTrouble(config, services)],
     ["regions, as the rollback-controller", twoWays, () => rollbackTrouble(entries)],
   ];
