@@ -60,10 +60,13 @@ function readTexts(root, folder = "") {
   });
 }
 
+/** `migrations/<schema>/rights.sql`: run after the others each time, so that it may change. */
+const rights = /^migrations\/[a-z]+\/rights\.sql$/;
+
 /** `migrations/<schema>/0001_what.sql`, from 1 on without gaps. */
 export function misnumbered(paths) {
   const bySchema = Map.groupBy(
-    paths.filter((path) => path.startsWith("migrations/")).sort(),
+    paths.filter((path) => path.startsWith("migrations/") && !rights.test(path)).sort(),
     (path) => path.split("/")[1],
   );
   return [...bySchema].flatMap(([schema, all]) =>
@@ -103,7 +106,7 @@ function releasedFiles(root, folder = ".") {
   const tag = git("describe", "--tags", "--match", "v*", "--abbrev=0")?.trim();
   if (tag === undefined) return [];
   const paths = git("ls-tree", "-r", "--name-only", tag, folder)?.split("\n").filter(Boolean) ?? [];
-  const kept = paths.filter((path) => /^migrations\/|\/released\//.test(path));
+  const kept = paths.filter((path) => /^migrations\/|\/released\//.test(path) && !rights.test(path));
   return kept.map((path) => ({ path, text: git("show", `${tag}:${path}`) }));
 }
 

@@ -21,6 +21,7 @@ test("migrations are numbered from 1 on without gaps, in every schema by itself"
   expect(misnumbered(["migrations/a/0001_x.sql", "migrations/a/0003_y.sql"])).toHaveLength(1);
   expect(misnumbered(["migrations/a/0001_x.sql", "migrations/a/0001_y.sql"])).toHaveLength(1);
   expect(misnumbered(["migrations/a/first.sql"])).toHaveLength(1);
+  expect(misnumbered(["migrations/a/0001_x.sql", "migrations/a/rights.sql"])).toEqual([]);
 });
 
 test("a released migration may neither change nor go", () => {

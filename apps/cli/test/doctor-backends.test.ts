@@ -275,3 +275,31 @@ test("a webhook's host is asked whether it is there, nothing is posted, and its 
   ]);
   server.close();
 });
+
+test("the key of secrets is looked at where a service keeps some: one that is torn, and one that is not mounted", async () => {
+  const environment = { SLIPWAY_DATA: folder, SLIPWAY_PREPARED: "true", SLIPWAY_LOCK_URL: "postgres:" };
+  await mkdir(join(folder, "tokens"));
+  await mkdir(join(folder, "secrets"));
+  expect(await backendChecks(environment)).toEqual([]);
+
+  await written("tokens/build-service", "slp_");
+  const key = join(folder, "secrets/values.key");
+  expect(await backendChecks(environment)).toMatchObject([
+    {
+      name: "secrets",
+      state: "bad",
+      found: `${key} is missing`,
+      remedy: expect.stringMatching(/^Mount there the key/),
+    },
+  ]);
+
+  await written("secrets/values.key", "torn");
+  expect(await backendChecks(environment)).toMatchObject([
+    {
+      name: "secrets",
+      state: "bad",
+      found: `${key} holds no whole key`,
+      remedy: expect.stringMatching(/SLIPWAY_SECRETS_KEY/),
+    },
+  ]);
+});

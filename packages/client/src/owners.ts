@@ -28,6 +28,16 @@ export const callees: Readonly<Record<PlatformService, readonly PlatformService[
   "metrics-aggregator": [],
 };
 
+/** In which schema of the database each keeps what is its own. */
+export const schemaOf: Readonly<Record<PlatformService, string>> = {
+  "build-service": "build",
+  "artifact-registry": "registry",
+  "deployment-orchestrator": "deployment",
+  "rollback-controller": "rollback",
+  "notification-service": "notification",
+  "metrics-aggregator": "metrics",
+};
+
 /** A path that only this service answers. */
 export const pathOfOwner = (service: PlatformService): string => owners[service][0];
 

@@ -1,15 +1,15 @@
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { databaseProblem } from "@slipway/sql";
+import { type PlatformService, platformServices, schemaOf } from "@slipway/client";
 import { redisTrouble } from "./adapters.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
-import { adminUrlOf, databaseOf, passwordsFolder } from "./database.ts";
+import { databaseOf, passwordsFolder, roleOf } from "./database.ts";
 import type { ServiceModule } from "./module.ts";
 import { adapterOf, isRedis } from "./schemes.ts";
 import { namedServices, serviceTrouble } from "./service-trouble.ts";
 import { slackTrouble } from "./slack-trouble.ts";
-import { prepareWith } from "./start-problem.ts";
+import { tokensFolder } from "./start-module.ts";
+import { prepareWith, startProblems } from "./start-problem.ts";
 import { busTrouble, executorTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
 
 /** One thing that services work with, and what is wrong with it. None: all is well. */
@@ -26,7 +26,10 @@ export type BackendCheck = {
  */
 export async function checkBackends(
   environment: Readonly<Record<string, string | undefined>>,
-  others: (env: HostConfig["env"]) => Promise<readonly BackendCheck[]> = async () => [],
+  others: (
+    env: HostConfig["env"],
+    place: Pick<HostConfig, "dataDir" | "prepared">,
+  ) => Promise<readonly BackendCheck[]> = async () => [],
   modules: readonly Pick<ServiceModule, "config">[] = [],
 ): Promise<readonly BackendCheck[]> {
   let config: HostConfig;
@@ -42,7 +45,7 @@ export async function checkBackends(
   const named = checksOf(config)
     .filter(([, isNamed]) => isNamed)
     .map(async ([name, , look]) => ({ name, problems: await look() }));
-  return [...(await Promise.all(named)), ...(await others(config.env))];
+  return [...(await Promise.all(named)), ...(await others(config.env, config))];
 }
 
 type Look = readonly [name: string, named: boolean, look: () => Promise<readonly string[]>];
@@ -75,32 +78,30 @@ function checksOf(config: HostConfig): readonly Look[] {
   ];
 }
 
-/** As the administrator; where the database was prepared beforehand as each role whose password is there. */
+/** What its start would say: as the administrator, or where the database was prepared beforehand as each service whose token or password is there. */
 async function databaseTrouble(config: HostConfig): Promise<readonly string[]> {
-  const database = databaseOf(config);
-  const urlIn = "SLIPWAY_DATABASE_URL";
-  if (!config.prepared) {
-    const problem = await databaseProblem({ url: adminUrlOf(database), urlIn, passwordIn: urlIn });
-    return problem === undefined ? [] : [problem];
-  }
-  const folder = passwordsFolder(config);
-  const roles = rolesIn(folder);
-  if (roles.length === 0) return [`${folder} has no password of a role: mount there what ${prepareWith} was given`];
-  const found = await Promise.all(
-    roles.map((role) =>
-      databaseProblem({
-        url: database.roleUrl(role),
-        urlIn,
-        passwordIn: `${join(folder, role)}, and run ${prepareWith}`,
-      }),
-    ),
-  );
-  return found.filter((problem) => problem !== undefined);
+  // A login in it is the administrator's: the job that prepares is told, as services are, that they find all prepared.
+  const prepares = !config.prepared || new URL(config.databaseUrl).username !== "";
+  const asked = (services: readonly PlatformService[]) =>
+    startProblems(
+      databaseOf(config),
+      { ...config, prepared: !prepares },
+      services.map((name) => ({ name, schema: schemaOf[name] })),
+    );
+  if (prepares) return await asked(platformServices);
+  const [tokens, passwords] = [tokensFolder(config), passwordsFolder(config)];
+  const [owners, roles] = [namesIn(tokens), namesIn(passwords)];
+  const here = platformServices.filter((name) => owners.includes(name) || roles.includes(roleOf(schemaOf[name])));
+  if (here.length > 0) return await asked(here);
+  return [
+    `${tokens} has no token of a service: mount there what ${prepareWith} was given`,
+    `${passwords} has no password of a role: mount there what ${prepareWith} was given`,
+  ];
 }
 
-function rolesIn(folder: string): readonly string[] {
+function namesIn(folder: string): readonly string[] {
   try {
-    return readdirSync(folder).filter((name) => /^slipway_[a-z]+$/.test(name));
+    return readdirSync(folder);
   } catch {
     return [];
   }

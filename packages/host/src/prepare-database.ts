@@ -4,7 +4,7 @@ import { adminUrlOf, type HostDatabase, migrateAll, openAccess, roleOf } from ".
 import { ensureTokens, people, readTokens, type TokenOwner } from "./first-tokens.ts";
 import type { DatabaseState, ServiceModule } from "./module.ts";
 import { tokensFolder } from "./start-module.ts";
-import { startProblem } from "./start-problem.ts";
+import { administratorProblems, startProblem } from "./start-problem.ts";
 
 export type PreparedDatabase = DatabaseState & {
   readonly tokens: ReadonlyMap<string, string>;
@@ -85,6 +85,8 @@ export async function prepareServices(
   log: Logger,
 ): Promise<ReadonlyMap<string, string>> {
   const services = ownersOf(modules);
+  const problems = await administratorProblems(database, modules, (role) => database.roleUrl(role));
+  if (problems.length > 0) throw new Error(problems.join("; "));
   await migrateAll(database, modules, config.migrationsDir, log);
   return await makeTokens(database, config, [...people, ...services], log);
 }

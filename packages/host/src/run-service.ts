@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError } from "@slipway/contracts";
-import { databaseProblem, type Logger, rolePassword } from "@slipway/sql";
+import { type Logger, rolePassword } from "@slipway/sql";
 import { pino } from "pino";
 import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
-import { adminUrlOf, databaseOf, passwordsFolder, roleOf, sharedSchemas } from "./database.ts";
+import { databaseOf, passwordsFolder, roleOf, sharedSchemas } from "./database.ts";
 import { makeTokenFile, people } from "./first-tokens.ts";
 import type { AnyServiceModule, ServiceModule } from "./module.ts";
 import { prepareServices } from "./prepare-database.ts";
@@ -31,20 +31,12 @@ export async function runService(one: AnyServiceModule, command = process.argv[2
     if (command === "credentials") return await makeCredentials(module, readConfig(process.env));
     const config = readConfig(process.env, [module]);
     const log: Logger = pino({ level: config.logLevel, base: { pid: process.pid } });
-    if (command === "prepare") return await prepare(module, config, log);
+    if (command === "prepare") return void (await prepareServices(databaseOf(config), config, [module], log));
     await run(module, config, log);
   } catch (error) {
     process.stderr.write(`${module.name}: ${sentenceOf(error)}\n`);
     process.exitCode = 1;
   }
-}
-
-async function prepare(module: ServiceModule, config: HostConfig, log: Logger): Promise<void> {
-  const database = databaseOf(config);
-  const urlIn = "SLIPWAY_DATABASE_URL";
-  const problem = await databaseProblem({ url: adminUrlOf(database), urlIn, passwordIn: urlIn });
-  if (problem !== undefined) throw new Error(problem);
-  await prepareServices(database, config, [module], log);
 }
 
 async function run(module: ServiceModule, config: HostConfig, log: Logger): Promise<void> {

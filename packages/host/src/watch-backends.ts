@@ -9,7 +9,7 @@ import type { RunningService, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
 import { serviceTrouble } from "./service-trouble.ts";
 import type { StartedModule } from "./start-module.ts";
-import { startProblem } from "./start-problem.ts";
+import { startProblems } from "./start-problem.ts";
 import { type AccessTables, findToken } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
 import { executorTrouble, type RegionLooks, regionLooks } from "./trouble.ts";
@@ -90,8 +90,7 @@ export function watchBackends(
     const db = started.get(module.name)?.db;
     const token = parseToken(world.tokens.get(module.name) ?? "");
     if (db !== undefined && token !== undefined && (await isKnown(db as Db<AccessTables>, token.kid))) return [];
-    const problem = await startProblem(world.database, config, [module]);
-    return problem === undefined ? [] : [problem];
+    return await startProblems(world.database, config, [module]);
   }
 
   /** Once as it appears, and once as all is well again. */

@@ -4,8 +4,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { openDb } from "@slipway/sql";
 import { freePort, programEnv, type TestDatabase, testDatabase, until } from "@slipway/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { sql } from "kysely";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { checkBackends } from "../src/index.ts";
 
 const program = ["--conditions=@slipway/source", join(import.meta.dirname, "notes-service-main.ts")];
 const prepared = { SLIPWAY_PREPARED: "true" };
@@ -163,4 +166,82 @@ test("a variable may stand in a file; one that cannot be read, or is said twice,
   await prepare();
   const service = await start({ ...prepared, SLIPWAY_DATABASE_URL_FILE: join(folder, "url") });
   await service.ready();
+});
+
+describe("the doctor says of the database what readiness says", () => {
+  const env = () => ({ SLIPWAY_DATA: folder, SLIPWAY_DATABASE_URL: place.href, ...prepared });
+  const doctor = async () => (await checkBackends(env())).find(({ name }) => name === "database")?.problems;
+  const asAdmin = async (...statements: readonly string[]) => {
+    const db = openDb<Record<string, never>>({ url: database.adminUrl, schema: "public", max: 1 });
+    for (const statement of statements) await sql.raw(statement).execute(db);
+    await db.destroy();
+  };
+
+  test("where nothing is there: neither a token nor a password", async () => {
+    expect(await doctor()).toEqual([
+      expect.stringMatching(/tokens has no token of a service: mount there/),
+      expect.stringMatching(/postgres has no password of a role: mount there/),
+    ]);
+  });
+
+  test("where both a migration and the token are wrong, all at once", async () => {
+    await giveToken();
+    await givePassword(password);
+    await prepare();
+    expect(await doctor()).toEqual([]);
+
+    await asAdmin("update access.token set revoked_at = now() where name = 'notification-service'");
+    await asAdmin("create table kept as select * from notification.schema_migration where source = 'notification'");
+    await asAdmin("delete from notification.schema_migration where source = 'notification'");
+
+    const said = [
+      expect.stringMatching(/schema notification lacks \d+ migrations: run `slipway-service prepare`/),
+      expect.stringMatching(/token in .*tokens\/notification-service was revoked: make one anew/),
+    ];
+    expect(await doctor()).toEqual(said);
+    const service = await start(env());
+    const reason = await service.reason(/revoked/);
+    expect([...((await doctor()) ?? [])].join("; ")).toBe(reason);
+
+    await give("tokens/notification-service", "junk");
+    expect(await doctor()).toEqual([expect.stringMatching(/notification-service holds no whole token/), said[0]]);
+    await asAdmin("insert into notification.schema_migration select * from kept", "drop table kept");
+    expect(await doctor()).toEqual([expect.stringMatching(/notification-service holds no whole token/)]);
+  });
+
+  test("where the administrator may not prepare it", async () => {
+    await asAdmin("create role doctor_admin login password 'x'");
+    await asAdmin(`grant connect on database ${place.pathname.slice(1)} to doctor_admin`);
+    const url = new URL(place.href);
+    [url.username, url.password] = ["doctor_admin", "x"];
+    const admin = { SLIPWAY_DATA: folder, SLIPWAY_DATABASE_URL: url.href };
+
+    // As `prepare` itself is told.
+    const said = (await checkBackends({ ...admin, ...prepared }))[0]?.problems ?? [];
+    expect((await checkBackends(admin))[0]?.problems).toEqual(said);
+    expect(said.slice(0, 2)).toEqual([
+      expect.stringMatching(/^doctor_admin may not make roles at .*`alter role doctor_admin createrole`/),
+      expect.stringMatching(/^doctor_admin may not make schemas in the database .*owner to doctor_admin`/),
+    ]);
+    await expect(run("prepare", { ...admin, SLIPWAY_DATA: join(folder, "made") })).rejects.toThrow(/createrole/);
+    await asAdmin(`revoke connect on database ${place.pathname.slice(1)} from doctor_admin`, "drop role doctor_admin");
+  });
+});
+
+test("a second Slipway on the same Postgres server is refused, by the doctor and by `prepare`, and the first one goes on", async () => {
+  const second = await testDatabase([]);
+  const env = { SLIPWAY_DATA: join(folder, "second"), SLIPWAY_DATABASE_URL: second.adminUrl };
+  await run("credentials", env);
+  const says =
+    /slipway_notification at .* have other passwords .* in use by the database .*: give this Slipway a Postgres server of its own/;
+
+  expect((await checkBackends(env))[0]?.problems).toEqual([expect.stringMatching(says)]);
+  await expect(run("prepare", env)).rejects.toThrow(says);
+
+  await giveToken();
+  await givePassword(password);
+  await prepare();
+  const first = await start({ ...prepared, SLIPWAY_DATABASE_URL: place.href });
+  await first.ready();
+  await second.close();
 });

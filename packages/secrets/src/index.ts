@@ -1,4 +1,4 @@
-export { openKeyring } from "./key-file.ts";
+export { keyProblem, openKeyring } from "./key-file.ts";
 export { type Keyring, keyring } from "./keyring.ts";
 export { parseKey, SecretKeys } from "./keys.ts";
 export { logLines } from "./masking/log-lines.ts";

@@ -27,6 +27,18 @@ export async function openKeyring({ owner, keys, dataDir, mayMake }: OpenKeyring
   return keyring({ owner, current, old, file });
 }
 
+/** What a start would say of the keys, and where they are mounted (`mounted`) also that there is none: nobody makes one then. */
+export async function keyProblem(dataDir: string, keys: SecretKeys, mounted: boolean): Promise<string | undefined> {
+  const file = join(dataDir, "secrets", "values.key");
+  try {
+    const inFile = await readKey(file);
+    if (!mounted || (inFile ?? keys.SLIPWAY_SECRETS_KEY) !== undefined) return undefined;
+    return `${file} is missing: mount there the key that \`slipway-service credentials\` has made, or say it in SLIPWAY_SECRETS_KEY`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 async function readKey(file: string): Promise<SecretKey | undefined> {
   let text: string;
   try {
@@ -37,7 +49,7 @@ async function readKey(file: string): Promise<SecretKey | undefined> {
   }
   const key = parseKey(text);
   if (key === undefined)
-    throw new Error(`${file} holds no whole key; put the right one there, or into SLIPWAY_SECRETS_KEY`);
+    throw new Error(`${file} holds no whole key: put the right one there, or into SLIPWAY_SECRETS_KEY`);
   return key;
 }
 

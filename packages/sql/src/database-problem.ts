@@ -36,7 +36,7 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
 
 /** What keeps this login from being used, as a sentence that says what to do; undefined: nothing. Never rejects. */
 export async function databaseProblem(about: DatabaseQuestion): Promise<string | undefined> {
-  return await asked(about, async () => undefined);
+  return (await asked(about, async () => []))[0];
 }
 
 /**
@@ -51,14 +51,15 @@ export async function schemaProblem(
   },
 ): Promise<string | undefined> {
   const files = (await Promise.all(about.directories.map(readMigrations))).flat();
-  return await asked(about, async (client) => {
+  const problems = await asked(about, async (client) => {
     const remedy = `run ${about.prepareWith} with the version that is to run`;
     const applied = await readApplied(client, about.schema);
-    if (applied === undefined) return `the database has no schema ${about.schema} for this service: ${remedy}`;
+    if (applied === undefined) return [`the database has no schema ${about.schema} for this service: ${remedy}`];
     const pending = pendingOf(about.schema, files, applied);
-    if (typeof pending === "string") return pending;
-    return pending === 0 ? undefined : `schema ${about.schema} lacks ${pending} migrations: ${remedy}`;
+    if (typeof pending === "string") return [pending];
+    return pending === 0 ? [] : [`schema ${about.schema} lacks ${pending} migrations: ${remedy}`];
   });
+  return problems[0];
 }
 
 function pendingOf(schema: string, files: readonly MigrationFile[], applied: AppliedMigration[]): number | string {
@@ -82,10 +83,11 @@ async function readApplied(client: pg.Client, schema: string): Promise<AppliedMi
   }
 }
 
-async function asked(
+/** Logs in and asks; why it cannot is an answer, too. */
+export async function asked(
   about: DatabaseQuestion,
-  work: (client: pg.Client) => Promise<string | undefined>,
-): Promise<string | undefined> {
+  work: (client: pg.Client) => Promise<readonly string[]>,
+): Promise<readonly string[]> {
   const timeoutMs = about.timeoutMs ?? 3_000;
   const client = new pg.Client({
     connectionString: about.url,
@@ -96,9 +98,10 @@ async function asked(
   client.on("error", () => {});
   try {
     await client.connect();
-    return (await versionProblem(about, client)) ?? (await work(client));
+    const tooOld = await versionProblem(about, client);
+    return tooOld === undefined ? await work(client) : [tooOld];
   } catch (error) {
-    return sentence(about, client, error);
+    return [sentence(about, client, error)];
   } finally {
     await client.end().catch(() => {});
   }
@@ -114,7 +117,7 @@ async function versionProblem({ urlIn }: DatabaseQuestion, client: pg.Client): P
   return `Postgres at ${placeOf(client)} is version ${major}: upgrade it to ${oldest} or newer, or name another in ${urlIn}`;
 }
 
-const placeOf = ({ host, port }: pg.Client) => (host.startsWith("/") ? host : `${host}:${port}`);
+export const placeOf = ({ host, port }: pg.Client) => (host.startsWith("/") ? host : `${host}:${port}`);
 
 function sentence(about: DatabaseQuestion, client: pg.Client, error: unknown): string {
   const where = placeOf(client);

@@ -1,13 +1,19 @@
 import pg from "pg";
 import type { Logger } from "./logger.ts";
-import { type AppliedMigration, type MigrationFile, planMigrations, readMigrations } from "./migration-files.ts";
-import { ensureSchema } from "./roles.ts";
+import {
+  type AppliedMigration,
+  type MigrationFile,
+  planMigrations,
+  readMigrations,
+  readRights,
+} from "./migration-files.ts";
+import { ensureRights, ensureSchema } from "./roles.ts";
 
 export type MigrateOptions = {
   /** Of someone who may make roles and schemas. Used for nothing else. */
   readonly adminUrl: string;
   readonly schema: string;
-  /** Folders with `NNNN_*.sql`, run in this order. A folder that does not exist counts as empty. */
+  /** Folders with `NNNN_*.sql`, run in this order, and with `rights.sql`, run each time. A folder that does not exist counts as empty. */
   readonly directories: readonly string[];
   readonly log: Logger;
   /** With what the service will log in: its role gets the password of this url. Without it the role has no password. */
@@ -18,7 +24,7 @@ const lockPatienceMs = 60_000;
 
 /**
  * Makes the schema and its role `slipway_<schema>`, then runs what is new, each file in a transaction of its own with the
- * schema as its search path. Two callers on one schema: the second waits up to 60 s. Throws on a changed file, on a file
+ * schema as its search path. Each time it also gives back the rights of the schema's role and those of `rights.sql`, whoever has taken them. Two callers on one schema: the second waits up to 60 s. Throws on a changed file, on a file
  * put before an applied one, and on a schema that a newer program has changed in a breaking way.
  */
 export async function migrate({ adminUrl, schema, directories, log, roleUrl }: MigrateOptions): Promise<void> {
@@ -42,6 +48,7 @@ export async function migrate({ adminUrl, schema, directories, log, roleUrl }: M
       await apply(client, file);
       log.info({ schema, source: file.source, name: file.name }, "migration applied");
     }
+    await ensureRights(client, schema, await Promise.all(directories.map(readRights)));
   } finally {
     await client.end();
   }

@@ -14,13 +14,24 @@ export type MigrationFile = {
 
 export type AppliedMigration = Pick<MigrationFile, "source" | "name" | "checksum" | "breaking">;
 
+/** Says who may do what with what the others make, beside the schema's own role. Not numbered: it is run after them, each time. */
+const rightsFile = "rights.sql";
+
+/** Nothing where the folder has none. */
+export async function readRights(directory: string): Promise<string> {
+  return await readFile(join(directory, rightsFile), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+}
+
 /** The files of a folder in the order of their numbers; none when the folder does not exist. */
 export async function readMigrations(directory: string): Promise<MigrationFile[]> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw error;
   });
-  const files = names.filter((name) => name.endsWith(".sql")).sort();
+  const files = names.filter((name) => name.endsWith(".sql") && name !== rightsFile).sort();
   const wrong = files.find((name) => !/^\d{4}_[a-z0-9_]+\.sql$/.test(name));
   if (wrong !== undefined) throw new Error(`${join(directory, wrong)}: a migration is named NNNN_words.sql`);
   const twice = files.find((name, index) => index > 0 && files[index - 1]?.slice(0, 4) === name.slice(0, 4));

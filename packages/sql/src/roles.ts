@@ -1,5 +1,7 @@
 import pg from "pg";
-import { scramVerifier, verifierMatches } from "./role-password.ts";
+import { placeOf } from "./database-problem.ts";
+import { otherDatabases, passwordHolds, rolesTaken } from "./role-in-use.ts";
+import { scramVerifier } from "./role-password.ts";
 
 /** Every service's role is a member: what all services may use (the bus) is granted to it. */
 export const everyServiceRole = "slipway_service";
@@ -18,7 +20,7 @@ export async function ensureSchema(client: pg.Client, schema: string, roleUrl: s
   await retryRace(async () => await ensureRole(client, role, "login"));
   await retryRace(async () => await ensureMembership(client, role));
   if (roleUrl !== undefined) await retryRace(async () => await ensurePassword(client, role, roleUrl));
-  await retryRace(async () => await grantRights(client, schema, role));
+  await retryRace(async () => await ensurePlace(client, schema, role));
 }
 
 async function ensureRole(client: pg.Client, role: string, login: "login" | "nologin"): Promise<void> {
@@ -36,30 +38,18 @@ async function ensureMembership(client: pg.Client, role: string): Promise<void> 
     await client.query(`grant ${pg.escapeIdentifier(everyServiceRole)} to ${pg.escapeIdentifier(role)}`);
 }
 
+/** Never that of a role by which somebody else's services log in: they would be locked out. */
 async function ensurePassword(client: pg.Client, role: string, roleUrl: string): Promise<void> {
   const url = new URL(roleUrl);
   if (decodeURIComponent(url.username) !== role) throw new Error(`the url's role is not ${role}`);
   const password = decodeURIComponent(url.password);
-  if (password === "") return;
-  if (verifierMatches(await storedVerifier(client, role), password)) return;
+  if (password === "" || (await passwordHolds(client, role, roleUrl))) return;
+  const others = await otherDatabases(client, role);
+  if (others.length > 0) throw new Error(rolesTaken(placeOf(client), [role], others));
   await client.query(`alter role ${pg.escapeIdentifier(role)} password ${pg.escapeLiteral(scramVerifier(password))}`);
 }
 
-/** Null also where the administrator is not a superuser, who alone may read it. */
-async function storedVerifier(client: pg.Client, role: string): Promise<string | null> {
-  try {
-    const { rows } = await client.query<{ verifier: string | null }>(
-      "select rolpassword as verifier from pg_authid where rolname = $1",
-      [role],
-    );
-    return rows[0]?.verifier ?? null;
-  } catch (error) {
-    if ((error as { code?: string }).code === "42501") return null;
-    throw error;
-  }
-}
-
-async function grantRights(client: pg.Client, schema: string, role: string): Promise<void> {
+async function ensurePlace(client: pg.Client, schema: string, role: string): Promise<void> {
   const database = pg.escapeIdentifier(client.database ?? "");
   const [schemaName, roleName] = [pg.escapeIdentifier(schema), pg.escapeIdentifier(role)];
   await client.query(`
@@ -72,6 +62,30 @@ async function grantRights(client: pg.Client, schema: string, role: string): Pro
     alter default privileges in schema ${schemaName} grant select, insert, update, delete on tables to ${roleName};
     alter default privileges in schema ${schemaName} grant usage, select, update on sequences to ${roleName};
   `);
+}
+
+/**
+ * What the role may do with what is in its schema, and `extra`, statements that give others their part. A dump that was restored without them has
+ * lost all of it, and what migrations granted once is not granted by them again. Sent as one query, which is a transaction: nobody has more or less
+ * meanwhile. What somebody else has put into the schema is left to them.
+ */
+export async function ensureRights(client: pg.Client, schema: string, extra: readonly string[]): Promise<void> {
+  const role = pg.escapeIdentifier(serviceRole(schema));
+  await retryRace(async () => {
+    const { rows } = await client.query<{ tables: string | null; sequences: string | null }>(
+      `select string_agg(name, ', ') filter (where relkind <> 'S') as tables,
+         string_agg(name, ', ') filter (where relkind = 'S') as sequences
+       from (select relkind, format('%I.%I', $1::text, relname) as name from pg_class
+         where relnamespace = $1::regnamespace and relkind in ('r', 'p', 'v', 'S') and pg_has_role(relowner, 'usage')) as own`,
+      [schema],
+    );
+    const { tables, sequences } = rows[0] ?? {};
+    const own = [
+      ...(tables ? [`grant select, insert, update, delete on table ${tables} to ${role};`] : []),
+      ...(sequences ? [`grant usage, select, update on sequence ${sequences} to ${role};`] : []),
+    ];
+    await client.query([...own, ...extra].join("\n"));
+  });
 }
 
 /** Two sessions that change the same catalogue row, or make the same role: the second is refused and simply asks again. */

@@ -37,7 +37,9 @@ export { type RealRegion, type RegionParts, startRegion } from "./real/kubernete
 export { machineMs, type RealMesh, startMesh } from "./real/mesh.ts";
 export { type MeshStage, meshStage } from "./real/mesh-stage.ts";
 export { readyNode, singleNode } from "./real/node.ts";
+export { onPostgres } from "./real/on-postgres.ts";
 export { hasAddresses, inContainers, type RealPart, realPart, runFolder } from "./real/part.ts";
+export { type RealPostgres, startPostgres } from "./real/postgres.ts";
 export { startPrometheus } from "./real/prometheus.ts";
 export { type RealProxy, startProxy } from "./real/proxy.ts";
 export { startRedis } from "./real/redis.ts";

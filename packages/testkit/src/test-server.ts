@@ -19,6 +19,11 @@ export async function testServer(): Promise<PostgresUrls> {
   return await server;
 }
 
+/** From now on this file's databases are made there. */
+export function useServer(other: PostgresUrls): void {
+  server = Promise.resolve(other);
+}
+
 /** The passwords lie in the data folder all the same. */
 async function containerServer(port: number): Promise<PostgresUrls> {
   const { adminUrl, roleUrl } = await embeddedPostgresAt(runFolder());

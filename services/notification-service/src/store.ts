@@ -126,16 +126,22 @@ export type Turn =
   /** Nothing to send, or not before so many ms; null: not before something is added. */
   | { readonly kind: "wait"; readonly ms: number | null };
 
+/** 0 where it is over. A time that never was is `-infinity`, from which Postgres subtracts nothing before 17. */
+function msUntil(column: "next_send_at" | "next_attempt_at") {
+  const at = sql.ref(column);
+  return sql`case when ${at} > clock_timestamp()
+    then greatest(0, extract(epoch from ${at} - clock_timestamp()) * 1000) else 0 end::double precision`;
+}
+
 /** Locks the channel to the end of the transaction, without waiting, and looks at the first pending message. */
 export async function takeTurn(tx: NotificationTx, channel: string): Promise<Turn> {
   const { rows: channels } = await sql<{ pause_ms: number }>`
-    select greatest(0, extract(epoch from next_send_at - clock_timestamp()) * 1000)::double precision as pause_ms
+    select ${msUntil("next_send_at")} as pause_ms
     from channel where name = ${channel} for update skip locked`.execute(tx);
   const lane = channels[0];
   if (lane === undefined) return { kind: "wait", ms: 1_000 };
   const { rows } = await sql<Row & { wait_ms: number }>`
-    select ${columns},
-      greatest(0, extract(epoch from next_attempt_at - clock_timestamp()) * 1000)::double precision as wait_ms
+    select ${columns}, ${msUntil("next_attempt_at")} as wait_ms
     from notification where channel = ${channel} and state = 'pending' order by number limit 1`.execute(tx);
   const row = rows[0];
   if (row === undefined) return { kind: "wait", ms: null };

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { platformServices } from "@slipway/client";
 import type { BackendCheck } from "@slipway/host";
 import { z } from "zod";
@@ -13,6 +15,9 @@ const variables = [
 /** What single services read of it; the host knows the rest. */
 const ofServices = { SLIPWAY_SLACK_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional() };
 
+/** Who keep secrets. */
+const sealing = ["build-service", "deployment-orchestrator"];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export function namesBackends(environment: Environment): boolean {
@@ -22,19 +27,22 @@ export function namesBackends(environment: Environment): boolean {
 /** What a service would meet that is started with this environment, a line for each problem. */
 export async function backendChecks(environment: Environment): Promise<readonly Check[]> {
   const { checkBackends } = await import("@slipway/host");
-  const { SecretKeys } = await import("@slipway/secrets");
+  const { keyProblem, SecretKeys } = await import("@slipway/secrets");
   const { executorImageProblems, imageRegistryProblems } = await import("@slipway/pipeline");
-  const looked = async (env: Readonly<Record<string, string>>): Promise<readonly BackendCheck[]> => {
+  const config = z.object({ ...ofServices, ...SecretKeys.shape });
+  const looked: NonNullable<Parameters<typeof checkBackends>[1]> = async (env, { dataDir, prepared }) => {
+    const mounted = prepared && sealing.some((service) => existsSync(join(dataDir, "tokens", service)));
+    const key = await keyProblem(dataDir, config.parse(env), mounted);
     const { SLIPWAY_IMAGE_REGISTRIES: text = "", SLIPWAY_EXECUTOR: executor = "" } = env;
     const absent = await executorImageProblems(executor, text);
     return [
+      ...(key === undefined ? [] : [{ name: "secrets", problems: [key] }]),
       ...(text === "" ? [] : [{ name: "registries", problems: await imageRegistryProblems(text) }]),
       // Who cannot be asked has said nothing, so that here no problem is no proof.
       ...(absent.length === 0 ? [] : [{ name: "executor images", problems: absent }]),
       ...(await foreignRegistries(env)),
     ];
   };
-  const config = z.object({ ...ofServices, ...SecretKeys.shape });
   const found = await checkBackends(environment, looked, [{ config }]);
   return found.flatMap(({ name, problems, remedy }): Check[] =>
     problems.length === 0

@@ -21,6 +21,8 @@ export type RealServer = {
 export type RealServerPlan = {
   readonly args: (place: { readonly port: number; readonly dir: string }) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Stands before the program, which then is a process where the others are in containers, too. */
+  readonly before?: readonly string[];
   /** Makes what must be in its folder before the first start. */
   readonly prepare?: (dir: string, port: number) => Promise<unknown>;
   /** True once it answers in its own protocol. May throw until then. */
@@ -45,7 +47,9 @@ export async function startRealServer(part: RealPart, plan: RealServerPlan): Pro
     async start() {
       const env = { PATH: process.env.PATH, HOME: dir, ...part.env, ...plan.env };
       const command = { args: plan.args({ port, dir }), env, dir };
-      running = inContainers() ? await inContainer(part, command) : launch(part, command);
+      const { before } = plan;
+      const apart = inContainers() && before === undefined;
+      running = apart ? await inContainer(part, command) : launch(part, command, before);
       await untilItAnswers(part, plan, { port, dir }, running);
     },
     async stop() {
@@ -69,8 +73,9 @@ async function inContainer(part: RealPart, command: Command): Promise<Running> {
   return launchContainer(part, command);
 }
 
-function launch(part: RealPart, { args: own, env, dir }: Command): Running {
-  const [file = "", ...args] = [...leash, part.program, ...own];
+function launch(part: RealPart, { args: own, env, dir }: Command, before: readonly string[] = []): Running {
+  // The leash last: some of what stands before a program would take it off.
+  const [file = "", ...args] = [...before, ...leash, part.program, ...own];
   const child = spawn(file, args, { cwd: dir, env, stdio: ["ignore", "pipe", "pipe"] });
   let words = "";
   for (const stream of [child.stdout, child.stderr]) {
