@@ -16,6 +16,7 @@ afterEach(() => rm(folder, { recursive: true }));
 test("each backend that the environment names is looked at, and none that it leaves to the platform itself", async () => {
   expect(namesBackends({ SLIPWAY_PORT: "7400" })).toBe(false);
   expect(namesBackends({ SLIPWAY_BUS_URL_FILE: "/run/secrets/bus" })).toBe(true);
+  expect(namesBackends({ SLIPWAY_ENVIRONMENTS: "dev,live" })).toBe(true);
   expect(await backendChecks({ SLIPWAY_DATABASE_URL: "embedded:", SLIPWAY_BUS_URL: "postgres:" })).toEqual([]);
 });
 
@@ -129,6 +130,12 @@ test.each([
     async () => "/nowhere",
     /^\/nowhere cannot be read \(ENOENT\)$/,
     /^Put it there, or correct SLIPWAY_BUS_URL_FILE\.$/,
+  ],
+  [
+    "SLIPWAY_PRODUCTION",
+    async () => "prd",
+    /^prd is not among SLIPWAY_ENVIRONMENTS \(dev, staging, prod\)$/,
+    /^Name those of them that are production, or say none where none is\.$/,
   ],
   ["SLIPWAY_PORT", async () => "eighty", /^must be a number$/, /^Correct SLIPWAY_PORT\.$/],
   [

@@ -43,6 +43,26 @@ test("nothing set is a laptop", () => {
   expect(config.env).toEqual({});
 });
 
+test("production that no environment is, said or by default, is refused and not left out", () => {
+  const production = (environment: Record<string, string>) => problems(environment).SLIPWAY_PRODUCTION;
+
+  expect(production({ SLIPWAY_PRODUCTION: "prd" })).toBe("prd is not among SLIPWAY_ENVIRONMENTS (dev, staging, prod)");
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev,live" })).toBe(
+    "prod, which is production where nothing else is said, is not among SLIPWAY_ENVIRONMENTS (dev, live)",
+  );
+  expect(production({ SLIPWAY_PRODUCTION: "eu,us,prod", SLIPWAY_PORT: "eighty" })).toMatch(/^eu, us are not among/);
+  expect(production({ SLIPWAY_PRODUCTION: "", SLIPWAY_ENVIRONMENTS: "dev" })).toMatch(/^prod, which/);
+});
+
+test("no environment is production only where that is said", () => {
+  const production = (environment: Record<string, string>) =>
+    readConfig(environment).environments.flatMap(({ name, production }) => (production ? [name] : []));
+
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev, live", SLIPWAY_PRODUCTION: "live" })).toEqual(["live"]);
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev,test", SLIPWAY_PRODUCTION: "none" })).toEqual([]);
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev,none", SLIPWAY_PRODUCTION: "none" })).toEqual(["none"]);
+});
+
 test("every problem is named at once with its variable, the modules' too", () => {
   const found = problems({
     SLIPWAY_PORT: "eighty",
