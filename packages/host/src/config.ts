@@ -6,6 +6,7 @@ import { refuseUrl } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import { fromFiles } from "./config-files.ts";
 import { environmentsOf, environmentVariables, productionProblems } from "./environments.ts";
+import { hiddenPassword } from "./hidden-password.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { type RegionEntry, RegionsFileError, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
@@ -45,7 +46,7 @@ const url = (kind: UrlKind, fallback: string) =>
     .string()
     .default(fallback)
     .superRefine((value, context) => {
-      const refusal = refuseScheme(kind, value) ?? refuseUrl(kind, value);
+      const refusal = hiddenPassword(kind, value) ?? refuseScheme(kind, value) ?? refuseUrl(kind, value);
       if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
     });
 
