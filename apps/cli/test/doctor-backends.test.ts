@@ -199,6 +199,7 @@ test.each([
 test("a variable whose name is nearly that of another is named with the other, and no other unknown one is", async () => {
   const environment = {
     ...{ SLIPWAY_DATABSE_URL: "postgres://me:hunter2@db/slipway", SLIPWAY_SLAK_WEBHOOK_URL_FILE: "/run/secrets/slack" },
+    SLIPWAY_REGIONS_FILE: "/etc/slipway/regions.yaml",
     // Of somebody's own, of the command line, and what Kubernetes adds by itself.
     ...{ SLIPWAY_OF_MY_OWN: "1", SLIPWAY_TOKEN: "slp_x", SLIPWAY_BUILD_SERVICE_PORT: "tcp://10.0.0.1:7400" },
     ...{ SLIPWAY_BUILD_SERVICE_SERVICE_HOST: "10.0.0.1", SLIPWAY_BUILD_SERVICE_PORT_7400_TCP: "tcp://10.0.0.1:7400" },
@@ -211,6 +212,7 @@ test("a variable whose name is nearly that of another is named with the other, a
   expect(await variableChecks(environment)).toEqual([
     misspelt("SLIPWAY_DATABSE_URL", "SLIPWAY_DATABASE_URL"),
     misspelt("SLIPWAY_SLAK_WEBHOOK_URL_FILE", "SLIPWAY_SLACK_WEBHOOK_URL_FILE"),
+    misspelt("SLIPWAY_REGIONS_FILE", "SLIPWAY_REGIONS"),
   ]);
 });
 

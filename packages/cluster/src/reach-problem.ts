@@ -1,4 +1,4 @@
-import { certificateTrouble, errorCodes } from "@slipway/kernel";
+import { certificateTrouble, errorCodes, unreadableRemedy } from "@slipway/kernel";
 import { z } from "zod";
 import { ApiStatus, isStatus, KubeconfigBroken, RegionUnavailable } from "./errors.ts";
 
@@ -35,7 +35,10 @@ export function reachProblem(error: unknown, reached: Reached): string {
   const known = remedies.find(([pattern]) => pattern.test(codes))?.[1](kubeconfig, codes.trim());
   if (known !== undefined) return known;
   const words = error instanceof Error ? error.message.replace(/^region [^:]*: /, "") : String(error);
-  if (/no context|cannot be read/.test(words)) return `${words}: correct ${namedIn}`;
+  // A file that is none was found where it was named.
+  if (/cannot be read \(it is none/.test(words)) return `${words}: correct that file`;
+  if (/cannot be read/.test(words)) return `${words}: ${unreadableRemedy(error, namedIn)}`;
+  if (/no context/.test(words)) return `${words}: correct ${namedIn}`;
   if (error instanceof RegionUnavailable) return `${words}: see that ${kubeconfig} (context ${context}) reaches it`;
   return `${kubeconfig} cannot be used (${words.slice(0, 200)}): correct it`;
 }
