@@ -95,7 +95,7 @@ module.exports = {
     libraryOnlyIn("@kubernetes/client-node", ["packages/cluster"]),
     libraryOnlyIn("fastify", ["packages/host"]),
     libraryOnlyIn("@aws-sdk/client-s3", ["packages/objects"]),
-    libraryOnlyIn("ioredis", ["packages/lock"]),
+    libraryOnlyIn("ioredis", ["packages/cache"]),
     libraryOnlyIn("kafkajs", ["packages/bus"]),
     libraryOnlyIn("pg", ["packages/sql"]),
     libraryOnlyIn("prom-client", ["packages/host", "packages/local-region"]),

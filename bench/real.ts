@@ -3,11 +3,12 @@ import { kafkaLeg } from "./real/kafka.ts";
 import type { RealLeg } from "./real/leg.ts";
 import { lockLeg } from "./real/lock.ts";
 import { patchLeg } from "./real/patch.ts";
+import { statusLeg } from "./real/status.ts";
 import { verdictLeg } from "./real/verdict.ts";
 import { type Missing, withParts } from "./real-parts.ts";
 
 /** What is measured on real servers; a new one is a file beside these and a line here. */
-const legs: readonly RealLeg[] = [patchLeg, lockLeg, verdictLeg, kafkaLeg];
+const legs: readonly RealLeg[] = [patchLeg, lockLeg, statusLeg, verdictLeg, kafkaLeg];
 
 /**
  * One after the other, each on servers of its own, which are fetched like those of `npm run test:real`. A leg whose parts cannot be had is left out, and said so.

@@ -69,11 +69,11 @@ async function check(todo) {
   const first = todo.filter(({ name }) => firstChain.includes(name));
   const others = todo.filter((step) => !first.includes(step));
   const folder = makeTestFolder();
-  if (folder !== undefined) process.env.TMPDIR = folder;
+  process.env.TMPDIR = folder;
   try {
     await Promise.all([inOrder(others, results), inOrder(first, results)]);
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
   return summarize(todo.map((step) => results.get(step)));
 }

@@ -5,7 +5,11 @@
 //
 // TEST_BACKEND=containers|processes: whether the servers run in containers or as processes. Without it: in containers where an engine answers.
 //
-// A part that cannot be had is reported with the reason and its tests are skipped: the run fails then, unless --allow-missing names the part.
+// A part that cannot be had is reported with the reason and its tests are skipped: the run fails then, unless --allow-missing names the part. So is what needs
+// containers where there are none; TEST_BACKEND=processes asks for that, and is as good as --allow-missing containers.
+//
+// A file that hangs ends the run after 12 minutes, with its name and what it was at. Whatever else happens it ends within 40 minutes, or 80 where parts have to be
+// fetched and built first; 25 are wanted with all parts at hand, and one that took longer says so.
 import { randomInt } from "node:crypto";
 import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,12 +19,19 @@ import { runTests } from "./check/tests.mjs";
 import { chooseBackend } from "./real/backend.mjs";
 import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
 import { besideParts, missingBesideParts, roundsOf } from "./real/rounds.mjs";
-import { makeRunFolder } from "./run-folder.mjs";
+import { makeRunFolder, temporaryIn } from "./run-folder.mjs";
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
   options: { list: { type: "boolean" }, "allow-missing": { type: "string", multiple: true, default: [] } },
 });
+const wantedMs = 25 * 60_000;
+const warmMs = 40 * 60_000;
+const coldMs = 80 * 60_000;
+/** Several times what the longest takes. */
+const fileMs = 12 * 60_000;
+
+const begunAt = performance.now();
 const seed = process.env.SLIPWAY_TEST_SEED ?? String(randomInt(1, 2 ** 31));
 const parts = readParts(cacheFolder());
 const files = globSync("{packages,services,apps}/*/test/**/*.real.test.ts", { cwd: root })
@@ -48,29 +59,38 @@ async function runReal() {
   if (unknown.length > 0) return usage(`no part is called ${unknown.join(", ")}; see --list`);
   if (files.length === 0) return usage(`no test file has ${filters.join(" or ")} in its path`);
 
+  if (process.env.TEST_BACKEND === "processes") allowed.add("containers");
+
   const { backend, engine, error } = await chooseBackend().catch((thrown) => ({ error: thrown }));
   if (error !== undefined) return usage(error.message);
   const ownDocker = backend === "containers" && engine === undefined;
-  const { found, missing } = await gather(neededParts(ownDocker ? ["docker"] : []));
+  const needed = neededParts(ownDocker ? ["docker"] : []);
+  const withinMs = needed.every((part) => cached(part) !== undefined) ? warmMs : coldMs;
+  const { found, missing } = await gather(needed);
   if (ownDocker && found.docker === undefined) {
     console.error(`\nno container engine answers, and none can be brought: ${missing.docker}`);
     return usage("TEST_BACKEND=processes runs the same without containers");
   }
-  const folder = makeRunFolder("slipway-real-");
+  // What the tests run as other users makes its way through it.
+  const folder = makeRunFolder("slipway-real-", { mode: 0o711 });
   const results = [];
   try {
-    process.env.SLIPWAY_REAL_RUN = folder;
+    Object.assign(process.env, { SLIPWAY_REAL_RUN: folder, TMPDIR: temporaryIn(folder) });
     const rounds = await roundsOf(files, { backend, engine, docker: found.docker, folder });
     Object.assign(missing, missingBesideParts(files, rounds));
     console.log(`Seed ${seed}; the same run again: SLIPWAY_TEST_SEED=${seed} npm run test:real\n`);
     for (const round of rounds) {
       const { through, addresses, own } = round;
       writeFileSync(join(folder, "parts.json"), JSON.stringify({ found, missing, addresses, backend: round.backend }));
-      results.push(await runTests("real*", own, seed, through));
+      const timeoutMs = begunAt + withinMs - performance.now();
+      results.push(await runTests("real*", own, seed, through, { timeoutMs, fileMs }));
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  const tookMs = performance.now() - begunAt;
+  if (withinMs === warmMs && tookMs > wantedMs)
+    console.log(`\nit took ${Math.round(tookMs / 60_000)} min with all parts at hand; ${wantedMs / 60_000} are wanted`);
   return summarize(results, missing, allowed);
 }
 

@@ -23,6 +23,14 @@ export function makeRunFolder(prefix, { parent = tmpdir(), mode = 0o700 } = {}) 
   return folder;
 }
 
+/** Where the processes of a run write what they throw away: as /tmp, and gone with the run, however that ends. */
+export function temporaryIn(folder) {
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary);
+  chmodSync(temporary, 0o1777);
+  return temporary;
+}
+
 /** A folder that does not say where its pid is one is taken for one of here. */
 function isOf(folder, here) {
   try {

@@ -30,11 +30,14 @@ export function programOf(packageName, program) {
   return createRequire(import.meta.url).resolve(join(folder, path));
 }
 
+const lookMs = 1_000;
+
 /**
  * Runs Node in a process group of its own, so that a run that takes too long ends with everything that it started.
- * With `show`, what it prints goes on at once and is not kept. `through`: a program and its arguments that end by running Node.
+ * With `show`, what it prints goes on at once and is not kept. `through`: a program and its arguments that end by running Node. `hangs`, asked each second:
+ * why it has to end before its time; nothing while it may go on.
  */
-export async function runNode(args, { cwd = root, timeoutMs, show = false, env = {}, through = [] }) {
+export async function runNode(args, { cwd = root, timeoutMs, show = false, env = {}, through = [], hangs = () => {} }) {
   const [program, ...rest] = [...through, process.execPath, ...args];
   const child = spawn(program, rest, {
     cwd,
@@ -55,11 +58,16 @@ export async function runNode(args, { cwd = root, timeoutMs, show = false, env =
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, interrupted);
-  let late = false;
-  const deadline = setTimeout(() => {
-    late = true;
+  let late;
+  const cutOff = (why) => {
+    late ??= why;
     end("SIGKILL");
-  }, timeoutMs);
+  };
+  const deadline = setTimeout(() => cutOff(`ended after ${Math.round(timeoutMs / 1_000)} s`), timeoutMs);
+  const looking = setInterval(() => {
+    const why = hangs();
+    if (why !== undefined) cutOff(why);
+  }, lookMs);
   const printed = [];
   child.stdout?.on("data", (chunk) => printed.push(chunk));
   child.stderr?.on("data", (chunk) => printed.push(chunk));
@@ -68,8 +76,9 @@ export async function runNode(args, { cwd = root, timeoutMs, show = false, env =
     child.once("close", (exit, signal) => resolve(exit ?? signal));
   }).finally(() => {
     clearTimeout(deadline);
+    clearInterval(looking);
     for (const signal of signals) process.off(signal, interrupted);
   });
   const output = Buffer.concat(printed).toString("utf8");
-  return { code, output: late ? `${output}\nended after ${timeoutMs / 1_000} s` : output };
+  return { code, late, output: late === undefined ? output : `${output}\n${late}` };
 }

@@ -1,5 +1,5 @@
 import { readFileSync, statfsSync } from "node:fs";
-import { freemem } from "node:os";
+import { freemem, tmpdir } from "node:os";
 import { makeRunFolder } from "../run-folder.mjs";
 
 const memoryDisk = "/dev/shm";
@@ -8,13 +8,14 @@ const neededBytes = 8 * 1_024 ** 3;
 
 /**
  * Where the tests keep what they write and throw away: in memory, where there is plenty. Databases that wait for a disk, and images that are
- * unpacked and removed, are a quarter of the time otherwise. Undefined: where the system says, or whoever set TMPDIR.
+ * unpacked and removed, are a quarter of the time otherwise. Where there is less, in a folder of the system's own place for such, or of the one that TMPDIR names: what a
+ * killed run left goes with the next one.
  */
 export function makeTestFolder({ env = process.env, disk = memoryDisk, free = freemem() } = {}) {
-  if (env.TMPDIR !== undefined || free < neededBytes || !takesPrograms(disk) || roomOn(disk) < neededBytes)
-    return undefined;
+  const inMemory =
+    env.TMPDIR === undefined && free >= neededBytes && takesPrograms(disk) && roomOn(disk) >= neededBytes;
   // As /tmp: what runs as another user makes its folders there, too.
-  return makeRunFolder("slipway-tests-", { parent: disk, mode: 0o1777 });
+  return makeRunFolder("slipway-tests-", { parent: inMemory ? disk : (env.TMPDIR ?? tmpdir()), mode: 0o1777 });
 }
 
 function roomOn(disk) {

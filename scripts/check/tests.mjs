@@ -38,25 +38,34 @@ async function bundled() {
   return { SLIPWAY_TEST_BUNDLE: folder };
 }
 
-/** One vitest project: its tests are counted from vitest's own report, and a run that breaks without a failed test is one failure. */
-export async function runTests(project, filters, seed, through = []) {
+/**
+ * One vitest project: its tests are counted from vitest's own report, and a run that breaks without a failed test is one failure. `fileMs`: a file that has not
+ * ended so long after it began hangs, and ends the run.
+ */
+export async function runTests(project, filters, seed, through = [], { timeoutMs = testsTimeoutMs, fileMs } = {}) {
   const bundle = ofPlatform.includes(project) ? await bundled() : {};
   const folder = mkdtempSync(join(tmpdir(), "slipway-check-"));
   const file = join(folder, "report.json");
+  const progress = join(folder, "progress.json");
+  const env = { SLIPWAY_TEST_SEED: seed, SLIPWAY_TEST_PROGRESS: progress, ...bundle };
   try {
-    const { code } = await runNode(
+    const { code, late } = await runNode(
       [
         programOf("vitest"),
         "run",
         `--project=${project}`,
         "--reporter=default",
         "--reporter=json",
+        ...(fileMs === undefined ? [] : [`--reporter=${join(root, "scripts/check/progress-reporter.mjs")}`]),
         `--outputFile.json=${file}`,
         ...(filters.length > 0 ? ["--passWithNoTests", ...filters] : []),
       ],
-      { timeoutMs: testsTimeoutMs, show: true, env: { SLIPWAY_TEST_SEED: seed, ...bundle }, through },
+      { timeoutMs, show: true, env, through, hangs: () => hungFile(readReport(progress), fileMs, Date.now()) },
     );
-    return countReport(readReport(file), code);
+    const report = readReport(file);
+    return report === undefined && late !== undefined
+      ? countCutOff(readReport(progress), late)
+      : countReport(report, code);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -68,6 +77,24 @@ function readReport(file) {
   } catch {
     return undefined;
   }
+}
+
+/** The file that has not ended in its time, and what it is at; nothing while there is none. Exported for its test. */
+export function hungFile(progress, fileMs, now) {
+  const late = runningOf(progress).find(([, { since }]) => now - since > fileMs);
+  if (late === undefined) return undefined;
+  const [file, { at }] = late;
+  return `${relative(root, file)} hangs: it has not ended within ${Math.round(fileMs / 60_000)} min, it is ${at}`;
+}
+
+const runningOf = (progress) => Object.entries(progress?.running ?? {});
+
+/** What is known of a run that had to be cut off. Exported for its test. */
+export function countCutOff(progress, late) {
+  const running = runningOf(progress).map(([file, { at }]) => `${relative(root, file)}, ${at}`);
+  const { passed = 0, failed = 0, skipped = 0 } = progress ?? {};
+  const output = [`the tests were cut off: ${late}`, ...running.map((one) => `  under way: ${one}`)].join("\n");
+  return { passed, failed: failed + 1, skipped, names: [late], output };
 }
 
 /** Exported for its test. `code`: the exit code, or the name of the signal that ended the run. */

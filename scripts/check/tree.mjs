@@ -21,8 +21,8 @@ const texts = new Set([
 ]);
 const lockFiles = /(^|\/)(pnpm-lock\.yaml|package-lock\.json)$/;
 const adapters =
-  /\b(postgresBus|kafkaBus|postgresLocks|redisLocks|fileObjects|s3Objects|scrapeMetrics|prometheusMetrics)\b/;
-const adapterHomes = /^(apps|bench|packages\/(host|testkit|bus|lock|objects|metrics))\/|\.test\.ts$|\/test\//;
+  /\b(postgresBus|kafkaBus|postgresLocks|redisLocks|memoryCache|redisCache|fileObjects|s3Objects|scrapeMetrics|prometheusMetrics)\b/;
+const adapterHomes = /^(apps|bench|packages\/(host|testkit|bus|cache|lock|objects|metrics))\/|\.test\.ts$|\/test\//;
 
 /** Checks that read the texts of the tree. */
 export function checkTree(root) {
@@ -138,7 +138,7 @@ export function otherMachines(files) {
   ];
 }
 
-/** Which bus, lock, store or metrics source is used is said by a URL that `host` reads; everybody else has the port. */
+/** Which bus, cache, lock, store or metrics source is used is said by a URL that `host` reads; everybody else has the port. */
 export function adaptersElsewhere(files) {
   return matches(
     files.filter(({ path }) => path.endsWith(".ts") && !adapterHomes.test(path)),

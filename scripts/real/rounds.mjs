@@ -11,6 +11,7 @@ import { ownNetwork } from "./network.mjs";
 export const besideParts = {
   network: "hasAddresses()",
   history: "whyNoEarlier()",
+  containers: "inContainers()",
 };
 
 const needs = (what) => (path) => readFileSync(join(root, path), "utf8").includes(besideParts[what]);
@@ -49,7 +50,11 @@ export async function roundsOf(files, { backend, engine, docker, folder }, netwo
 export function missingBesideParts(files, rounds) {
   const why = rounds.find((round) => round.own.some(needs("network")))?.why;
   const unknown = files.some(needs("history")) ? whyNoHistory() : undefined;
+  const without = rounds.some((round) => round.backend === "processes" && round.own.some(needs("containers")));
   return {
+    ...(without
+      ? { containers: "the servers of this run are processes (TEST_BACKEND=containers brings an engine)" }
+      : {}),
     ...(why === undefined ? {} : { network: `no network of the run's own (${why})` }),
     ...(unknown === undefined ? {} : { history: unknown }),
   };

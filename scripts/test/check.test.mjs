@@ -1,8 +1,9 @@
-import { rmSync, statSync } from "node:fs";
-import { resolve } from "node:path";
-import { describe, expect, test } from "vitest";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
 import { makeTestFolder } from "../check/test-folder.mjs";
-import { countReport } from "../check/tests.mjs";
+import { countCutOff, countReport, hungFile } from "../check/tests.mjs";
 import {
   adaptersElsewhere,
   changedMigrations,
@@ -82,18 +83,55 @@ test("a failed test is named with its file and the first line of why", () => {
 });
 
 describe("the folder of the tests", () => {
-  test("is the system's where TMPDIR says so, memory is short, or the folder lies on a disk", () => {
+  const folders = [];
+  const made = (options) => {
+    folders.push(makeTestFolder(options));
+    return folders.at(-1);
+  };
+  afterEach(() => {
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("is where TMPDIR says or, with little memory or on a disk, where the system does, and goes with the next run after one that was killed", () => {
     const plenty = 64 * 1_024 ** 3;
-    expect(makeTestFolder({ env: { TMPDIR: "/tmp" }, free: plenty })).toBeUndefined();
-    expect(makeTestFolder({ env: {}, free: 1_024 })).toBeUndefined();
-    expect(makeTestFolder({ env: {}, disk: import.meta.dirname, free: plenty })).toBeUndefined();
+    const place = mkdtempSync(join(tmpdir(), "slipway-place-"));
+    folders.push(place);
+    const dead = join(place, "slipway-tests-2147483646");
+    mkdirSync(dead);
+
+    expect(dirname(made({ env: { TMPDIR: place }, free: plenty }))).toBe(place);
+    expect(existsSync(dead)).toBe(false);
+    expect(dirname(made({ env: {}, free: 1_024 }))).toBe(tmpdir());
+    expect(dirname(made({ env: {}, disk: import.meta.dirname, free: plenty }))).toBe(tmpdir());
   });
 
   test("is in memory otherwise, and everybody may write there", () => {
-    const folder = makeTestFolder({ env: {} });
-    if (folder === undefined) return;
-    expect(folder).toMatch(/^\/dev\/shm\/slipway-tests-\d+$/);
+    const folder = made({ env: {} });
     expect(statSync(folder).mode & 0o7777).toBe(0o1777);
-    rmSync(folder, { recursive: true });
+    if (dirname(folder) !== tmpdir()) expect(folder).toMatch(/^\/dev\/shm\/slipway-tests-\d+$/);
+  });
+});
+
+describe("a run of which a file hangs", () => {
+  const at = 'in the test "a region comes back"';
+  const progress = (since) => ({
+    running: { [resolve("packages/a/test/x.real.test.ts")]: { since, at } },
+    ...{ passed: 7, failed: 0, skipped: 1 },
+  });
+
+  test("is told which one, and at what it is, once its time is over and not before", () => {
+    expect(hungFile(progress(0), 60_000, 60_000)).toBeUndefined();
+    expect(hungFile(progress(0), 60_000, 60_001)).toBe(
+      `packages/a/test/x.real.test.ts hangs: it has not ended within 1 min, it is ${at}`,
+    );
+    expect(hungFile(undefined, 60_000, 60_001)).toBeUndefined();
+    expect(hungFile(progress(0), undefined, 60_001)).toBeUndefined();
+  });
+
+  test("has failed, says what was under way, and keeps count of what had ended", () => {
+    const result = countCutOff(progress(0), "ended after 1500 s");
+
+    expect(result).toMatchObject({ passed: 7, failed: 1, skipped: 1, names: ["ended after 1500 s"] });
+    expect(result.output).toContain(`under way: packages/a/test/x.real.test.ts, ${at}`);
   });
 });

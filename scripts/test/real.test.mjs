@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cached, have, readParts } from "../real/cache.mjs";
-import { makeRunFolder } from "../run-folder.mjs";
+import { makeRunFolder, temporaryIn } from "../run-folder.mjs";
 
 let folder;
 let part;
@@ -141,17 +141,19 @@ test("a file beside the program counts as the program does, and another go.sum i
   expect(plan([withFile]).folder).not.toBe(part.folder);
 });
 
-test("the folder of a run that was killed goes with the next run, that of a living one stays, and of one in a container elsewhere", () => {
+test("the folder of a run that was killed goes with the next run, with all that its tests wrote there, that of a living one stays, and of one in a container elsewhere", () => {
   const dead = join(folder, "slipway-real-2147483646");
   const living = join(folder, `slipway-real-${process.ppid}`);
   const elsewhere = join(folder, "slipway-real-2147483645");
   for (const left of [dead, living, elsewhere]) mkdirSync(left);
+  mkdirSync(join(temporaryIn(dead), "slipway-apart-x"));
   writeFileSync(join(elsewhere, ".pid-namespace"), "pid:[1]");
 
   const own = makeRunFolder("slipway-real-", { parent: folder });
 
   const folders = readdirSync(folder).filter((name) => /^slipway-real-\d+$/.test(name));
   expect(folders.map((name) => join(folder, name)).sort()).toEqual([living, elsewhere, own].sort());
+  expect(statSync(temporaryIn(own)).mode & 0o7777).toBe(0o1777);
 });
 
 test("every manifest in the tree has what its sources need", () => {

@@ -20,6 +20,19 @@ test("processes run all in one round, in a network of the run's own", async () =
   expect(missingBesideParts([givesAddresses, adapter], rounds)).toEqual({});
 });
 
+test("what needs containers is missing by name where servers are processes, and only where a chosen file needs them", async () => {
+  const image = "packages/host/test/deploy/services-image.real.test.ts";
+  const database = "packages/testkit/test/containers.real.test.ts";
+  const asProcesses = async (files) =>
+    missingBesideParts(files, await roundsOf(files, { backend: "processes" }, own)).containers;
+
+  expect(await asProcesses([adapter, image])).toMatch(/TEST_BACKEND=containers/);
+  expect(await asProcesses([database])).toMatch(/TEST_BACKEND=containers/);
+  expect(await asProcesses([adapter])).toBeUndefined();
+  const inContainers = [{ backend: "containers", own: [image, database] }];
+  expect(missingBesideParts([image, database], inContainers)).toEqual({});
+});
+
 test("beside a machine's engine, tests that give pods addresses run after the others, as processes in a network of their own", async () => {
   vi.spyOn(console, "log").mockReturnValue();
   vi.stubEnv("TESTCONTAINERS_RYUK_DISABLED", undefined);

@@ -1,6 +1,6 @@
 import type { ServiceView } from "@slipway/contracts";
 import { expect, test } from "vitest";
-import { servesLines, servicesTable } from "./services-table.ts";
+import { servesLines, servesOrNothing, servicesTable } from "./services-table.ts";
 
 const serves = (deployment_id: string, version: string) => ({
   ...{ deployment_id, version, verified: true, digest: "", since: "2026-05-01T10:00:00.123Z" },
@@ -43,4 +43,14 @@ test("what serves of one service is told for each environment, or for the one th
     "  serves   in prod: shop-a since 2026-05-01T10:00:00Z (D-3, verified)",
   ]);
   expect(servesLines(typed, "prod")).toHaveLength(1);
+});
+
+test("once the newest deployment has ended and nothing serves, that is said", () => {
+  const { live, name } = service("shop", {});
+
+  expect(servesOrNothing({ service: name, status: "FAILED" }, live, "prod")).toEqual([
+    "  serves   nothing: no version of shop serves in prod; slipway deploy shop VERSION deploys one",
+  ]);
+  expect(servesOrNothing({ service: name, status: "CANCELLED" }, live)[0]).toContain("serves anywhere");
+  expect(servesOrNothing({ service: name, status: "CANARY_MONITORING" }, live)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import type { ServiceView } from "@slipway/contracts";
+import { type DeploymentView, endedStatuses, type ServiceView } from "@slipway/contracts";
 import { table } from "./output.ts";
 
 /** Services as lines for people: one for each environment and version. Pure. */
@@ -53,4 +53,18 @@ export function servesLines(live: ServiceView["live"], environment?: string): st
         return `  serves   in ${name}: ${version} since ${since} (${by}${verified ? ", verified" : ""})`;
       }),
     );
+}
+
+/** Where all has ended and nothing serves, silence would leave open whether something does. */
+export function servesOrNothing(
+  { service, status }: Pick<DeploymentView, "service" | "status">,
+  live: ServiceView["live"],
+  environment?: string,
+): readonly string[] {
+  const lines = servesLines(live, environment);
+  if (lines.length > 0 || !endedStatuses.has(status)) return lines;
+  const where = environment === undefined ? "anywhere" : `in ${environment}`;
+  return [
+    `  serves   nothing: no version of ${service} serves ${where}; slipway deploy ${service} VERSION deploys one`,
+  ];
 }

@@ -17,7 +17,8 @@ test("each backend that the environment names is looked at, and none that it lea
   expect(namesBackends({ SLIPWAY_PORT: "7400" })).toBe(false);
   expect(namesBackends({ SLIPWAY_BUS_URL_FILE: "/run/secrets/bus" })).toBe(true);
   expect(namesBackends({ SLIPWAY_ENVIRONMENTS: "dev,live" })).toBe(true);
-  expect(await backendChecks({ SLIPWAY_DATABASE_URL: "embedded:", SLIPWAY_BUS_URL: "postgres:" })).toEqual([]);
+  const own = { SLIPWAY_DATABASE_URL: "embedded:", SLIPWAY_BUS_URL: "postgres:", SLIPWAY_CACHE_URL: "memory:" };
+  expect(await backendChecks(own)).toEqual([]);
 });
 
 test("what is wrong is told with a remedy each, and without the passwords", async () => {
@@ -30,6 +31,7 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
     SLIPWAY_DATABASE_URL: "postgres://admin:hunter2@127.0.0.1:1/slipway",
     SLIPWAY_BUS_URL: "kafka://127.0.0.1:1",
     SLIPWAY_LOCK_URL: "redis://:hunter2@127.0.0.1:1",
+    SLIPWAY_CACHE_URL: "redis://:hunter2@127.0.0.1:2",
     SLIPWAY_REGIONS: file,
     SLIPWAY_EXECUTOR: "kubernetes:///nowhere.kubeconfig?image=registry.example/slipway-services:0.1.0",
     SLIPWAY_IMAGE_REGISTRIES: "ghcr.io=http://me:hunter2@127.0.0.1:1",
@@ -41,6 +43,7 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
     ["database", "bad"],
     ["bus", "bad"],
     ["locks", "bad"],
+    ["cache", "bad"],
     ["executor", "bad"],
     ["regions", "bad"],
     ["regions", "bad"],

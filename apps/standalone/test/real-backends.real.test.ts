@@ -57,11 +57,16 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
+/** Whoever tells the story looks again and again. */
+const viewsAre = (of: RealBackends) =>
+  until(async () => ((kept) => (kept.length > 0 ? kept : undefined))(await of.viewsKept()), { what: "views in Redis" });
+
 const { canary, isServed, viewOf, isRolledBack, expectLowered } = rollouts(() => platform);
 
 describe.skipIf(away)("the story on Kafka, Redis and S3", () => {
   let exitCode: number | null;
   let told: number;
+  let shown: readonly string[];
   let events: Readonly<Record<string, readonly CloudEvent[]>>;
   const report = () => Report.parse(JSON.parse(readFileSync(join(dataDir, "run.json"), "utf8")));
 
@@ -70,6 +75,7 @@ describe.skipIf(away)("the story on Kafka, Redis and S3", () => {
     platform = startPlatform({ dataDir, args: ["--once", "--report", join(dataDir, "run.json")], env });
     await platform.printed(/A good change[\s\S]*CANARY_MONITORING at 5%/, 600_000);
     told = await backends.changesTold();
+    shown = await viewsAre(backends);
     exitCode = await platform.exit(900_000);
     events = await backends.events(topics);
   });
@@ -111,6 +117,11 @@ describe.skipIf(away)("the story on Kafka, Redis and S3", () => {
 
   test("told Redis of the locks that were granted", () => {
     expect(told).toBeGreaterThan(0);
+  });
+
+  test("kept in Redis what it showed of the change that was on its way, and leaves nothing there", async () => {
+    expect(shown).toContain(report().good.deployment_id);
+    await until(async () => (await backends.viewsKept()).length === 0, { what: "the views to end" });
   });
 });
 
@@ -168,11 +179,11 @@ describe.skipIf(away)(
       const shipped = await canary("real.6");
       const { as_of } = await platform.as("viewer").call(getWatch, { params: { id: shipped.id } });
       expect(Date.now() - Date.parse(as_of ?? "")).toBeGreaterThan(29_000);
-      await Promise.all([backends.kafka.kill(0), backends.redis.kill()]);
+      await Promise.all([backends.kafka.kill(0), backends.redis.kill(), backends.cache.kill()]);
       await Promise.all([killPostgres(dataDir), turnBad(platform, shipped)]);
       await isServed(shipped, everywhere(0), "the baseline everywhere, without any of them");
 
-      await Promise.all([backends.kafka.restart(0), backends.redis.start()]);
+      await Promise.all([backends.kafka.restart(0), backends.redis.start(), backends.cache.start()]);
       await isRolledBack(shipped);
 
       expectLowered(shipped);

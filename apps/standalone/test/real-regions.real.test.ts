@@ -26,6 +26,7 @@ const names = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
 const Report = z.looseObject({
   good: z.looseObject({
     status: z.string(),
+    deployment_id: z.string(),
     failed_requests: z.number(),
     weights_seen: z.record(z.string(), z.array(z.number())),
     evidence: z.array(z.looseObject({ verdict: z.string(), canary_requests: z.number() })),
@@ -45,6 +46,7 @@ describe.skipIf(away)("npm start -- --once on real regions, Kafka, Redis and S3"
   let regions: RealRegions;
   let platform: Platform;
   let exitCode: number | null;
+  let shown: readonly string[];
   /** Which version failed requests and when first, by region: what the load process counted. */
   const failures = () => {
     const { regions: counted } = readLoad(join(dataDir, "story", "load.json"));
@@ -65,6 +67,10 @@ describe.skipIf(away)("npm start -- --once on real regions, Kafka, Redis and S3"
     });
     await until(() => existsSync(join(dataDir, "tokens", "viewer")), { what: "the tokens", timeoutMs: 120_000 });
     await regions.runPods({ dataDir, registryHost: `127.0.0.1:${port}` });
+    await platform.printed(/A good change[\s\S]*CANARY_MONITORING at 5%/, 600_000);
+    shown = await until(async () => ((kept) => (kept.length > 0 ? kept : undefined))(await backends.viewsKept()), {
+      what: "views in Redis",
+    });
     exitCode = await platform.exit(900_000);
   });
   afterAll(async () => {
@@ -89,6 +95,10 @@ describe.skipIf(away)("npm start -- --once on real regions, Kafka, Redis and S3"
       const { metadata } = TrafficObject.parse(await real.api("GET", path));
       expect(metadata.annotations["slipway.dev/fence"]).toMatch(/\/shut\//);
     }
+  });
+
+  test("kept in Redis what it showed of the change that was on its way", () => {
+    expect(shown).toContain(report().good.deployment_id);
   });
 
   test("starts no region of its own", () => {

@@ -1,8 +1,8 @@
 import { type Endpoint, ProblemError } from "@slipway/contracts";
-import { Agent } from "undici";
 import type { z } from "zod";
 import { problemOf, readAnswer } from "./answers.ts";
 import type { CallInput, CallOptions, Client } from "./client.ts";
+import { openConnections } from "./connections.ts";
 import { ownerOf, type PlatformService } from "./owners.ts";
 import { pathOf } from "./paths.ts";
 import { type Attempt, attempts, type RetryRule } from "./retry.ts";
@@ -26,7 +26,7 @@ type AnyInput = CallOptions & { readonly params?: unknown; readonly query?: unkn
 
 /** A client for one platform, over keep-alive connections. Close it when done. */
 export function createClient(options: ClientOptions): Client {
-  const agent = new Agent({ keepAliveTimeout: 30_000, connect: { timeout: 2_000 }, connections: 32 });
+  const connections = openConnections();
   const rule: RetryRule = { random: options.random ?? Math.random };
 
   const urlOf = (path: string): string => {
@@ -50,25 +50,27 @@ export function createClient(options: ClientOptions): Client {
     const path = pathOf(endpoint.path, input.params, input.query);
     const url = new URL(urlOf(path));
     const hasBody = endpoint.method !== "GET" && endpoint.body !== undefined;
-    const answer = await agent.request({
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method: endpoint.method,
-      headers: {
-        accept: "application/json, application/problem+json",
-        ...headers(),
-        ...(hasBody ? { "content-type": "application/json" } : {}),
-        ...(input.idempotencyKey === undefined ? {} : { "idempotency-key": input.idempotencyKey }),
-      },
-      body: hasBody ? JSON.stringify(input.body ?? {}) : null,
-      signal: attempt.signal,
+    return connections.use(async (agent) => {
+      const answer = await agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: endpoint.method,
+        headers: {
+          accept: "application/json, application/problem+json",
+          ...headers(),
+          ...(hasBody ? { "content-type": "application/json" } : {}),
+          ...(input.idempotencyKey === undefined ? {} : { "idempotency-key": input.idempotencyKey }),
+        },
+        body: hasBody ? JSON.stringify(input.body ?? {}) : null,
+        signal: attempt.signal,
+      });
+      return {
+        status: answer.statusCode,
+        retryAfter: answer.headers["retry-after"],
+        text: await answer.body.text(),
+        url: url.href,
+      };
     });
-    return {
-      status: answer.statusCode,
-      retryAfter: answer.headers["retry-after"],
-      text: await answer.body.text(),
-      url: url.href,
-    };
   }
 
   return {
@@ -89,10 +91,10 @@ export function createClient(options: ClientOptions): Client {
     stream(path, streamOptions = {}) {
       if (!path.startsWith("/")) throw new ProblemError("request.invalid", `not a path: ${path}`);
       return streamEvents(
-        { agent, url: urlOf(pathOf(path, undefined, streamOptions.query)), headers, rule },
+        { connections, url: urlOf(pathOf(path, undefined, streamOptions.query)), headers, rule },
         streamOptions,
       );
     },
-    close: () => agent.destroy(),
+    close: () => connections.close(),
   };
 }

@@ -16,7 +16,13 @@ export type AttemptOptions = {
 };
 
 /**
- * Sends until an answer stands: 502, 503, "still being handled" and broken connections are repeated with full jitter
+ * A connection that was kept alive may be dead, which nobody says: what may be repeated is, after this part of its time, and has the rest of it on another
+ * connection, so that a server that is slow and no more has most of the time to answer.
+ */
+const firstAttempt = 0.25;
+
+/**
+ * Sends until an answer stands: 502, 503, "still being handled", broken connections and a silent first one are repeated with full jitter
  * (50 ms doubling to 1 s, or what Retry-After says), never past the deadline. Throws ProblemError `unavailable` when there
  * was no answer at all, and the caller's own reason when it aborted.
  */
@@ -29,11 +35,13 @@ export async function attempts<A extends Answer>(
   const timeout = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   for (let count = 0; ; count += 1) {
-    const outcome = await attempt(send, signal);
+    const limited = options.repeatable && count === 0;
+    const within = limited ? AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs * firstAttempt)]) : signal;
+    const outcome = await attempt(send, within);
     if (options.signal?.aborted) throw options.signal.reason;
     const last = !options.repeatable || !worthRepeating(outcome);
     const waitMs = last ? 0 : delayMs(rule, outcome, count);
-    if (last || performance.now() + waitMs >= deadline) return settle(outcome, options.what);
+    if (last || performance.now() + waitMs >= deadline) return settle(outcome, options);
     await pause(waitMs, undefined, { signal }).catch(() => undefined);
   }
 }
@@ -60,10 +68,12 @@ function delayMs(rule: RetryRule, outcome: Outcome<Answer>, count: number): numb
   return rule.random() * Math.min(1_000, 50 * 2 ** count);
 }
 
-function settle<A>(outcome: Outcome<A>, what: string): A {
+function settle<A>(outcome: Outcome<A>, { what, timeoutMs }: AttemptOptions): A {
   if ("answer" in outcome) return outcome.answer;
   const { error } = outcome;
   if (error instanceof ProblemError || error instanceof TypeError) throw error;
+  const silent = error instanceof Error && error.name === "TimeoutError";
   const reason = error instanceof Error ? error.message || error.name : String(error);
-  throw new ProblemError("unavailable", `${what} could not be reached: ${reason}`, { cause: error });
+  const detail = silent ? `was not answered within ${timeoutMs / 1_000} s` : `could not be reached: ${reason}`;
+  throw new ProblemError("unavailable", `${what} ${detail}`, { cause: error });
 }

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { ProblemError } from "@slipway/contracts";
 import { createParser } from "eventsource-parser";
-import type { Agent } from "undici";
 import { problemOf } from "./answers.ts";
 import type { ServerSentEvent, StreamOptions } from "./client.ts";
+import type { Connections } from "./connections.ts";
 import type { RetryRule } from "./retry.ts";
 
 export type StreamSource = {
-  readonly agent: Agent;
+  readonly connections: Connections;
   readonly url: string;
   readonly headers: () => Record<string, string>;
   readonly rule: RetryRule;
@@ -69,19 +69,21 @@ async function* connection(
   place: Place,
 ): AsyncGenerator<ServerSentEvent> {
   const url = new URL(source.url);
-  const answer = await source.agent.request({
-    origin: url.origin,
-    path: `${url.pathname}${url.search}`,
-    method: "GET",
-    headers: {
-      accept: "text/event-stream",
-      ...source.headers(),
-      ...(place.lastEventId === undefined ? {} : { "last-event-id": place.lastEventId }),
-    },
-    headersTimeout: 10_000,
-    bodyTimeout: silenceMs,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  const answer = await source.connections.use((agent) =>
+    agent.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: "GET",
+      headers: {
+        accept: "text/event-stream",
+        ...source.headers(),
+        ...(place.lastEventId === undefined ? {} : { "last-event-id": place.lastEventId }),
+      },
+      headersTimeout: 10_000,
+      bodyTimeout: silenceMs,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    }),
+  );
   if (answer.statusCode !== 200) {
     const text = await answer.body.text();
     if (answer.statusCode === 204) place.finished = true;

@@ -31,4 +31,5 @@ export { unprovenLimitPercent } from "./raising.ts";
 export { type Reached, reachProblem } from "./reach-problem.ts";
 export { reflect } from "./reflector.ts";
 export { openRegion } from "./region.ts";
-export { lookAtRegion, type RegionAccount, regionProblems } from "./region-problems.ts";
+export type { RegionAccount } from "./region-policies.ts";
+export { lookAtRegion, regionProblems } from "./region-problems.ts";

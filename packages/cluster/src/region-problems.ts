@@ -4,13 +4,10 @@ import { ApiStatus, isStatus } from "./errors.ts";
 import type { RegionAccess } from "./open-regions.ts";
 import { namespaces } from "./paths.ts";
 import { type Reached, reachProblem } from "./reach-problem.ts";
+import { install, policiesProblem, type RegionAccount } from "./region-policies.ts";
 
 const timeoutMs = 5_000;
 const istioGroup = "/apis/networking.istio.io/v1";
-const install = "kubectl apply -f deploy/regions";
-
-/** Who works in a region: each has an account of its own there (deploy/regions). */
-export type RegionAccount = "orchestrator" | "rollback-controller";
 
 /** One right stands for all that both need, one for what the orchestrator has alone. */
 const writesRoutes = { group: "networking.istio.io", resource: "virtualservices", verb: "patch" };
@@ -54,7 +51,7 @@ export async function lookAtRegion(
     const found = [
       versionProblem(await connection.request("GET", "/version")),
       await istioProblem(connection),
-      (await rightsProblem(connection, account)) ?? (await policiesProblem(connection, account)),
+      (await rightsProblem(connection, account)) ?? (await policyProblem(connection, account)),
       ...(await Promise.all(environments.map((one) => namespaceProblem(connection as Connection, one)))),
       ...(await Promise.all(environments.map((one) => pullSecretProblem(connection as Connection, one, region)))),
     ];
@@ -113,31 +110,10 @@ async function rightsProblem(connection: Connection, account: RegionAccount | un
   return undefined;
 }
 
-/** What the policies refuse to each account: a namespace that is not Slipway's to both, one without sidecars to the rollback-controller. */
-const refused = {
-  orchestrator: [{}],
-  "rollback-controller": [{}, { "app.kubernetes.io/managed-by": "slipway" }],
-} as const;
-
-/** A write that has to be refused, tried without taking hold: the policies may be missing, or know this identity by no name. */
-async function policiesProblem(connection: Connection, account: RegionAccount | undefined) {
+/** The policies may be missing, or know this identity by no name. Who may not even make a namespace cannot be tried by one. */
+async function policyProblem(connection: Connection, account: RegionAccount | undefined): Promise<string | undefined> {
   if (account === undefined || (await isAllowed(connection, makesNamespaces)) !== true) return undefined;
-  for (const labels of refused[account]) {
-    if (await takesNamespace(connection, labels))
-      return `no policy holds this account to what it may write there: ${install}, and use its service account ${account}, or an identity of the group slipway:${account}`;
-  }
-  return undefined;
-}
-
-async function takesNamespace(connection: Connection, labels: object): Promise<boolean> {
-  const body = { apiVersion: "v1", kind: "Namespace", metadata: { generateName: "slipway-doctor-", labels } };
-  try {
-    await connection.request("POST", namespaces, { body, query: { dryRun: "All" } });
-    return true;
-  } catch (error) {
-    if (error instanceof ApiStatus) return false;
-    throw error;
-  }
+  return policiesProblem(connection, account);
 }
 
 /** Undefined: the region does not say. */

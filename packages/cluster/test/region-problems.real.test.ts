@@ -71,6 +71,36 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
     ]);
   });
 
+  test.each([
+    ["3-policies.yaml", ["slipway-environments"], [regionAccounts.orchestrator, regionAccounts.rollbackController]],
+    ["4-rollback-only-lowers.yaml", ["slipway-rollback-only-lowers"], [regionAccounts.rollbackController]],
+    ["5-rollback-makes-little.yaml", ["slipway-rollback-makes-little"], [regionAccounts.rollbackController]],
+  ] as const)("is %s by its name, where that one file is missing", async (file, names, accounts) => {
+    await fenced();
+    const found = async (account: (typeof accounts)[number]) =>
+      (await problemsOf(await real.tokenOf(account), account.name)).filter((one) => /no policy/.test(one));
+    const holds = async () => (await Promise.all(accounts.map(found))).flat().length === 0;
+    await until(holds, { what: "all policies to hold", timeoutMs: 60_000 });
+    for (const name of names) await real.kubectl(["delete", "validatingadmissionpolicybinding", name]);
+
+    const isMissing = async () => (await Promise.all(accounts.map(found))).every((own) => own.length === 1);
+    await until(isMissing, { what: "the missing policy to be found", timeoutMs: 60_000 });
+    const [problem] = await found(regionAccounts.rollbackController);
+
+    expect(problem).toContain(`no policy of ${file} holds this account to what it may write there`);
+    await real.kubectl(["apply", "-f", regionManifests]);
+  });
+
+  /** A VirtualService as a deployment leaves it, in a namespace of Slipway. */
+  const fenced = async () => {
+    const kubeconfig = await real.kubeconfigWith(await real.tokenOf(regionAccounts.orchestrator));
+    const region = await openRegion({ name: "here" as RegionName, kubeconfig, context: real.context, log: silent });
+    const target = { environment: "fenced", service: "orders" } as unknown as Target;
+    await region.ensureWorkload(target, { ...orders, environment: target.environment }, grant(1));
+    await region.openFence(target, { ...grant(1), baseline: null });
+    await region.close();
+  };
+
   test("is the policies, where somebody gave the accounts their rights and no more", async () => {
     const policies = ["validatingadmissionpolicies,validatingadmissionpolicybindings", "--all"];
     await real.kubectl(["delete", ...policies]);

@@ -51,9 +51,9 @@ function textOf(issue: Issue, quoted: Quote): string | undefined {
     case "invalid_value":
       return issue.expected === "stringbool" ? typeText("stringbool", issue.input, quoted) : choiceText(issue, quoted);
     case "too_small":
-      return limitText("at least", Number(issue.minimum), issue, quoted);
+      return limitText(issue.inclusive === false ? "more than" : "at least", Number(issue.minimum), issue, quoted);
     case "too_big":
-      return limitText("at most", Number(issue.maximum), issue, quoted);
+      return limitText(issue.inclusive === false ? "less than" : "at most", Number(issue.maximum), issue, quoted);
     case "invalid_format":
       return formatText(issue);
     case "invalid_key":

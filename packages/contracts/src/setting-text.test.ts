@@ -11,6 +11,7 @@ const Setting = z.strictObject({
     .regex(/^[a-z]+$/)
     .default("n"),
   list: z.array(z.string()).default([]),
+  share: z.coerce.number().positive().lt(1).default(0.5),
 });
 
 test.each([
@@ -19,6 +20,8 @@ test.each([
   [{ level: "inof" }, 'must be one of "debug", "info", did you mean "info"?'],
   [{ count: "hunter2" }, "must be a number"],
   [{ count: "12" }, "must be at most 9"],
+  [{ share: "0" }, "must be more than 0"],
+  [{ share: "1" }, "must be less than 1"],
   [{ name: "hunter2" }, "has not the form that is expected here"],
   [{ list: "hunter2" }, "must be a list"],
   [{ nmae: "hunter2" }, 'unknown key "nmae", did you mean "name"?'],

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Instant } from "@slipway/kernel";
-import { type Db, jsonText, type Tx } from "@slipway/sql";
+import { ahead, type Db, jsonText, type Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import { durableTables, durableTransaction } from "./tables.ts";
 
@@ -24,7 +24,9 @@ const pageSize = 1_000;
 /** Adds an entry in the caller's transaction. Callers of one schema wait for one another until their transactions end. */
 export async function appendAudit<T>(tx: Tx<T>, entry: AuditEntry): Promise<void> {
   const own = durableTransaction(tx);
-  await sql`select pg_advisory_xact_lock(hashtextextended('slipway.audit.' || current_schema(), 0))`.execute(own);
+  await sql`${ahead} select pg_advisory_xact_lock(hashtextextended('slipway.audit.' || current_schema(), 0))`.execute(
+    own,
+  );
   const last = await own.selectFrom("audit").select(["seq", "hash"]).orderBy("seq", "desc").limit(1).executeTakeFirst();
   const seq = (last?.seq ?? 0) + 1;
   const prevHash = last?.hash ?? beforeFirst;
@@ -35,6 +37,7 @@ export async function appendAudit<T>(tx: Tx<T>, entry: AuditEntry): Promise<void
   await own
     .insertInto("audit")
     .values({ seq, at, actor, action, subject, detail: JSON.stringify(detail), prev_hash: prevHash, hash })
+    .modifyEnd(ahead)
     .execute();
 }
 

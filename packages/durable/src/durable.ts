@@ -34,7 +34,10 @@ export function createDurable<T>(options: DurableOptions<T>): Durable {
   const db = durableTables(options.db);
   const machines = new Map(options.machines.map((definition) => [definition.machine.name, definition]));
   if (machines.size !== options.machines.length) throw new Error("two machines have the same name");
-  const queue = createQueue(db, machines, log, () => worker.wake());
+  const queue = createQueue(db, machines, log, (committed) => {
+    worker.wake();
+    options.onCommit?.(committed);
+  });
   const holder = `${process.pid}-${randomUUID()}`;
   const worker = createWorker({ db, url, machines, queue, log, slots: workers, holder, random, place: options.place });
 

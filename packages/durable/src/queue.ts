@@ -1,5 +1,6 @@
 import type { Logger } from "@slipway/sql";
 import { applyBatch, type BatchResult, type Item, keyOfItem, type Result } from "./batch.ts";
+import type { MachineKey } from "./rows.ts";
 import type { DurableDb } from "./tables.ts";
 import type { AnyMachine } from "./types.ts";
 
@@ -27,7 +28,7 @@ export function createQueue(
   db: DurableDb,
   machines: ReadonlyMap<string, AnyMachine>,
   log: Logger,
-  onCommit: () => void,
+  onCommit: (machines: readonly MachineKey[]) => void,
 ): Queue {
   const waiting: Waiting[] = [];
   let unsettled = 0;
@@ -53,7 +54,7 @@ export function createQueue(
     for (const { kind, id, from, to, version } of transitions)
       log.info({ machine: kind, id, from, to, version }, "phase changed");
     for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
-    onCommit();
+    onCommit(batch.map(({ item }) => keyOfItem(item)));
   }
 
   async function attempt(items: readonly Item[]): Promise<Attempt> {

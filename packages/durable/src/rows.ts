@@ -1,5 +1,5 @@
 import type { Instant } from "@slipway/kernel";
-import { jsonText } from "@slipway/sql";
+import { ahead, jsonText } from "@slipway/sql";
 import { sql } from "kysely";
 import { type EmittedCommand, type WorkingRow, workingRow } from "./decide.ts";
 import type { DurableTx } from "./tables.ts";
@@ -45,6 +45,7 @@ export async function lockCommands(tx: DurableTx, seqs: readonly number[]): Prom
   return new Map(rows.map((row) => [row.seq, row]));
 }
 
+/** What is written goes to the database in one message with what comes next in its transaction, its commit at last: nobody asks what it answers. */
 export async function saveMachines(
   tx: DurableTx,
   rows: readonly WorkingRow[],
@@ -57,7 +58,7 @@ export async function saveMachines(
     updated_at: updatedAt,
   }));
   await sql`
-    update machine m
+    ${ahead} update machine m
     set phase = d.phase, state = d.state, version = d.version, generation = d.generation, format = greatest(m.format, d.format),
         updated_at = d.updated_at
     from jsonb_to_recordset(${jsonText(values)}::jsonb) as d(
@@ -72,7 +73,7 @@ export async function voidCommands(tx: DurableTx, rows: readonly WorkingRow[]): 
     .map(({ kind, id, generation, ended }) => ({ kind, id, generation, ended }));
   if (values.length === 0) return;
   await sql`
-    delete from command c
+    ${ahead} delete from command c
     using jsonb_to_recordset(${jsonText(values)}::jsonb) as d(kind text, id text, generation bigint, ended boolean)
     where c.kind = d.kind and c.id = d.id and not c.survives
       and (c.generation < d.generation or (d.ended and c.timer))
@@ -94,11 +95,12 @@ export async function insertCommands(tx: DurableTx, commands: readonly NewComman
         created_at: at,
       })),
     )
+    .modifyEnd(ahead)
     .execute();
 }
 
 export async function deleteCommands(tx: DurableTx, seqs: readonly number[]): Promise<void> {
-  if (seqs.length > 0) await sql`delete from command where seq = any(${[...seqs]}::bigint[])`.execute(tx);
+  if (seqs.length > 0) await sql`${ahead} delete from command where seq = any(${[...seqs]}::bigint[])`.execute(tx);
 }
 
 export type Postponed = { readonly seq: number; readonly afterMs: number; readonly reason: string };
@@ -106,7 +108,7 @@ export type Postponed = { readonly seq: number; readonly afterMs: number; readon
 export async function postponeCommands(tx: DurableTx, postponed: readonly Postponed[]): Promise<void> {
   if (postponed.length === 0) return;
   await sql`
-    update command c
+    ${ahead} update command c
     set run_after = clock_timestamp() + d."afterMs" * interval '1 millisecond', last_reason = d.reason,
         holder = null, leased_until = null
     from jsonb_to_recordset(${jsonText(postponed)}::jsonb) as d(seq bigint, "afterMs" double precision, reason text)
@@ -115,7 +117,7 @@ export async function postponeCommands(tx: DurableTx, postponed: readonly Postpo
 
 /** One channel per schema; the payload is empty, since a worker looks for itself. */
 export async function wakeWorkers(tx: DurableTx): Promise<void> {
-  await sql`select pg_notify('slipway_durable_' || current_schema(), '')`.execute(tx);
+  await sql`${ahead} select pg_notify('slipway_durable_' || current_schema(), '')`.execute(tx);
 }
 
 export async function clock(tx: DurableTx): Promise<Instant> {

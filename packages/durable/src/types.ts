@@ -153,4 +153,9 @@ export type DurableOptions<T> = {
    * they have been due for ten seconds: then nobody is left there. Default: of every place.
    */
   readonly place?: string;
+  /**
+   * Told after each commit of the machines that it was about, before anybody learns what came of it. Whoever sends inside a transaction of their own
+   * knows alone when that is committed. Must not throw, nor take long.
+   */
+  readonly onCommit?: (machines: readonly { readonly kind: string; readonly id: string }[]) => void;
 };

@@ -40,6 +40,8 @@ const longestSleepMs = 1_000;
 /** While there is none: what is sent rings, and a lost ring costs at most this. */
 const idleSleepMs = 5_000;
 const fullPauseMs = 50;
+/** What is asked on the worker's own connection waits for no lock: without an answer for so long it has gone dead, and nothing is performed until there is another. */
+const claimSilentMs = 5_000;
 const largestClaim = 50;
 const drainMs = 5_000;
 const abortMs = 2_000;
@@ -60,7 +62,8 @@ export function createWorker(options: WorkerOptions): Worker {
     const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(options.db);
     const schema = rows[0]?.schema ?? "";
     // Of its own, so that leases are renewed however busy the service's pool is.
-    const own = openDb<DurableTables>({ url, schema, max: 1, applicationName: `slipway-worker-${schema}`, log });
+    const applicationName = `slipway-worker-${schema}`;
+    const own = openDb<DurableTables>({ url, schema, max: 1, applicationName, silentAfterMs: claimSilentMs, log });
     const listener = await listen({ url, channel: `slipway_durable_${schema}`, onNotify: () => bell.ring(), log });
     const claiming = claimLoop(own);
     const keeping = keepLoop(own);

@@ -1,4 +1,4 @@
-import { type CommandContext, createDurable, type Durable } from "@slipway/durable";
+import { type CommandContext, createDurable, type Durable, type DurableOptions } from "@slipway/durable";
 import { type Db, openDb, silentLogger } from "@slipway/sql";
 import { type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
@@ -23,7 +23,10 @@ function newId(): string {
   return `T-${made}`;
 }
 
-function durableWith(perform: Perform, over: { workers?: number } = {}): Durable {
+function durableWith(
+  perform: Perform,
+  over: Partial<Pick<DurableOptions<unknown>, "workers" | "onCommit">> = {},
+): Durable {
   const durable = createDurable({
     db,
     url: database.url("durable_perform"),
@@ -319,4 +322,32 @@ test("workers go on after every connection was cut", async () => {
 
   await until(async () => (await durable.send("tape", id, emit(work("b")))).kind === "applied", { what: "a send" });
   await until(async () => (await noted(durable, id))?.includes("b"), { what: "the command's fact" });
+});
+
+test("whoever asks to be told is told of each commit: of inputs before they are answered, of outcomes, and of what has to be tried again", async () => {
+  const told: string[] = [];
+  let tries = 0;
+  const durable = durableWith(
+    async (command, ctx) => {
+      tries += 1;
+      return tries === 1 ? { kind: "retry", afterMs: 1, reason: "not yet" } : notes(command, ctx);
+    },
+    { onCommit: (machines) => told.push(...machines.map(({ kind, id }) => `${kind} ${id}`)) },
+  );
+  const [one, other] = [newId(), newId()];
+  for (const id of [one, other]) await durable.create(undefined, "tape", id, opened, []);
+
+  await durable.send("tape", one, emit(work("a")));
+  expect(told).toEqual([`tape ${one}`]);
+  await expect(
+    durable.send("tape", one, () => {
+      throw new Error("nobody decides that");
+    }),
+  ).rejects.toThrow("nobody decides that");
+
+  await durable.start();
+  await until(async () => (await noted(durable, one))?.length === 1, { what: "the command's fact" });
+  await durable.idle();
+  expect(told.filter((each) => each === `tape ${one}`).length).toBeGreaterThanOrEqual(4);
+  expect(told).not.toContain(`tape ${other}`);
 });

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Bus, kafkaBus, postgresBus } from "@slipway/bus";
+import { type Cache, memoryCache, noCache, redisCache, redisProblem } from "@slipway/cache";
 import {
   type Executor,
   type IsolationRefused,
@@ -10,12 +11,12 @@ import {
   probeIsolation,
   readKubernetesUrl,
 } from "@slipway/executor";
-import { type Locks, postgresLocks, redisLocks, redisProblem } from "@slipway/lock";
+import { type Locks, postgresLocks, redisLocks } from "@slipway/lock";
 import { type MetricsSource, prometheusMetrics, scrapeMetrics } from "@slipway/metrics";
 import { fileObjects, type Objects, s3Objects, s3Place } from "@slipway/objects";
 import type { Db, Logger } from "@slipway/sql";
 import type { RegionEntry } from "./regions.ts";
-import { adapterOf, refuseScheme, type UrlKind } from "./schemes.ts";
+import { adapterOf, isRedis, refuseScheme, type UrlKind } from "./schemes.ts";
 
 /** `postgres:` alone: the log lies in the platform's own database, used under the service's role. `kafka://…`: there. */
 export function openBus(
@@ -63,18 +64,42 @@ export type OpenedLocks = { readonly locks: Locks; close(): Promise<void> };
 
 /** Tables of locks belong to one service's schema; for the others this opens nothing. Redis stands before them, never in their place. */
 export function openLocks<T>(lockUrl: string, db: Db<T>, log: Logger): OpenedLocks {
-  if (!isRedis(lockUrl)) return { locks: postgresLocks({ db, log }), close: async () => {} };
+  if (!isRedis("SLIPWAY_LOCK_URL", lockUrl)) return { locks: postgresLocks({ db, log }), close: async () => {} };
   const locks = redisLocks({ url: lockUrl, db, log });
   return { locks, close: locks.close };
 }
 
-export const isRedis = (url: string) => adapterOf("SLIPWAY_LOCK_URL", url) === "redis";
+/** Where answers are kept for a moment, and the variable that says so. */
+export type CacheAt = { readonly url: string; readonly urlIn: "SLIPWAY_CACHE_URL" | "SLIPWAY_LOCK_URL" };
 
-/** Locks are right without Redis, only slower: so nothing waits for it, and what is wrong with it is said. */
-export async function tellOfRedis(lockUrl: string, log: Logger): Promise<void> {
-  if (!isRedis(lockUrl)) return;
-  const reason = await redisProblem(lockUrl);
-  if (reason !== undefined) log.warn({ reason }, "locks work from Postgres alone");
+/** `space`: what keeps one service's answers apart from another's in one Redis. */
+export function openCache({ url, urlIn }: CacheAt, of: { space: string; keepMs: number; log: Logger }): Cache {
+  switch (adapterOf("SLIPWAY_CACHE_URL", url)) {
+    case "redis":
+      return redisCache({ url, urlIn, ...of });
+    case "memory":
+      return memoryCache(of);
+    default:
+      return noCache;
+  }
+}
+
+export type RedisUse = { readonly lockUrl: string; readonly cache: CacheAt };
+
+/** Each Redis that the configuration names, by what it is for. One that is wrong costs speed and nothing else. */
+export function redisTrouble({ lockUrl, cache }: RedisUse) {
+  const look = async (url: string, urlIn: CacheAt["urlIn"]): Promise<readonly string[]> => {
+    const problem = isRedis(urlIn, url) ? await redisProblem({ url, urlIn }) : undefined;
+    return problem === undefined ? [] : [problem];
+  };
+  return { locks: () => look(lockUrl, "SLIPWAY_LOCK_URL"), cache: () => look(cache.url, cache.urlIn) };
+}
+
+/** Locks and views are right without Redis, only slower: so nothing waits for it, and what is wrong with it is said. */
+export async function tellOfRedis(use: RedisUse, log: Logger): Promise<void> {
+  const { locks, cache } = redisTrouble(use);
+  for (const reason of new Set((await Promise.all([locks(), cache()])).flat()))
+    log.warn({ reason }, "what Redis would answer is asked of Postgres");
 }
 
 /** Undefined, or what is wrong with a URL whose scheme is known. */

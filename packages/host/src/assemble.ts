@@ -10,7 +10,7 @@ import { createMeters } from "./meters.ts";
 import type { ServiceModule } from "./module.ts";
 import { describeEndpoints, serveDocs } from "./openapi.ts";
 import type { ServeParts } from "./serve.ts";
-import { createServer, type ServedRoute } from "./server.ts";
+import { createServer, type ServedRoute, sendElsewhere } from "./server.ts";
 import { addRoutes } from "./service-app.ts";
 import { type ModuleWorld, type StartedModule, startModule } from "./start-module.ts";
 import { type HostParts, stopHost } from "./stop-host.ts";
@@ -44,6 +44,7 @@ export async function assemble(
   const started: StartedModule[] = [];
   const subscriptions: HostParts["subscriptions"][number][] = [];
   const stopping = new AbortController();
+  sendElsewhere(app, stopping.signal);
   const parts: HostParts = { app, modules: started, subscriptions, streams, stopping, log: world.log };
   try {
     for (const module of modules) {

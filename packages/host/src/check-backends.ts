@@ -1,15 +1,15 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { databaseProblem } from "@slipway/sql";
-import { isRedis } from "./adapters.ts";
+import { redisTrouble } from "./adapters.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { adminUrlOf, databaseOf, passwordsFolder } from "./database.ts";
 import type { ServiceModule } from "./module.ts";
-import { adapterOf } from "./schemes.ts";
+import { adapterOf, isRedis } from "./schemes.ts";
 import { namedServices, serviceTrouble } from "./service-trouble.ts";
 import { prepareWith } from "./start-problem.ts";
-import { busTrouble, executorTrouble, lockTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
+import { busTrouble, executorTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
 
 /** One thing that services work with, and what is wrong with it. None: all is well. */
 export type BackendCheck = {
@@ -47,15 +47,18 @@ export async function checkBackends(
 type Look = readonly [name: string, named: boolean, look: () => Promise<readonly string[]>];
 
 function checksOf(config: HostConfig): readonly Look[] {
-  const { databaseUrl, busUrl, lockUrl, objectsUrl, executorUrl, regions } = config;
+  const { databaseUrl, busUrl, lockUrl, cache, objectsUrl, executorUrl, regions } = config;
   const one = (problem: string | undefined) => (problem === undefined ? [] : [problem]);
   const entries = regions.kind === "file" ? regions.entries : [];
   const services = namedServices(config);
+  const redis = redisTrouble(config);
   const twoWays = entries.some(({ rollback_controller: own }) => own !== undefined);
   return [
     ["database", adapterOf("SLIPWAY_DATABASE_URL", databaseUrl) === "postgres", () => databaseTrouble(config)],
     ["bus", adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka", async () => one(await busTrouble(config))],
-    ["locks", isRedis(lockUrl), () => lockTrouble(config)],
+    ["locks", isRedis("SLIPWAY_LOCK_URL", lockUrl), redis.locks],
+    // One that is taken for the locks is looked at as theirs.
+    ["cache", cache.urlIn === "SLIPWAY_CACHE_URL" && isRedis(cache.urlIn, cache.url), redis.cache],
     ["objects", adapterOf("SLIPWAY_OBJECTS_URL", objectsUrl) === "s3", async () => one(await objectsTrouble(config))],
     ["executor", adapterOf("SLIPWAY_EXECUTOR", executorUrl) === "kubernetes", () => executorTrouble(config)],
     // Whose kubeconfigs these are is known where the rollback-controller has others.

@@ -63,6 +63,18 @@ test("no environment is production only where that is said", () => {
   expect(production({ SLIPWAY_ENVIRONMENTS: "dev,none", SLIPWAY_PRODUCTION: "none" })).toEqual(["none"]);
 });
 
+const redis = "redis://:word@redis:6379";
+const apart = { SLIPWAY_DATABASE_URL: "postgres://db/slipway" };
+test.each([
+  ["in memory where one process has a database of its own", {}, "memory:", "SLIPWAY_CACHE_URL"],
+  ["there, too, where its locks have a Redis", { SLIPWAY_LOCK_URL: redis }, "memory:", "SLIPWAY_CACHE_URL"],
+  ["nowhere where others may work on the same database", apart, "none:", "SLIPWAY_CACHE_URL"],
+  ["in the Redis of the locks, if there is one", { ...apart, SLIPWAY_LOCK_URL: redis }, redis, "SLIPWAY_LOCK_URL"],
+  ["where it is said", { ...apart, SLIPWAY_LOCK_URL: redis, SLIPWAY_CACHE_URL: "none:" }, "none:", "SLIPWAY_CACHE_URL"],
+])("what is shown is kept %s", (_, environment, url, urlIn) => {
+  expect(readConfig(environment).cache).toEqual({ url, urlIn });
+});
+
 test("every problem is named at once with its variable, the modules' too", () => {
   const found = problems({
     SLIPWAY_PORT: "eighty",
@@ -70,12 +82,14 @@ test("every problem is named at once with its variable, the modules' too", () =>
     SLIPWAY_DATABASE_URL: "mysql://x",
     SLIPWAY_OBJECTS_URL: "s3://key:secret@bucket",
     SLIPWAY_LOCK_URL: "redis://",
+    SLIPWAY_CACHE_URL: "memcached://cache",
     SLIPWAY_SLACK_URL: "nowhere",
     SLIPWAY_REGIONS: "/no/such/file.json",
   });
 
   expect(Object.keys(found).sort()).toEqual([
     "SLIPWAY_BUS_URL",
+    "SLIPWAY_CACHE_URL",
     "SLIPWAY_DATABASE_URL",
     "SLIPWAY_LOCK_URL",
     "SLIPWAY_OBJECTS_URL",
@@ -85,6 +99,7 @@ test("every problem is named at once with its variable, the modules' too", () =>
   ]);
   expect(found.SLIPWAY_BUS_URL).toBe("nats: is not available; there is: postgres:, kafka:, kafka+ssl:");
   expect(found.SLIPWAY_OBJECTS_URL).toMatch(/^credentials have no place in the URL/);
+  expect(found.SLIPWAY_CACHE_URL).toBe("memcached: is not available; there is: memory:, none:, redis:, rediss:");
   expect(found.SLIPWAY_LOCK_URL).toMatch(/^it is redis:\/\//);
 });
 
@@ -173,6 +188,7 @@ test.each([
   ["SLIPWAY_DATABASE_URL", "me:hunter2@host/slipway", /me: is not available; there is: embedded:/],
   ["SLIPWAY_BUS_URL", "kafka://me:hunter2", /"me" is no broker/],
   ["SLIPWAY_LOCK_URL", "redis://me:hunter2@:port", /it is redis:\/\/user:password@host:port/],
+  ["SLIPWAY_CACHE_URL", "rediss://me:hunter2@:port", /it is redis:\/\/user:password@host:port/],
   ["SLIPWAY_OBJECTS_URL", "s3://me:hunter2@bucket?endpoint=nowhere", /./],
   ["SLIPWAY_EXECUTOR", "kubernetes://me:hunter2@host?image=x", /it is kubernetes:\/\/\/path\/to\/kubeconfig/],
 ])("a wrong %s is told without the password in it: %s", (variable, url, sentence) => {

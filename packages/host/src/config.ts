@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { platformServices } from "@slipway/client";
 import { DurationMs, settingText } from "@slipway/contracts";
 import { z } from "zod";
-import { refuseUrl } from "./adapters.ts";
+import { type CacheAt, refuseUrl } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import { fromFiles } from "./config-files.ts";
 import { environmentsOf, environmentVariables, productionProblems } from "./environments.ts";
@@ -10,7 +10,7 @@ import { hiddenPassword } from "./hidden-password.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { type RegionEntry, RegionsFileError, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
-import { adapterOf, refuseScheme, type UrlKind } from "./schemes.ts";
+import { adapterOf, isRedis, refuseScheme, type UrlKind } from "./schemes.ts";
 import { urlVariable } from "./url-variable.ts";
 
 /** The variables that every process reads; a service has more of its own. */
@@ -29,6 +29,7 @@ export type HostConfig = {
   readonly prepared: boolean;
   readonly busUrl: string;
   readonly lockUrl: string;
+  readonly cache: CacheAt;
   readonly objectsUrl: string;
   readonly executorUrl: string;
   readonly migrationsDir: string;
@@ -41,14 +42,12 @@ export type HostConfig = {
   readonly env: Readonly<Record<string, string>>;
 };
 
-const url = (kind: UrlKind, fallback: string) =>
-  z
-    .string()
-    .default(fallback)
-    .superRefine((value, context) => {
-      const refusal = hiddenPassword(kind, value) ?? refuseScheme(kind, value) ?? refuseUrl(kind, value);
-      if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
-    });
+const ownUrl = (kind: UrlKind) =>
+  z.string().superRefine((value, context) => {
+    const refusal = hiddenPassword(kind, value) ?? refuseScheme(kind, value) ?? refuseUrl(kind, value);
+    if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
+  });
+const url = (kind: UrlKind, fallback: string) => ownUrl(kind).default(fallback);
 
 const Variables = z.object({
   SLIPWAY_DATA: z.string().optional(),
@@ -59,6 +58,7 @@ const Variables = z.object({
   SLIPWAY_PREPARED: z.stringbool().default(false),
   SLIPWAY_BUS_URL: url("SLIPWAY_BUS_URL", "postgres:"),
   SLIPWAY_LOCK_URL: url("SLIPWAY_LOCK_URL", "postgres:"),
+  SLIPWAY_CACHE_URL: ownUrl("SLIPWAY_CACHE_URL").optional(),
   SLIPWAY_OBJECTS_URL: url("SLIPWAY_OBJECTS_URL", "file:"),
   SLIPWAY_EXECUTOR: url("SLIPWAY_EXECUTOR", "machine:"),
   SLIPWAY_MIGRATIONS: z.string().optional(),
@@ -128,6 +128,7 @@ function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
     prepared: variables.SLIPWAY_PREPARED,
     busUrl: variables.SLIPWAY_BUS_URL,
     lockUrl: variables.SLIPWAY_LOCK_URL,
+    cache: cacheAt(variables),
     objectsUrl: variables.SLIPWAY_OBJECTS_URL,
     executorUrl: variables.SLIPWAY_EXECUTOR,
     migrationsDir: resolve(variables.SLIPWAY_MIGRATIONS ?? resolve(root, "migrations")),
@@ -136,6 +137,18 @@ function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
     stopWithinMs: variables.SLIPWAY_STOP_WITHIN,
     keepEventsMs: variables.SLIPWAY_KEEP_EVENTS,
   };
+}
+
+/**
+ * Memory is right where one process runs each service, which is so of an embedded database. Several processes of a service need one place for all, or a reader may not
+ * find what was changed through another: they have the Redis that is there for the locks, or none.
+ */
+function cacheAt(variables: Variables): CacheAt {
+  const { SLIPWAY_CACHE_URL: own, SLIPWAY_LOCK_URL: lock, SLIPWAY_DATABASE_URL: database } = variables;
+  if (own !== undefined) return { url: own, urlIn: "SLIPWAY_CACHE_URL" };
+  if (isEmbedded(database)) return { url: "memory:", urlIn: "SLIPWAY_CACHE_URL" };
+  if (isRedis("SLIPWAY_LOCK_URL", lock)) return { url: lock, urlIn: "SLIPWAY_LOCK_URL" };
+  return { url: "none:", urlIn: "SLIPWAY_CACHE_URL" };
 }
 
 /** A production environment bakes 10 minutes at least, unless the platform is a laptop's or is told otherwise. */

@@ -1,4 +1,5 @@
 import type { Bus, SubscribeOptions } from "@slipway/bus";
+import type { Cache } from "@slipway/cache";
 import type { Client } from "@slipway/client";
 import type { RegionAccount } from "@slipway/cluster";
 import type { Executor, IsolationRefused, ProbeOptions } from "@slipway/executor";
@@ -29,7 +30,7 @@ export type ServiceModule<C = unknown, DB = unknown> = {
   /** Starts while the database is away too, and finds out by `context.database`. In a process where all modules can. Default false. */
   readonly startsWithoutDatabase?: boolean;
   /** What it works with beside database, bus and objects: a process of its own says in `/readyz` what is wrong there, as a warning. */
-  readonly worksWith?: readonly ("locks" | "regions" | "executor")[];
+  readonly worksWith?: readonly ("locks" | "cache" | "regions" | "executor")[];
   /** Under which of a region's accounts it works there: `context.regions` lead to that one. */
   readonly regionAccount?: RegionAccount;
   start(context: ServiceContext<C, DB>): Promise<RunningService>;
@@ -64,6 +65,8 @@ export type ServiceContext<C = unknown, DB = unknown> = {
   readonly objectsShared: boolean;
   /** Deploy locks over `db`: of use only to the service that owns their tables. */
   readonly locks: Locks;
+  /** For answers that may be so old, apart from those of other services. The caller closes it. */
+  openCache(options: { readonly keepMs: number }): Cache;
   /** How versions in a region are doing, by the scheme of its `metrics_url`. Throws for a region that has none, or is not configured. */
   metrics(region: string): MetricsSource;
   /** Where build steps run, by the scheme of SLIPWAY_EXECUTOR. `options` are of use on this machine only. The caller closes it. */

@@ -51,6 +51,9 @@ export type RunningHost = {
   stop(): Promise<void>;
 };
 
+/** Longer than callers of a process that takes part in a platform pause between two requests of one connection. */
+const lingerMs = 300;
+
 /**
  * Runs modules in this process until a signal or `stop()`: migrates, starts them in order, listens, subscribes. Rejects, with
  * everything closed again, when the configuration is wrong (ConfigError), the port is taken (ProblemError) or a module fails.
@@ -85,23 +88,23 @@ export async function runHost(options: RunHostOptions): Promise<RunningHost> {
   const sweeping = keepSweeping(host.parts.modules, config, log);
   let stopped: Promise<void> | undefined;
   let forgetSignals = () => {};
-  const stop = () => {
+  const stop = (lingerMs?: number) => {
     backends.stop();
     sweeping.stop();
     prepared.stop();
-    stopped ??= stopHost(host.parts, config.stopWithinMs).finally(() => forgetSignals());
+    stopped ??= stopHost(host.parts, config.stopWithinMs, lingerMs).finally(() => forgetSignals());
     return stopped;
   };
   try {
     // Before anybody can be told that this is ready: what nobody waits for ends a process out of order, and the first process of a container never.
-    if (options.signals !== false) forgetSignals = stopOnSignals(stop, config, log);
+    if (options.signals !== false) forgetSignals = stopOnSignals(() => stop(lingerMs), config, log);
     const port = await listenOn(host.parts.app, config.host, config.port);
     const url = baseUrl(config.host, port);
     listening.url = url;
     if (!prepared.isReady() || !(await subscribed(host, log))) void subscribeOnce(prepared, host, log);
     log.info({ url, services: [...here] }, "host listens");
-    if (options.watchBackends !== true) void tellOfRedis(config.lockUrl, log);
-    return { url, port, tokens, routes: host.routes, stop };
+    if (options.watchBackends !== true) void tellOfRedis(config, log);
+    return { url, port, tokens, routes: host.routes, stop: () => stop() };
   } catch (error) {
     await stop();
     throw error;

@@ -5,6 +5,7 @@ const adapters = {
   SLIPWAY_DATABASE_URL: { "embedded:": "embedded", "postgres:": "postgres", "postgresql:": "postgres" },
   SLIPWAY_BUS_URL: { "postgres:": "postgres", "kafka:": "kafka", "kafka+ssl:": "kafka" },
   SLIPWAY_LOCK_URL: { "postgres:": "postgres", "redis:": "redis", "rediss:": "redis" },
+  SLIPWAY_CACHE_URL: { "memory:": "memory", "none:": "none", "redis:": "redis", "rediss:": "redis" },
   SLIPWAY_OBJECTS_URL: { "file:": "file", "s3:": "s3" },
   SLIPWAY_EXECUTOR: { "machine:": "machine", "kubernetes:": "kubernetes" },
   metrics_url: { "scrape:": "scrape", "prometheus:": "prometheus" },
@@ -19,6 +20,9 @@ export function adapterOf<K extends UrlKind>(kind: K, url: string): Adapter<K> |
   const known: (typeof adapters)[K] = adapters[kind];
   return scheme !== undefined && Object.hasOwn(known, scheme) ? known[scheme as keyof typeof known] : undefined;
 }
+
+export const isRedis = (kind: "SLIPWAY_LOCK_URL" | "SLIPWAY_CACHE_URL", url: string): boolean =>
+  adapterOf(kind, url) === "redis";
 
 /** Undefined when the scheme is one of those known and the URL can be read, else the refusal as a sentence. */
 export function refuseScheme(kind: UrlKind, url: string): string | undefined {

@@ -65,6 +65,13 @@ export function createServer(log: Logger, meters: Meters): { app: FastifyInstanc
   return { app, routes };
 }
 
+/** While the process stops, each answer ends its connection: who comes next, or is told to ask again, comes to another replica. */
+export function sendElsewhere(app: FastifyInstance, stopping: AbortSignal): void {
+  app.addHook("onSend", async (_request, reply) => {
+    if (stopping.aborted) reply.header("connection", "close");
+  });
+}
+
 function collectRoutes(app: FastifyInstance): readonly ServedRoute[] {
   const routes: ServedRoute[] = [];
   app.addHook("onRoute", ({ method, url, schema }) => {

@@ -4,7 +4,7 @@ import { type Client, createClient, ownerOf } from "@slipway/client";
 import { settingText } from "@slipway/contracts";
 import { type Clock, systemClock } from "@slipway/kernel";
 import { type Db, type Logger, openDb } from "@slipway/sql";
-import { areObjectsShared, metricsOf, openBus, openExecutor, openLocks, openObjects } from "./adapters.ts";
+import { areObjectsShared, metricsOf, openBus, openCache, openExecutor, openLocks, openObjects } from "./adapters.ts";
 import type { Addresses } from "./addresses.ts";
 import type { HostConfig } from "./config.ts";
 import { ConfigError, problemsOf } from "./config-error.ts";
@@ -60,6 +60,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
     objects: openObjects(config.objectsUrl, config.dataDir),
     objectsShared: areObjectsShared(config),
     locks: opened.locks,
+    openCache: ({ keepMs }) => openCache(config.cache, { space: module.schema, keepMs, log }),
     metrics: metricsOf(world.regions),
     openExecutor: (options) => openExecutor(config, { ...options, secret: token, log }),
     token,

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Subscription } from "@slipway/bus";
 import { within } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
@@ -17,12 +18,14 @@ export type HostParts = {
 /**
  * The way down, in this order: refuse new work (readyz says so), take no more events, end streams, drain services in reverse,
  * close the listener once its requests are answered, close services in reverse, let go of connections. A stage that fails or
- * takes too long is logged and passed over: what it left undone is rows, and the next start goes on with them.
+ * takes too long is logged and passed over: what it left undone is rows, and the next start goes on with them. `lingerMs`: the listener stays for so long at least, so that
+ * who asks all the time over one connection is told to end it, and no request is on its way when it is closed.
  */
-export async function stopHost(parts: HostParts, withinMs: number): Promise<void> {
+export async function stopHost(parts: HostParts, withinMs: number, lingerMs = 0): Promise<void> {
   const { app, streams, log } = parts;
   const reversed = [...parts.modules].reverse();
-  const deadline = performance.now() + withinMs;
+  const began = performance.now();
+  const deadline = began + withinMs;
   const stage = async (name: string, work: () => Promise<unknown>): Promise<void> => {
     const leftMs = Math.max(50, deadline - performance.now());
     await withDeadline(work(), leftMs).catch((error: unknown) => {
@@ -36,6 +39,7 @@ export async function stopHost(parts: HostParts, withinMs: number): Promise<void
   for (const { name, running } of reversed) {
     await stage(`drain ${name}`, async () => await running.drain?.());
   }
+  await pause(Math.max(0, began + lingerMs - performance.now()));
   await stage("listener", () => closeListener(app, deadline));
   for (const { name, running } of reversed) await stage(`close ${name}`, async () => await running.close());
   for (const { name, bus, client, db, closeLocks } of reversed) {

@@ -1,19 +1,12 @@
 import { lookAtRegion, type RegionAccount, regionProblems } from "@slipway/cluster";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
-import { redisProblem } from "@slipway/lock";
 import { metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
-import { isRedis, openBus, openObjects } from "./adapters.ts";
+import { openBus, openObjects } from "./adapters.ts";
 import type { HostConfig } from "./config.ts";
 import type { EnvironmentEntry } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
 import { adapterOf } from "./schemes.ts";
-
-/** What is wrong with the locks' Redis, as a sentence. Without it locks work all the same, from Postgres alone. */
-export async function lockTrouble({ lockUrl }: Pick<HostConfig, "lockUrl">): Promise<readonly string[]> {
-  const problem = isRedis(lockUrl) ? await redisProblem(lockUrl) : undefined;
-  return problem === undefined ? [] : [problem];
-}
 
 /** What the regions and their metrics lack, a sentence each. `account`: whose kubeconfigs they name, where that is known. */
 export async function regionTrouble(

@@ -1,6 +1,7 @@
 import { callees, platformServices } from "@slipway/client";
 import { within } from "@slipway/kernel";
 import type { Db, Logger } from "@slipway/sql";
+import { redisTrouble } from "./adapters.ts";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
 import { misspeltWarnings } from "./known-variables.ts";
@@ -11,7 +12,7 @@ import type { StartedModule } from "./start-module.ts";
 import { startProblem } from "./start-problem.ts";
 import { type AccessTables, findToken } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
-import { executorTrouble, lockTrouble, regionLooks } from "./trouble.ts";
+import { executorTrouble, regionLooks } from "./trouble.ts";
 
 /** Of a started service what is needed here. */
 type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pick<RunningService, "trouble"> };
@@ -63,7 +64,7 @@ export function watchBackends(
     for (const module of modules) {
       const { regionAccount: account } = module;
       const looks = {
-        locks: () => lockTrouble(config),
+        ...redisTrouble(config),
         regions: async () => {
           const looks = await regionLooks(regionsFor(account, world.regions), config.environments, account);
           reached.set(module.name, looks.reached);
@@ -78,7 +79,8 @@ export function watchBackends(
         misspeltWarnings(config.env),
         started.get(module.name)?.running.trouble?.() ?? [],
       ]);
-      const all = trouble.flat();
+      // One Redis may be there for two things.
+      const all = [...new Set(trouble.flat())];
       tell(module.name, all);
       found.set(module.name, all);
     }

@@ -29,6 +29,7 @@ const environment = () => ({
   SLIPWAY_LOG_LEVEL: "debug",
   SLIPWAY_BUS_URL: `kafka://me:${planted}@127.0.0.1:1`,
   SLIPWAY_LOCK_URL: `redis://me:${planted}@127.0.0.1:1`,
+  SLIPWAY_CACHE_URL: `redis://me:${planted}@127.0.0.1:2`,
   SLIPWAY_OBJECTS_URL: `s3://slipway?endpoint=http://127.0.0.1:${portOf()}&region=us-east-1`,
   SLIPWAY_EXECUTOR: `kubernetes://${folder}/builds.kubeconfig?image=registry.example/slipway-services:0.1.0`,
   SLIPWAY_REGIONS: join(folder, "regions.yaml"),
@@ -60,7 +61,7 @@ beforeAll(async () => {
       ...(await start(context)),
       trouble: async () => ["its own trouble: mend it"],
     }),
-    worksWith: ["locks", "regions", "executor"],
+    worksWith: ["locks", "cache", "regions", "executor"],
     regionAccount: "rollback-controller",
   } as const;
   host = await runHost({
@@ -101,7 +102,8 @@ function deep(value: unknown, seen = new Set<unknown>()): string {
 }
 
 const said = [
-  /^nothing listens at 127\.0\.0\.1:1: start Redis, or correct/,
+  /^nothing listens at 127\.0\.0\.1:1: start Redis, or correct host and port in SLIPWAY_LOCK_URL$/,
+  /^nothing listens at 127\.0\.0\.1:2: start Redis, or correct host and port in SLIPWAY_CACHE_URL$/,
   /^region eu: .*lowers\.kubeconfig cannot be read .*: correct `kubeconfig`/,
   /^region eu: Prometheus at 127\.0\.0\.1:\d+ refuses user and password \(401\): correct them in metrics_url/,
   /^the cluster of SLIPWAY_EXECUTOR: its API refuses the credentials: put a valid token into .*builds\.kubeconfig/,
@@ -137,7 +139,7 @@ test("the doctor finds the same, each by its name", async () => {
   const checks = await checkBackends({ ...environment(), SLIPWAY_DATABASE_URL: url });
   vi.unstubAllEnvs();
 
-  const [redis, lowers, metrics, executor] = said.map((sentence) => expect.stringMatching(sentence));
+  const [redis, cache, lowers, metrics, executor] = said.map((sentence) => expect.stringMatching(sentence));
   expect(checks).toEqual([
     {
       name: "database",
@@ -145,6 +147,7 @@ test("the doctor finds the same, each by its name", async () => {
     },
     { name: "bus", problems: [expect.stringMatching(/Kafka does not answer at .*: start it, or correct/)] },
     { name: "locks", problems: [redis] },
+    { name: "cache", problems: [cache] },
     { name: "objects", problems: [expect.stringMatching(/refuses the credentials: correct AWS_ACCESS_KEY_ID/)] },
     { name: "executor", problems: [executor] },
     {
@@ -185,6 +188,22 @@ test("a process warns of services that it calls and cannot reach, and of names t
     `what answers at 127.0.0.1:${portOf()} is no service of Slipway (401): see that the rollback-controller runs, or correct SLIPWAY_ROLLBACK_CONTROLLER_URL`,
     "SLIPWAY_DATABSE_URL is read by nobody: say SLIPWAY_DATABASE_URL if that is what was meant, or take it away",
   ]);
+});
+
+test("a Redis that is wrong is told once where locks and views are both in it, by the variable that names it", async () => {
+  const config = readConfig({
+    ...{ SLIPWAY_DATA: folder, SLIPWAY_DATABASE_URL: "postgres://127.0.0.1:1/x" },
+    SLIPWAY_LOCK_URL: `redis://me:${planted}@127.0.0.1:1`,
+  });
+  const module = { ...notes.module, worksWith: ["locks", "cache"] } as const;
+  const world = { ...{ config, database: databaseHere(), regions: [], tokens: host.tokens, log: writingTo([]) } };
+
+  const watch = watchBackends([module], world, { everyMs: 5, againMs: 5 });
+  const ofRedis = () => watch.warnings(module.name).filter((warning) => warning.includes("Redis"));
+  const found = await until(() => ofRedis().length > 0 && ofRedis(), { what: "what was found" });
+  watch.stop();
+
+  expect(found).toEqual([expect.stringMatching(/127\.0\.0\.1:1: .*SLIPWAY_LOCK_URL$/)]);
 });
 
 test("a service of Slipway's is known by what it answers to somebody without a token", async () => {

@@ -13,7 +13,7 @@ import { checkBackends } from "../src/index.ts";
 /** What the doctor says of each backend, whatever is wrong with it. Its readiness says the same: both ask the same functions (backends-watched.test.ts). */
 
 type Where = { readonly host: string; readonly port: number };
-type Backend = "database" | "bus" | "locks" | "objects" | "executor" | "regions" | "metrics";
+type Backend = "database" | "bus" | "locks" | "cache" | "objects" | "executor" | "regions" | "metrics";
 
 const password = "hunter2-of-the-test";
 let folder: string;
@@ -108,6 +108,8 @@ async function environmentOf(
       return { SLIPWAY_BUS_URL: `kafka${secure ? "+ssl" : ""}://me:${password}@${at}` };
     case "locks":
       return { SLIPWAY_LOCK_URL: `redis${secure ? "s" : ""}://me:${password}@${at}` };
+    case "cache":
+      return { SLIPWAY_CACHE_URL: `redis${secure ? "s" : ""}://me:${password}@${at}` };
     case "objects":
       return { SLIPWAY_OBJECTS_URL: `s3://slipway?endpoint=${http}://${at}&region=us-east-1` };
     case "executor":
@@ -121,12 +123,13 @@ async function environmentOf(
   }
 }
 
-const backends = ["database", "bus", "locks", "objects", "executor", "regions", "metrics"] as const;
+const backends = ["database", "bus", "locks", "cache", "objects", "executor", "regions", "metrics"] as const;
 /** By which word of its sentence each says where to correct it. */
 const remedies: Readonly<Record<Backend, RegExp>> = {
   database: /SLIPWAY_DATABASE_URL/,
   bus: /SLIPWAY_BUS_URL/,
   locks: /SLIPWAY_LOCK_URL|rediss:\/\//,
+  cache: /SLIPWAY_CACHE_URL|rediss:\/\//,
   objects: /SLIPWAY_OBJECTS_URL|NODE_EXTRA_CA_CERTS/,
   executor: /kubeconfig/,
   regions: /kubeconfig/,

@@ -57,6 +57,8 @@ test("while it drains it says so, and takes no new work of people", async () => 
   await stopped;
 
   expect([work.status, look.status, ready.status]).toEqual([503, 200, 503]);
+  // Who asks again over the same connection would come to this process again.
+  for (const { headers } of [work, look, ready]) expect(headers.get("connection")).toBe("close");
   expect(await problem(work)).toMatchObject({ code: "unavailable" });
   expect(example.notes.kept).toEqual([]);
 });

@@ -1,4 +1,3 @@
 export type { Acquired, AcquireRequest, Locks, Target, TargetHolder } from "./port.ts";
 export { postgresLocks } from "./postgres.ts";
 export { redisLocks } from "./redis.ts";
-export { redisProblem } from "./redis-connection.ts";

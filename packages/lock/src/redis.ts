@@ -1,6 +1,6 @@
+import { answering, redisCache } from "@slipway/cache";
 import type { Acquired, AcquireRequest, Locks, Target, TargetHolder } from "./port.ts";
 import { type PostgresLocksOptions, postgresLocks, type Queue } from "./postgres.ts";
-import { redisAnswers } from "./redis-answers.ts";
 
 export type RedisLocksOptions<T> = Omit<PostgresLocksOptions<T>, "onChange"> & {
   /** `redis://` or `rediss://`, perhaps with user and password, which are never logged. */
@@ -18,24 +18,11 @@ type Waiting = Extract<Acquired, { kind: "waiting" }>;
  */
 export function redisLocks<T>(options: RedisLocksOptions<T>): Locks & { close(): Promise<void> } {
   const { url, db, log, keepMs = 2_000 } = options;
-  const answers = redisAnswers({ url, log, keepMs });
+  const cache = redisCache({ url, urlIn: "SLIPWAY_LOCK_URL", space: "lock", log, keepMs });
+  const answer = answering(cache);
   /** Who was told here to wait. Of all others Redis knows nothing, most of whom ask once: they are not asked about. */
   const told = new Set<string>();
-  const truth = postgresLocks({ db, log, onChange: (queue) => answers.forget(nameOf(queue)) });
-
-  const kept = async <Answer>(
-    queue: string,
-    question: string,
-    read: (text: string) => Answer | undefined,
-    ask: () => Promise<{ readonly answer: Answer; readonly keep: boolean }>,
-  ): Promise<Answer> => {
-    const look = await answers.look(queue, question);
-    const known = typeof look?.answer === "string" ? read(look.answer) : undefined;
-    if (known !== undefined) return known;
-    const { answer, keep } = await ask();
-    if (keep && look !== undefined) await answers.keep(queue, look.edition, question, JSON.stringify(answer));
-    return answer;
-  };
+  const truth = postgresLocks({ db, log, onChange: (queue) => cache.forget(nameOf(queue)) });
 
   return {
     ...truth,
@@ -45,15 +32,18 @@ export function redisLocks<T>(options: RedisLocksOptions<T>): Locks & { close():
       // Who preempts does not wait; what cannot be one lock is refused in one place.
       if (first === undefined || request.preempt === true || !isOneQueue(request.targets))
         return truth.acquire(request);
-      const asked = async () => {
-        const answer = await truth.acquire(request);
-        const keep = answer.kind === "waiting";
-        if (keep) told.add(request.holder);
+      const ask = async () => {
+        const found = await truth.acquire(request);
+        if (found.kind === "waiting") told.add(request.holder);
         else told.delete(request.holder);
-        return { answer, keep };
+        return found;
       };
-      if (!told.has(request.holder)) return (await asked()).answer;
-      return kept<Acquired>(nameOf(first), waitingQuestion(request), readWaiting, asked);
+      if (!told.has(request.holder)) return ask();
+      return answer<Acquired>(nameOf(first), waitingQuestion(request), {
+        read: readWaiting,
+        ask,
+        worthKeeping: ({ kind }) => kind === "waiting",
+      });
     },
 
     async release(holder) {
@@ -64,16 +54,19 @@ export function redisLocks<T>(options: RedisLocksOptions<T>): Locks & { close():
     async holders(targets) {
       return Promise.all(
         targets.map((target) =>
-          kept(nameOf(target), `target ${target.region}`, readHolder, async () => {
-            const [answer] = await truth.holders([target]);
-            if (answer === undefined) throw new Error("a target that was asked for was not answered");
-            return { answer, keep: true };
+          answer(nameOf(target), `target ${target.region}`, {
+            read: readHolder,
+            async ask() {
+              const [found] = await truth.holders([target]);
+              if (found === undefined) throw new Error("a target that was asked for was not answered");
+              return found;
+            },
           }),
         ),
       );
     },
 
-    close: answers.close,
+    close: cache.close,
   };
 }
 

@@ -10,7 +10,9 @@ export function unreachable(what: string, error: unknown): string {
     trust: "give its authority to this process (NODE_EXTRA_CA_CERTS), or correct metrics_url",
   });
   if (untrusted !== undefined) return untrusted;
-  if (/EPROTO|ERR_SSL|ERR_TLS|HPE_|UND_ERR_SOCKET/.test(codes))
+  if (/EPROTO|ERR_SSL|ERR_TLS|HPE_/.test(codes))
     return `${what} does not speak as metrics_url says: correct http:// or https:// there`;
+  if (/UND_ERR_SOCKET|ECONNRESET|EPIPE/.test(codes))
+    return `${what} broke the connection off: it is asked again; where that lasts see what is between, or correct http:// or https:// in metrics_url`;
   return `${what} does not answer: start it, or correct metrics_url`;
 }

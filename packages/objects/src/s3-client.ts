@@ -1,3 +1,4 @@
+import { Agent } from "node:http";
 import { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
@@ -25,17 +26,22 @@ type Call = <T>(what: string, work: (client: S3Client) => Promise<T>) => Promise
 /** The calls of S3 that objects need. Each throws ObjectsUnavailable, and answers undefined for an object that is not there. */
 export type S3Calls = ReturnType<typeof s3Calls>;
 
-export function s3Calls(place: S3Place) {
+/**
+ * `answerWithinMs`: what each of three attempts at a call waits for an answer. One that carries a part has three times as long, as has a body for its
+ * next bytes; the end of an upload, at which a store may put the parts together, six times.
+ */
+export function s3Calls(place: S3Place, answerWithinMs: number) {
   const { bucket, endpoint, region } = place;
   const client = new S3Client({
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     maxAttempts: 3,
     requestHandler: {
-      ...{ connectionTimeout: 3_000, socketTimeout: 30_000 },
-      ...{ requestTimeout: 30_000, throwOnRequestTimeout: true },
+      ...{ connectionTimeout: Math.min(3_000, answerWithinMs), socketTimeout: 3 * answerWithinMs },
+      ...{ requestTimeout: answerWithinMs, throwOnRequestTimeout: true },
     },
   });
+  renewSilent(client);
   const call: Call = async (what, work) => {
     try {
       return await work(client);
@@ -43,14 +49,50 @@ export function s3Calls(place: S3Place) {
       throw unavailable(error, place, what);
     }
   };
-  return { ...wholeObjects(call, bucket), ...uploads(call, bucket) };
+  const patience = { part: { requestTimeout: 3 * answerWithinMs }, end: { requestTimeout: 6 * answerWithinMs } };
+  return { ...wholeObjects(call, bucket, patience), ...uploads(call, bucket, patience) };
 }
 
-function wholeObjects(call: Call, Bucket: string) {
-  const page = (Prefix: string, MaxKeys: number, ContinuationToken?: string): Promise<Page> =>
+type Patience = Readonly<Record<"part" | "end", { readonly requestTimeout: number }>>;
+
+/**
+ * A connection on which no answer came in time may have gone dead without a word, and the idle ones beside it: the next attempt would meet one of those. They are
+ * given up, so that it has a new one.
+ */
+function renewSilent(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        if (error instanceof Error && error.name === "TimeoutError") giveUpIdle(client);
+        throw error;
+      }
+    },
+    { step: "deserialize", name: "renewSilent" },
+  );
+}
+
+/** Of the library's handler, whose type does not say that it tells of its agents. */
+type WithAgents = { httpHandlerConfigs(): { readonly httpAgent?: unknown; readonly httpsAgent?: unknown } };
+
+function giveUpIdle({ config }: S3Client): void {
+  const { httpAgent, httpsAgent } = (config.requestHandler as unknown as WithAgents).httpHandlerConfigs();
+  for (const agent of [httpAgent, httpsAgent]) {
+    if (!(agent instanceof Agent)) continue;
+    for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+  }
+}
+
+type More = { readonly next?: string | undefined; readonly signal?: AbortSignal };
+
+function wholeObjects(call: Call, Bucket: string, { part }: Patience) {
+  const page = (Prefix: string, MaxKeys: number, more: More = {}): Promise<Page> =>
     call("listing objects", async (client) => {
+      const command = new ListObjectsV2Command({ Bucket, Prefix, MaxKeys, ContinuationToken: more.next });
       const { Contents = [], NextContinuationToken } = await client.send(
-        new ListObjectsV2Command({ Bucket, Prefix, MaxKeys, ContinuationToken }),
+        command,
+        more.signal === undefined ? {} : { abortSignal: more.signal },
       );
       const found = Contents.map(({ Key = "", Size = 0 }) => ({ name: Key, size: Size }));
       return { found, next: NextContinuationToken };
@@ -58,7 +100,7 @@ function wholeObjects(call: Call, Bucket: string) {
   return {
     page,
     put: (Key: string, Body: Uint8Array) =>
-      call("storing an object", (client) => client.send(new PutObjectCommand({ Bucket, Key, Body }))),
+      call("storing an object", (client) => client.send(new PutObjectCommand({ Bucket, Key, Body }), part)),
 
     get: (Key: string, from: number): Promise<Readable | undefined> =>
       call("reading an object", async (client) => {
@@ -109,7 +151,7 @@ function nothingThere(error: unknown, from: number): Readable | undefined {
   throw error;
 }
 
-function uploads(call: Call, Bucket: string) {
+function uploads(call: Call, Bucket: string, patience: Patience) {
   return {
     begin: (Key: string): Promise<Upload> =>
       call("beginning an upload", async (client) => {
@@ -118,14 +160,15 @@ function uploads(call: Call, Bucket: string) {
       }),
     part: ({ name, id }: Upload, PartNumber: number, Body: Uint8Array): Promise<Part> =>
       call("storing a part of an object", async (client) => {
-        const part = { Bucket, Key: name, UploadId: id, PartNumber, Body };
-        const { ETag } = await client.send(new UploadPartCommand(part));
+        const command = new UploadPartCommand({ Bucket, Key: name, UploadId: id, PartNumber, Body });
+        const { ETag } = await client.send(command, patience.part);
         return { PartNumber, ETag };
       }),
     complete: ({ name, id }: Upload, parts: readonly Part[]) =>
       call("ending an upload", (client) => {
         const MultipartUpload = { Parts: [...parts] };
-        return client.send(new CompleteMultipartUploadCommand({ Bucket, Key: name, UploadId: id, MultipartUpload }));
+        const command = new CompleteMultipartUploadCommand({ Bucket, Key: name, UploadId: id, MultipartUpload });
+        return client.send(command, patience.end);
       }),
     abort: ({ name, id }: Upload) =>
       call("giving an upload up", (client) =>

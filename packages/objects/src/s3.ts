@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { keySegments, prefixSegments } from "./key.ts";
 import type { ObjectInfo, Objects } from "./port.ts";
 import type { Part, S3Calls } from "./s3-client.ts";
@@ -9,6 +10,8 @@ export type S3ObjectsOptions = {
   readonly url: string;
   /** An upload that was begun so long ago was left by a process that was killed. Default a day. */
   readonly abandonedAfterMs?: number;
+  /** What one of three attempts at a call waits for its answer; bytes have three times as long. Default 5,000: who pushes waits for a minute at most. */
+  readonly answerWithinMs?: number;
 };
 
 /** As in files: a store over a file system (and MinIO) cannot hold `a` beside `a/b`, and none minds this character. */
@@ -16,13 +19,16 @@ const suffix = "~";
 /** S3 takes no smaller part but the last. Twice of this is held in memory for each upload. */
 const partBytes = 8 * 1_048_576;
 const dayMs = 24 * 3_600_000;
+const abortMs = 1_000;
+/** Whoever asks for the readiness of a service waits for two seconds. */
+const problemMs = 1_500;
 
 /** Objects in a bucket of S3 or of a store that speaks its protocol. Larger bodies go up in parts and are there when the last one is. */
-export function s3Objects({ url, abandonedAfterMs = dayMs }: S3ObjectsOptions): Objects {
+export function s3Objects({ url, abandonedAfterMs = dayMs, answerWithinMs = 5_000 }: S3ObjectsOptions): Objects {
   const place = s3Place(url);
   let opened: Promise<S3Calls> | undefined;
   // The client's 26 MB are for those who use it.
-  const calls = () => (opened ??= import("./s3-client.ts").then(({ s3Calls }) => s3Calls(place)));
+  const calls = () => (opened ??= import("./s3-client.ts").then(({ s3Calls }) => s3Calls(place, answerWithinMs)));
   const nameOf = (key: string) => `${place.prefix}${keySegments(key).join("/")}${suffix}`;
   let swept: Promise<void> | undefined;
 
@@ -59,7 +65,7 @@ export function s3Objects({ url, abandonedAfterMs = dayMs }: S3ObjectsOptions): 
       const found: ObjectInfo[] = [];
       let next: string | undefined;
       do {
-        const page = await s3.page(`${place.prefix}${prefix}`, 1_000, next);
+        const page = await s3.page(`${place.prefix}${prefix}`, 1_000, { next });
         for (const { name, size } of page.found) {
           const key = name.slice(place.prefix.length, -suffix.length);
           if (name.endsWith(suffix)) found.push({ key, size });
@@ -72,7 +78,7 @@ export function s3Objects({ url, abandonedAfterMs = dayMs }: S3ObjectsOptions): 
 
     async problem() {
       try {
-        await (await calls()).page(place.prefix, 1);
+        await (await calls()).page(place.prefix, 1, { signal: AbortSignal.timeout(problemMs) });
         return undefined;
       } catch (error) {
         return error instanceof ObjectsUnavailable ? error.message : String(error);
@@ -105,7 +111,8 @@ async function store(s3: S3Calls, name: string, pieces: AsyncGenerator<Uint8Arra
     return size;
   } catch (error) {
     await pieces.return(undefined);
-    await s3.abort(upload).catch(() => undefined);
+    // Whoever stores waits for no store that does not answer: what stays is found by `abortAbandoned`.
+    await Promise.race([s3.abort(upload).catch(() => undefined), pause(abortMs, undefined, { ref: false })]);
     throw error;
   }
 }

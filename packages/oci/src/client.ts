@@ -38,6 +38,8 @@ const acceptManifests = [
 const maxManifestBytes = 4 * 1024 * 1024;
 const defaultDeadlineMs = 60_000;
 const defaultChunkBytes = 16 * 1024 * 1024;
+/** A registry has what is asked of it here at hand: one that says nothing for a quarter of a call's time is asked again, over another connection. */
+const attemptShare = 0.25;
 
 /** One registry, over kept-alive connections. Every method throws OciError and nothing else. */
 export class RegistryClient {
@@ -85,13 +87,17 @@ export class RegistryClient {
     options: CallOptions & { readonly mountFrom?: string } = {},
   ): Promise<Pushed> {
     const deadline = this.#deadline(options, this.#blobDeadlineMs);
+    let last: unknown;
     for (let attempt = 0; ; attempt += 1) {
+      // Tried again for as long as a call may take: who does not even answer this would not take a blob either.
+      if ((await this.headBlob(repository, blob.digest, options)) !== undefined) return "present";
       try {
-        if ((await this.headBlob(repository, blob.digest, options)) !== undefined) return "present";
         return await this.#pushOnce(repository, blob, options.mountFrom, deadline);
       } catch (error) {
-        const again = error instanceof OciError && error.kind === "unavailable" && attempt < 3;
-        if (!again || deadline.signal.aborted) throw error;
+        // Time running out says nothing of why.
+        if (deadline.signal.aborted) throw last ?? error;
+        if (!(error instanceof OciError) || error.kind !== "unavailable" || attempt >= 3) throw error;
+        last = error;
       }
     }
   }
@@ -263,9 +269,11 @@ export class RegistryClient {
     });
   }
 
+  /** Everything but the bytes of an upload. */
   #send(repository: string, path: string, call: Omit<Call, "url" | "scope">): Promise<Answer> {
     const actions = call.method === "GET" || call.method === "HEAD" ? "pull" : "pull,push";
     return this.#transport.send({
+      answerWithinMs: this.#deadlineMs * attemptShare,
       ...call,
       url: this.#url(repository, path),
       scope: `repository:${repository}:${actions}`,

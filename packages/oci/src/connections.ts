@@ -7,10 +7,16 @@ type Options = Omit<Dispatcher.RequestOptions, "origin" | "path" | "method"> & {
   readonly method?: Dispatcher.HttpMethod;
 };
 
-/** The connections to one registry. The HTTP library is loaded with the first request: where every image is there already none is made. */
+type Opened = { readonly agent: Agent; readonly request: typeof import("undici").request };
+
+/**
+ * The connections to one registry. The HTTP library is loaded with the first request: where every image is there already none is made. One that did not answer
+ * in time may have gone dead without a word, and those opened beside it with it: what comes next has new ones, and the old end with what is under way on them.
+ */
 export class Connections {
   readonly #guard: ConnectionGuard | undefined;
-  #opened: Promise<{ readonly agent: Agent; readonly request: typeof import("undici").request }> | undefined;
+  readonly #retired = new Set<Agent>();
+  #opened: Promise<Opened> | undefined;
 
   constructor(guard: ConnectionGuard | undefined) {
     this.#guard = guard;
@@ -19,10 +25,12 @@ export class Connections {
   /** Throws OciError `untrusted` where the certificate of that host is not believed: of the registry, its token server, or where it redirects to. */
   async request(url: URL, options: Options): Promise<Dispatcher.ResponseData> {
     this.#opened ??= this.#open();
-    const { agent, request } = await this.#opened;
+    const opening = this.#opened;
+    const { agent, request } = await opening;
     try {
       return await request(url, { ...options, dispatcher: agent });
     } catch (cause) {
+      if (isSilence(cause) && this.#opened === opening) this.#renew(agent);
       const trouble = certificateTrouble(cause, {
         certificate: `the certificate of ${url.host}`,
         rename: `name the registry as its certificate does, or give it one for ${url.host}`,
@@ -32,10 +40,20 @@ export class Connections {
   }
 
   async close(): Promise<void> {
-    await (await this.#opened)?.agent.destroy();
+    const present = (await this.#opened)?.agent;
+    await Promise.all([...this.#retired, ...(present === undefined ? [] : [present])].map((agent) => agent.destroy()));
   }
 
-  async #open() {
+  #renew(silent: Agent): void {
+    this.#opened = this.#open();
+    this.#retired.add(silent);
+    void silent
+      .close()
+      .catch(() => undefined)
+      .finally(() => this.#retired.delete(silent));
+  }
+
+  async #open(): Promise<Opened> {
     // Its default export is there however it was bundled.
     const { Agent, request } = (await import("undici")).default;
     const guard = this.#guard;
@@ -48,4 +66,8 @@ export class Connections {
     });
     return { agent, request };
   }
+}
+
+function isSilence(error: unknown): boolean {
+  return error instanceof Error && /^(TimeoutError|HeadersTimeoutError)$/.test(error.name);
 }

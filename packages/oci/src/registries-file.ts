@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { settingText } from "@slipway/contracts";
 import { errorCodes } from "@slipway/kernel";
 import { z } from "zod";
 import { type EcrPlace, ecrRegionOf } from "./ecr-place.ts";
@@ -20,7 +21,7 @@ const Host = z
       .strictObject({
         region: z
           .string()
-          .regex(/^[a-z0-9-]+$/)
+          .regex(/^[a-z0-9-]+$/, "is no region of AWS: they are written like eu-west-1")
           .optional(),
         endpoint: z.url({ protocol: /^https?$/ }).optional(),
         /** Whether a repository that images are published to is made where it is not there. */
@@ -33,12 +34,19 @@ const Host = z
   });
 type Host = z.infer<typeof Host>;
 
+const HostName = z
+  .string()
+  .regex(
+    /^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/,
+    "write a host as the names of images do, e.g. ghcr.io or registry.example:5000",
+  );
+
 /** What the operator says of foreign registries, by `<host>` or `<host>:<port>`. */
 export const RegistriesFile = z
   .strictObject({
     /** False: only the hosts below, token servers and storage they redirect to included. */
     public: z.boolean().default(true),
-    hosts: z.record(z.string().regex(/^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/), Host).default({}),
+    hosts: z.record(HostName, Host).default({}),
   })
   .superRefine(({ hosts }, context) => {
     for (const [host, entry] of Object.entries(hosts)) {
@@ -53,7 +61,7 @@ export type RegistriesFile = z.infer<typeof RegistriesFile>;
 export function readRegistriesFile(path: string | undefined): RegistriesFile {
   if (path === undefined) return RegistriesFile.parse({});
   const file = `${path}, the file of ${externalRegistries},`;
-  const read = RegistriesFile.safeParse(jsonIn(path, file));
+  const read = RegistriesFile.safeParse(jsonIn(path, file), { error: settingText });
   if (read.success) return read.data;
   const said = read.error.issues.map(({ path: at, message }) =>
     at.length === 0 ? message : `${at.join(".")}: ${message}`,

@@ -22,6 +22,8 @@ export type Call = {
   readonly deadline: Deadline;
   /** False for requests whose repetition does something else, e.g. a chunk at an offset. */
   readonly repeatable?: boolean;
+  /** How long one attempt waits for its answer, in milliseconds. Default a minute: whoever ends a large upload is answered once all of it is stored. */
+  readonly answerWithinMs?: number;
 };
 
 export type Answer = {
@@ -195,6 +197,7 @@ export class Transport {
         ...(call.bodyBytes === undefined ? {} : { "content-length": String(call.bodyBytes) }),
       },
       body: bodyOf(call),
+      ...(call.answerWithinMs === undefined ? {} : { headersTimeout: call.answerWithinMs }),
     });
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(response.headers)) {

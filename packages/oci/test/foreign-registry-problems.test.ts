@@ -66,9 +66,20 @@ test("a file that is not there, is no JSON or says something else is named with 
     ]);
     expect(problem).not.toContain("hunter2");
   }
-  expect(await problems({ hosts: { "registry.example": { insecure: true } } })).toEqual([
-    `${said} is not understood (hosts.registry.example: Unrecognized key: "insecure"): correct it`,
-  ]);
+  const words = [
+    [{ hosts: { "registry.example": { privat: true } } }, 'unknown key "privat", did you mean "private"?'],
+    [{ hosts: { "registry.example": { username: 7 } } }, "username: must be a text"],
+    [{ hosts: { "registry.example": { http: "yes" } } }, "http: must be true or false"],
+    [{ hosts: { "registry.example": { ecr: { region: "Ireland" } } } }, "ecr.region: is no region of AWS"],
+    [{ hosts: { "https://registry.example": {} } }, "write a host as the names of images do, e.g. ghcr.io"],
+    [[], "must be a map of keys and values"],
+  ] as const;
+  for (const [content, word] of words) {
+    const [problem = "", ...more] = await problems(content);
+    expect(problem).toContain(`${said} is not understood (`);
+    expect([problem, more]).toEqual([expect.stringContaining(word), []]);
+    expect(problem).not.toMatch(/Invalid|Unrecognized|expected/);
+  }
 });
 
 test("whether images may be published is known by an upload that is begun and given up", async () => {

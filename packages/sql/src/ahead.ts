@@ -4,7 +4,7 @@ const mark = "/* ahead */";
 
 /**
  * Stands in the text of a statement whose answer nobody waits for: it goes to the server in one message with the next one of its connection. That one fails where this
- * one has failed, and gives its rows where it has none of its own (a `commit`).
+ * one has failed; a commit gives its rows.
  */
 export const ahead = sql.raw<never>(mark);
 

@@ -5,16 +5,24 @@ import { isOutOfStep, isPrepared, preparedName } from "./prepared.ts";
 
 /**
  * The pool for Kysely. A connection on which nothing comes back any more, though nobody has closed it (a failover, a NAT that forgot it), is given up with the statement
- * that found out, and the next caller has a new one. Marked statements are prepared; a connection that has lost one goes on without.
+ * that found out, and so are those beside it of which nothing was heard since: the next caller has a new one. Marked statements are prepared; a connection that has lost one goes on without.
  */
 export function kyselyPool(pool: pg.Pool): PostgresPool {
-  const known = new WeakMap<pg.PoolClient, PostgresPoolClient>();
+  const known = new WeakMap<pg.PoolClient, Wrapped>();
+  /** When the last statement was sent that nothing came back for. */
+  let unanswered = Number.NEGATIVE_INFINITY;
+  const onSilence = (askedAt: number) => {
+    unanswered = Math.max(unanswered, askedAt);
+  };
   return {
     async connect() {
-      const client = await pool.connect();
-      const wrapped = known.get(client) ?? wrap(client);
-      known.set(client, wrapped);
-      return wrapped;
+      for (;;) {
+        const client = await pool.connect();
+        const wrapped = known.get(client) ?? wrap(client, onSilence);
+        known.set(client, wrapped);
+        if (wrapped.heardAt() >= unanswered) return wrapped;
+        wrapped.release(true);
+      }
     },
     end: () => pool.end(),
     options: pool.options,
@@ -29,9 +37,12 @@ class ConnectionSilent extends Error {
   }
 }
 
-function wrap(client: pg.PoolClient): PostgresPoolClient {
+type Wrapped = PostgresPoolClient & { heardAt(): number; release(destroy?: boolean): void };
+
+function wrap(client: pg.PoolClient, onSilence: (askedAt: number) => void): Wrapped {
   let named = true;
   let silent = false;
+  let heardAt = performance.now();
   let ahead: Promise<pg.QueryResult>[] = [];
   const send = (text: string, values: unknown[]): Promise<pg.QueryResult> => {
     const name = named && isPrepared(text) ? { name: preparedName(text) } : {};
@@ -49,13 +60,16 @@ function wrap(client: pg.PoolClient): PostgresPoolClient {
     }
     const before = ahead;
     ahead = [];
+    const askedAt = performance.now();
     try {
       const [answer, ...earlier] = await Promise.all([send(text, values), ...before]);
-      return givesRows(answer) ? answer : (earlier.findLast(givesRows) ?? answer);
+      heardAt = performance.now();
+      return answer.command === "COMMIT" ? (earlier.findLast(givesRows) ?? answer) : answer;
     } catch (error) {
       if (isOutOfStep(error)) named = false;
       if (!isSilence(error)) throw error;
       silent = true;
+      onSilence(askedAt);
       throw new ConnectionSilent(error);
     }
   };
@@ -65,7 +79,8 @@ function wrap(client: pg.PoolClient): PostgresPoolClient {
     if (typeof asked !== "string") throw new Error("statements are read whole here, never by a cursor");
     return ask(asked, [...parameters]);
   }
-  return { query, release: (destroy) => client.release(destroy === true || silent || ahead.length > 0) };
+  const release = (destroy?: boolean) => client.release(destroy === true || silent || ahead.length > 0);
+  return { query, release, heardAt: () => heardAt };
 }
 
 /** Of several statements in one text the driver has a list of answers, which nobody reads here. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "./logger.ts";
 
@@ -11,6 +12,7 @@ export type ListenOptions = {
 
 const checkEveryMs = 15_000;
 const longestPauseMs = 2_000;
+const goodbyeMs = 1_000;
 
 /** LISTEN on a connection of its own, made anew for ever. Rejects only when the first connection fails. */
 export async function listen(options: ListenOptions): Promise<{ close(): Promise<void> }> {
@@ -33,7 +35,8 @@ export async function listen(options: ListenOptions): Promise<{ close(): Promise
     async close() {
       stop.abort();
       await keeping;
-      await current.end().catch(() => {});
+      // One that has gone dead never answers the goodbye: nobody's end waits for it.
+      await Promise.race([current.end().catch(() => {}), pause(goodbyeMs, undefined, { ref: false })]);
     },
   };
 }

@@ -54,6 +54,15 @@ test("what goes ahead of a commit gives its rows with it", async () => {
   expect(await regions()).toEqual(["east"]);
 });
 
+test("what comes behind it in a transaction answers for itself alone", async () => {
+  const answer = await db.transaction().execute(async (tx) => {
+    await sql`${ahead} select pg_notify('somewhere', '')`.execute(tx);
+    return await sql`delete from target`.execute(tx);
+  });
+
+  expect(answer).toEqual({ numAffectedRows: 0n, rows: [] });
+});
+
 test("what fails ahead of a commit is the commit's error, nothing is committed, and the connection is as good as before", async () => {
   const pids: (number | undefined)[] = [];
   const broken = db.connection().execute(async (one) => {

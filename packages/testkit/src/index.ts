@@ -1,4 +1,5 @@
 export { type BusWorld, busContract, freshName, testEvent } from "./bus.contract.ts";
+export { type CacheWorld, cacheContract } from "./cache.contract.ts";
 export { chosenScenes } from "./chosen-scenes.ts";
 export { clusterContract } from "./cluster.contract.ts";
 export type { ClusterWorld } from "./cluster-stage.ts";
@@ -52,4 +53,5 @@ export { makeSmallRoot } from "./small-root.ts";
 export { putScene, type Scene, scenesOf } from "./state-recorder.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { sharedFolder } from "./test-server.ts";
+export { type TrafficWrite, trafficWrites } from "./traffic-writes.ts";
 export { type UntilOptions, until } from "./until.ts";

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { DurationMs } from "@slipway/contracts";
 import { createDurable } from "@slipway/durable";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
@@ -13,7 +14,7 @@ import { publishingTrouble } from "./publish/trouble.ts";
 import type { Service } from "./service.ts";
 import type { Tables } from "./store/tables.ts";
 import { subscriptions } from "./subscriptions.ts";
-import { discardAbandoned } from "./v2/abandoned-uploads.ts";
+import { discardAbandoned, removeStrayChunks } from "./v2/abandoned-uploads.ts";
 import type { Registry } from "./v2/exchange.ts";
 import { serveV2 } from "./v2/plugin.ts";
 
@@ -41,6 +42,8 @@ const Config = z.object({
     .string()
     .regex(/^linux\/[a-z0-9/]+$/)
     .default(`linux/${process.arch === "x64" ? "amd64" : process.arch}`),
+  /** Images that are copied at once, by all processes together; further ones wait. */
+  SLIPWAY_MAX_IMPORTS: z.coerce.number().int().min(1).default(8),
   /** A copy that is not done by then has failed. */
   SLIPWAY_EXTERNAL_DEADLINE: DurationMs.default(30 * 60_000),
   /** Where images are copied to, for regions to pull them from: `<host>/<prefix>`. Empty: nowhere, regions pull from here. */
@@ -77,19 +80,21 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const file = readRegistriesFile(config.SLIPWAY_EXTERNAL_REGISTRIES);
   const registries = foreignRegistries(file, config.SLIPWAY_EXTERNAL_LOOPBACK);
   const credentials: Importing["credentials"] = new Map();
-  const copying = { registry, registries, credentials, clock };
+  // Of this process and no other: what came with a request is in its memory.
+  const place = randomUUID();
+  const copying = { registry, registries, credentials, place, clock, places: config.SLIPWAY_MAX_IMPORTS };
   const machine = importsMachine(
     { ...copying, register: (request, artifact) => registerExternal(service, request, artifact, clock.now()) },
     config.SLIPWAY_EXTERNAL_DEADLINE,
   );
   const importing: Importing = {
-    ...{ machine, registries, credentials },
+    ...{ machine, registries, credentials, place },
     platform: config.SLIPWAY_EXTERNAL_PLATFORM,
     deadlineMs: config.SLIPWAY_EXTERNAL_DEADLINE,
   };
   const publishing = publishingOf(config, { registry, registries, clock, underWay: new Set() });
   const durable = createDurable({
-    ...{ db, url: dbUrl, log },
+    ...{ db, url: dbUrl, log, place },
     machines: [artifacts, promotions, machine, publishing.machine],
   });
   const imageHost = () => config.SLIPWAY_REGISTRY_HOST ?? new URL(urls.public).host;
@@ -110,7 +115,10 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
       const named = await registries.problems({ hosts, namedIn: "SLIPWAY_PUBLISH_TO" });
       return [...named, ...(await publishingTrouble(service))];
     },
-    sweep: async () => void (await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS)),
+    async sweep() {
+      await discardAbandoned(registry, config.SLIPWAY_KEEP_UPLOADS);
+      await removeStrayChunks(registry);
+    },
     drain: () => durable.stop(),
     close: () => durable.stop(),
   };

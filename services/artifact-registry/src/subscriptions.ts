@@ -25,6 +25,8 @@ const passing = new Set<DeploymentEvent["type"]>([
   "deployment.resumed",
   "deployment.mesh_behind",
   "deployment.mesh_followed",
+  "deployment.region_away",
+  "deployment.region_back",
 ]);
 
 /** What deployments do with artifacts: which digests they hold on to, and which ones turned out bad. */

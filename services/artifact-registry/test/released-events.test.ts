@@ -12,7 +12,7 @@ const digest = `sha256:${"1".repeat(64)}` as Digest;
 /** They change nothing about what a deployment uses. */
 const passing = [
   ...["step_started", "gate", "held", "approval_requested", "approved", "resumed"],
-  ...["mesh_behind", "mesh_followed"],
+  ...["mesh_behind", "mesh_followed", "region_away", "region_back"],
 ];
 
 type Rows = { pin: { digest: string; deployment: string; phase: string; at: string } };

@@ -1,11 +1,12 @@
 import type { Bus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
-import type { CommandContext, DurableMachine, Outcome } from "@slipway/durable";
+import type { CommandContext, DurableMachine, Outcome, SendResult } from "@slipway/durable";
 import type { Executor, Registries, Toolchain } from "@slipway/executor";
+import type { BuildId, Instant } from "@slipway/kernel";
 import type { ImageSource, RegistryClient } from "@slipway/oci";
 import type { ImageRegistries, StepCaches, Tools } from "@slipway/pipeline";
 import type { SecretStore } from "@slipway/secrets";
-import type { Db } from "@slipway/sql";
+import type { Db, Tx } from "@slipway/sql";
 import type { Bases } from "./bases.ts";
 import type { BuildServiceConfig } from "./config.ts";
 import type { BuildCommand, BuildInput, BuildState } from "./domain/state.ts";
@@ -16,6 +17,8 @@ import type { BuildTables } from "./tables.ts";
 export type BuildWorld = {
   readonly db: Db<BuildTables>;
   readonly bus: Bus;
+  /** Tells a build what has happened within a transaction of the effect's own. */
+  send(tx: Tx<BuildTables>, id: BuildId, input: (at: Instant) => BuildInput): Promise<SendResult<BuildState>>;
   readonly client: Client;
   /** Asked at the time of use: its address is known once the platform listens. */
   registry(): RegistryClient;
@@ -32,6 +35,8 @@ export type BuildWorld = {
   /** This service's own token and where it holds: repositories served by the platform itself ask for it. */
   readonly token: string;
   publicUrl(): string;
+  /** The file of authorities that git believes; none: those of the machine. */
+  readonly gitAuthorities: string | undefined;
   /** What an image stands on, by `image.base`. */
   readonly bases: Bases;
   /** Images of any registry, this platform's own among them. */

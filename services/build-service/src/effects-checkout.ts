@@ -11,22 +11,41 @@ import { checkOut, GitRefused } from "./git.ts";
 import { announceLog, appendLog, forgetOutput } from "./log-store.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
 import { buildIdentity } from "./step-runs.ts";
-import { countActiveBuilds, type RepositoryRow, repositoryOf } from "./store.ts";
+import { lockPlaces, type PlacesBefore, placesBefore, type RepositoryRow, repositoryOf } from "./store.ts";
 import { readSlipwayFile, settlePipeline } from "./workspaces.ts";
 
 const waitForPlaceMs = 300;
 const mostAttempts = 5;
 
-/** Gives the build a place among those that run, or asks again later. */
-export async function begin(world: BuildWorld, state: BuildState): Promise<BuildOutcome> {
-  const active = await countActiveBuilds(world.db);
-  if (active >= world.config.SLIPWAY_MAX_BUILDS) {
-    return { kind: "retry", afterMs: waitForPlaceMs, reason: `${active} builds are running` };
-  }
+/**
+ * Gives the build a place among those that run, or asks again later. Of all processes one counts at a time, and has begun the build before the next counts:
+ * two that find the same place free would both take it.
+ */
+export async function begin(world: BuildWorld, { buildId, ...about }: BuildState): Promise<BuildOutcome> {
+  // Those that wait ask often: only one that would have a place makes others wait for its turn.
+  const noneYet = noPlace(world, await placesBefore(world.db, buildId));
+  if (noneYet !== undefined) return { kind: "retry", afterMs: waitForPlaceMs, reason: noneYet };
   const isolation = world.executor.description;
-  const head = `build ${state.buildId} of ${state.service} at ${state.gitSha} (${state.ref}, ${state.author})`;
-  await appendLog(world.db, state.buildId, `slipway | ${head}\nslipway | isolation: ${isolation}\n`);
-  return { kind: "fact", fact: (at) => ({ type: "begun", isolation, at }) };
+  const head = `build ${buildId} of ${about.service} at ${about.gitSha} (${about.ref}, ${about.author})`;
+  return world.db.transaction().execute(async (tx): Promise<BuildOutcome> => {
+    await lockPlaces(tx);
+    const none = noPlace(world, await placesBefore(tx, buildId));
+    if (none !== undefined) return { kind: "retry", afterMs: waitForPlaceMs, reason: none };
+    const begun = await world.send(tx, buildId, (at) => ({ type: "begun", isolation, at }));
+    // An attempt before this one may have come so far, and died.
+    if (begun.kind === "applied" && begun.state.phase === "checking_out")
+      await appendLog(tx, buildId, `slipway | ${head}\nslipway | isolation: ${isolation}\n`);
+    return { kind: "done" };
+  });
+}
+
+/** Why the build has no place, or nothing where it has one. Places are given in the order of builds. */
+function noPlace({ config }: BuildWorld, { taken, ahead }: PlacesBefore): string | undefined {
+  const places = config.SLIPWAY_MAX_BUILDS;
+  if (taken + ahead < places) return undefined;
+  const before =
+    ahead === 0 ? "this build is the next" : `${ahead} more ${ahead === 1 ? "waits" : "wait"} before this one`;
+  return `${taken} of ${places} (SLIPWAY_MAX_BUILDS) ${taken === 1 ? "is" : "are"} taken, ${before}`;
 }
 
 /** Fetches the commit and reads its slipway.yaml. What cannot get better by itself ends the build. */
@@ -45,6 +64,7 @@ export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: 
     ({ committedAt } = await checkOut({
       repository,
       credentials: credentialsFor(world, repository),
+      authorities: world.gitAuthorities,
       gitSha: state.gitSha,
       ref: state.ref,
       into: folders.source,

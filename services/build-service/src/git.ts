@@ -11,6 +11,8 @@ export class GitRefused extends Error {}
 export type Checkout = {
   readonly repository: RepositoryUrl;
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** File of all authorities to believe; none: those of the machine. */
+  readonly authorities?: string | undefined;
   readonly gitSha: GitSha;
   readonly ref: string;
   /** Emptied and filled with the commit's files, without `.git`. */
@@ -22,6 +24,8 @@ export type Checkout = {
 
 const timeoutMs = 300_000;
 const keptOutput = 16_384;
+const certificateRemedy =
+  "If the server's certificate is of an authority of your own, give that to build-service: NODE_EXTRA_CA_CERTS, in the chart caConfigMap.";
 
 /**
  * Fetches one commit and writes its files. The repository's content is not trusted: no hooks, no filters, no submodules, no
@@ -90,6 +94,7 @@ function runGit(request: Checkout, args: readonly string[]): Promise<string> {
 function gitError(text: string, signal: string | null): Error {
   const passing =
     /could ?n[o']t (resolve|connect)|failed to connect|temporary failure|connection (refused|reset|closed)|timed out|unreachable|early eof|RPC failed|returned error: (5\d\d|429)|hung up/i;
+  if (/certificate (problem|verification failed)/i.test(text)) return new GitRefused(`${text}\n${certificateRemedy}`);
   const message = text === "" ? `git was ended by ${signal ?? "something"}` : text;
   return passing.test(message) || text === "" ? new Error(message) : new GitRefused(message);
 }
@@ -124,6 +129,7 @@ function environment(request: Checkout): Record<string, string> {
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_SSH_COMMAND: "ssh -o BatchMode=yes",
     GIT_LFS_SKIP_SMUDGE: "1",
+    ...(request.authorities === undefined ? {} : { GIT_SSL_CAINFO: request.authorities }),
   };
   if (request.credentials === undefined) return base;
   const { username, password } = request.credentials;

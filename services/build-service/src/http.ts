@@ -24,8 +24,8 @@ export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
     const row = await ports.durable.read(ports.machine, params.id);
     if (row === undefined) return notFound(params.id);
     const view = viewOf(row.state);
-    const runs = view.status === "RUNNING";
-    return runs ? { ...view, waiting: await triedAgain(ports, params.id, row.updatedAt) } : view;
+    if (view.status !== "RUNNING" && view.status !== "QUEUED") return view;
+    return { ...view, waiting: await waitingFor(ports, params.id, row.updatedAt, view.waiting) };
   });
   app.serve(listBuilds, async ({ query }) => {
     const before = query.page_token === undefined ? undefined : Number(query.page_token);
@@ -58,11 +58,17 @@ export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
   });
 }
 
-/** What a build that runs has failed at and tries again. */
-async function triedAgain(ports: ApiPorts, id: BuildId, since: Instant): Promise<BuildView["waiting"]> {
+/** What a build that runs has failed at and tries again, and who is before one that waits for a place. */
+async function waitingFor(
+  ports: ApiPorts,
+  id: BuildId,
+  since: Instant,
+  forPlace: BuildView["waiting"],
+): Promise<BuildView["waiting"]> {
   const pending = await ports.durable.pending(ports.machine, id);
   const failed = pending.find(({ command, lastReason }) => command.type !== "publish" && lastReason !== null);
-  if (failed?.lastReason == null) return null;
+  if (failed?.lastReason == null) return forPlace;
+  if (forPlace !== null) return { ...forPlace, for: `${forPlace.for}: ${failed.lastReason}` };
   return { for: failed.lastReason, since, unblockedBy: "it is tried again by itself" };
 }
 

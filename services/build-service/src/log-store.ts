@@ -1,6 +1,6 @@
 import type { BuildId } from "@slipway/kernel";
 import { logLines } from "@slipway/secrets";
-import type { Db } from "@slipway/sql";
+import type { Db, Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import type { BuildTables } from "./tables.ts";
 
@@ -21,7 +21,12 @@ export type Taken = { readonly run: string; readonly bytes: number };
  * Appends text at the log's end, durably, and wakes its readers. Concurrent writers take turns by the row's lock. `taken`: up to where a step's output
  * is in the log with it.
  */
-export async function appendLog(db: Db<BuildTables>, buildId: BuildId, text: string, taken?: Taken): Promise<void> {
+export async function appendLog(
+  db: Db<BuildTables> | Tx<BuildTables>,
+  buildId: BuildId,
+  text: string,
+  taken?: Taken,
+): Promise<void> {
   if (text === "") return;
   const bytes = Buffer.from(text);
   await sql`

@@ -13,6 +13,7 @@ import { BuildServiceConfig } from "./config.ts";
 import { buildMachine } from "./effects.ts";
 import { buildFigures, countingBus, toldBuilds } from "./figures.ts";
 import { forgetLogs } from "./forget-logs.ts";
+import { writeGitAuthorities } from "./git-authorities.ts";
 import { apiRoutes } from "./http.ts";
 import { logRoutes } from "./http-logs.ts";
 import { secretRoutes } from "./http-secrets.ts";
@@ -50,6 +51,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
   const world: BuildWorld = {
     ...{ db, config, dataDir, place, executor, registry: registry.client },
     ...{ bus: countingBus(context.bus, told), client: context.client, token: context.token },
+    send: (tx, id, input) => durable.send(machine, id, input, tx),
     environments: context.environments.map(({ name }) => name),
     tools: await installTools({
       configured: config.SLIPWAY_BUILD_TOOLS,
@@ -59,6 +61,7 @@ async function startBuildService(context: Context): Promise<RunningService> {
     stepSlots: slots(config.SLIPWAY_MAX_STEPS),
     secrets: await openSecrets({ ...context, owner: "build", keys: config, keepMs: keepReplacedMs }),
     publicUrl: () => context.urls.public,
+    gitAuthorities: await writeGitAuthorities(dataDir),
     ...machineParts(dataDir, config, registry.access),
   };
   const machine = buildMachine(world);

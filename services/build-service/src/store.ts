@@ -142,13 +142,22 @@ export async function findBuilds(
   return query.execute();
 }
 
-/** Builds that take up this machine now. */
-export async function countActiveBuilds(db: Reader): Promise<number> {
-  const row = await db
-    .selectFrom("machine")
-    .select((select) => select.fn.countAll<number>().as("count"))
-    .where("kind", "=", "build")
-    .where("phase", "in", ["checking_out", "running", "imaging", "registering"])
-    .executeTakeFirstOrThrow();
-  return Number(row.count);
+/** Who gives a place to a build holds this to the end of the transaction that begins it. */
+export async function lockPlaces(tx: Tx<BuildTables>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('places of builds', 0))`.execute(tx);
+}
+
+/** Builds that have a place, and those that wait for one and came before this build. */
+export type PlacesBefore = { readonly taken: number; readonly ahead: number };
+
+export async function placesBefore(db: Reader, id: BuildId): Promise<PlacesBefore> {
+  const { rows } = await sql<PlacesBefore>`
+    select count(*) filter (where machine.phase <> 'queued')::float8 as taken,
+      count(*) filter (where machine.phase = 'queued' and build.number < own.number)::float8 as ahead
+    from build as own, machine join build on build.id = machine.id
+    where own.id = ${id} and machine.kind = 'build'
+      and machine.phase in ('queued', 'checking_out', 'running', 'imaging', 'registering')`.execute(db);
+  const [found] = rows;
+  if (found === undefined) throw new Error("a count gave nothing");
+  return found;
 }

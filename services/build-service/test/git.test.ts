@@ -1,7 +1,6 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkOut, GitRefused } from "../src/git.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "../src/repository-url.ts";
 import { type TestRepository, testRepository } from "./git-repository.ts";
+import { gitServer } from "./git-server.ts";
 
 let folder = "";
 let repository: TestRepository;
@@ -19,7 +19,7 @@ let url = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "slipway-git-"));
   repository = await testRepository(folder, "orders", false);
-  server = createServer(serveGit).listen(0, "127.0.0.1");
+  server = createServer(gitServer(folder)).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   url = `127.0.0.1:${(server.address() as AddressInfo).port}/orders.git`;
 });
@@ -28,42 +28,6 @@ afterAll(async () => {
   server.close();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** git's own smart HTTP server behind Basic authentication: ada, p@ss word. */
-function serveGit(request: IncomingMessage, response: ServerResponse): void {
-  const expected = `Basic ${Buffer.from("ada:p@ss word").toString("base64")}`;
-  if (request.headers.authorization !== expected) {
-    response.writeHead(401, { "www-authenticate": "Basic" }).end();
-    return;
-  }
-  const { pathname, searchParams } = new URL(request.url ?? "/", "http://x");
-  const cgi = spawn("git", ["http-backend"], {
-    env: {
-      PATH: process.env.PATH,
-      GIT_PROJECT_ROOT: folder,
-      GIT_HTTP_EXPORT_ALL: "1",
-      PATH_INFO: pathname,
-      QUERY_STRING: searchParams.toString(),
-      REQUEST_METHOD: request.method,
-      CONTENT_TYPE: request.headers["content-type"],
-      HTTP_CONTENT_ENCODING: request.headers["content-encoding"],
-      GIT_PROTOCOL: request.headers["git-protocol"] as string | undefined,
-    },
-  });
-  request.pipe(cgi.stdin);
-  const parts: Buffer[] = [];
-  cgi.stdout.on("data", (chunk: Buffer) => parts.push(chunk));
-  cgi.once("close", () => {
-    const whole = Buffer.concat(parts);
-    const split = whole.indexOf("\r\n\r\n");
-    for (const line of whole.subarray(0, split).toString().split("\r\n")) {
-      const [name = "", value = ""] = line.split(": ");
-      if (name === "Status") response.statusCode = Number.parseInt(value, 10);
-      else response.setHeader(name, value);
-    }
-    response.end(whole.subarray(split + 4));
-  });
-}
 
 function checkOutOf(text: string, sha: string, into: string) {
   const parsed = parseRepositoryUrl(text, true) as RepositoryUrl;

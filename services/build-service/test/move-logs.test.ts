@@ -74,6 +74,7 @@ test("a reader notices nothing of a move between two of its reads", async () => 
 test("what is written after the move is read behind it", async () => {
   const id = await kept.ended({ lines: ["slipway | cancelled\n"] });
   await moveLogs(places, 1_000);
+  expect(await logText(places, id)).toBe("slipway | cancelled\n");
 
   await appendLog(db, id, "test | the step's last words\n");
 

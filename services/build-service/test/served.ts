@@ -41,6 +41,8 @@ export async function servedPlace(env: Record<string, string> = {}): Promise<Ser
       const setup = JSON.stringify({ adminUrl: database.adminUrl, ...own });
       const child = spawn(process.execPath, ["--conditions=@slipway/source", program, setup], {
         stdio: ["ignore", "pipe", "inherit"],
+        // Of what the process reads without asking its configuration.
+        env: { ...process.env, ...env },
       });
       running.add(child);
       const [line] = (await once(child.stdout, "data")) as [Buffer];

@@ -91,6 +91,8 @@ export async function acceptDeployment(
     });
     return state;
   });
+  // Somebody may have asked for it before it was there.
+  await service.views.forget(accepted.plan.id);
   await supersedeOlder(service, accepted);
   return accepted;
 }

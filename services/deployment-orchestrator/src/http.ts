@@ -6,7 +6,6 @@ import {
   getDeployment,
   getDeploymentStatus,
   getService,
-  getWatch,
   haltDeployment,
   listDeployments as listDeploymentsEndpoint,
   listEnvironments,
@@ -23,15 +22,13 @@ import type { DeploymentId, EnvironmentName, Instant, Refusal } from "@slipway/k
 import { acceptDeployment, environmentOf, planDeployment } from "./accept.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Intent } from "./domain/input.ts";
-import { deploymentView, progressOf, statusOf, statusView, waitingOf } from "./domain/view.ts";
+import { deploymentView, progressOf, statusOf, waitingOf } from "./domain/view.ts";
 import { intend } from "./intents.ts";
 import { serviceView, serviceViews } from "./live.ts";
-import { waitingWhileObserved } from "./observing.ts";
-import { waitingOfAccepted, withReasons } from "./reasons.ts";
 import { rollBackVerified } from "./rollback.ts";
 import type { Service } from "./service.ts";
 import { listDeployments, upsertService } from "./store.ts";
-import { withUnreadyPods } from "./unready-pods.ts";
+import { readDeployment, statusNow, viewNow } from "./views.ts";
 
 /** Routes of the orchestrator: parse, one call, map. */
 export function routes(app: ServiceApp, service: Service): void {
@@ -59,27 +56,10 @@ function deploymentRoutes(app: ServiceApp, service: Service): void {
     };
   });
 
-  app.serve(getDeployment, async ({ params }) => {
-    const row = await read(service, params.id);
-    const pending = await service.durable.pending(service.machine, params.id);
-    const seen = await withUnreadyPods(service, row.state, deploymentView(row.state, row.updatedAt));
-    const { plan } = row.state;
-    const reasons = withReasons(seen, pending);
-    const view = { ...reasons, waiting: waitingOfAccepted({ ...reasons, createdAt: plan.createdAt }, pending) };
-    const observed = await service.behind.observed(plan);
-    return { ...view, waiting: waitingWhileObserved({ ...view, regions: plan.regions }, observed) };
-  });
-
-  app.serve(getDeploymentStatus, async ({ params, now }) => {
-    const { state } = await read(service, params.id);
-    const watch = await service.client.call(getWatch, { params }).catch(() => undefined);
-    const view = statusView(state, watch?.judgement ?? null, now);
-    const { phase, plan } = state;
-    const observed = await service.behind.observed(plan);
-    const pending = phase === "accepted" ? await service.durable.pending(service.machine, params.id) : [];
-    const waiting = waitingOfAccepted({ phase, waiting: view.waiting, createdAt: plan.createdAt }, pending);
-    return { ...view, waiting: waitingWhileObserved({ phase, waiting, regions: plan.regions }, observed) };
-  });
+  app.serve(getDeployment, ({ params: { id } }) => service.views.view(id, () => viewNow(service, id)));
+  app.serve(getDeploymentStatus, ({ params: { id }, now }) =>
+    service.views.status(id, () => statusNow(service, id, now)),
+  );
 }
 
 function actionRoutes(app: ServiceApp, service: Service): void {
@@ -103,7 +83,7 @@ function actionRoutes(app: ServiceApp, service: Service): void {
     act(service, params.id, principal, (now) => ({ type: "Resume", by: principal.name, now })),
   );
   app.serve(approveDeployment, async ({ params, body, principal }) => {
-    const { state } = await read(service, params.id);
+    const { state } = await readDeployment(service, params.id);
     if (state.plan.requestedBy === principal.name) {
       throw new ProblemError(
         "deployment.self_approval",
@@ -119,7 +99,7 @@ function actionRoutes(app: ServiceApp, service: Service): void {
     }));
   });
   app.serve(rollbackDeployment, async ({ params, body, principal, now, idempotencyKey }) => {
-    const { state } = await read(service, params.id);
+    const { state } = await readDeployment(service, params.id);
     if (state.phase === "verified")
       return moved(await rollBackVerified(service, state, principal, now, idempotencyKey));
     const reason = body.reason ?? `rolled back by ${principal.name}`;
@@ -199,12 +179,6 @@ function moved(state: Deployment) {
     progress: progressOf(state),
     waiting: waitingOf(state),
   };
-}
-
-async function read(service: Service, id: DeploymentId) {
-  const row = await service.durable.read(service.machine, id);
-  if (row === undefined) throw new ProblemError("deployment.not_found", `There is no deployment ${id}.`);
-  return row;
 }
 
 const phasesByStatus: Record<DeploymentStatus, readonly DeploymentPhase[]> = {

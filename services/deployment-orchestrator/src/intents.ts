@@ -6,14 +6,14 @@ import type { Deployment } from "./domain/deployment.ts";
 import type { Intent } from "./domain/input.ts";
 import type { Service } from "./service.ts";
 
-/** Puts a person's wish to a deployment and, where it was not refused, into the audit log, in one transaction. */
+/** Puts a person's wish to a deployment and, where it was not refused, into the audit log, in one transaction. Whoever is answered reads no view of before it. */
 export async function intend(
   service: Service,
   id: DeploymentId,
   principal: Principal,
   intent: (now: Instant) => Intent,
 ): Promise<Deployment | Refusal> {
-  return service.db.transaction().execute(async (tx) => {
+  const answer = await service.db.transaction().execute(async (tx) => {
     let asked: Intent | undefined;
     const answer = await service.durable.send(service.machine, id, (now) => (asked = intent(now)), tx);
     if (answer.kind === "not_found") throw new ProblemError("deployment.not_found", `There is no deployment ${id}.`);
@@ -29,4 +29,6 @@ export async function intend(
     });
     return answer.state;
   });
+  await service.views.forget(id);
+  return answer;
 }

@@ -2,7 +2,7 @@ import type { ServiceView } from "@slipway/contracts";
 import type { EnvironmentName, ServiceName } from "@slipway/kernel";
 import { statusOf } from "./domain/view.ts";
 import type { Service } from "./service.ts";
-import { findService, liveRows, serviceNames, underWay } from "./store.ts";
+import { findService, liveRows, serviceNames, underWay, wasDeployed } from "./store.ts";
 
 export type Live = ServiceView["live"];
 
@@ -17,8 +17,7 @@ export async function serviceView({ db }: Pick<Service, "db">, name: ServiceName
   const deploys_to = (found?.deploys_to ?? null) as EnvironmentName | null;
   const [view] = await withWhatRuns({ db }, [{ name, owner: found?.owner ?? null, deploys_to }]);
   if (view === undefined) return undefined;
-  const anything = found !== undefined || Object.keys(view.live).length > 0 || view.under_way.length > 0;
-  return anything ? view : undefined;
+  return found !== undefined || (await wasDeployed(db, name)) ? view : undefined;
 }
 
 /** Services by name, a page of them. */

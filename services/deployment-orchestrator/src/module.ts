@@ -1,6 +1,6 @@
 import { openRegions } from "@slipway/cluster";
 import { createDurable } from "@slipway/durable";
-import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
+import type { RunningService, ServiceApp, ServiceContext, ServiceModule } from "@slipway/host";
 import { openSecrets, SecretKeys } from "@slipway/secrets";
 import { z } from "zod";
 import { auditOnce } from "./audit-once.ts";
@@ -10,6 +10,7 @@ import { eventRoutes } from "./events.ts";
 import { countingBus, deploymentFigures, toldDeployments } from "./figures.ts";
 import { routes } from "./http.ts";
 import { secretRoutes } from "./http-secrets.ts";
+import { keptViews, viewMs } from "./kept-views.ts";
 import { logRoutes } from "./logs/http.ts";
 import { neighbours } from "./neighbours.ts";
 import { TrafficObserver } from "./observer.ts";
@@ -38,7 +39,7 @@ export const deploymentOrchestrator: ServiceModule<Config, Tables> = {
   name: "deployment-orchestrator",
   schema: "deployment",
   config: Config,
-  worksWith: ["locks", "regions"],
+  worksWith: ["locks", "cache", "regions"],
   regionAccount: "orchestrator",
   start,
 };
@@ -47,6 +48,8 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const { db, dbUrl, bus, locks, clock, log, client, environments } = context;
   const regions = openRegions(context.regions, log);
   const behind = behindRegions({ db, locks });
+  const cache = context.openCache({ keepMs: viewMs });
+  const views = keptViews(cache);
   const names = environments.map(({ name }) => name);
   const told = toldDeployments(names);
   const keys = context.config;
@@ -67,7 +70,14 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   const machine = deploymentDurable(ports);
   // A slot is a promise, not a connection: enough that work that waits for pods never holds up a lowering.
   const pushes = pushDurable(() => service);
-  const durable = createDurable({ db, url: dbUrl, machines: [machine, pushes], log, workers: 512 });
+  const durable = createDurable({
+    db,
+    url: dbUrl,
+    machines: [machine, pushes],
+    log,
+    workers: 512,
+    onCommit: views.onCommit,
+  });
   const service: Service = {
     db,
     durable,
@@ -78,6 +88,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     secrets,
     clock,
     behind,
+    views,
     environments,
     settleMs: context.config.SLIPWAY_SETTLE_MS,
   };
@@ -86,14 +97,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
   await durable.start();
   observer.start();
   return {
-    routes: (app) => {
-      routes(app, service);
-      secretRoutes(app, service);
-      eventRoutes(app, service);
-      pushRoutes(app, service, pushes);
-      logRoutes(app, service);
-      restoreRoutes(app, service);
-    },
+    routes: (app) => serve(app, service, pushes),
     subscriptions: [...subscriptions(service), pushSubscription(service, pushes)],
     ready: async () => undefined,
     figures: [...deploymentFigures(db, names), told.figure],
@@ -104,7 +108,17 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     close: async () => {
       await observer.stop();
       await durable.stop();
+      await cache.close();
       await regions.close();
     },
   };
+}
+
+function serve(app: ServiceApp, service: Service, pushes: ReturnType<typeof pushDurable>): void {
+  routes(app, service);
+  secretRoutes(app, service);
+  eventRoutes(app, service);
+  pushRoutes(app, service, pushes);
+  logRoutes(app, service);
+  restoreRoutes(app, service);
 }

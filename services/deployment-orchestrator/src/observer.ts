@@ -23,6 +23,8 @@ export type ObserverOptions = {
 /** A gate that is shut is the rollback-controller's work, which tells why: only after this long it is taken for somebody else's. */
 const shutPatienceMs = 10_000;
 const startPatienceMs = 2_000;
+/** A rollback-controller that does not answer holds up the look at the others no longer than this. */
+const watchWithinMs = 2_000;
 /** Nearly all changes are our own, and made while others of them are on their way: a look after each would hold those up. */
 const hintPauseMs = 200;
 
@@ -122,7 +124,8 @@ export class TrafficObserver {
 
   /** Whether nobody of ours shut it. The judgement of one who did is brought along, in case its event is late. */
   async #isForeign(id: DeploymentId, region: RegionName): Promise<boolean> {
-    const watch = await this.#options.service.client.call(getWatch, { params: { id } }).catch(() => undefined);
+    const asked = { params: { id }, timeoutMs: watchWithinMs };
+    const watch = await this.#options.service.client.call(getWatch, asked).catch(() => undefined);
     const { judgement = null, epochs = {} } = watch ?? {};
     if (watch?.state === "failed" && judgement !== null) {
       await this.#send(id, (now) => ({ type: "WatchFailed", judgement, epochs, overtaken: false, now }));

@@ -10,6 +10,7 @@ import type { Behind } from "./behind.ts";
 import type { Command } from "./domain/command.ts";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
+import type { KeptViews } from "./kept-views.ts";
 import type { Tables } from "./store.ts";
 
 /** What routes and subscriptions work with. */
@@ -23,6 +24,7 @@ export type Service = {
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly behind: Behind;
+  readonly views: KeptViews;
   readonly environments: readonly EnvironmentEntry[];
   readonly settleMs: number;
 };

@@ -162,6 +162,12 @@ export async function findService(
   return db.selectFrom("service").select(["name", "owner", "deploys_to"]).where("name", "=", name).executeTakeFirst();
 }
 
+/** Whether there is a deployment of it, however it ended. */
+export async function wasDeployed(db: Db<Tables>, name: ServiceName): Promise<boolean> {
+  const row = await db.selectFrom("deployment").select("id").where("service", "=", name).limit(1).executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Services that were registered or deployed, by name. */
 export async function serviceNames(
   db: Db<Tables>,

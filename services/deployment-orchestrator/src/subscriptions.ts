@@ -31,6 +31,7 @@ export function subscriptions(service: Service): readonly Subscription[] {
               : { type: "Judged", judgement, epochs, now };
           await service.durable.send(service.machine, deployment_id, fact, tx);
         });
+        void service.views.forget(deployment_id);
       },
     },
   ];

@@ -82,6 +82,32 @@ test("a mesh that has not followed for two minutes is told, and once more when i
   ]);
 });
 
+test("a region that cannot be written for two minutes is told, and once more when it was written", async () => {
+  const told = async () =>
+    (await orchestrator.bus.read(deploymentTopic.name, 0, 500)).events.filter(({ type }) => /region_/.test(type));
+  const long = { steps: [{ weightPercent: 5, bakeMs: 600_000 }, ...(atOnce.steps ?? [])] };
+  const id = await orchestrator.deploy(long);
+  const { plan } = await orchestrator.reaches(id, "baking");
+  orchestrator.cluster("a").away = true;
+  await rollback(id);
+  await until(async () => (await orchestrator.state(id)).regions.b?.state === "retired", { what: "b to be done" });
+
+  // Two minutes later.
+  await sql`update command set run_after = clock_timestamp() where payload->>'purpose' = 'region'`.execute(
+    orchestrator.db,
+  );
+  await until(async () => (await told()).length === 1, { what: "it to be told" });
+  orchestrator.cluster("a").away = false;
+  const { phase } = await orchestrator.reaches(id, "rolled_back");
+  await until(async () => (await told()).length === 2, { what: "that it was written to be told" });
+
+  expect(phase).toBe("rolled_back");
+  expect(await told()).toMatchObject([
+    { type: "deployment.region_away", data: { region: "a", weight_percent: 5, version: plan.version } },
+    { type: "deployment.region_back", data: { region: "a" } },
+  ]);
+});
+
 test("a version that came to 100% while another deployment of it waited leaves that one nothing to do, which is told", async () => {
   const first = await orchestrator.deploy(atOnce);
   await orchestrator.reaches(first, "awaiting_approval");

@@ -1,4 +1,5 @@
 import { type Bus, postgresBus } from "@slipway/bus";
+import { noCache } from "@slipway/cache";
 import type { Client } from "@slipway/client";
 import {
   type ArtifactView,
@@ -21,6 +22,7 @@ import { deploymentMachine } from "../src/domain/decide.ts";
 import type { Deployment } from "../src/domain/deployment.ts";
 import type { Input } from "../src/domain/input.ts";
 import type { Push } from "../src/domain/push.ts";
+import { keptViews } from "../src/kept-views.ts";
 import { type PushMachine, pushDurable } from "../src/push/deploy-push.ts";
 import { pushSubscription } from "../src/push/subscription.ts";
 import type { Service } from "../src/service.ts";
@@ -85,7 +87,7 @@ beforeEach(async () => {
   service = {
     secrets: await testSecrets(db),
     ...{ locks, behind: behindRegions({ db, locks }) },
-    ...{ db, client: registry, clock: systemClock, settleMs: 0, machine: parked },
+    ...{ db, client: registry, clock: systemClock, settleMs: 0, machine: parked, views: keptViews(noCache) },
     durable: {
       create: ((...args: Parameters<Durable["create"]>) => durable.create(...args)) as Durable["create"],
       send: ((...args: Parameters<Durable["send"]>) => durable.send(...args)) as Durable["send"],

@@ -44,6 +44,15 @@ test("services that were registered and those that were deployed are one list, b
   expect(rest[0]).toMatchObject({ live: {}, under_way: [], deploys_to: "dev" });
 });
 
+test("a service that nobody registered, and whose deployments have all ended without one that serves, is known all the same", async () => {
+  const parcels = "parcels" as ServiceName;
+  const id = await orchestrator.deploy({ service: parcels });
+  await orchestrator.send(id, (now) => ({ type: "Rollback", by: "ada", reason: "not this one", now }));
+  await orchestrator.reaches(id, "cancelled", "rolled_back", "failed");
+
+  expect(await serviceView(orchestrator.service, parcels)).toMatchObject({ name: "parcels", live: {}, under_way: [] });
+});
+
 test("a service that nobody registered or deployed is none", async () => {
   expect(await serviceView(orchestrator.service, "nothing" as ServiceName)).toBeUndefined();
 });

@@ -44,6 +44,8 @@ const told: Readonly<Record<string, ((data: Data, time: string) => Row) | null>>
       "restoring",
       "mesh_behind",
       "mesh_followed",
+      "region_away",
+      "region_back",
     ].map((name) => [`deployment.${name}`, ({ regions }: Data) => ({ regions, outcome: null, exposed_at: null })]),
   ),
   ...Object.fromEntries(

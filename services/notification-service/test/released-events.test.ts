@@ -38,6 +38,8 @@ const expected: Readonly<Record<string, readonly [RegExp | null, readonly Wait[]
   "deployment.restoring": [null, both],
   "deployment.mesh_behind": [/^The mesh of a does not follow: orders in prod \(D-\d\)$/, []],
   "deployment.mesh_followed": [/^The mesh of a follows: orders in prod \(D-\d\)$/, []],
+  "deployment.region_away": [/^Not taken back in a, whose API is away or refuses it: orders in prod \(D-\d\)$/, []],
+  "deployment.region_back": [/^Taken back in a after all: orders in prod \(D-\d\)$/, []],
   "deployment.rolled_back": [/^Taken back: orders in prod \(D-1\)$/, both],
   "deployment.failed": [/^Deployment failed: orders in prod \(D-1\)$/, both],
   ...{ "deployment.cancelled": [null, both], "deployment.superseded": [null, both] },

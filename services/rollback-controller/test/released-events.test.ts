@@ -24,6 +24,8 @@ const passing = [
   "restoring",
   "mesh_behind",
   "mesh_followed",
+  "region_away",
+  "region_back",
   "succeeded",
 ];
 

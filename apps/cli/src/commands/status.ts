@@ -14,7 +14,7 @@ import { serviceHere, serviceOr } from "../here.ts";
 import type { DeploymentId, ServiceName } from "../ids.ts";
 import { environmentOf, requireEnvironment } from "../known-environment.ts";
 import { print, withClient } from "../output.ts";
-import { servesLines } from "../services-table.ts";
+import { servesOrNothing } from "../services-table.ts";
 import { showDeployment } from "../show.ts";
 import { suggesting } from "../suggest.ts";
 import { typed } from "../typed.ts";
@@ -60,7 +60,7 @@ async function showOne(
   if (watch === true) return watchDeployment(root, client, id);
   const view = await client.call(getDeployment, { params: { id } });
   const status = await client.call(getDeploymentStatus, { params: { id } });
-  const said = [showDeployment(view, status), ...(live === undefined ? [] : servesLines(live, env))];
+  const said = [showDeployment(view, status), ...(live === undefined ? [] : servesOrNothing(view, live, env))];
   print(root, { ...view, ...status, ...(live === undefined ? {} : { live }) }, said.join("\n"));
 }
 

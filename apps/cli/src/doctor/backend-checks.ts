@@ -5,7 +5,7 @@ import type { Check } from "./checks.ts";
 
 /** By which a service is told what it works with. */
 const variables = [
-  ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"],
+  ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "CACHE_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"],
   ...["EXTERNAL_REGISTRIES", "PUBLISH_TO", "SLACK_WEBHOOK_URL", "SECRETS_KEY", "SECRETS_OLD_KEYS"],
   ...["ENVIRONMENTS", "PRODUCTION"],
   ...platformServices.map((service) => `${service.toUpperCase().replaceAll("-", "_")}_URL`),

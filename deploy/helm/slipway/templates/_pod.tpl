@@ -7,6 +7,7 @@
 {{- $isolated := and (eq $name "build-service") (not $asJobs) (eq $root.Values.builds.isolation "namespaces") }}
 {{- $keys := dict "database" "SLIPWAY_DATABASE_URL_FILE" "bus" "SLIPWAY_BUS_URL_FILE" }}
 {{- if has "lock" $service.reaches }}{{ $_ := set $keys "lock" "SLIPWAY_LOCK_URL_FILE" }}{{ end }}
+{{- if has "cache" $service.reaches }}{{ $_ := set $keys "cache" "SLIPWAY_CACHE_URL_FILE" }}{{ end }}
 {{- if $service.objects }}{{ $_ := set $keys "objects" "SLIPWAY_OBJECTS_URL_FILE" }}{{ end }}
 {{- if $service.slack }}{{ $_ := set $keys "slack" "SLIPWAY_SLACK_WEBHOOK_URL_FILE" }}{{ end }}
 serviceAccountName: {{ include "slipway.nameOf" . }}

@@ -23,7 +23,7 @@ deployment-orchestrator:
   valuesKey: true
   regions: regions
   calls: [artifact-registry, rollback-controller]
-  reaches: [lock, regions]
+  reaches: [lock, cache, regions]
 rollback-controller:
   schema: rollback
   paths: [/api/v1/watches]

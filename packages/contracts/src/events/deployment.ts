@@ -58,6 +58,13 @@ export const deploymentTopic = topic("slipway.deployment.v1", "deployment", {
   mesh_behind: z.object({ ...about, region: RegionNameSchema, since: InstantSchema, from_percent: z.number() }),
   /** Its mesh follows after all: the version is sent nothing there any more, and its pods are gone. */
   mesh_followed: z.object({ ...about, region: RegionNameSchema, since: InstantSchema }),
+  /**
+   * What takes the version back could not be written in a region since then: its API is away, or refuses it. `weight_percent`: what the version had there, and may
+   * go on having.
+   */
+  region_away: z.object({ ...about, region: RegionNameSchema, since: InstantSchema, weight_percent: z.number() }),
+  /** It was written there after all. */
+  region_back: z.object({ ...about, region: RegionNameSchema, since: InstantSchema }),
   rolled_back: ended,
   failed: ended,
   cancelled: ended,

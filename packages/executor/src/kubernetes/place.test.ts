@@ -31,11 +31,13 @@ test("Dockerfiles are built only by a BuildKit that is named by its digest, in a
 });
 
 test.each([
-  ["kubernetes:///x", /image/],
-  ["kubernetes:///x?image=", /image/],
+  ["kubernetes:///x", /^image: names the image with the runner, e\.g\. registry/],
+  ["kubernetes:///x?image=", /^image: names the image with the runner/],
   ["kubernetes:///x?image=i&namespace=Not+One", /namespace: is no name of a namespace/],
-  ["kubernetes:///x?image=i&memory=1", /memory/],
-  ["kubernetes:///x?image=i&cpus=none", /cpus/],
+  ["kubernetes:///x?image=i&memory_mb=1", /^unknown key "memory_mb", did you mean "memory_mib"\?/],
+  ["kubernetes:///x?image=i&cpus=none", /^cpus: must be a number$/],
+  ["kubernetes:///x?image=i&cpus=0", /^cpus: must be more than 0$/],
+  ["kubernetes:///x?image=i&memory_mib=0.5", /^memory_mib: must be a whole number$/],
   ["kubernetes:///x?image=i&node_selector=builds", /node_selector.*: names labels of nodes, e\.g\. pool=builds/],
   ["kubernetes:///x?image=i&runtime_class=g+v", /runtime_class: is no name of a RuntimeClass/],
   ["kubernetes://host/x?image=i", /kubernetes:\/\/\/path/],

@@ -20,10 +20,14 @@ const schemas = {
 } as const satisfies Record<PlatformService, string>;
 export const serviceNames = Object.keys(schemas) as PlatformService[];
 
+export type Person = "admin" | "approver" | "deployer" | "viewer";
+
 export type Replica = {
   readonly service: PlatformService;
   readonly url: string;
   readonly pid: number;
+  /** The folder that it has for itself. */
+  readonly dataDir: string;
   /** Standard output and error so far. */
   said(): string;
   end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null>;
@@ -36,7 +40,7 @@ export type How = { readonly program?: string; readonly url?: string };
 export type PlatformApart = {
   readonly database: TestDatabase;
   readonly folder: string;
-  readonly tokens: Readonly<Record<"admin" | "deployer" | "viewer", string>>;
+  readonly tokens: Readonly<Record<Person, string>>;
   /** Every token, password and key that any of them was given. */
   secrets(): Promise<readonly string[]>;
   /** The folder which a process of that service has for itself. */
@@ -46,7 +50,8 @@ export type PlatformApart = {
   start(service: PlatformService, env?: Readonly<Record<string, string>>, how?: How): Promise<Replica>;
   /** Once more, by another program: what a newer version adds to the schemas. */
   prepare(program: string): Promise<void>;
-  client(as: "admin" | "deployer" | "viewer"): Client;
+  /** `at`: the orchestrator that is asked, where it is not the one at its own address. */
+  client(as: Person, at?: string): Client;
   stop(): Promise<void>;
 };
 
@@ -100,6 +105,7 @@ export async function preparePlatform(
   const tokenOf = async (name: string) => (await readFile(join(credentials, "tokens", name), "utf8")).trim();
   const tokens = {
     admin: await tokenOf("admin"),
+    approver: await tokenOf("approver"),
     deployer: await tokenOf("deployer"),
     viewer: await tokenOf("viewer"),
   };
@@ -134,9 +140,10 @@ export async function preparePlatform(
       replicas.add(replica);
       return replica;
     },
-    client(as) {
+    client(as, at = urlOf("deployment-orchestrator")) {
       const urls = Object.fromEntries(serviceNames.map((name) => [name, urlOf(name)]));
-      const client = createClient({ url: urlOf("deployment-orchestrator"), urls, token: tokens[as] });
+      const asked = { ...urls, "deployment-orchestrator": at };
+      const client = createClient({ url: at, urls: asked, token: tokens[as] });
       clients.add(client);
       return client;
     },
@@ -201,7 +208,7 @@ async function startReplica(
   };
   await until(alive, { what: `${service} at ${url}`, timeoutMs: 60_000 });
   return {
-    ...{ service, url, pid: child.pid ?? 0 },
+    ...{ service, url, pid: child.pid ?? 0, dataDir: env.SLIPWAY_DATA ?? "" },
     said: () => text,
     async end(signal) {
       child.kill(signal);

@@ -1,14 +1,25 @@
-import { ownerOf } from "@slipway/client";
+import { ownerOf, type PlatformService } from "@slipway/client";
 import * as contracts from "@slipway/contracts";
 import { createDeployment, getDeployment, listArtifacts } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { askedAllTheTime } from "./asked.ts";
+import { canariesApart, patient, quick } from "./canaries-apart.contract.ts";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames } from "./platform-apart.ts";
 import { endOf, isMoved, push, type Shop, shopRepository } from "./shop.ts";
 
 const twice = ["deployment-orchestrator", "build-service"] as const;
+/** What a reader asks of each. */
+const listed: Readonly<Record<PlatformService, string>> = {
+  "build-service": contracts.listBuilds.path,
+  "artifact-registry": contracts.listArtifacts.path,
+  "deployment-orchestrator": contracts.listDeployments.path,
+  "rollback-controller": contracts.listWatches.path,
+  "notification-service": contracts.listNotifications.path,
+  "metrics-aggregator": contracts.getDora.path,
+};
 const schemas = { "deployment-orchestrator": "deployment", "build-service": "build" } as const;
 
 export type Backends = {
@@ -23,13 +34,21 @@ export type Backends = {
   stop(): Promise<void>;
 };
 
-/** Six services, two processes each of the orchestrator and the build-service, do the main job over these backends, and go on when one of them is killed. */
-export function servicesApart(startBackends: () => Promise<Backends>, { store = false } = {}): void {
+/**
+ * Six services, two processes each of the orchestrator and the build-service, do the main job over these backends, and go on when one of them is killed. `store`: what
+ * holds the objects can be killed; `production`: canaries there, of what was built meanwhile.
+ */
+export function servicesApart(
+  startBackends: () => Promise<Backends>,
+  { store = false, production = false } = {},
+): void {
   let backends: Backends;
   let platform: PlatformApart;
   let region: OneRegion;
   let replicas: Replica[];
   let shop: Shop;
+  let again: string;
+  let own: Readonly<Record<PlatformService, Readonly<Record<string, string>>>>;
 
   beforeAll(async () => {
     backends = await startBackends();
@@ -39,13 +58,13 @@ export function servicesApart(startBackends: () => Promise<Backends>, { store = 
       token: platform.tokens.viewer,
     });
     const withRegions = { SLIPWAY_REGIONS: region.file };
-    const own = {
+    own = {
       "build-service": { SLIPWAY_GIT_ALLOW_FILE: "true", SLIPWAY_MOVE_BUILD_LOGS: "1s", ...backends.objects },
       "artifact-registry": {
         SLIPWAY_REGISTRY_HOST: new URL(platform.urlOf("artifact-registry")).host,
         ...backends.objects,
       },
-      "deployment-orchestrator": withRegions,
+      "deployment-orchestrator": { ...withRegions, ...quick },
       "rollback-controller": withRegions,
       "notification-service": {},
       "metrics-aggregator": {},
@@ -74,7 +93,7 @@ export function servicesApart(startBackends: () => Promise<Backends>, { store = 
   });
 
   test("a push becomes a build, an image and an artifact, each in a process of its own", async () => {
-    shop = await shopRepository(platform);
+    shop = await shopRepository(platform, patient);
     const id = await push(platform, shop);
 
     expect(await endOf(platform, id)).toMatchObject({ status: "SUCCEEDED" });
@@ -87,7 +106,8 @@ export function servicesApart(startBackends: () => Promise<Backends>, { store = 
   test.runIf(store)(
     "the store is killed in mid-step: the log goes on, the build says what it waits for, and ends once the store is back",
     async () => {
-      const id = await push(platform, { ...shop, sha: await shop.commit("hello again"), branch: "store" });
+      again = await shop.commit("hello again");
+      const id = await push(platform, { ...shop, sha: again, branch: "store" });
       const isLogged = (line: string) =>
         until(async () => (await logOf(id)).includes(`slow | ${line}\n`), { what: line, timeoutMs: 120_000 });
       await isLogged("1");
@@ -154,14 +174,37 @@ export function servicesApart(startBackends: () => Promise<Backends>, { store = 
     replicas = replicas.filter((replica) => replica !== victim);
   });
 
-  test("told to stop, each process drains, gives back what it held, ends with 0, and has told nobody a secret", async () => {
+  const inProduction = () =>
+    canariesApart(() => ({
+      ...{ platform, region, replicasOf, good: shop, bad: { sha: again, answer: "hello again" } },
+      busUrl: backends.env.SLIPWAY_BUS_URL,
+      workingOn: (id) => workingOn("deployment-orchestrator", id),
+      async start(service, url) {
+        const replica = await platform.start(service, own[service], url === undefined ? {} : { url });
+        replicas.push(replica);
+        return replica;
+      },
+      async kill(victim) {
+        await victim.end("SIGKILL");
+        replicas = replicas.filter((replica) => replica !== victim);
+      },
+    }));
+  if (production) describe("in production", inProduction);
+
+  test("told to stop while they are asked, each process answers, drains, gives back what it held, ends with 0, and has told nobody a secret", async () => {
     const secrets = [...(await platform.secrets()), ...backends.secrets, region.token];
     const pages = await Promise.all([
       ...replicas.flatMap(({ url }) => ["/readyz", "/metrics"].map((path) => pageOf(`${url}${path}`))),
       ...answered.map((path) => pageOf(`${urlOf(path)}${path}`)),
     ]);
     expect(pages.filter((page) => page.includes("shop")).length).toBeGreaterThan(4);
+    const asked = replicas.map(({ service, url }) =>
+      askedAllTheTime(`${url}${listed[service]}`, platform.tokens.viewer),
+    );
+    await until(() => asked.every(({ answers }) => answers.length > 20), { what: "each of them to be asked" });
     const ended = await Promise.all(replicas.map(async (replica) => [replica, await replica.end("SIGTERM")] as const));
+    // Whoever asks it meanwhile is answered, and sent to another replica with the answer.
+    for (const { answers, done } of asked) expect([await done, new Set(answers)]).toEqual(["sent on", new Set([200])]);
 
     for (const [{ service, said }, code] of ended) {
       expect([service, code]).toEqual([service, 0]);

@@ -38,6 +38,6 @@ describe.skipIf(Object.values(parts).includes(undefined))("six processes with Ka
         },
       };
     },
-    { store: true },
+    { store: true, production: true },
   );
 });

@@ -9,11 +9,17 @@ import { sql } from "kysely";
 import type { PlatformApart } from "./platform-apart.ts";
 
 const run = promisify(execFile);
+/** Names the version that is to fail this request: its answer is the subject of its commit. */
+export const failsHeader = "x-fails";
 const secret = "a webhook secret of some length";
+/** Fails those who ask it to, so that every pod of a version turns bad at the moment that a test says. */
 const server = (answer: string) => `import { createServer } from "node:http";
-createServer((_, response) => response.end("${answer}")).listen(process.env.PORT, process.env.HOST);
+createServer((request, response) => {
+  if (request.headers["${failsHeader}"] === "${answer}") response.statusCode = 500;
+  response.end("${answer}");
+}).listen(process.env.PORT, process.env.HOST);
 `;
-const slipwayYaml = `version: 1
+const slipwayYaml = (more: string) => `version: 1
 service: shop
 pipeline:
   compile: { run: node --check server.mjs && cp server.mjs made.mjs }
@@ -22,7 +28,7 @@ pipeline:
   slow: { needs: [unit, lint], run: 'node -e "let n = 0; const t = setInterval(() => { console.log(++n); if (n === 6) clearInterval(t); }, 500)"' }
 image: { base: node24, copy: [server.mjs], command: [node, server.mjs] }
 workload: { replicas: 1, ready: { path: /, timeout: 60s } }
-`;
+${more}`;
 
 export type Shop = {
   readonly url: string;
@@ -32,11 +38,11 @@ export type Shop = {
   commit(answer: string): Promise<string>;
 };
 
-/** A service in a repository on disk, which the platform knows. */
-export async function shopRepository(platform: PlatformApart): Promise<Shop> {
+/** A service in a repository on disk, which the platform knows. `more`: of its slipway.yaml. */
+export async function shopRepository(platform: PlatformApart, more = ""): Promise<Shop> {
   const tree = join(platform.folder, "shop");
   await mkdir(tree);
-  await writeFile(join(tree, "slipway.yaml"), slipwayYaml);
+  await writeFile(join(tree, "slipway.yaml"), slipwayYaml(more));
   const person = { GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "a@b.c", GIT_COMMITTER_NAME: "Ada" };
   const env = { ...process.env, ...person, GIT_COMMITTER_EMAIL: "a@b.c", GIT_CONFIG_GLOBAL: "/dev/null" };
   const git = async (...args: string[]) => (await run("git", args, { cwd: tree, env })).stdout.trim();

@@ -1,15 +1,24 @@
 import { postgresBus } from "@slipway/bus";
 import type { PlatformService } from "@slipway/client";
-import { buildTopic, createDeployment, type DeploymentView, deploymentTopic, getDeployment } from "@slipway/contracts";
+import {
+  buildTopic,
+  createDeployment,
+  type DeploymentView,
+  deploymentTopic,
+  getDeployment,
+  rollbackDeployment,
+} from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
 import { silentLogger } from "@slipway/sql";
 import { until } from "@slipway/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Canaries, canariesOf } from "./canaries.ts";
 import { earlierCommit, earlierServices, whyNoEarlier } from "./earlier-services.ts";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames, servicesBundle } from "./platform-apart.ts";
 import { endOf, isMoved, push, type Shop, shopRepository } from "./shop.ts";
+import { type SteadyRequests, steadyRequests } from "./steady-requests.ts";
 
 const twice = ["deployment-orchestrator", "build-service"] as const satisfies readonly PlatformService[];
 const region = "us-east-1";
@@ -21,6 +30,10 @@ type UnderWay = {
   readonly build: Awaited<ReturnType<typeof push>>;
   readonly deployment: DeploymentId | undefined;
 };
+/** Environments of production: in one the canary turns bad, in the other a person takes it back. */
+type Place = "prod" | "staging";
+type AtFivePercent = Readonly<Record<Place, DeploymentView>>;
+const places = ["staging", "prod"] as const satisfies readonly Place[];
 
 /** The program of an earlier commit and the one of today, each in processes of its own, on one database. */
 describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommit} and of today`}`, () => {
@@ -36,36 +49,53 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
   let built: string;
   /** By the first build. */
   let printed: string;
+  let canaries: Canaries;
+  let tried: { readonly sha: string; readonly answer: string };
+  const requests = new Map<Place, SteadyRequests>();
 
   beforeAll(async () => {
     programs = { earlier: await earlierServices(), today: await servicesBundle() };
-    platform = await preparePlatform({}, {}, programs.earlier);
+    platform = await preparePlatform({ SLIPWAY_PRODUCTION: places.join(",") }, {}, programs.earlier);
     place = await oneRegion(platform.folder, {
       url: platform.urlOf("artifact-registry"),
       token: platform.tokens.viewer,
     });
     for (const service of [...serviceNames, ...twice]) await start(service, "earlier");
+    canaries = canariesOf(platform);
   });
   afterAll(async () => {
+    for (const steady of requests.values()) await steady.stop();
+    await canaries?.close();
     await platform?.stop();
     await place?.stop();
   });
 
-  test("of the earlier one alone build and deploy", async () => {
+  test("of the earlier one alone build and deploy, to production, too", async () => {
     shop = await shopRepository(platform);
     await areEnded(await begin(shop.sha));
     printed = await logOf(firstBuild());
-    await areEnded(await begin(await shop.commit("once more")));
+    tried = { sha: await shop.commit("once more"), answer: "once more" };
+    await areEnded(await begin(tried.sha));
+
+    for (const sha of [shop.sha, tried.sha]) await canaries.promote(sha);
+    const first = await Promise.all(places.map((place) => canaries.deploy(shop.sha, place, true)));
+    for (const id of first) await canaries.comesTo(id, "SUCCEEDED");
+    deployed.push(...first);
+    for (const at of places) requests.set(at, steadyRequests(place.meshUrl, at));
   });
 
   test("beside each other share what is under way while an upgrade replaces the earlier ones, one by one", async () => {
     await platform.prepare(programs.today);
     const under = await begin(await shop.commit("upgraded"));
+    const byEarlier = await atFivePercent();
 
     for (const service of twice) await replaceAll(service, "today");
     await areEnded(under);
+    await areTakenBack(byEarlier);
+    const besideEarlier = await atFivePercent();
     for (const service of serviceNames) if (!twice.some((name) => name === service)) await replaceAll(service, "today");
 
+    await areTakenBack(besideEarlier);
     await areEnded(await begin(await shop.commit("after the upgrade")));
     await until(() => isMoved(platform, firstBuild()), { what: "the first log to be in the object store", timeoutMs });
     expect(await logOf(firstBuild())).toBe(printed);
@@ -73,10 +103,15 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
 
   test("beside each other share what is under way while the upgrade is taken back", async () => {
     const under = await begin(await shop.commit("taken back"));
+    const byToday = await atFivePercent();
 
     for (const service of twice) await replaceAll(service, "earlier");
     await areEnded(under);
+    await areTakenBack(byToday);
+    const besideToday = await atFivePercent();
+    await replaceAll("rollback-controller", "earlier");
 
+    await areTakenBack(besideToday);
     await areEnded(await begin(await shop.commit("as before")));
     expect(await logOf(firstBuild())).toMatch(
       /^the log of this build is in the object store now .* a newer one does\n$/,
@@ -103,7 +138,7 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
       SLIPWAY_MOVE_BUILD_LOGS: "1s",
     }),
     "artifact-registry": () => ({ SLIPWAY_REGISTRY_HOST: new URL(platform.urlOf("artifact-registry")).host }),
-    "deployment-orchestrator": () => ({ SLIPWAY_REGIONS: place.file }),
+    "deployment-orchestrator": () => ({ SLIPWAY_REGIONS: place.file, SLIPWAY_MINIMUM_BAKE: "0s" }),
     "rollback-controller": () => ({ SLIPWAY_REGIONS: place.file }),
   };
 
@@ -171,6 +206,34 @@ describe.skipIf(missing !== undefined)(`${missing ?? `replicas of ${earlierCommi
       throw new Error(JSON.stringify(last), { cause });
     });
     expect(last).toMatchObject({ status: "SUCCEEDED" });
+  }
+
+  /** Of one version in both places, and each bakes for ten minutes. */
+  async function atFivePercent(): Promise<AtFivePercent> {
+    const [staging, prod] = await Promise.all(
+      places.map((at) => canaries.begin(tried.sha, at, requests.get(at) as SteadyRequests)),
+    );
+    return { staging, prod } as AtFivePercent;
+  }
+
+  async function areTakenBack({ staging, prod }: AtFivePercent): Promise<void> {
+    const { deployment_id: id } = staging;
+    requests.get("prod")?.turnBad(tried.answer);
+    await platform.client("deployer").call(rollbackDeployment, { params: { id }, body: { reason: "not today" } });
+
+    const [failed, aborted] = await Promise.all([
+      canaries.expectTakenBack(prod, requests.get("prod") as SteadyRequests),
+      canaries.expectTakenBack(staging, requests.get("staging") as SteadyRequests),
+    ]);
+    requests.get("prod")?.turnBad(undefined);
+    expect(failed.gates.at(-1)).toMatchObject({ verdict: "FAIL", weight_percent: 5 });
+    expect(aborted.reason).toContain("not today");
+    for (const { deployment_id, gates } of [failed, aborted]) {
+      const told = await canaries.told(deployment_id);
+      expect([told["watch.failed"], told["watch.shut_confirmed"]]).toEqual(
+        gates.length > 0 ? [1, 1] : [undefined, undefined],
+      );
+    }
   }
 
   /** Subjects of which it was told, each as often as an event of its own says it. */

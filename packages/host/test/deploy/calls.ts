@@ -16,6 +16,7 @@ export function worksWith(service: string): ReadonlySet<string> {
   const text = sourcesOf(service);
   const signs: readonly (readonly [string, RegExp])[] = [
     ["lock", /worksWith: \[[^\]]*"locks"/],
+    ["cache", /worksWith: \[[^\]]*"cache"/],
     ["regions", /worksWith: \[[^\]]*"regions"/],
     ["objects", /\bobjects\.problem\(\)/],
     ["slack", /\bSLIPWAY_SLACK_WEBHOOK_URL:/],

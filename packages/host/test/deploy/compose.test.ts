@@ -168,7 +168,7 @@ test("what a service is given as its environment is what it reads: adapters, reg
     };
 
     for (const name of services.keys()) {
-      const { databaseUrl, busUrl, lockUrl, objectsUrl, regions, prepared, publicUrl } = configOf(name);
+      const { databaseUrl, busUrl, lockUrl, cache, objectsUrl, regions, prepared, publicUrl } = configOf(name);
       const [locks, objects, inRegions] = ["lock", "objects", "regions"].map((what) => worksWith(name).has(what));
       expect([name, databaseUrl, busUrl, prepared, publicUrl]).toEqual([
         ...[name, "postgres://postgres:5432/slipway", "kafka://kafka:9092", true, "http://localhost:7400"],
@@ -177,6 +177,8 @@ test("what a service is given as its environment is what it reads: adapters, reg
         name,
         locks ? expect.stringMatching(/^redis:\/\/:.{30,}@redis:6379$/) : "postgres:",
       ]);
+      // Several orchestrators keep their views in one place.
+      expect([name, cache.url]).toEqual([name, locks ? lockUrl : "none:"]);
       expect([name, objectsUrl]).toEqual([name, objects ? expect.stringMatching(/^s3:\/\/slipway\?/) : "file:"]);
       expect([name, regions.kind]).toEqual([name, inRegions ? "file" : "local"]);
     }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type RealRegion, realPart, startRegion } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { helm, type Rendered, renderChart } from "./helm.ts";
+import { helm, Rendered, renderChart } from "./helm.ts";
 import { readYaml, root, servicesOfTree } from "./tree.ts";
 
 const parts = { helm: realPart("helm"), etcd: realPart("etcd"), kubernetes: realPart("kubernetes") };
@@ -83,6 +83,12 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     expect(kinds(objects)).not.toContain("PrometheusRule");
     const rule = (await withEverything()).find(({ kind }) => kind === "PrometheusRule");
     expect(rule?.spec).toEqual(readYaml("deploy/prometheus/alerts.yml"));
+    const base = "https://git.example/slipway/blob/main";
+    const linked = await render("--set", "prometheusRule.enabled=true", "--set", `prometheusRule.runbookBase=${base}/`);
+    const links = JSON.stringify(linked.find(({ kind }) => kind === "PrometheusRule")).match(/"runbook_url":"[^"]*"/g);
+    expect(links?.length).toBeGreaterThan(10);
+    for (const link of links ?? []) expect(link).toContain(`"${base}/docs/guides/operating.md#`);
+    await expect(render("--set", "prometheusRule.runbookBase=docs")).rejects.toThrow(/runbookBase/);
     expect(rule?.metadata).toMatchObject({ labels: { release: "prometheus" } });
   });
 
@@ -139,7 +145,8 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
       if (etcd === undefined || kubernetes === undefined) throw new Error("a part is missing");
       region = await startRegion({ etcd, kubernetes });
       if (monitors !== undefined) {
-        await region.kubectl(["apply", "--server-side", "-f", monitors.program]);
+        for (const file of [monitors.program, ...Object.values(monitors.also)])
+          await region.kubectl(["apply", "--server-side", "-f", file]);
         await region.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
       }
       const levels = {
@@ -173,8 +180,7 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
       ["with Dockerfiles", () => render(...dockerfiles)],
     ])("it takes every object of the chart %s", async (_, rendered) => {
       const objects = (await rendered()).filter(
-        // Its groups are held by promtool, in alerts.real.test.ts.
-        ({ kind }) => kind !== "PrometheusRule" && (kind !== "ServiceMonitor" || monitors !== undefined),
+        ({ apiVersion }) => apiVersion !== "monitoring.coreos.com/v1" || monitors !== undefined,
       );
 
       for (const object of objects)
@@ -183,6 +189,26 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
         );
       expect(objects.length).toBeGreaterThan(30);
     });
+
+    test.skipIf(monitors === undefined)(
+      "it takes no alert or monitor that the Prometheus operator would not",
+      async () => {
+        const objects = await withEverything();
+        const misspelt = (kind: string, key: string) => {
+          const object = objects.find((one) => one.kind === kind);
+          const text = JSON.stringify(object);
+          expect(text).toContain(`"${key}":`);
+          return dryRun(Rendered.parse(JSON.parse(text.replace(`"${key}":`, `"${key}s":`))));
+        };
+
+        await expect(misspelt("PrometheusRule", "expr")).rejects.toThrow(
+          /\.spec\.groups.*exprs: field not declared in schema/,
+        );
+        await expect(misspelt("ServiceMonitor", "interval")).rejects.toThrow(
+          /\.spec\.endpoints.*intervals: field not declared in schema/,
+        );
+      },
+    );
 
     test("Pod Security at `restricted` lets in the pods of all services but the one that builds, where steps are not Jobs", async () => {
       const refusedOf = async (objects: readonly Rendered[]) => {

@@ -20,7 +20,10 @@ describe.skipIf(part === undefined)("the chart's pods", () => {
   let objects: readonly Rendered[];
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "slipway-pods-"));
-    objects = await render("serviceMonitor.enabled=true", "builds.executor=kubernetes", "urlKeys.slack=slack-url");
+    objects = await render(
+      ...["serviceMonitor.enabled=true", "builds.executor=kubernetes"],
+      ...["urlKeys.slack=slack-url", "urlKeys.cache=cache-url"],
+    );
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -86,7 +89,7 @@ describe.skipIf(part === undefined)("the chart's pods", () => {
     for (const [service, { schema }] of servicesOfTree()) {
       const works = worksWith(service);
       const urls = { database: true, bus: true, lock: works.has("lock"), objects: works.has("objects") };
-      const keys = { ...urls, slack: works.has("slack") };
+      const keys = { ...urls, cache: works.has("cache"), slack: works.has("slack") };
       const given = Object.entries(keys).flatMap(([key, has]) => (has ? [key] : []));
       const { files, env } = podOf(service);
       const regions = service === "rollback-controller" ? "slipway-rollback-regions" : "slipway-regions";

@@ -21,7 +21,7 @@ test("each alert leads to a section of the guide", () => {
   );
 
   for (const { alert, annotations } of rules) {
-    const [path, anchor] = (annotations.runbook ?? "").split("#");
+    const [path, anchor] = (annotations.runbook_url ?? "").split("#");
     expect([alert, path, anchors.includes(anchor ?? "")]).toEqual([alert, "docs/guides/operating.md", true]);
   }
 });

@@ -106,6 +106,17 @@ describe.skipIf(part === undefined)("the chart's network policies", () => {
     expect(allows(policies, podOf("build-service"), cloudMetadata, 80)).toBe(false);
   });
 
+  test("let the orchestrator out to a Redis for views of its own only where one is named", async () => {
+    const ports = ["--set-json", "networkPolicy.cache.ports=[6390]"];
+    const named = await render(...ports, "--set", "urlKeys.cache=cache-url");
+    const unnamed = await render(...ports);
+
+    const reaches = (from: string, all: readonly Rendered[]) =>
+      allows(policiesOf(all, release), podOf(from, all), outside, 6390);
+    expect(services.filter((name) => reaches(name, named))).toEqual(["deployment-orchestrator"]);
+    expect(services.filter((name) => reaches(name, unnamed))).toEqual([]);
+  });
+
   test("let names be asked of the cluster's DNS alone, and of nobody where a step may go nowhere", async () => {
     const jobs = await render("--set", "builds.executor=kubernetes");
     const mirrors = await render(

@@ -18,7 +18,12 @@ import {
  * Both ends are final; asking again is another import, which finds the blobs that an earlier one brought.
  */
 export type ImageImport =
-  | { readonly phase: "copying"; readonly request: ImportRequest }
+  | {
+      readonly phase: "copying";
+      readonly request: ImportRequest;
+      /** The process that was given credentials: durable leads the copy there while it lives. */
+      readonly place?: string;
+    }
   | {
       readonly phase: "registered";
       readonly request: ImportRequest;

@@ -31,7 +31,7 @@ export async function askImport(
     deadlineAt: addMs(now, importing.deadlineMs),
   };
   const id = (await underWay(service, request)) ?? (await begin(service, request));
-  // Before anybody can claim the command where it matters: the worker looks for them again and again.
+  // The worker of this process may have claimed the command already: it looks for them again and again.
   if (asked.credentials !== undefined) importing.credentials.set(id, asked.credentials);
   return id;
 }
@@ -82,7 +82,8 @@ async function begin(service: Service, asked: Omit<ImportRequest, "id">): Promis
   return service.db.transaction().execute(async (tx) => {
     const { number, id } = await nextImport(tx);
     const request: ImportRequest = { id, ...asked };
-    const copying = { phase: "copying" as const, request };
+    const led = request.withCredentials ? { place: service.importing.place } : {};
+    const copying = { phase: "copying" as const, request, ...led };
     await insertImport(tx, { number, id, service: asked.service, image: asked.image }, asked.requestedAt);
     await service.durable.create(tx, service.importing.machine, id, copying, [{ type: "CopyImage" }]);
     await appendAudit(tx, {

@@ -11,6 +11,8 @@ export type Importing = {
   readonly registries: ForeignRegistries;
   /** What came with requests, until their import ends. In this process's memory only. */
   readonly credentials: Map<ImportId, RegistryAuth>;
+  /** Names this process: where an import is led to that was asked for with credentials. */
+  readonly place: string;
   readonly platform: string;
   readonly deadlineMs: number;
 };

@@ -1,6 +1,6 @@
 import { ProblemError } from "@slipway/contracts";
 import type { CommandContext, Outcome } from "@slipway/durable";
-import { addMs, type Clock, type GitSha, type ImportId, msBetween } from "@slipway/kernel";
+import { addMs, type Clock, type GitSha, type ImportId, type Instant, msBetween } from "@slipway/kernel";
 import {
   type Credentials,
   type ForeignRegistries,
@@ -10,7 +10,8 @@ import {
   RegistryClient,
 } from "@slipway/oci";
 import type { ImageImport, ImportInput, ImportRequest } from "../domain/image-import.ts";
-import { noteProgress } from "../store/imports.ts";
+import { keepPlace, type PlaceTaken, takePlace } from "../store/import-places.ts";
+import { findImport, noteProgress } from "../store/imports.ts";
 import type { Registry } from "../v2/exchange.ts";
 import { storeManifest } from "../v2/manifests.ts";
 import { copyBlobs } from "./copy-blobs.ts";
@@ -22,36 +23,50 @@ export type CopyPorts = {
   readonly registries: ForeignRegistries;
   /** What came with requests, by import. In this process's memory only. */
   readonly credentials: Map<ImportId, RegistryAuth>;
+  /** Names this process. */
+  readonly place: string;
   readonly clock: Clock;
+  /** Images that are copied at once, by all processes together. */
+  readonly places: number;
   register(request: ImportRequest, artifact: ExternalArtifact): Promise<void>;
 };
 
 const answerMs = 5_000;
 const againMs = 5_000;
 const forgetMs = 60_000;
-/** Another process may hold the credentials and claim the command in the meantime. */
-const lookForCredentials = { attempts: 10, everyMs: 500 };
+/** Another process may hold the credentials and claim the command in the meantime; one that has had them in hand lately lives. */
+const lookForCredentials = { attempts: 10, everyMs: 500, livesMs: 15_000 };
+const askForPlaceMs = 500;
 
 /** Copies the image and registers it. Whatever may pass by itself is tried again until the import's deadline. */
 export async function performCopy(ports: CopyPorts, ctx: CommandContext<ImageImport>): Promise<Outcome<ImportInput>> {
   const state = (await ctx.current())?.state;
   if (state?.phase !== "copying") return { kind: "done" };
   const { request } = state;
+  const row = await findImport(ports.registry.db, request.id);
   const leftMs = msBetween(ports.clock.now(), request.deadlineAt);
-  if (leftMs <= 0) return failed("The copy was not done in time.");
+  if (leftMs <= 0) return failed(row?.waits === true ? noPlaceInTime : "The copy was not done in time.");
   const auth = await authFor(ports, request);
-  if (auth === "gone") {
-    if (ctx.attempt <= lookForCredentials.attempts) {
-      return {
-        kind: "retry",
-        afterMs: lookForCredentials.everyMs,
-        reason: "the process that was given the credentials",
-      };
-    }
-    return failed(
-      "The platform was restarted, and credentials are not kept. Ask again with them: what was copied is here.",
-    );
+  if (auth === "gone") return withoutCredentials(ports, ctx, { led: state.place, seenAt: row?.seenAt ?? null });
+  const inTheWay = await takePlace(ports.registry.db, request.id, ports.places);
+  if (inTheWay !== undefined) return { kind: "retry", afterMs: askForPlaceMs, reason: placeText(ports, inTheWay) };
+  const giveBack = keepPlace(ports.registry.db, request.id, (error) =>
+    ctx.log.warn({ err: error, import: request.id }, "the place of an import could not be kept or given back"),
+  );
+  try {
+    return await copyInPlace(ports, ctx, request, auth, leftMs);
+  } finally {
+    await giveBack();
   }
+}
+
+async function copyInPlace(
+  ports: CopyPorts,
+  ctx: CommandContext<ImageImport>,
+  request: ImportRequest,
+  auth: Credentials | undefined,
+  leftMs: number,
+): Promise<Outcome<ImportInput>> {
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(leftMs)]);
   try {
     const { digest, gitSha } = await copy(ports, request, auth, signal);
@@ -62,6 +77,32 @@ export async function performCopy(ports: CopyPorts, ctx: CommandContext<ImageImp
     if (outcome.kind === "fact") forget(ports, request.id);
     return outcome;
   }
+}
+
+const noPlaceInTime =
+  "No place among the images that are copied came free in time. Ask again, or let more be copied at once (SLIPWAY_MAX_IMPORTS).";
+
+function placeText({ places }: CopyPorts, { taken, ahead }: PlaceTaken): string {
+  const next =
+    ahead === 0 ? "this import is the next" : `${ahead} more ${ahead === 1 ? "waits" : "wait"} before this one`;
+  return `${taken} of ${places} (SLIPWAY_MAX_IMPORTS) ${taken === 1 ? "is" : "are"} taken, ${next}`;
+}
+
+/** They are with another process, or gone with it. */
+function withoutCredentials(
+  ports: CopyPorts,
+  ctx: CommandContext<ImageImport>,
+  { led, seenAt }: { readonly led: string | undefined; readonly seenAt: Instant | null },
+): Outcome<ImportInput> {
+  const { attempts, everyMs, livesMs } = lookForCredentials;
+  // To another process it comes only where nobody has taken it for a while at the one that it was led to.
+  const mayCome = led === undefined || led === ports.place;
+  const lives = seenAt !== null && msBetween(seenAt, ports.clock.now()) < livesMs;
+  if (lives || (mayCome && ctx.attempt <= attempts))
+    return { kind: "retry", afterMs: everyMs, reason: "the process that was given the credentials" };
+  return failed(
+    "The platform was restarted, and credentials are not kept. Ask again with them: what was copied is here.",
+  );
 }
 
 /** A little later: a fact that could not be written is found again by performing once more. */

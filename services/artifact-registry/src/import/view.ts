@@ -20,7 +20,7 @@ export async function importView(service: Service, row: ImportRow): Promise<z.in
     git_sha: state.phase === "registered" ? state.gitSha : request.gitSha,
     bytes_total: row.bytesTotal,
     bytes_copied: row.bytesCopied,
-    waiting: waitingOf(state, pending?.lastReason ?? null),
+    waiting: waitingOf(state, pending?.lastReason ?? null, row.waits),
     reason: state.phase === "failed" ? state.reason : null,
     requested_by: request.requestedBy,
     requested_at: request.requestedAt,
@@ -29,8 +29,14 @@ export async function importView(service: Service, row: ImportRow): Promise<z.in
   };
 }
 
-function waitingOf(state: ImageImport, lastReason: string | null) {
+function waitingOf(state: ImageImport, lastReason: string | null, forPlace: boolean) {
   if (state.phase !== "copying") return null;
+  if (forPlace)
+    return {
+      for: `a place among the images that are copied${lastReason === null ? "" : `: ${lastReason}`}`,
+      since: state.request.requestedAt,
+      unblockedBy: `the end of another import by ${state.request.deadlineAt}; else this one fails`,
+    };
   const host = state.request.image.split("/")[0] ?? "";
   return {
     for: lastReason === null ? `the bytes from ${host}` : `${host} (${lastReason})`,

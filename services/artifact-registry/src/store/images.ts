@@ -69,16 +69,39 @@ export async function appendChunk(db: On, id: string, at: number, chunk: UploadC
 export function uploadsIdleFor(db: On, idleMs: number, limit: number): Promise<Upload[]> {
   return db
     .selectFrom("upload")
-    .where(sql<boolean>`updated_at < clock_timestamp() - ${idleMs}::bigint * interval '1 ms'`)
+    .where(idleFor(idleMs))
     .orderBy("updated_at")
     .limit(limit)
     .select(["id", "received", "chunks"])
     .execute();
 }
 
-export async function removeUpload(db: On, id: string): Promise<void> {
-  await db.deleteFrom("upload").where("id", "=", id).execute();
+/**
+ * Takes the upload away and answers the chunks that it had at that moment; undefined where somebody else has taken it away. `idleMs`: only one that nobody has gone on with
+ * for so long.
+ */
+export async function removeUpload(db: On, id: string, idleMs = 0): Promise<readonly UploadChunk[] | undefined> {
+  const removed = await db
+    .deleteFrom("upload")
+    .where("id", "=", id)
+    .where(idleFor(idleMs))
+    .returning("chunks")
+    .executeTakeFirst();
+  return removed?.chunks;
 }
+
+/** Of these ids, those of uploads that are there. */
+export async function knownUploads(db: On, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await db
+    .selectFrom("upload")
+    .where(sql<string>`id::text`, "in", [...ids])
+    .select("id")
+    .execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
+const idleFor = (idleMs: number) => sql<boolean>`updated_at <= clock_timestamp() - ${idleMs}::bigint * interval '1 ms'`;
 
 export type ManifestRow = { readonly digest: string; readonly mediaType: string; readonly bytes: Buffer };
 

@@ -10,9 +10,16 @@ export type ImportRow = {
   readonly id: ImportId;
   readonly bytesTotal: number | null;
   readonly bytesCopied: number;
+  /** For a place among those that are copied. */
+  readonly waits: boolean;
+  /** When a process that could copy it last had it in hand. */
+  readonly seenAt: Instant | null;
 };
 
-const columns = ["number", "id", "bytes_total as bytesTotal", "bytes_copied as bytesCopied"] as const;
+const columns = [
+  ...(["number", "id", "bytes_total as bytesTotal", "bytes_copied as bytesCopied"] as const),
+  ...(["waits", "seen_at as seenAt"] as const),
+] as const;
 
 /** Takes the next number; numbers may have gaps. */
 export async function nextImport(tx: Tx<Tables>): Promise<{ number: number; id: ImportId }> {

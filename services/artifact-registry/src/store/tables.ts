@@ -65,6 +65,9 @@ export type Tables = {
     image: string;
     bytes_total: ColumnType<number | null, undefined, number>;
     bytes_copied: ColumnType<number, undefined, number>;
+    place_until: ColumnType<Instant | null, undefined, never>;
+    waits: ColumnType<boolean, undefined, boolean>;
+    seen_at: ColumnType<Instant | null, undefined, never>;
     created_at: Instant;
   };
   publication: {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { firstBytes, pieces, readAll } from "./bytes.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { firstBytes, paced, pieces, readAll } from "./bytes.ts";
 
 async function* streamOf(chunks: readonly Uint8Array[]) {
   yield* chunks;
@@ -33,4 +33,25 @@ test("more bytes than allowed are refused", async () => {
     code: "SIZE_INVALID",
     status: 413,
   });
+});
+
+afterEach(() => vi.useRealTimers());
+
+test("an upload stalls where nobody sends for too long, and never because what was sent is not taken yet", async () => {
+  vi.useFakeTimers();
+  let stalls = 0;
+  const paceOf = (bytes: AsyncIterable<Uint8Array>) => paced(bytes, 1_000, () => (stalls += 1));
+  const taken = paceOf(streamOf([Uint8Array.of(1), Uint8Array.of(2)]));
+  await taken.next();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([stalls, (await taken.next()).value]).toEqual([0, Uint8Array.of(2)]);
+
+  const silent = paceOf(
+    (async function* () {
+      await new Promise(() => {});
+    })(),
+  );
+  void silent.next();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(stalls).toBe(1);
 });

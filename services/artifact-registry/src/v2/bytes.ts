@@ -58,19 +58,24 @@ export async function* pieces(
   while (!held.done) yield piece();
 }
 
-/** Calls `onStall` when no byte came for `idleMs`, so that nobody holds an upload open by saying nothing. */
+/**
+ * Calls `onStall` when a byte was waited for and none came for `idleMs`, so that nobody holds an upload open by saying nothing. Where it is the taker that lets one
+ * wait, a slow store above all, nobody stalls.
+ */
 export async function* paced(
   bytes: AsyncIterable<Uint8Array>,
   idleMs: number,
   onStall: () => void,
 ): AsyncGenerator<Uint8Array> {
-  const timer = setTimeout(onStall, idleMs);
+  const source = bytes[Symbol.asyncIterator]();
   try {
-    for await (const chunk of bytes) {
-      timer.refresh();
-      yield chunk;
+    for (;;) {
+      const timer = setTimeout(onStall, idleMs);
+      const next = await source.next().finally(() => clearTimeout(timer));
+      if (next.done === true) return;
+      yield next.value;
     }
   } finally {
-    clearTimeout(timer);
+    await source.return?.();
   }
 }

@@ -18,6 +18,9 @@ import { parseContentRange, receivedRange } from "./range.ts";
 
 /** A chunk is saved in pieces of this size, so that a connection that breaks loses no more than one. */
 const pieceBytes = 16 * 1024 * 1024;
+/** Where chunks lie, those of an upload in a folder of its id. */
+export const chunksPrefix = "oci/uploads/";
+export const uploadOfChunk = (key: string): string => key.slice(chunksPrefix.length).split("/")[0] ?? "";
 
 type At = { readonly repository: string };
 type Session = At & { readonly id: string };
@@ -50,7 +53,7 @@ export async function patchUpload(registry: Registry, exchange: Exchange, sessio
   let at = upload.received;
   const body = capped(exchange.body, registry.maxBlobBytes - at);
   for await (const piece of pieces(body, pieceBytes)) {
-    const key = `oci/uploads/${session.id}/${at}-${randomUUID()}`;
+    const key = `${chunksPrefix}${session.id}/${at}-${randomUUID()}`;
     const { size } = await registry.objects.put(key, piece);
     if (!(await appendChunk(registry.db, session.id, at, { key, size }))) {
       await registry.objects.delete(key);
@@ -66,22 +69,31 @@ export async function patchUpload(registry: Registry, exchange: Exchange, sessio
 
 /** PUT: the last bytes, if any, and the digest of all of them. The upload is over, whether they match or not. */
 export async function finishUpload(registry: Registry, exchange: Exchange, session: Session): Promise<Answer> {
+  const { repository, id } = session;
   const digest = checked(exchange.query.get("digest"));
-  const upload = await found(registry, session);
+  // Who asks once more, since nobody answered the first time, is told what became of it: whoever was asked may have been killed when it was done.
+  const isDone = async () => (await findBlob(registry.db, repository, digest)) !== undefined;
+  const upload = await found(registry, session).catch(async (error: unknown) => {
+    if (await isDone()) return undefined;
+    throw error;
+  });
+  if (upload === undefined) return created(repository, digest);
   expectedBytes(exchange, session, upload);
   try {
-    await storeBlob(registry, session.repository, digest, joined(registry, upload, exchange.body));
+    await storeBlob(registry, repository, digest, joined(registry, upload, exchange.body));
   } catch (error) {
-    if (error instanceof OciProblem) await discard(registry, upload);
-    throw error;
+    if (!(error instanceof OciProblem)) throw error;
+    // Its chunks go when another process has made the blob of them.
+    const gone = !(await discard(registry, id));
+    if (!gone || !(await isDone())) throw error;
   }
-  await discard(registry, upload);
-  return created(session.repository, digest);
+  await discard(registry, id);
+  return created(repository, digest);
 }
 
 /** DELETE: gives an upload up. */
 export async function cancelUpload(registry: Registry, session: Session): Promise<Answer> {
-  await discard(registry, await found(registry, session));
+  await discard(registry, (await found(registry, session)).id);
   return { status: 204, headers: {} };
 }
 
@@ -133,9 +145,11 @@ async function* joined(
   yield* last;
 }
 
-export async function discard(registry: Registry, upload: Upload): Promise<void> {
-  await removeUpload(registry.db, upload.id);
-  for (const { key } of upload.chunks) await registry.objects.delete(key);
+/** False: it is gone already or, with `idleMs`, somebody has gone on with it meanwhile. */
+export async function discard(registry: Registry, id: string, idleMs?: number): Promise<boolean> {
+  const chunks = await removeUpload(registry.db, id, idleMs);
+  for (const { key } of chunks ?? []) await registry.objects.delete(key);
+  return chunks !== undefined;
 }
 
 function checked(digest: string | null): string {

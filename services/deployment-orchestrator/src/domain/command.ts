@@ -1,6 +1,6 @@
 import type { deploymentTopic, EventOf } from "@slipway/contracts";
 import type { Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
-import type { Fact, TimerPurpose } from "./input.ts";
+import type { Fact, RegionTimer, TimerPurpose } from "./input.ts";
 
 /** What a decision wants done. Each is a durable row; each repeats harmlessly. */
 export type Command =
@@ -65,7 +65,7 @@ export type Command =
       readonly version: VersionName;
     }
   | { readonly type: "WakeAt"; readonly at: Instant; readonly purpose: TimerPurpose }
-  | { readonly type: "WakeAt"; readonly at: Instant; readonly purpose: "mesh"; readonly region: RegionName }
+  | { readonly type: "WakeAt"; readonly at: Instant; readonly purpose: RegionTimer; readonly region: RegionName }
   | { readonly type: "TellReplaced"; readonly regions: readonly RegionName[] }
   | { readonly type: "Publish"; readonly event: DeploymentEvent };
 

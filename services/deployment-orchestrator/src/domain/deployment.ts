@@ -105,6 +105,8 @@ export type RegionProgress = {
   readonly drift?: Drift | null;
   /** When its weight was first written to 0 on the way back, and what it had until then. `told`: that its mesh does not follow. */
   readonly lowered?: { readonly at: Instant; readonly fromPercent: number; readonly told?: true };
+  /** It was told that what takes the version back cannot be written there since then, and with `back` that it was written. */
+  readonly away?: { readonly since: Instant; readonly back?: true };
 };
 
 /**

@@ -57,9 +57,11 @@ export type Fact =
   /** The database was restored to an older state, and a person accepted what the regions show: nothing here is true any more. */
   | Dated<"Voided", { by: string; reason: string }>
   | Dated<"TimeReached", { purpose: TimerPurpose }>
-  | Dated<"TimeReached", { purpose: "mesh"; region: RegionName }>;
+  | Dated<"TimeReached", { purpose: RegionTimer; region: RegionName }>;
 
 export type RaiseRefusal = "stale" | "shut" | "paused" | "conflict" | "not_ready" | "drifted" | "unproven";
+/** mesh: has it followed what was written there; region: could it be written there at all. */
+export type RegionTimer = "mesh" | "region";
 export type TimerPurpose = "bake" | "evidence" | "settle" | "verify";
 
 export type Input = Intent | Fact;

@@ -45,6 +45,8 @@ export function restoreHolderOf(state: Common): string {
 /** The deepest evidence rule: a canary is held until a PASS, and drained when none came within a day. */
 const evidenceDeadlineMs = 24 * 3_600_000;
 const watchCheckMs = 5_000;
+/** So long what takes a version back may wait for a region's API before somebody is told: one that is restarted answers long before. */
+const writtenWithinMs = 120_000;
 
 /** Begins a step: first its size, then its watch, then its weight; or waits for the approval that its weight needs. */
 export function beginStep(state: Common & Granted, index: number, now: Instant): Decision {
@@ -188,7 +190,12 @@ export function restore(
     ? [{ type: "AcquireLock", holder: restoreHolderOf(state), preempt: true, at: null }]
     : [];
   const event = publish({ type: "deployment.restoring", data: { ...about(state), reason, by } });
-  return { ...step<Deployment, Command>(next, [...lower, ...relock, event]), supersedes: true };
+  const at = addMs(now, writtenWithinMs);
+  const looks = perRegion(
+    { ...next, epochs },
+    (region): Command => ({ type: "WakeAt", at, purpose: "region", region }),
+  );
+  return { ...step<Deployment, Command>(next, [...lower, ...relock, event, ...looks]), supersedes: true };
 }
 
 /** Nothing of it ever reached a region: it just ends. */

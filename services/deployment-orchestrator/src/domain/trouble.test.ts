@@ -10,7 +10,10 @@ describe("a FAIL", () => {
     const stride = failed(world);
 
     expect(stride.supersedes).toBe(true);
-    expect(types(stride.commands)).toEqual(["deployment.gate", "LowerWeight", "LowerWeight", "deployment.restoring"]);
+    expect(types(stride.commands)).toEqual([
+      ...["deployment.gate", "LowerWeight", "LowerWeight", "deployment.restoring"],
+      ...["WakeAt", "WakeAt"],
+    ]);
     world.settle(100);
     expect(world.state).toMatchObject({ phase: "rolled_back", hadWeight: true });
     expect(types(world.emitted).slice(-6)).toEqual([
@@ -165,6 +168,19 @@ describe("silence", () => {
 
     expect(stride.after.phase).toBe("baking");
     expect(types(stride.commands)).toEqual(["CheckWatch"]);
+  });
+
+  test.each(["baking", "held"] as const)("is said of a canary that is %s for as long as it lasts", (phase) => {
+    const world = given("baking");
+    if (phase === "held") world.send({ type: "Halt", by: "ada", reason: "lunch", now: world.now });
+    const reasons = () => Object.values(world.state.regions).map(({ reason }) => reason);
+
+    world.send({ type: "WatchSilent", step: 0, since: null, now: world.now });
+    expect(reasons()).toEqual([expect.stringMatching(/no look since/), expect.stringMatching(/no look since/)]);
+
+    const seen = judgement({ verdict: "NONE", regions: two });
+    world.send({ type: "WatchSeen", step: 0, judgement: seen, epochs: epochsOf(world), now: world.now });
+    expect(reasons()).toEqual([null, null]);
   });
 
   test.each(["baking", "held"] as const)("of fifteen minutes takes a canary that is %s out of traffic", (phase) => {

@@ -10,6 +10,14 @@ function claimable(world: World, isIt: (command: Command) => boolean) {
   if (found === undefined) throw new Error("it cannot be claimed");
   return found;
 }
+const wake = (world: World, purpose: "mesh" | "region", region: string) =>
+  world.perform(
+    claimable(
+      world,
+      (command) =>
+        command.type === "WakeAt" && command.purpose === purpose && "region" in command && command.region === region,
+    ),
+  );
 const perform = (world: World, type: Command["type"], region: string) =>
   world.perform(
     claimable(world, (command) => command.type === type && "region" in command && command.region === region),
@@ -37,7 +45,7 @@ describe("a mesh that does not follow", () => {
     for (const region of ["a", "b"]) perform(world, "LowerWeight", region);
     perform(world, "DrainAndRetire", "b");
 
-    const stride = perform(world, "WakeAt", "a");
+    const stride = wake(world, "mesh", "a");
 
     expect(Date.parse(world.now) - Date.parse(since)).toBe(2 * minuteMs);
     expect(of(stride?.commands ?? [], "Publish")).toMatchObject([
@@ -53,7 +61,7 @@ describe("a mesh that does not follow", () => {
 
   test("is told of each region by itself, once, whatever comes twice", () => {
     const world = lowered();
-    for (const region of ["a", "b"]) perform(world, "WakeAt", region);
+    for (const region of ["a", "b"]) wake(world, "mesh", region);
     for (const fact of [...world.facts]) if (fact.type === "TimeReached") world.send(fact);
     perform(world, "DrainAndRetire", "a");
     for (const fact of [...world.facts]) if (fact.type === "Retired") world.send(fact);
@@ -71,7 +79,7 @@ describe("a mesh that does not follow", () => {
     world.settle(300, () => world.state.regions.a?.state === "draining");
 
     expect(of(world.emitted, "WakeAt").filter(({ purpose }) => purpose === "mesh")).toHaveLength(2);
-    perform(world, "WakeAt", "a");
+    wake(world, "mesh", "a");
 
     expect(world.state.regions.a?.lowered).toEqual({ at: since, fromPercent: 100, told: true });
     expect(told(world)).toEqual(["mesh_behind a"]);

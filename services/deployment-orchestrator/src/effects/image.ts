@@ -23,7 +23,9 @@ export async function awaitImage(ports: Ports, ctx: Context): Result {
     return isYoung ? { kind: "retry", afterMs: askAgainMs, reason } : missing(reason);
   }
   const isAsked = !isToBeAskedFor(publication, plan.createdAt);
-  if (!isAsked) await ports.client.call(publishArtifact, { params, body: {} });
+  // One key for each asking, so that its call may be sent again over another connection; a later one is meant to begin anew.
+  const idempotencyKey = `${ctx.commandId}/${ctx.attempt}`;
+  if (!isAsked) await ports.client.call(publishArtifact, { params, body: {}, idempotencyKey });
   else if (publication.status === "PUBLISHED") return { kind: "done" };
   else if (publication.status === "FAILED") return missing(imageMissing(publication));
   return { kind: "retry", afterMs: askAgainMs, reason: imageCopying(publication) };

@@ -42,7 +42,7 @@ export async function openFence(ports: Ports, command: Of<"OpenFence">, ctx: Con
 
 /**
  * Raises the weight and waits until the mesh serves it. Whether it may is looked at again here: the machine must still be at this
- * step under this generation, the proof must still stand, and the watch must have looked within the last minute.
+ * step under this generation, the proof must still stand, and the watch must have looked within the last minute; a way back waits for no watch.
  */
 export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx: Context): Result {
   const row = await ctx.current();
@@ -51,12 +51,8 @@ export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx:
   const { plan } = row.state;
   const { region, epoch, step, percent } = command;
   const proven = command.proven && isProven(row.state, ports.clock.now());
-  const watch = await ports.client.call(getWatch, { params: { id: plan.id } });
-  const unwatched = unwatchedReason(ports, watch);
-  if (unwatched !== undefined) return { kind: "retry", afterMs: 1_000, reason: unwatched };
-  const { judgement, epochs } = watch;
-  if (judgement !== null && isHarm(row.state, { judgement, epochs }))
-    return { kind: "fact", fact: (now) => ({ type: "Judged", judgement, epochs, now }) };
+  const heldBack = await watchHoldsBack(ports, row.state);
+  if (heldBack !== undefined) return heldBack;
   const cluster = await ports.regions.cluster(region);
   const answer = await cluster.raise(plan, {
     epoch,
@@ -75,6 +71,18 @@ export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx:
   }
   await untilServed(ports, ctx, region, percent);
   return { kind: "fact", fact: (now) => ({ type: "WeightServed", region, epoch, step, percent, now }) };
+}
+
+/** A raise waits for a watch that looks, and for no evidence of harm; the way back to a verified version waits for nobody. */
+async function watchHoldsBack(ports: Ports, state: In<"raising">): Promise<Outcome<Input> | undefined> {
+  const { id, rollsBack } = state.plan;
+  if (rollsBack !== null) return undefined;
+  const watch = await ports.client.call(getWatch, { params: { id } });
+  const unwatched = unwatchedReason(ports, watch);
+  if (unwatched !== undefined) return { kind: "retry", afterMs: 1_000, reason: unwatched };
+  const { judgement, epochs } = watch;
+  if (judgement === null || !isHarm(state, { judgement, epochs })) return undefined;
+  return { kind: "fact", fact: (now) => ({ type: "Judged", judgement, epochs, now }) };
 }
 
 const restored = {
@@ -106,7 +114,8 @@ function unwatchedReason(ports: Ports, watch: WatchView): string | undefined {
 async function untilServed(ports: Ports, ctx: Context, region: string, percent: number): Promise<void> {
   const deadline = ports.clock.monotonicMs() + servedWithinMs;
   while (ports.clock.monotonicMs() < deadline && !ctx.signal.aborted) {
-    const watch = await ports.client.call(getWatch, { params: { id: ctx.id as never } }).catch(() => undefined);
+    const asked = { params: { id: ctx.id as never }, timeoutMs: servedWithinMs, signal: ctx.signal };
+    const watch = await ports.client.call(getWatch, asked).catch(() => undefined);
     const served = watch?.regions[region]?.served_weight;
     if (served != null && served.percent >= percent) return;
     await pause(servedPollMs, ctx.signal);

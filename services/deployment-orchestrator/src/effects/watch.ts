@@ -1,4 +1,4 @@
-import { getWatch, putWatch } from "@slipway/contracts";
+import { getWatch, ProblemError, putWatch } from "@slipway/contracts";
 import { msBetween } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
@@ -6,13 +6,17 @@ import { type Context, currentState, type Ports, type Result } from "./ports.ts"
 type Of<T extends Command["type"]> = Extract<Command, { type: T }>;
 
 const silentAfterMs = 60_000;
+/** What the way back gives the rollback-controller to answer. */
+const wayBackMs = 2_000;
 
-/** The answer of the rollback-controller is its acknowledgement: without it no weight is raised. */
+/** The answer of the rollback-controller is its acknowledgement: without it no weight is raised, but for the way back to a verified version, which waits for nobody. */
 export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Context): Result {
   const { plan } = await currentState(ctx);
   const { step, weightPercent, mode, epochs } = command;
   const { service, environment, version, baselines } = plan;
+  const wayBack = plan.rollsBack !== null && mode === "initial";
   const asked = ports.client.call(putWatch, {
+    ...(wayBack ? { timeoutMs: wayBackMs } : {}),
     params: { id: plan.id },
     body: {
       service,
@@ -27,6 +31,8 @@ export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Conte
       ...(command.windowFrom === undefined ? {} : { window_from: command.windowFrom }),
     },
   });
+  const armed: Awaited<Result> = { kind: "fact", fact: (now) => ({ type: "WatchArmed", step, now }) };
+  if (wayBack && (await asked.catch(away)) === undefined) return armed;
   // A verified version that was replaced already is watched no longer, and need not be.
   const watch = await (mode === "verified" ? asked.catch(over) : asked);
   if (watch === undefined) return { kind: "done" };
@@ -34,7 +40,12 @@ export async function armWatch(ports: Ports, command: Of<"ArmWatch">, ctx: Conte
   if (watch.state === "failed" && judgement !== null) {
     return { kind: "fact", fact: (now) => ({ type: "WatchFailed", judgement, epochs: watch.epochs, now }) };
   }
-  return { kind: "fact", fact: (now) => ({ type: "WatchArmed", step, now }) };
+  return armed;
+}
+
+function away(error: unknown): undefined {
+  if (error instanceof ProblemError && error.code === "unavailable") return undefined;
+  throw error;
 }
 
 function over(error: unknown): undefined {

@@ -19,7 +19,7 @@ export function checkInvariants(world: ScriptedWorld, from: number): void {
     repairsOnlyLower(stride);
   }
   locksAreGivenBack(world);
-  meshesAreToldOnce(world);
+  regionsAreToldOnce(world);
 }
 
 function isTerminal(state: Deployment): boolean {
@@ -99,17 +99,21 @@ function commandsCarryTheGrant({ before, after, input, commands }: Stride): void
     expect(after.epochs).toEqual(before.epochs);
 }
 
-/** I17: that a mesh does not follow is told once of a region, and that it follows once, and only of that one. */
-function meshesAreToldOnce({ emitted }: ScriptedWorld): void {
-  const told = (name: "mesh_behind" | "mesh_followed") =>
+/** I17: that a mesh does not follow, or a region cannot be written, is told once of a region, and that it is over once, and only of that one. */
+function regionsAreToldOnce({ emitted }: ScriptedWorld): void {
+  const told = (name: "mesh_behind" | "mesh_followed" | "region_away" | "region_back") =>
     emitted.flatMap((command) =>
       command.type === "Publish" && command.event.type === `deployment.${name}` && "region" in command.event.data
         ? [command.event.data.region]
         : [],
     );
-  const [behind, followed] = [told("mesh_behind"), told("mesh_followed")];
-  expect([new Set(behind).size, new Set(followed).size]).toEqual([behind.length, followed.length]);
-  expect(followed.filter((region) => !behind.includes(region))).toEqual([]);
+  for (const [bad, over] of [
+    [told("mesh_behind"), told("mesh_followed")],
+    [told("region_away"), told("region_back")],
+  ] as const) {
+    expect([new Set(bad).size, new Set(over).size]).toEqual([bad.length, over.length]);
+    expect(over.filter((region) => !bad.includes(region))).toEqual([]);
+  }
 }
 
 const exposedPhases: readonly Deployment["phase"][] = ["raising", "baking", "held", "finishing", "watching"];

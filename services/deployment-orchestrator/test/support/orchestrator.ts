@@ -1,4 +1,6 @@
 import { type Bus, postgresBus } from "@slipway/bus";
+import { memoryCache } from "@slipway/cache";
+import type { Client } from "@slipway/client";
 import type { Regions } from "@slipway/cluster";
 import { createDurable, type Durable, type DurableMachine, type PendingCommand } from "@slipway/durable";
 import type { RegionEntry } from "@slipway/host";
@@ -15,6 +17,7 @@ import type { Deployment, Phase, Plan } from "../../src/domain/deployment.ts";
 import type { Input } from "../../src/domain/input.ts";
 import { firstCommands } from "../../src/domain/phases/opening.ts";
 import { deploymentDurable, type Ports } from "../../src/effects.ts";
+import { keptViews } from "../../src/kept-views.ts";
 import { neighbours } from "../../src/neighbours.ts";
 import { TrafficObserver } from "../../src/observer.ts";
 import type { Service } from "../../src/service.ts";
@@ -70,6 +73,8 @@ export type Place<Cluster extends SeenRegion = ScriptedCluster> = {
   readonly clusters: readonly Cluster[];
   /** Watches that were armed before. */
   readonly armed?: readonly Watched[];
+  /** How the rollback-controller is reached; by default as if it were here. */
+  reach?(watch: Client): Promise<Client>;
 };
 
 /** `names`: a letter for each region. */
@@ -88,7 +93,8 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
   const db = database.db<Tables>("deployment");
   const bus = doublingBus(postgresBus({ url: database.url("bus"), log: silentLogger }));
   const watch = new ScriptedWatch(clusters, bus, armed);
-  const images = new ScriptedPublication(watch.client);
+  const watchClient = (await place?.reach?.(watch.client)) ?? watch.client;
+  const images = new ScriptedPublication(watchClient);
   const locks = postgresLocks({ db, log: silentLogger });
   const cluster = (name: string) => {
     const found = clusters.find(({ region }) => region === name);
@@ -112,10 +118,16 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
     ...neighbours(db),
   };
   const { machine, crash } = crashing(deploymentDurable(ports));
-  const create = () => createDurable({ db, url: database.url("deployment"), machines: [machine], log: silentLogger });
+  // Nothing ends by itself: a change that nobody forgets would stay hidden.
+  const views = keptViews(memoryCache({ keepMs: 3_600_000 }));
+  const create = () =>
+    createDurable({
+      ...{ db, url: database.url("deployment"), machines: [machine], log: silentLogger },
+      onCommit: views.onCommit,
+    });
   let durable: Durable = create();
   const service: Service = {
-    ...{ db, secrets, locks, machine, regions, behind, client: watch.client, clock: systemClock },
+    ...{ db, secrets, locks, machine, regions, behind, views, client: watchClient, clock: systemClock },
     ...{ durable: delegating(() => durable), environments: [], settleMs: fast.settleMs },
   };
   let observer: TrafficObserver;

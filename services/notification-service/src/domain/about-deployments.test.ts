@@ -141,6 +141,41 @@ describe("a mesh that does not follow a rollback", () => {
   });
 });
 
+describe("a region in which a version cannot be taken back", () => {
+  const since = "2026-01-01T00:07:50.000Z";
+  const region = "eu-west-1";
+
+  test("is told as a problem, with what the version has there, since when, and how the same is done by hand", () => {
+    const notice = deployment("region_away", { region, since, weight_percent: 5 });
+
+    expect(notice).toMatchObject({
+      severity: "problem",
+      about: "D-7",
+      title: "Not taken back in eu-west-1, whose API is away or refuses it: orders in prod (D-7)",
+      text: expect.stringMatching(
+        /^Weight 0 for orders-3f2a91c-x7k2p could not be written in eu-west-1 for 2 min 10 s: it may go on having 5% of the requests there\..*: slipway status D-7$/,
+      ),
+      facts: [
+        { name: "Version", value: "orders-3f2a91c-x7k2p" },
+        { name: "Region", value: region },
+        { name: "Asked for at", value: since },
+      ],
+    });
+    expect(notice?.byHand?.lines).toEqual([
+      expect.stringMatching(/^kubectl --context eu-west-1 .* patch virtualservice/),
+    ]);
+    expect(deployment("region_away", { region, since, weight_percent: 0 })?.text).toContain("it has no requests there");
+  });
+
+  test("is told again once it was written", () => {
+    expect(deployment("region_back", { region, since })).toMatchObject({
+      severity: "good",
+      title: "Taken back in eu-west-1 after all: orders in prod (D-7)",
+      text: expect.stringContaining("2 min 10 s after it was asked for the first time"),
+    });
+  });
+});
+
 test("a success says where and how long it took", () => {
   expect(deployment("succeeded", { created_at: "2026-01-01T00:06:40.000Z" })).toMatchObject({
     severity: "good",

@@ -61,6 +61,14 @@ export function aboutDeployment(event: DeploymentEvent, world: World): Notice | 
         severity: "good",
         text: `It sends ${data.version} nothing any more, ${after(event.data.since, world)} after weight 0 was written there, and its pods are gone.`,
       };
+    case "deployment.region_away":
+      return regionAway(event.data, world);
+    case "deployment.region_back":
+      return {
+        ...aboutRegion(event.data, `Taken back in ${event.data.region} after all`),
+        severity: "good",
+        text: `The region's API took what takes ${data.version} back, ${after(event.data.since, world)} after it was asked for the first time.`,
+      };
     case "deployment.rolled_back":
       return rolledBack(event.data, world);
     default:
@@ -128,6 +136,32 @@ function meshBehind(data: Told<"deployment.mesh_behind">, world: World): Notice 
     severity: "problem",
     text: `Weight 0 was written for ${version} ${after(since, world)} ago, and the mesh of ${region} has not shown that it serves that: it may still send it ${from_percent}% of the requests. Look at what brings its proxies their routes (istiod), and at its Prometheus. What it showed last: slipway status ${deployment_id}`,
     byHand: { why: `Whether istiod of ${region} is there`, lines: [istiodLine(region, world.regions)] },
+  };
+}
+
+function aboutRegion(data: Told<"deployment.region_away" | "deployment.region_back">, how: string) {
+  const { deployment_id, service, environment, version, region, since } = data;
+  return {
+    about: deployment_id,
+    title: `${how}: ${service} in ${environment} (${deployment_id})`,
+    facts: [
+      { name: "Version", value: version },
+      { name: "Region", value: region },
+      { name: "Asked for at", value: since },
+    ],
+  };
+}
+
+/** Slipway goes on trying; a person who reaches the region another way is faster. */
+function regionAway(data: Told<"deployment.region_away">, world: World): Notice {
+  const { deployment_id, version, region, since, weight_percent } = data;
+  const exposed =
+    weight_percent > 0 ? `it may go on having ${weight_percent}% of the requests there` : "it has no requests there";
+  return {
+    ...aboutRegion(data, `Not taken back in ${region}, whose API is away or refuses it`),
+    severity: "problem",
+    text: `Weight 0 for ${version} could not be written in ${region} for ${after(since, world)}: ${exposed}. It is tried until it succeeds, and the other regions do not wait for it. What the region answers: slipway status ${deployment_id}`,
+    byHand: byHand({ ...data, regions: [region] }, world),
   };
 }
 

@@ -10,7 +10,7 @@ import { armBake, beginFinish, beginStep, checkWatch, gateEvent, haltOf, hold, r
 import { approvedBy } from "../said-by.ts";
 import { holdForHarm, isFail, isHarm, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { takeBack } from "./taking-back.ts";
-import { onSilent } from "./watched.ts";
+import { onLooked, onSilent } from "./watched.ts";
 
 /** A promote that arrives just after a step change was meant for the step before it. */
 const promoteGuardMs = 10_000;
@@ -90,7 +90,7 @@ export function approvalOfStep({ approval, since }: In<"baking">): Approval | nu
 /** The regular look at the watch itself: it also brings a judgement whose event was late. */
 function onSeen(state: In<"baking">, input: Extract<Input, { type: "WatchSeen" }>): Answer {
   const { judgement } = input;
-  const seen = input.step === state.step ? { ...state, watchedAt: input.now } : state;
+  const seen = input.step === state.step ? onLooked(state, input.now) : state;
   const answer = judgement === null ? stay(seen) : onJudged(seen, input, judgement);
   const goesOn = input.step === state.step && answer.kind === "step" && answer.state.phase === "baking";
   return goesOn

@@ -7,7 +7,7 @@ import { approvedBy, resumedBy } from "../said-by.ts";
 import { isFail, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { onLeaving } from "./opening.ts";
 import { hadWeight } from "./taking-back.ts";
-import { checkAgain, onSilent } from "./watched.ts";
+import { checkAgain, onLooked, onSilent } from "./watched.ts";
 
 /**
  * Held where it is: no weight moves up; everything that lowers still works, and the watch is still looked at. Resuming begins the step
@@ -33,7 +33,7 @@ export function onHeld(state: In<"held">, input: Input): Answer {
       if (isFail(state, input)) return onFail(state, input.judgement, input.now);
       if (hasCleared(state, input)) return goOn(state, input.now);
       if (input.step !== state.step) return stay(state);
-      return checkAgain({ ...state, watchedAt: input.now }, input.now);
+      return checkAgain(onLooked(state, input.now), input.now);
     }
     case "Judged":
       return hasCleared(state, input) ? goOn(state, input.now) : onExposed(state, input);

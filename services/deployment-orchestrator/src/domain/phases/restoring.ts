@@ -6,6 +6,7 @@ import type { Input } from "../input.ts";
 import { end, epochOf, holderOf, perRegion, restoreHolderOf, stay } from "../moves.ts";
 import { onDrift, onDriftGone } from "./drifting.ts";
 import { followedAfterAll, lookAtMesh, onMeshDue } from "./unproven.ts";
+import { backAfterAll, onRegionDue } from "./unwritten.ts";
 
 const askAgainMs = 300;
 
@@ -32,7 +33,7 @@ export function onRestoring(state: In<"restoring">, input: Input): Answer {
     case "Retired":
       return isCurrent(state, input) ? onRetired(state, input) : stay(state);
     case "TimeReached":
-      return onMeshDue(state, input);
+      return onDue(state, input);
     case "DriftSeen":
       return onDrift(state, input);
     case "DriftGone":
@@ -40,6 +41,10 @@ export function onRestoring(state: In<"restoring">, input: Input): Answer {
     default:
       return ignoreFacts(state, input);
   }
+}
+
+function onDue(state: In<"restoring">, input: Extract<Input, { type: "TimeReached" }>): Answer {
+  return input.purpose === "region" ? onRegionDue(state, input) : onMeshDue(state, input);
 }
 
 function onRelocked(state: In<"restoring">, epochs: In<"restoring">["epochs"]): Answer {
@@ -74,9 +79,10 @@ function onLowered(
 ): Answer {
   if (regionState(state, region) !== "lowering") return stay(state);
   const written = type === "Lowered" && state.outcome === "rolled_back" ? loweredAt(state.regions[region], now) : {};
-  const next = mark(state, region, { state: "shut", weightPercent: 0, ...written });
+  const back = backAfterAll(state, region);
+  const next = mark(state, region, { state: "shut", weightPercent: 0, ...written, ...back.change });
   const isNew = next.regions[region]?.lowered !== state.regions[region]?.lowered;
-  const look = isNew ? [lookAtMesh(region, now)] : [];
+  const look = [...back.commands, ...(isNew ? [lookAtMesh(region, now)] : [])];
   if (state.relock === "waiting") return step(next, look);
   const onwards = state.relock === "granted" && type === "Lowered" ? follow(next, region) : retire(next, region);
   return step(next, [...onwards, ...look]);

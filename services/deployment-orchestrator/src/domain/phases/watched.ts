@@ -1,4 +1,4 @@
-import { msBetween, step } from "@slipway/kernel";
+import { type Instant, msBetween, step } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
 import { type In, setRegions } from "../deployment.ts";
 import type { Input } from "../input.ts";
@@ -8,10 +8,12 @@ import { hadWeight, takeBack } from "./taking-back.ts";
 /** Without a look for so long, what is not yet proven is taken out of traffic. */
 const silenceDrainMs = 15 * 60_000;
 
+const noLook = "no look since ";
+
 type Watched = In<"baking" | "held">;
 
 /** The chain of looks at the watch goes on: one timer leads to the next, for as long as the step is baked or held. */
-export function checkAgain(state: Watched, now: Watched["since"]): Decision {
+export function checkAgain(state: Watched, now: Instant): Decision {
   return step(state, [checkWatch(state, now)]);
 }
 
@@ -23,6 +25,12 @@ export function onSilent(state: Watched, input: Extract<Input, { type: "WatchSil
   if (unwatched && hadWeight(state) && !state.plan.initial && state.plan.rollsBack === null) {
     return takeBack(state, "nobody has watched this canary for 15 minutes", "slipway", input.now);
   }
-  const regions = setRegions(state, { reason: `no look since ${since}` });
+  const regions = setRegions(state, { reason: `${noLook}${since}` });
   return checkAgain({ ...state, regions }, input.now);
+}
+
+/** Somebody looks: when, and that nobody did is said no longer. */
+export function onLooked<S extends Watched>(state: S, now: Instant): S {
+  const silent = Object.values(state.regions).some(({ reason }) => reason?.startsWith(noLook));
+  return { ...state, watchedAt: now, ...(silent ? { regions: setRegions(state, { reason: null }) } : {}) };
 }

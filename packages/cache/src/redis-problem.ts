@@ -1,0 +1,66 @@
+import { openRedis } from "./redis-connection.ts";
+
+/** A Redis, and the variable that names it: what is wrong is corrected there. */
+export type RedisAt = { readonly url: string; readonly urlIn: string };
+
+/** Why Redis at this URL is of no use, as a sentence that says what to do; undefined when it is well. */
+export async function redisProblem({ url, urlIn }: RedisAt): Promise<string | undefined> {
+  const { host } = new URL(url);
+  const { redis, lastError } = await openRedis(url, { once: true });
+  try {
+    const info = await redis.info("server");
+    const version = /redis_version:(\d+)\.(\d+)/.exec(info);
+    const tooOld = version !== null && Number(version[1]) < 6;
+    return tooOld
+      ? `Redis at ${host} is ${version[1]}.${version[2]}: upgrade it to 6.0 or later, or name another in ${urlIn}`
+      : undefined;
+  } catch (error) {
+    return redisSentence(lastError() ?? error, host, urlIn);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+type Remedy = (host: string, urlIn: string) => string;
+
+const remedies: readonly (readonly [RegExp, Remedy])[] = [
+  [
+    /WRONGPASS|invalid password|NOAUTH/i,
+    (host, urlIn) => `Redis at ${host} refuses the user and password of ${urlIn}: correct them there`,
+  ],
+  [
+    /NOPERM/,
+    (host, urlIn) =>
+      `the Redis user of ${urlIn} may not do at ${host} what is needed: allow it EVAL, HGET, HSET, PEXPIRE, DEL and INFO on keys slipway:*`,
+  ],
+  [/ECONNREFUSED/, (host, urlIn) => `nothing listens at ${host}: start Redis, or correct host and port in ${urlIn}`],
+  [/ENOTFOUND|EAI_AGAIN/, (host, urlIn) => `the host of ${host} is not known: correct ${urlIn}`],
+  // A Redis without TLS waits for ever for the end of what it takes for a command; a command is refused while it does.
+  [
+    /ETIMEDOUT|timed out|isn't writeable/,
+    (host, urlIn) =>
+      `nothing answers in time at ${host}: correct host and port in ${urlIn}, and say redis://, or rediss:// for TLS`,
+  ],
+  [
+    /certificate|SSL|TLS|EPROTO/i,
+    (host) =>
+      `no TLS connection with ${host} can be made: rediss:// needs a server that speaks TLS with a certificate that this machine trusts`,
+  ],
+  [
+    /ECONNRESET|EPIPE|Connection is closed/,
+    (host, urlIn) =>
+      `Redis at ${host} broke the connection off: say rediss:// in ${urlIn} where it speaks TLS, else see its own log`,
+  ],
+  [/Protocol error|unexpected/i, (host, urlIn) => `what listens at ${host} is not Redis: correct ${urlIn}`],
+  [/READONLY/, (host, urlIn) => `Redis at ${host} is a replica: name the primary in ${urlIn}`],
+];
+
+/** Never holds more of the URL than its host. */
+export function redisSentence(error: unknown, host: string, urlIn: string): string {
+  const text = error instanceof Error ? `${"code" in error ? String(error.code) : ""} ${error.message}` : String(error);
+  const known = remedies.find(([pattern]) => pattern.test(text));
+  return (
+    known?.[1](host, urlIn) ??
+    `Redis at ${host} does not answer (${error instanceof Error ? error.message : "no reason given"})`
+  );
+}
