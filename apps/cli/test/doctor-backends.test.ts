@@ -55,6 +55,31 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
   expect(JSON.stringify(checks)).not.toContain("hunter2");
 });
 
+test("a Prometheus that scrapes no mesh is doubted, since one of a mesh that nobody asked yet looks the same", async () => {
+  let series: readonly object[] = [];
+  const server = createServer((_, response) => {
+    const answer = { status: "success", data: { resultType: "vector", result: series } };
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const SLIPWAY_REGIONS = await regionsFile({ metrics_url: `prometheus:http://me:hunter2@${host}` });
+  const metrics = async () => (await backendChecks({ SLIPWAY_REGIONS })).filter(({ name }) => name === "metrics");
+
+  expect(await metrics()).toEqual([
+    {
+      ...{ name: "metrics", state: "warning" },
+      found: `region eu: Prometheus at ${host} has no istio_requests_total yet`,
+      remedy:
+        "Where its mesh has had requests, let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file).",
+    },
+  ]);
+  series = [{ metric: {}, value: [1, "3"] }];
+  expect(await metrics()).toEqual([]);
+  server.closeAllConnections();
+  server.close();
+});
+
 test("a store that is no S3 is named, and so is a variable that cannot be read", async () => {
   const server = createServer((_, response) => response.writeHead(418).end("no")).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));

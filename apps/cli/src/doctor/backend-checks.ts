@@ -37,10 +37,13 @@ export async function backendChecks(environment: Environment): Promise<readonly 
   };
   const config = z.object({ ...ofServices, ...SecretKeys.shape });
   const found = await checkBackends(environment, looked, [{ config }]);
-  return found.flatMap(({ name, problems, remedy }): Check[] =>
+  return found.flatMap(({ name, problems, remedy, isDoubt = false }): Check[] =>
     problems.length === 0
       ? [{ name, state: "ok", found: "can be used" }]
-      : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem, remedy) })),
+      : problems.map((problem) => ({
+          ...{ name, state: isDoubt ? "warning" : "bad" },
+          ...foundAndRemedy(problem, remedy),
+        })),
   );
 }
 
