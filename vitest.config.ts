@@ -14,10 +14,20 @@ const compiled = process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "no
 const env = { NODE_COMPILE_CACHE: compiled };
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
-/** Of one adapter each, whose tests wait for their servers most of the time. */
-const realAdapters = "packages/!(host)/test/**/*.real.test.ts";
+/** Those that wait most of the time: of one adapter each, for their servers; over a bad network, for what does not come. */
+const realWaiting = [
+  "packages/!(host)/test/**/*.real.test.ts",
+  "{packages,services}/*/test/**/{*-network,neighbours-apart,clocks-apart,prometheus-away}.real.test.ts",
+];
 
-const longest = ["packages/host/test/apart/", "local-region-orders", "orchestrator/test/canary", "build-service/test/"];
+const longest = [
+  "clocks-apart",
+  "neighbours-apart",
+  "packages/host/test/apart/",
+  "local-region-orders",
+  "orchestrator/test/canary",
+  "build-service/test/",
+];
 /** The first two begin and end with nothing running; each of the others leaves what runs around its platform to the next, which adopts it. */
 const stories = ["crash", "live", "page", "outage", "hands"].map((name) => `test/story/${name}.test.ts`);
 
@@ -72,7 +82,7 @@ const ofReal = (
 /**
  * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform, each
  * file on a data folder of its own. user: the same, as somebody with a repository and a shell meets it. story: the same on one data folder, in which a story was told before; they run one after the other. real, and
- * real-adapters two at a time before it: need servers that `npm run test:real` brings, and are run by nothing else.
+ * real-waiting three at a time before it: need servers that `npm run test:real` brings, and are run by nothing else.
  */
 export default defineConfig({
   test: {
@@ -114,8 +124,8 @@ export default defineConfig({
       ofPlatform("e2e", { include: ["apps/standalone/test/*.test.ts"], exclude: [real] }, "global-setup"),
       ofPlatform("user", { include: ["apps/standalone/test/user/*.test.ts"] }, "global-setup"),
       ofPlatform("story", { include: ["apps/standalone/test/story/*.test.ts"] }, "story-setup"),
-      ofReal("real", { include: [real], exclude: [realAdapters] }, { workers: 1, order: 1 }),
-      ofReal("real-adapters", { include: [realAdapters] }, { workers: 2, order: 0 }),
+      ofReal("real", { include: [real], exclude: realWaiting }, { workers: 1, order: 1 }),
+      ofReal("real-waiting", { include: realWaiting }, { workers: 3, order: 0 }),
     ],
   },
 });

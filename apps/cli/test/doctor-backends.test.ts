@@ -287,3 +287,25 @@ test("other services are looked at where their addresses are named, as far as th
   server.closeAllConnections();
   server.close();
 });
+
+test("a webhook's host is asked whether it is there, nothing is posted, and its path is told nobody", async () => {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(404).end();
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  const at = (host: string) => backendChecks({ SLIPWAY_SLACK_WEBHOOK_URL: `${host}/services/SECRET` });
+
+  expect(await at(`http://127.0.0.1:${port}`)).toEqual([{ name: "notifications", state: "ok", found: "can be used" }]);
+  expect(asked).toEqual(["GET /"]);
+  const away = await at("https://hooks.slack.invalid");
+  expect(away).toEqual([
+    {
+      ...{ name: "notifications", state: "bad", found: "the host of hooks.slack.invalid is not known" },
+      remedy: "Let the notification-service out to it, or correct SLIPWAY_SLACK_WEBHOOK_URL.",
+    },
+  ]);
+  server.close();
+});

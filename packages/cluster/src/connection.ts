@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ApiStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
 import { type Place, readWay } from "./kubeconfig.ts";
 import type { RequestContext } from "./kubernetes-client.ts";
+import { type TokenLife, tokenLifeOf } from "./token-life.ts";
 
 /**
  * Requests to one cluster's API over @kubernetes/client-node: its kubeconfig, authentication and HTTP library, with what
@@ -26,6 +27,11 @@ export type Connection = {
   close(): Promise<void>;
 };
 
+export type KnownConnection = Connection & {
+  /** Of the token that requests carry, once one was made; undefined where it says nothing, or is renewed by what gives it. */
+  tokenLife(): TokenLife | undefined;
+};
+
 export type ConnectOptions = Place & {
   readonly timeoutMs: number;
   /** After how long the kubeconfig is read again, beside the next request. Default 30 s. */
@@ -38,18 +44,19 @@ type Session = {
   readonly server: string;
   readonly dispatcher: ReturnType<RequestContext["getDispatcher"]>;
   readonly headers: Readonly<Record<string, string>>;
+  readonly tokenLife: TokenLife | undefined;
   readonly since: number;
 };
 
 /** Tokens in a kubeconfig may expire: headers are asked for again after this long, beside the request that finds them old. */
 const headersLifetimeMs = 30_000;
 
-export async function connect(options: ConnectOptions): Promise<Connection> {
+export async function connect(options: ConnectOptions): Promise<KnownConnection> {
   // 70 MB and half a second where it is not bundled: only a process that talks to a region pays for it.
   return new ClusterConnection(await import("./kubernetes-client.ts"), options);
 }
 
-class ClusterConnection implements Connection {
+class ClusterConnection implements KnownConnection {
   readonly region: string;
   readonly #client: Client;
   readonly #options: ConnectOptions;
@@ -90,6 +97,10 @@ class ClusterConnection implements Connection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  tokenLife(): TokenLife | undefined {
+    return this.#session?.tokenLife;
   }
 
   async close(): Promise<void> {
@@ -146,13 +157,15 @@ class ClusterConnection implements Connection {
 
 /** Reads the kubeconfig again; the agent with its open connections stays unless the file has changed. */
 async function openSession(client: Client, options: ConnectOptions, last: Session | undefined): Promise<Session> {
-  const { text, server, probe } = await readWay(client, options);
+  const { text, server, probe, renewed } = await readWay(client, options);
   const same = last?.text === text;
   if (!same) last?.dispatcher?.close().catch(() => undefined);
+  const headers = probe.getHeaders();
   return {
     text,
     server,
-    headers: probe.getHeaders(),
+    headers,
+    tokenLife: renewed ? undefined : tokenLifeOf(headers),
     dispatcher: same ? last.dispatcher : probe.getDispatcher(),
     since: performance.now(),
   };

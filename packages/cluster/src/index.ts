@@ -32,4 +32,4 @@ export { type Reached, reachProblem } from "./reach-problem.ts";
 export { reflect } from "./reflector.ts";
 export { openRegion } from "./region.ts";
 export type { RegionAccount } from "./region-policies.ts";
-export { lookAtRegion, regionProblems } from "./region-problems.ts";
+export { lookAtRegion, type RegionLook, regionProblems } from "./region-problems.ts";

@@ -17,7 +17,13 @@ type Client = typeof import("./kubernetes-client.ts");
 type Probe = InstanceType<Client["RequestContext"]>;
 
 /** How a cluster is reached: its server, and a request of the client library's that carries what proves who asks. */
-export type Way = { readonly text: string; readonly server: string; readonly probe: Probe };
+export type Way = {
+  readonly text: string;
+  readonly server: string;
+  readonly probe: Probe;
+  /** True: whoever gives the credentials (a program of `exec`, the kubelet) sees to new ones by itself. */
+  readonly renewed: boolean;
+};
 
 /** Reads the kubeconfig, with all that it names: files, and what a program of `exec` says. */
 export async function readWay(client: Client, place: Place): Promise<Way> {
@@ -31,7 +37,7 @@ export async function readWay(client: Client, place: Place): Promise<Way> {
   if (kubeconfig === undefined) {
     const probe = new client.RequestContext(server, "GET");
     await config.applySecurityAuthentication(probe);
-    return { text, server, probe };
+    return { text, server, probe, renewed: true };
   }
   requireServer(region, kubeconfig, server);
   const probe = new client.RequestContext(server, "GET");
@@ -43,7 +49,7 @@ export async function readWay(client: Client, place: Place): Promise<Way> {
   } catch (error) {
     throw credentialsProblem(region, kubeconfig, commandOf(user?.exec), error);
   }
-  return { text, server, probe };
+  return { text, server, probe, renewed: user?.exec !== undefined };
 }
 
 async function loadConfig(client: Client, { region, kubeconfig, context }: Place) {

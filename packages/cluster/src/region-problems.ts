@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { type Connection, connect } from "./connection.ts";
+import { type Connection, connect, type KnownConnection } from "./connection.ts";
 import { ApiStatus, isStatus } from "./errors.ts";
 import type { RegionAccess } from "./open-regions.ts";
 import { namespaces } from "./paths.ts";
 import { type Reached, reachProblem } from "./reach-problem.ts";
 import { install, policiesProblem, type RegionAccount } from "./region-policies.ts";
+import type { TokenLife } from "./token-life.ts";
 
 const timeoutMs = 5_000;
 const istioGroup = "/apis/networking.istio.io/v1";
@@ -35,7 +36,12 @@ export async function regionProblems(
 }
 
 /** `reached`: its API lets Slipway in; whatever else is wrong there, weights can be looked at. */
-export type RegionLook = { readonly reached: boolean; readonly problems: readonly string[] };
+export type RegionLook = {
+  readonly reached: boolean;
+  readonly problems: readonly string[];
+  /** From when to when the token of its kubeconfig is good, where that says so. */
+  readonly token: TokenLife | undefined;
+};
 
 /** The same with whether the region was reached at all. */
 export async function lookAtRegion(
@@ -45,7 +51,7 @@ export async function lookAtRegion(
 ): Promise<RegionLook> {
   const { name, kubeconfig, context } = region;
   const say = (text: string) => `region ${name}: ${text}`;
-  let connection: Connection | undefined;
+  let connection: KnownConnection | undefined;
   try {
     connection = await connect({ region: name, kubeconfig, context, timeoutMs });
     const found = [
@@ -55,9 +61,11 @@ export async function lookAtRegion(
       ...(await Promise.all(environments.map((one) => namespaceProblem(connection as Connection, one)))),
       ...(await Promise.all(environments.map((one) => pullSecretProblem(connection as Connection, one, region)))),
     ];
-    return { reached: true, problems: found.filter((problem) => problem !== undefined).map(say) };
+    const problems = found.filter((problem) => problem !== undefined).map(say);
+    return { reached: true, problems, token: connection.tokenLife() };
   } catch (error) {
-    return { reached: false, problems: [say(reachProblem(error, howReached(region, account)))] };
+    const problems = [say(reachProblem(error, howReached(region, account)))];
+    return { reached: false, problems, token: connection?.tokenLife() };
   } finally {
     await connection?.close().catch(() => undefined);
   }

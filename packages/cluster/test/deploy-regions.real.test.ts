@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Epoch } from "@slipway/kernel";
 import {
@@ -84,6 +85,37 @@ describe.skipIf(parts === undefined)("a region as deploy/regions makes it", () =
     );
     expect(checked).toHaveLength(5);
     expect(checked.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([]);
+  });
+
+  test("are applied anew while weights move: nothing of Slipway's is refused meanwhile, and no cheat let through", async () => {
+    const target = await underWay();
+    // Each object is another one by that, and every expression is read again.
+    const changed = (text: string) => text.replaceAll("reason: Forbidden", "reason: Invalid");
+    const apply = async (change: (text: string) => string) => {
+      for (const file of manifestFiles)
+        await real.kubectl(["apply", "-f", "-"], change(readFileSync(join(manifests, file), "utf8")));
+    };
+    let applied = false;
+    const applying = apply(changed)
+      .then(() => apply((text) => text))
+      .finally(() => {
+        applied = true;
+      });
+
+    let seq = 2;
+    do {
+      seq += 1;
+      const share = seq % 50;
+      const [fenced, back] = [set(fence, `2/${seq}/open/D-2`), set(fence, "1/9/open/D-1")];
+      await patch(orchestrator, target, fenced, set(weight(1), 100 - share), set(weight(2), share));
+      await expect(patch(stranger, target, back)).rejects.toThrow(/only grows/);
+      await expect(
+        patch(controller, target, set(fence, `2/${seq + 1}/open/D-2`), set(weight(1), 40), set(weight(2), 60)),
+      ).rejects.toThrow(/may only lower/);
+    } while (!applied);
+
+    await applying;
+    expect(seq).toBeGreaterThan(5);
   });
 
   describe("the fence", () => {

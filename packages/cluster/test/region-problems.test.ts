@@ -7,7 +7,7 @@ import type { RegionName } from "@slipway/kernel";
 import { freePort } from "@slipway/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
-import { regionProblems } from "../src/index.ts";
+import { lookAtRegion, regionProblems } from "../src/index.ts";
 import { type LocalApi, localApi } from "./support/local-api.ts";
 
 let api: LocalApi;
@@ -249,4 +249,32 @@ test("a context that the kubeconfig has not is named", async () => {
   expect(await problems({ context: "elsewhere" })).toEqual([
     expect.stringMatching(/has no context elsewhere: correct/),
   ]);
+});
+
+test("for how long the token is good is told, whether the region takes it or not; of one that a program renews nothing", async () => {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const token = `${part({ alg: "RS256" })}.${part({ iat: 1_000, exp: 15_400 })}.c2ln`;
+  const refusing = createServer((_, answer) => answer.writeHead(401).end("{}")).listen(0, "127.0.0.1");
+  await once(refusing, "listening");
+  const server = `http://127.0.0.1:${(refusing.address() as AddressInfo).port}`;
+  const credential = { apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status: { token } };
+  const exec = { apiVersion: credential.apiVersion, command: "echo", args: [JSON.stringify(credential)] };
+  const look = async (user: object) => {
+    const path = join(dirname(api.kubeconfig), "life.kubeconfig");
+    const text = {
+      clusters: [{ name: "c", cluster: { server, "insecure-skip-tls-verify": true } }],
+      users: [{ name: "u", user }],
+      contexts: [{ name: "eu", context: { cluster: "c", user: "u" } }],
+    };
+    await writeFile(path, JSON.stringify(text));
+    return lookAtRegion({ name: "eu" as RegionName, kubeconfig: path, context: "eu" }, []);
+  };
+
+  expect(await look({ token })).toMatchObject({
+    ...{ reached: false, problems: [expect.stringContaining("refuses the credentials")] },
+    token: { issuedAtMs: 1_000_000, expiresAtMs: 15_400_000 },
+  });
+  expect(await look({ token: "opaque" })).toMatchObject({ reached: false, token: undefined });
+  expect(await look({ exec })).toMatchObject({ reached: false, token: undefined });
+  refusing.close();
 });

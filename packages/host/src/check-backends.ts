@@ -8,6 +8,7 @@ import { adminUrlOf, databaseOf, passwordsFolder } from "./database.ts";
 import type { ServiceModule } from "./module.ts";
 import { adapterOf, isRedis } from "./schemes.ts";
 import { namedServices, serviceTrouble } from "./service-trouble.ts";
+import { slackTrouble } from "./slack-trouble.ts";
 import { prepareWith } from "./start-problem.ts";
 import {
   busTrouble,
@@ -59,6 +60,7 @@ type Look = readonly [name: string, named: boolean, look: () => Promise<readonly
 
 function checksOf(config: HostConfig): readonly Look[] {
   const { databaseUrl, busUrl, lockUrl, cache, objectsUrl, executorUrl, regions } = config;
+  const { SLIPWAY_SLACK_WEBHOOK_URL: slack = "" } = config.env;
   const one = (problem: string | undefined) => (problem === undefined ? [] : [problem]);
   const entries = regions.kind === "file" ? regions.entries : [];
   const services = namedServices(config);
@@ -78,6 +80,7 @@ function checksOf(config: HostConfig): readonly Look[] {
       regions.kind === "file",
       () => regionTrouble(entries, config.environments, twoWays ? "orchestrator" : undefined),
     ],
+    ["notifications", slack !== "", () => slackTrouble(slack)],
     ["services", services.length > 0, () => serviceTrouble(config, services)],
     ["regions, as the rollback-controller", twoWays, () => rollbackTrouble(entries)],
   ];

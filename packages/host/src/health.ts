@@ -2,14 +2,16 @@ import { within } from "@slipway/kernel";
 import type { FastifyInstance } from "fastify";
 import { Gauge } from "prom-client";
 import type { Meters } from "./meters.ts";
+import { countRegions } from "./region-meters.ts";
+import type { RegionLooks } from "./trouble.ts";
 
 export type Readiness = {
   readonly name: string;
   ready(): Promise<string | undefined>;
   /** What is wrong and keeps it from nothing else. */
   warnings?(): readonly string[];
-  /** By region: whether the service was let in there the last time. */
-  regions?(): ReadonlyMap<string, boolean>;
+  /** By region: whether the service was let in there the last time, and by which token. */
+  regions?(): RegionLooks["looks"];
 };
 
 /** Of one service's own check. */
@@ -105,20 +107,6 @@ function countReady(
     ...shared,
     collect() {
       for (const { name, warnings } of services()) this.set({ service: name }, warnings?.().length ?? 0);
-    },
-  });
-}
-
-function countRegions({ registry }: Meters, services: () => readonly Readiness[]): void {
-  new Gauge({
-    name: "slipway_region_reached",
-    help: "1 while the API of the region lets the service in; /readyz says why not",
-    labelNames: ["service", "region"] as const,
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { name, regions } of services())
-        for (const [region, reached] of regions?.() ?? []) this.set({ service: name, region }, reached ? 1 : 0);
     },
   });
 }

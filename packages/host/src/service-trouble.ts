@@ -62,7 +62,8 @@ async function serviceProblem(service: PlatformService, url: string): Promise<st
   }
 }
 
-function words(error: unknown, host: string): string {
+/** Why a host did not answer a request of `fetch`; its address is in no part of it. */
+export function words(error: unknown, host: string): string {
   const codes = errorCodes(error);
   // Of some forty ports, like 9, that the Fetch standard bars.
   if (error instanceof Error && error.cause instanceof Error && error.cause.message === "bad port")

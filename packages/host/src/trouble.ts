@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { kafkaTrial } from "@slipway/bus";
-import { lookAtRegion, type RegionAccount, regionProblems } from "@slipway/cluster";
+import { lookAtRegion, type RegionAccount, type RegionLook, regionProblems } from "@slipway/cluster";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
 import { meshUnseen, metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
@@ -21,28 +21,28 @@ export async function regionTrouble(
 
 export type RegionLooks = {
   readonly problems: readonly string[];
-  /** By region: whether its API lets the account in. */
-  readonly reached: ReadonlyMap<string, boolean>;
+  /** By region: whether its API lets the account in, and for how long its token is good. */
+  readonly looks: ReadonlyMap<string, Pick<RegionLook, "reached" | "token">>;
 };
 
-/** The same, with which of them were reached. */
+/** The same, with what was seen of each. */
 export async function regionLooks(
   regions: readonly RegionEntry[],
   environments: readonly EnvironmentEntry[],
   account?: RegionAccount,
 ): Promise<RegionLooks> {
   if (regions.length === 0)
-    return { problems: ["no regions are configured: name a regions file in SLIPWAY_REGIONS"], reached: new Map() };
+    return { problems: ["no regions are configured: name a regions file in SLIPWAY_REGIONS"], looks: new Map() };
   const names = environments.map(({ name }) => name);
   const looks = await Promise.all(
     regions.map(async (region) => {
-      const { reached, problems } = await lookAtRegion(region, names, account);
-      return { name: region.name, reached, problems: [...problems, ...(await metricsTrouble(region))] };
+      const look = await lookAtRegion(region, names, account);
+      return { ...look, name: region.name, problems: [...look.problems, ...(await metricsTrouble(region))] };
     }),
   );
   return {
     problems: looks.flatMap(({ problems }) => problems),
-    reached: new Map(looks.map(({ name, reached }) => [name, reached])),
+    looks: new Map(looks.map((look) => [look.name, look])),
   };
 }
 

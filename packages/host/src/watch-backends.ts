@@ -12,7 +12,7 @@ import type { StartedModule } from "./start-module.ts";
 import { startProblem } from "./start-problem.ts";
 import { type AccessTables, findToken } from "./token-rows.ts";
 import { parseToken } from "./tokens.ts";
-import { executorTrouble, regionLooks } from "./trouble.ts";
+import { executorTrouble, type RegionLooks, regionLooks } from "./trouble.ts";
 
 /** Of a started service what is needed here. */
 type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pick<RunningService, "trouble"> };
@@ -20,8 +20,8 @@ type WatchedModule = Pick<StartedModule, "name" | "db"> & { readonly running: Pi
 export type BackendWatch = {
   /** What was found wrong the last time, by the service that works with it. */
   warnings(service: string): readonly string[];
-  /** By region: whether the service's account was let in the last time. Empty where it works in none, or nobody has looked yet. */
-  regions(service: string): ReadonlyMap<string, boolean>;
+  /** By region: whether the service's account was let in the last time, by which token. Empty where it works in none, or nobody has looked yet. */
+  regions(service: string): RegionLooks["looks"];
   /** From now on its database is looked at over its own connections: only what is wrong there takes one more, to say what. */
   started(module: WatchedModule): void;
   stop(): void;
@@ -55,7 +55,7 @@ export function watchBackends(
   { everyMs, againMs }: { readonly everyMs: number; readonly againMs: number } = intervals,
 ): BackendWatch {
   const found = new Map<string, readonly string[]>();
-  const reached = new Map<string, ReadonlyMap<string, boolean>>();
+  const regions = new Map<string, RegionLooks["looks"]>();
   const { config, log } = world;
   const started = new Map<string, WatchedModule>();
   let stopped = false;
@@ -66,9 +66,9 @@ export function watchBackends(
       const looks = {
         ...redisTrouble(config),
         regions: async () => {
-          const looks = await regionLooks(regionsFor(account, world.regions), config.environments, account);
-          reached.set(module.name, looks.reached);
-          return looks.problems;
+          const found = await regionLooks(regionsFor(account, world.regions), config.environments, account);
+          regions.set(module.name, found.looks);
+          return found.problems;
         },
         executor: () => executorTrouble(config),
       };
@@ -113,7 +113,7 @@ export function watchBackends(
   run();
   return {
     warnings: (service) => found.get(service) ?? [],
-    regions: (service) => reached.get(service) ?? new Map(),
+    regions: (service) => regions.get(service) ?? new Map(),
     started: (module) => started.set(module.name, module),
     stop() {
       stopped = true;

@@ -2,7 +2,7 @@ import type { Bus } from "@slipway/bus";
 import { type CloudEvent, notificationTopic } from "@slipway/contracts";
 import type { Clock } from "@slipway/kernel";
 import type { Logger } from "@slipway/sql";
-import { ruleOn } from "./domain/delivery.ts";
+import { type Ruling, ruleOn } from "./domain/delivery.ts";
 import { slackMessage } from "./domain/slack.ts";
 import type { Send } from "./slack-webhook.ts";
 import { markAnnounced, type NotificationDb, type Row, recordAttempt, takeTurn, unannounced } from "./store.ts";
@@ -34,6 +34,8 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
   const stopping = new AbortController();
   let ring = () => {};
   let rung = false;
+  /** Why the last message was not taken; undefined: it was. */
+  let failing: string | undefined;
 
   async function sendNext(): Promise<number> {
     if (slack === undefined) return longestWaitMs;
@@ -45,12 +47,18 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
       const attempts = row.attempts + 1;
       const ruling = ruleOn(result, attempts);
       await recordAttempt(tx, row, attempts, ruling);
-      log.info(
-        { notification: idOf(row), about: row.about, state: ruling.state, reason: ruling.reason },
-        "notification sent",
-      );
+      tell(row, ruling);
       return 0;
     });
+  }
+
+  /** A cause once: what is tried again for two days would fill the log with one line. */
+  function tell(row: Row, { state, reason }: Ruling): void {
+    const about = { notification: idOf(row), about: row.about, state, reason };
+    if (reason === null) log.info(about, "notification sent");
+    else if (reason !== failing) log.warn(about, "notification not sent");
+    else log.debug(about, "notification not sent");
+    failing = reason ?? undefined;
   }
 
   async function run(): Promise<void> {

@@ -1,6 +1,7 @@
 import { DurationMs } from "@slipway/contracts";
 import type { RunningService, ServiceContext, ServiceModule } from "@slipway/host";
 import { z } from "zod";
+import { channelHealth, inboxHealth } from "./channel-health.ts";
 import { startDeliverer } from "./deliverer.ts";
 import { routes } from "./http.ts";
 import { slackWebhook } from "./slack-webhook.ts";
@@ -43,11 +44,14 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
           send: slackWebhook(slackUrl),
           link: (row: { about: string }) => `${page()}#${row.about}`,
         };
+  const health = slack === undefined ? inboxHealth : await channelHealth(db, channel);
   const deliverer = startDeliverer({ db, bus, clock, log, slack });
   return {
     routes: (app) => routes(app, db),
     subscriptions: subscriptions({ db, clock, channel, regions, page, startedAt: clock.now(), added: deliverer.wake }),
     ready: async () => undefined,
+    trouble: health.trouble,
+    figures: health.figures,
     sweep: () => forgetNotifications(db, config.SLIPWAY_KEEP_NOTIFICATIONS),
     close: () => deliverer.stop(),
   };

@@ -154,8 +154,12 @@ export async function recordAttempt(tx: NotificationTx, row: Row, attempts: numb
     where name = ${row.channel}`.execute(tx);
 }
 
+/** A start is a reason to try again at once: its address may be another. */
 export async function ensureChannel(db: NotificationDb, channel: string): Promise<void> {
   await sql`insert into channel (name) values (${channel}) on conflict do nothing`.execute(db);
+  await sql`
+    update notification set next_attempt_at = clock_timestamp()
+    where channel = ${channel} and state = 'pending' and next_attempt_at > clock_timestamp()`.execute(db);
 }
 
 export async function unannounced(db: NotificationDb): Promise<readonly Row[]> {

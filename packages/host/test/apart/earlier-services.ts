@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, readdir, rm, symlink } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, realpath, rm, symlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { z } from "zod";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../../..");
@@ -44,6 +46,7 @@ export async function earlierServices(): Promise<string> {
   await symlink(join(root, "node_modules"), join(tree, "node_modules"));
   const packages = ["apps/cli", ...(await within("packages")), ...(await within("services"))];
   for (const path of packages) await linkLibraries(path, tree);
+  for (const path of packages) await linkMoved(path, tree, packages);
   await run(process.execPath, [join(tree, "scripts/bundle.mjs"), "--services", folder], { cwd: tree });
   return join(folder, "service.mjs");
 }
@@ -64,4 +67,22 @@ async function linkLibraries(path: string, tree: string): Promise<void> {
     // A package that needs nothing, or that was not there then.
     if (error.code !== "ENOENT") throw error;
   });
+}
+
+const Manifest = z.object({ dependencies: z.record(z.string(), z.string()).default({}) });
+
+/** What was a package's library then, and is another one's today. */
+async function linkMoved(path: string, tree: string, packages: readonly string[]): Promise<void> {
+  const text = await readFile(join(tree, path, "package.json"), "utf8").catch(() => "{}");
+  for (const library of Object.keys(Manifest.parse(JSON.parse(text)).dependencies)) {
+    const place = join(tree, path, "node_modules", library);
+    if (existsSync(place)) continue;
+    const found = packages
+      .map((other) => join(root, other, "node_modules", library))
+      .find((other) => existsSync(other));
+    if (found === undefined)
+      throw new Error(`${library}, which ${path} needs at ${earlierCommit}, is nobody's library today`);
+    await mkdir(dirname(place), { recursive: true });
+    await symlink(await realpath(found), place);
+  }
 }

@@ -185,18 +185,59 @@ describe.skipIf(part === undefined)("the chart's pods", () => {
       .parse(one("ServiceMonitor", "slipway").spec);
 
     expect(routes).toContain("/metrics");
-    expect(endpoints).toEqual([expect.objectContaining({ port: "http", path: "/metrics", honorLabels: true })]);
+    // `component`: alerts on requests and on processes are told apart by it.
+    const [source, component] = ["__meta_kubernetes_service_label_app_kubernetes_io_component", "component"];
+    expect(endpoints).toEqual([
+      {
+        ...{ port: "http", path: "/metrics", interval: "15s", honorLabels: true },
+        relabelings: [{ sourceLabels: [source], targetLabel: component }],
+      },
+    ]);
+    expect(read("deploy/prometheus/alerts.yml")).toContain(`by (${component})`);
     for (const service of services)
       expect(one("Service", `slipway-${service}`).metadata).toMatchObject({
-        labels: z.object({ matchLabels: z.record(z.string(), z.string()) }).parse(selector).matchLabels,
+        labels: {
+          ...z.object({ matchLabels: z.record(z.string(), z.string()) }).parse(selector).matchLabels,
+          "app.kubernetes.io/component": service,
+        },
       });
+  });
+
+  test("are replaced one after the other, leave once nobody sends them requests, and are ended for a silence of a minute alone", () => {
+    for (const service of services) {
+      const { container, terminationGracePeriodSeconds } = podOf(service);
+      const times = (probe: Record<string, unknown> | undefined) => [
+        ...[probe?.periodSeconds, probe?.timeoutSeconds, probe?.failureThreshold, probe?.initialDelaySeconds],
+      ];
+      expect([service, one("Deployment", `slipway-${service}`).spec]).toEqual([
+        service,
+        expect.objectContaining({
+          strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        }),
+      ]);
+      expect([service, container.lifecycle, terminationGracePeriodSeconds]).toEqual([
+        ...[service, { preStop: { sleep: { seconds: 5 } } }, 40],
+      ]);
+      expect([service, times(container.livenessProbe)]).toEqual([service, [10, 5, 6, undefined]]);
+      expect([service, times(container.readinessProbe)]).toEqual([service, [3, 5, 2, undefined]]);
+      // An hour: what it waits for is mended by people.
+      expect([service, times(container.startupProbe)]).toEqual([service, [3, 5, 1200, undefined]]);
+    }
+  });
+
+  test("of the rollback-controller leave a node that is lost after 15 seconds", () => {
+    const gone = { operator: "Exists", effect: "NoExecute", tolerationSeconds: 15 };
+
+    expect(podOf("rollback-controller").tolerations).toEqual(
+      ["not-ready", "unreachable"].map((what) => ({ key: `node.kubernetes.io/${what}`, ...gone })),
+    );
   });
 
   test("are kept and scaled by objects that mean them", () => {
     for (const service of services)
       expect(one("PodDisruptionBudget", `slipway-${service}`).spec, service).toMatchObject({
         selector: { matchLabels: matched(service) },
-        maxUnavailable: 1,
+        ...{ maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" },
       });
     for (const service of ["artifact-registry", "deployment-orchestrator"])
       expect(one("HorizontalPodAutoscaler", `slipway-${service}`).spec, service).toMatchObject({

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -8,7 +8,7 @@ import { type RealRegion, realPart, startRegion, until } from "@slipway/testkit"
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { renderChart } from "./helm.ts";
-import { root } from "./tree.ts";
+import { read, root } from "./tree.ts";
 
 const helm = realPart("helm");
 const etcd = realPart("etcd");
@@ -102,6 +102,20 @@ describe.skipIf(helm === undefined || etcd === undefined || kubernetes === undef
       const place = [`--api=https://127.0.0.1:${region.port}`, `--account=${join(folder, "account")}`];
       return run(process.execPath, [...here, ...place]);
     };
+    /** As the guide has it, in a folder with the files that it names and with its namespace in use. */
+    const added = async (name: string, regions: string, account = `account of ${name}`) => {
+      const guide = read("docs/guides/operating.md");
+      const [, lines = ""] =
+        /^ *```sh\n((?: .*\n)*? *kubectl create secret generic slipway-renewers (?:.*\n)*?) *```$/m.exec(guide) ?? [];
+      const here = mkdtempSync(join(folder, "added-"));
+      writeFileSync(join(here, "regions.yaml"), regions);
+      writeFileSync(join(here, `${name}.json`), account);
+      writeFileSync(join(here, "kubeconfig"), readFileSync(region.kubeconfig));
+      const PATH = `${dirname(kubernetes!.program)}:${process.env.PATH}`;
+      const options = { cwd: here, env: { PATH, KUBECONFIG: join(here, "kubeconfig"), HOME: here } };
+      await run("kubectl", ["config", "set-context", "--current", "--namespace", "slipway"], options);
+      await run("sh", ["-euc", lines.replaceAll("us-east-1", name)], options);
+    };
     const kubeconfigsOf = async (secret: string) => {
       const { data } = Data.parse(await get("secrets", secret));
       return Object.fromEntries(
@@ -138,6 +152,23 @@ describe.skipIf(helm === undefined || etcd === undefined || kubernetes === undef
       expect(stdout).not.toContain("eyJ");
       await renew();
       expect((await kubeconfigsOf(secrets.orchestrator))["here.kubeconfig"]).not.toBe(first["here.kubeconfig"]);
+    });
+
+    test("a region is added by the lines of the guide, the first and each further one, and leaves what the job has written of others", async () => {
+      const written = await kubeconfigsOf(secrets.orchestrator);
+      const entries: string[] = [];
+      for (const name of ["us-east-1", "eu-west-1"]) {
+        entries.push(`- { name: ${name}, kubeconfig: ${name}.kubeconfig }`);
+        await added(name, entries.join("\n"));
+      }
+      await added("us-east-1", entries.join("\n"), "another");
+
+      for (const secret of Object.values(secrets))
+        expect((await kubeconfigsOf(secret))["regions.yaml"]).toBe(entries.join("\n"));
+      expect(await kubeconfigsOf(secrets.orchestrator)).toEqual({ ...written, "regions.yaml": entries.join("\n") });
+      expect(await kubeconfigsOf("slipway-renewers")).toEqual({
+        ...{ "us-east-1.json": "another", "eu-west-1.json": "account of eu-west-1" },
+      });
     });
 
     test("goes on with the other regions where one does not answer, says so and fails", async () => {

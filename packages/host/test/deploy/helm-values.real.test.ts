@@ -55,6 +55,28 @@ describe.skipIf(part === undefined)("values of the chart say what pods", () => {
     ]);
   });
 
+  test("find the addresses that values name, and none of what is Postgres then", async () => {
+    const plain = await render("urlKeys.bus=", "urlKeys.lock=", "urlKeys.slack=");
+    for (const service of services) {
+      const { env, files } = podOfChart(plain, "Deployment", `slipway-${service}`);
+      const objects = worksWith(service).has("objects");
+      const urls = Object.keys(files).filter((path) => path.startsWith("/etc/slipway/urls/"));
+      expect([service, urls]).toEqual([
+        service,
+        ["database", ...(objects ? ["objects"] : [])].map((key) => `/etc/slipway/urls/${key}`),
+      ]);
+      expect([service, Object.keys(env).filter((name) => /^SLIPWAY_(BUS|LOCK|SLACK_WEBHOOK)_URL/.test(name))]).toEqual([
+        ...[service, []],
+      ]);
+    }
+  });
+
+  test("refuse to do without an object store, in words", async () => {
+    await expect(render("urlKeys.objects=")).rejects.toThrow(
+      /urlKeys\.objects: images have to be in one place for all pods: name the key of secrets\.urls that holds the URL of an S3 bucket/,
+    );
+  });
+
   test("may make namespaces for steps where these run in the build-service's own pod, and nowhere else", async () => {
     const builds = async (...values: string[]) => {
       const all = await render(...values);
@@ -80,6 +102,7 @@ describe.skipIf(part === undefined)("values of the chart say what pods", () => {
     const volumes = [{ name: "plugins", emptyDir: {} }];
     const mounts = [{ name: "plugins", mountPath: "/opt/plugins" }];
     const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } };
+    const place = { nodeSelector: { pool: "slipway" }, tolerations: [{ key: "pool", operator: "Exists" }] };
     const fetch = { name: "fetch", image: "plugins.example/cloud:1", volumeMounts: mounts };
     const own = {
       ...{
@@ -87,13 +110,14 @@ describe.skipIf(part === undefined)("values of the chart say what pods", () => {
         affinity,
         podLabels: { team: "platform", "app.kubernetes.io/component": "other" },
       },
+      ...place,
       ...{ extraVolumes: volumes, extraVolumeMounts: mounts, initContainers: [fetch], extraContainers: [fetch] },
     };
     const more = await render(`services.rollback-controller=${JSON.stringify(own)}`);
     const changed = podOfChart(more, "Deployment", "slipway-rollback-controller");
     const plain = podOf("rollback-controller");
 
-    expect(changed).toMatchObject({ priorityClassName: "first", affinity, initContainers: [fetch] });
+    expect(changed).toMatchObject({ priorityClassName: "first", affinity, ...place, initContainers: [fetch] });
     expect(changed.labels).toEqual({ ...plain.labels, team: "platform" });
     expect(changed.containers.map(({ name }) => name)).toEqual(["rollback-controller", "fetch"]);
     expect([changed.writable, changed.files]).toEqual([["/data", "/tmp", "/opt/plugins"], plain.files]);

@@ -30,6 +30,7 @@ const Container = z.looseObject({
   startupProbe: Probe.optional(),
   readinessProbe: Probe.optional(),
   livenessProbe: Probe.optional(),
+  lifecycle: z.looseObject({}).optional(),
   securityContext: z.looseObject({}).optional(),
   volumeMounts: z.array(z.strictObject({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() })),
 });
@@ -44,6 +45,8 @@ const Spec = z.object({
       automountServiceAccountToken: z.boolean(),
       serviceAccountName: z.string().optional(),
       hostUsers: z.boolean().optional(),
+      terminationGracePeriodSeconds: z.number().optional(),
+      tolerations: z.array(z.looseObject({})).optional(),
       priorityClassName: z.string().optional(),
       nodeSelector: z.record(z.string(), z.string()).optional(),
       securityContext: z.looseObject({}),
