@@ -76,7 +76,7 @@ describe.skipIf(parts === undefined)("steps as Jobs", () => {
     expect(await opened({ ...admin, namespace: "default" })).toMatchObject({
       kind: "refused",
       reason: "no NetworkPolicy of the namespace default denies its pods what no other one allows",
-      remedy: expect.stringContaining("operating.md"),
+      remedy: expect.stringContaining("builds-on-kubernetes.md"),
     });
     expect(await opened({ namespace: "default" })).toMatchObject({
       kind: "refused",

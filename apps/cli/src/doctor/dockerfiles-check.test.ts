@@ -20,6 +20,6 @@ test("an image that is not pinned is bad, with what to write", () => {
   expect(found("kubernetes:?image=i&buildkit_image=moby/buildkit:rootless")).toMatchObject({
     state: "bad",
     found: expect.stringContaining("by its digest"),
-    remedy: expect.stringContaining("docs/guides/operating.md"),
+    remedy: expect.stringContaining("docs/guides/builds-on-kubernetes.md"),
   });
 });

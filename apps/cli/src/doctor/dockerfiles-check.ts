@@ -2,7 +2,7 @@ import { readKubernetesUrl } from "@slipway/executor";
 import type { Check } from "./checks.ts";
 
 const name = "dockerfiles";
-const guide = "docs/guides/operating.md, Dockerfiles";
+const guide = "docs/guides/builds-on-kubernetes.md, Dockerfiles";
 
 /** Whether builds that run with this environment would build a Dockerfile, and by what. */
 export function dockerfilesCheck(environment: Readonly<Record<string, string | undefined>>): Check {

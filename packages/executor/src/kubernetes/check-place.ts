@@ -28,7 +28,7 @@ const Policies = z.looseObject({
   ),
 });
 const remedy =
-  "Install the chart with builds.executor=kubernetes, or apply what its templates/builds.yaml makes (docs/guides/operating.md, Builds).";
+  "Install the chart with builds.executor=kubernetes, or apply what its templates/builds.yaml makes (docs/guides/builds-on-kubernetes.md, Builds).";
 
 /** Why steps cannot run there, or undefined. Throws where the API does not answer. */
 export async function checkPlace(

@@ -154,8 +154,8 @@ async function podThatRuns(
 
 function refusedText({ namespace }: PodWorld, { builds }: StepJob, why: string): string {
   const needs = builds
-    ? "building a Dockerfile needs a namespace under Pod Security `privileged` (the chart makes it: docs/guides/operating.md, Dockerfiles)"
-    : "a step needs no more than Pod Security `restricted` gives (docs/guides/operating.md, Builds)";
+    ? "building a Dockerfile needs a namespace under Pod Security `privileged` (the chart makes it: docs/guides/builds-on-kubernetes.md, Dockerfiles)"
+    : "a step needs no more than Pod Security `restricted` gives (docs/guides/builds-on-kubernetes.md, Builds)";
   return `the namespace ${namespace} does not take the step's pod: ${why}; ${needs}`;
 }
 

@@ -7,7 +7,9 @@ const { version } = z.object({ version: z.string() }).parse(JSON.parse(read("pac
 const files = [...globSync("deploy/**/*", { cwd: root, withFileTypes: true })]
   .filter((entry) => entry.isFile())
   .map((entry) => `${entry.parentPath}/${entry.name}`.slice(root.length + 1));
-const texts = [...files, "docs/guides/operating.md", "README.md"].map((path) => ({ path, text: read(path) }));
+const texts = [...files, "docs/guides/operating.md", "docs/guides/builds-on-kubernetes.md", "README.md"].map(
+  (path) => ({ path, text: read(path) }),
+);
 
 test("Slipway's own image has one name, and wherever its version is said it is this one", () => {
   const named = texts.flatMap(({ path, text }) =>

@@ -8,7 +8,7 @@ import { keptLines } from "./kept-lines.ts";
 import { buildTrouble, outputTail } from "./trouble.ts";
 
 export const noBuilder =
-  "no Dockerfile is built here: that takes builds on Kubernetes with a BuildKit image (docs/guides/operating.md, Dockerfiles). " +
+  "no Dockerfile is built here: that takes builds on Kubernetes with a BuildKit image (docs/guides/builds-on-kubernetes.md, Dockerfiles). " +
   "Or build it elsewhere: slipway artifacts add IMAGE@DIGEST (docs/guides/external-images.md)";
 
 /** Builds the step's Dockerfile in a pod of BuildKit's own. Its workspace has the image then, and nothing else. */

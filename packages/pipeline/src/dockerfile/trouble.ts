@@ -3,7 +3,7 @@ import type { Builder } from "@slipway/executor";
 
 /** So much of the end of what BuildKit prints is looked at. */
 const mostKept = 32_768;
-const guide = "docs/guides/operating.md, Dockerfiles";
+const guide = "docs/guides/builds-on-kubernetes.md, Dockerfiles";
 
 /** Keeps the end of an output. */
 export function outputTail(): { push(chunk: Uint8Array): void; text(): string } {
