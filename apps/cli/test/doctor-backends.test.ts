@@ -16,6 +16,7 @@ afterEach(() => rm(folder, { recursive: true }));
 test("each backend that the environment names is looked at, and none that it leaves to the platform itself", async () => {
   expect(namesBackends({ SLIPWAY_PORT: "7400" })).toBe(false);
   expect(namesBackends({ SLIPWAY_BUS_URL_FILE: "/run/secrets/bus" })).toBe(true);
+  expect(namesBackends({ SLIPWAY_ENVIRONMENTS: "dev,live" })).toBe(true);
   const own = { SLIPWAY_DATABASE_URL: "embedded:", SLIPWAY_BUS_URL: "postgres:", SLIPWAY_CACHE_URL: "memory:" };
   expect(await backendChecks(own)).toEqual([]);
 });
@@ -52,6 +53,31 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
   ]);
   for (const { remedy } of checks) expect(remedy).toMatch(/SLIPWAY_|kubeconfig|metrics_url/);
   expect(JSON.stringify(checks)).not.toContain("hunter2");
+});
+
+test("a Prometheus that scrapes no mesh is doubted, since one of a mesh that nobody asked yet looks the same", async () => {
+  let series: readonly object[] = [];
+  const server = createServer((_, response) => {
+    const answer = { status: "success", data: { resultType: "vector", result: series } };
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const SLIPWAY_REGIONS = await regionsFile({ metrics_url: `prometheus:http://me:hunter2@${host}` });
+  const metrics = async () => (await backendChecks({ SLIPWAY_REGIONS })).filter(({ name }) => name === "metrics");
+
+  expect(await metrics()).toEqual([
+    {
+      ...{ name: "metrics", state: "warning" },
+      found: `region eu: Prometheus at ${host} has no istio_requests_total yet`,
+      remedy:
+        "Where its mesh has had requests, let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file).",
+    },
+  ]);
+  series = [{ metric: {}, value: [1, "3"] }];
+  expect(await metrics()).toEqual([]);
+  server.closeAllConnections();
+  server.close();
 });
 
 test("a store that is no S3 is named, and so is a variable that cannot be read", async () => {
@@ -133,6 +159,12 @@ test.each([
     /^\/nowhere cannot be read \(ENOENT\)$/,
     /^Put it there, or correct SLIPWAY_BUS_URL_FILE\.$/,
   ],
+  [
+    "SLIPWAY_PRODUCTION",
+    async () => "prd",
+    /^prd is not among SLIPWAY_ENVIRONMENTS \(dev, staging, prod\)$/,
+    /^Name those of them that are production, or say none where none is\.$/,
+  ],
   ["SLIPWAY_PORT", async () => "eighty", /^must be a number$/, /^Correct SLIPWAY_PORT\.$/],
   [
     "SLIPWAY_LOG_LEVEL",
@@ -195,6 +227,7 @@ test.each([
 test("a variable whose name is nearly that of another is named with the other, and no other unknown one is", async () => {
   const environment = {
     ...{ SLIPWAY_DATABSE_URL: "postgres://me:hunter2@db/slipway", SLIPWAY_SLAK_WEBHOOK_URL_FILE: "/run/secrets/slack" },
+    SLIPWAY_REGIONS_FILE: "/etc/slipway/regions.yaml",
     // Of somebody's own, of the command line, and what Kubernetes adds by itself.
     ...{ SLIPWAY_OF_MY_OWN: "1", SLIPWAY_TOKEN: "slp_x", SLIPWAY_BUILD_SERVICE_PORT: "tcp://10.0.0.1:7400" },
     ...{ SLIPWAY_BUILD_SERVICE_SERVICE_HOST: "10.0.0.1", SLIPWAY_BUILD_SERVICE_PORT_7400_TCP: "tcp://10.0.0.1:7400" },
@@ -207,6 +240,7 @@ test("a variable whose name is nearly that of another is named with the other, a
   expect(await variableChecks(environment)).toEqual([
     misspelt("SLIPWAY_DATABSE_URL", "SLIPWAY_DATABASE_URL"),
     misspelt("SLIPWAY_SLAK_WEBHOOK_URL_FILE", "SLIPWAY_SLACK_WEBHOOK_URL_FILE"),
+    misspelt("SLIPWAY_REGIONS_FILE", "SLIPWAY_REGIONS"),
   ]);
 });
 
@@ -254,6 +288,28 @@ test("other services are looked at where their addresses are named, as far as th
   server.close();
 });
 
+test("a webhook's host is asked whether it is there, nothing is posted, and its path is told nobody", async () => {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(404).end();
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  const at = (host: string) => backendChecks({ SLIPWAY_SLACK_WEBHOOK_URL: `${host}/services/SECRET` });
+
+  expect(await at(`http://127.0.0.1:${port}`)).toEqual([{ name: "notifications", state: "ok", found: "can be used" }]);
+  expect(asked).toEqual(["GET /"]);
+  const away = await at("https://hooks.slack.invalid");
+  expect(away).toEqual([
+    {
+      ...{ name: "notifications", state: "bad", found: "the host of hooks.slack.invalid is not known" },
+      remedy: "Let the notification-service out to it, or correct SLIPWAY_SLACK_WEBHOOK_URL.",
+    },
+  ]);
+  server.close();
+});
+
 test("the key of secrets is looked at where a service keeps some: one that is torn, and one that is not mounted", async () => {
   const environment = { SLIPWAY_DATA: folder, SLIPWAY_PREPARED: "true", SLIPWAY_LOCK_URL: "postgres:" };
   await mkdir(join(folder, "tokens"));
@@ -280,26 +336,4 @@ test("the key of secrets is looked at where a service keeps some: one that is to
       remedy: expect.stringMatching(/SLIPWAY_SECRETS_KEY/),
     },
   ]);
-});
-
-test("a webhook's host is asked whether it is there, nothing is posted, and its path is told nobody", async () => {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url}`);
-    response.writeHead(404).end();
-  }).listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  const at = (host: string) => backendChecks({ SLIPWAY_SLACK_WEBHOOK_URL: `${host}/services/SECRET` });
-
-  expect(await at(`http://127.0.0.1:${port}`)).toEqual([{ name: "notifications", state: "ok", found: "can be used" }]);
-  expect(asked).toEqual(["GET /"]);
-  const away = await at("https://hooks.slack.invalid");
-  expect(away).toEqual([
-    {
-      ...{ name: "notifications", state: "bad", found: "the host of hooks.slack.invalid is not known" },
-      remedy: "Let the notification-service out to it, or correct SLIPWAY_SLACK_WEBHOOK_URL.",
-    },
-  ]);
-  server.close();
 });

@@ -1,4 +1,7 @@
+import { randomUUID } from "node:crypto";
+import type { Redis } from "ioredis";
 import { openRedis } from "./redis-connection.ts";
+import { fieldOf, keepScript, keyOf, lookScript } from "./redis-scripts.ts";
 
 /** A Redis, and the variable that names it: what is wrong is corrected there. */
 export type RedisAt = { readonly url: string; readonly urlIn: string };
@@ -11,14 +14,23 @@ export async function redisProblem({ url, urlIn }: RedisAt): Promise<string | un
     const info = await redis.info("server");
     const version = /redis_version:(\d+)\.(\d+)/.exec(info);
     const tooOld = version !== null && Number(version[1]) < 6;
-    return tooOld
-      ? `Redis at ${host} is ${version[1]}.${version[2]}: upgrade it to 6.0 or later, or name another in ${urlIn}`
-      : undefined;
+    if (tooOld)
+      return `Redis at ${host} is ${version[1]}.${version[2]}: upgrade it to 6.0 or later, or name another in ${urlIn}`;
+    await useOnce(redis);
+    return undefined;
   } catch (error) {
     return redisSentence(lastError() ?? error, host, urlIn);
   } finally {
     redis.disconnect();
   }
+}
+
+/** The commands of a cache, on a key of their own that is gone in a second: a user may have the right to some of them. */
+async function useOnce(redis: Redis): Promise<void> {
+  const [key, edition, field] = [keyOf("probe", randomUUID()), randomUUID(), fieldOf("probe")];
+  await redis.eval(lookScript, 1, key, field, edition, "1000");
+  await redis.eval(keepScript, 1, key, edition, field, "1");
+  await redis.del(key);
 }
 
 type Remedy = (host: string, urlIn: string) => string;

@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 import type { Cache } from "./port.ts";
 import { openRedis, type RedisConnection } from "./redis-connection.ts";
 import { type RedisAt, redisSentence } from "./redis-problem.ts";
+import { fieldOf, keepScript, keyOf, lookScript } from "./redis-scripts.ts";
 
 export type RedisCacheOptions = RedisAt & {
   /** What lies beside other such caches in one Redis, e.g. `lock`: a part of each key. */
@@ -16,27 +17,9 @@ export type RedisCacheOptions = RedisAt & {
 /** After a failure nobody looks for so long: a Redis that hangs must not slow every question. */
 const pauseMs = 1_000;
 
-const lookScript = `
-local edition = redis.call('HGET', KEYS[1], 'edition')
-if not edition then
-  edition = ARGV[2]
-  redis.call('HSET', KEYS[1], 'edition', edition)
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
-end
-return { edition, redis.call('HGET', KEYS[1], ARGV[1]) }`;
-
-const keepScript = `
-if redis.call('HGET', KEYS[1], 'edition') == ARGV[1] then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
-return 1`;
-
-/** Among the fields beside `edition`. */
-const fieldOf = (question: string) => `answer ${question}`;
-
 /** For all processes that name this Redis, which holds nothing that is not found again without it. */
 export function redisCache({ url, urlIn, space, log, keepMs }: RedisCacheOptions): Cache {
   const { host } = new URL(url);
-  /** One hash per subject, so that a cluster of Redis may keep each wherever it likes. */
-  const keyOf = (subject: string) => `slipway:${space}:${subject}`;
   let opening: Promise<RedisConnection> | undefined;
   let pausedUntil = 0;
   let lost = false;
@@ -63,7 +46,7 @@ export function redisCache({ url, urlIn, space, log, keepMs }: RedisCacheOptions
     async look(subject, question) {
       if (paused()) return undefined;
       const found = await attempt((redis) =>
-        redis.eval(lookScript, 1, keyOf(subject), fieldOf(question), randomUUID(), String(keepMs)),
+        redis.eval(lookScript, 1, keyOf(space, subject), fieldOf(question), randomUUID(), String(keepMs)),
       );
       if (!Array.isArray(found) || typeof found[0] !== "string") return undefined;
       return { edition: found[0], answer: typeof found[1] === "string" ? found[1] : null };
@@ -71,11 +54,11 @@ export function redisCache({ url, urlIn, space, log, keepMs }: RedisCacheOptions
 
     async keep(subject, edition, question, answer) {
       if (paused()) return;
-      await attempt((redis) => redis.eval(keepScript, 1, keyOf(subject), edition, fieldOf(question), answer));
+      await attempt((redis) => redis.eval(keepScript, 1, keyOf(space, subject), edition, fieldOf(question), answer));
     },
 
     async forget(subject) {
-      const told = attempt((redis) => redis.del(keyOf(subject)));
+      const told = attempt((redis) => redis.del(keyOf(space, subject)));
       // Told also while paused, since others may well look; but then nobody waits for it.
       if (!paused()) await told;
     },

@@ -136,6 +136,17 @@ describe.skipIf(part === undefined)("a Redis", () => {
     expect(await usedAt(await url())).toEqual({ found: false, said: expect.stringMatching(/until Redis answers/) });
   });
 
+  test("whose user may ask how it is and nothing else says which commands are needed", async () => {
+    const { Redis } = (await import("ioredis")).default;
+    const admin = new Redis(open.url);
+    await admin.call("ACL", "SETUSER", "onlooker", "on", `>${secret}`, "~*", "+info", "+client", "+select");
+    admin.disconnect();
+
+    expect(await redisProblem({ url: open.url.replace("://", `://onlooker:${secret}@`), urlIn })).toMatch(
+      /^the Redis user of SLIPWAY_SOME_URL may not do at .* allow it EVAL, HGET, HSET, PEXPIRE, DEL and INFO on keys slipway:\*$/,
+    );
+  });
+
   test("of the right password has no problem", async () => {
     expect(await redisProblem({ url: as(redis.url, secret), urlIn })).toBeUndefined();
     expect(await redisProblem({ url: open.url, urlIn })).toBeUndefined();

@@ -59,7 +59,9 @@ async function loadConfig(client: Client, { region, kubeconfig, context }: Place
     return { config, text: "" };
   }
   const text = await readFile(kubeconfig, "utf8").catch((cause: unknown) => {
-    throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read`, { cause });
+    throw new RegionUnavailable(region, `the kubeconfig ${kubeconfig} cannot be read (${errorCodes(cause).trim()})`, {
+      cause,
+    });
   });
   try {
     config.loadFromString(text);

@@ -1,7 +1,7 @@
 import { ApiStatus } from "./errors.ts";
 import { type Effects, readAs } from "./objects.ts";
 import * as paths from "./paths.ts";
-import { isReady, type Pod, PodList } from "./pod.ts";
+import { type ContainerStatus, isReady, PodList, unreadyContainer } from "./pod.ts";
 import type { Target } from "./port.ts";
 import { versionLabel } from "./workload.ts";
 
@@ -19,7 +19,8 @@ export async function lastLines(
   const list = await readAs(connection, paths.pods(target), PodList, { query: { labelSelector } });
   const pod = list?.items.find((one) => one.metadata.deletionTimestamp === undefined && !isReady(one));
   if (pod === undefined) return [];
-  const query = { tailLines: String(count), ...(hasRestarted(pod) ? { previous: "true" } : {}) };
+  const { name: container, status } = unreadyContainer(pod);
+  const query = { container, tailLines: String(count), ...(hasRestarted(status) ? { previous: "true" } : {}) };
   const signal = AbortSignal.timeout(answersWithinMs);
   const lines: string[] = [];
   try {
@@ -32,7 +33,6 @@ export async function lastLines(
   return lines.slice(-count);
 }
 
-function hasRestarted(pod: Pod): boolean {
-  const status = pod.status?.containerStatuses?.[0];
+function hasRestarted(status: ContainerStatus | undefined): boolean {
   return (status?.restartCount ?? 0) > 0 && status?.state?.waiting !== undefined;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { appContainer } from "./workload.ts";
 
 const Ended = z.looseObject({
   reason: z.string().optional(),
@@ -9,6 +10,15 @@ const ContainerState = z.looseObject({
   waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
   terminated: Ended.optional(),
 });
+
+const ContainerStatus = z.looseObject({
+  name: z.string(),
+  ready: z.boolean().optional(),
+  restartCount: z.number().optional(),
+  state: ContainerState.optional(),
+  lastState: ContainerState.optional(),
+});
+export type ContainerStatus = z.infer<typeof ContainerStatus>;
 
 export const Pod = z.looseObject({
   metadata: z.looseObject({
@@ -24,15 +34,8 @@ export const Pod = z.looseObject({
       conditions: z
         .array(z.looseObject({ type: z.string(), status: z.string(), message: z.string().optional() }))
         .optional(),
-      containerStatuses: z
-        .array(
-          z.looseObject({
-            restartCount: z.number().optional(),
-            state: ContainerState.optional(),
-            lastState: ContainerState.optional(),
-          }),
-        )
-        .optional(),
+      initContainerStatuses: z.array(ContainerStatus).optional(),
+      containerStatuses: z.array(ContainerStatus).optional(),
     })
     .optional(),
 });
@@ -44,23 +47,52 @@ export function isReady(pod: Pod): boolean {
   return ready === true && pod.metadata.deletionTimestamp === undefined;
 }
 
+/** Of the version itself; sidecars have others beside it. */
+export function ownStatus(pod: Pod): ContainerStatus | undefined {
+  return pod.status?.containerStatuses?.find(({ name }) => name === appContainer);
+}
+
+/**
+ * Whose state says why the pod is not ready: the version's own, unless that is ready or has not had its turn yet and one that a mesh or somebody
+ * else put beside it is broken.
+ */
+export function unreadyContainer(pod: Pod): { readonly name: string; readonly status: ContainerStatus | undefined } {
+  const own = ownStatus(pod);
+  const waitsForOthers = own === undefined || own.ready === true || own.state?.waiting?.reason === initializing;
+  const { initContainerStatuses: inits = [], containerStatuses: all = [] } = pod.status ?? {};
+  const broken = [...inits, ...all].find((one) => one.name !== appContainer && isBroken(one));
+  return waitsForOthers && broken !== undefined
+    ? { name: broken.name, status: broken }
+    : { name: appContainer, status: own };
+}
+
+const initializing = "PodInitializing";
+
+function isBroken({ state }: ContainerStatus): boolean {
+  const { waiting, terminated } = state ?? {};
+  if (waiting !== undefined) return ![undefined, initializing, "ContainerCreating"].includes(waiting.reason);
+  return terminated !== undefined && terminated.exitCode !== 0;
+}
+
 /** True once its process was started, whatever became of it. */
 export function hasBegun(pod: Pod): boolean {
-  const [status] = pod.status?.containerStatuses ?? [];
+  const status = ownStatus(pod);
   const { running, terminated } = status?.state ?? {};
   return running !== undefined || terminated !== undefined || (status?.restartCount ?? 0) > 0;
 }
 
 /** Why a pod is not ready, in the region's own words, with how its container ended. What it printed last is told by its log. */
 export function reasonOf(pod: Pod): string {
-  const container = pod.status?.containerStatuses?.[0];
+  const { name, status: container } = unreadyContainer(pod);
+  const isOwn = name === appContainer;
   const state = container?.state;
   const condition = pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status !== "True");
   const ended = state?.terminated ?? container?.lastState?.terminated;
   const words = [
+    isOwn ? undefined : `its container ${name}`,
     state?.waiting?.reason ?? state?.terminated?.reason ?? pod.status?.reason ?? pod.status?.phase ?? "Pending",
     state?.waiting?.message ?? (state?.terminated === undefined ? condition?.message : undefined),
-    ended === undefined ? undefined : endText(ended),
+    ended === undefined ? undefined : endText(ended, isOwn),
     restartsText(container?.restartCount ?? 0),
     unheard.test(condition?.message ?? "") ? "nothing listens there: a service listens on $PORT" : undefined,
   ];
@@ -77,7 +109,7 @@ function restartsText(count: number): string | undefined {
   return count === 1 ? "restarted once" : `restarted ${count} times`;
 }
 
-function endText({ exitCode, reason }: z.infer<typeof Ended>): string {
-  if (exitCode === 0) return "exit code 0: it ended by itself, and a service keeps running";
+function endText({ exitCode, reason }: z.infer<typeof Ended>, isOwn: boolean): string {
+  if (exitCode === 0 && isOwn) return "exit code 0: it ended by itself, and a service keeps running";
   return exitCode === undefined ? (reason ?? "ended") : `exit code ${exitCode}`;
 }

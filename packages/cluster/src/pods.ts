@@ -2,9 +2,9 @@ import type { VersionName } from "@slipway/kernel";
 import { ApiStatus, RegionRejected } from "./errors.ts";
 import type { Effects } from "./objects.ts";
 import * as paths from "./paths.ts";
-import { isReady } from "./pod.ts";
+import { isReady, ownStatus } from "./pod.ts";
 import type { PodSummary, Target } from "./port.ts";
-import { serviceLabel, versionLabel } from "./workload.ts";
+import { appContainer, serviceLabel, versionLabel } from "./workload.ts";
 import { listPods } from "./workloads.ts";
 
 export async function podSummaries({ connection }: Effects, target: Target): Promise<readonly PodSummary[]> {
@@ -13,7 +13,7 @@ export async function podSummaries({ connection }: Effects, target: Target): Pro
     name: pod.metadata.name,
     version: (pod.metadata.labels?.[versionLabel] ?? "") as VersionName,
     ready: isReady(pod),
-    restarts: pod.status?.containerStatuses?.[0]?.restartCount ?? 0,
+    restarts: ownStatus(pod)?.restartCount ?? 0,
   }));
 }
 
@@ -24,7 +24,12 @@ export async function podLog(
   pod: string,
   options: { readonly tail: number; readonly follow: boolean; readonly signal: AbortSignal },
 ): Promise<AsyncIterable<string>> {
-  const query = { tailLines: String(options.tail), ...(options.follow ? { follow: "true" } : {}) };
+  // Named, because a pod with a sidecar has two, and an API server picks none of them.
+  const query = {
+    container: appContainer,
+    tailLines: String(options.tail),
+    ...(options.follow ? { follow: "true" } : {}),
+  };
   try {
     return await connection.lines(`${paths.pods(target)}/${encodeURIComponent(pod)}/log`, query, options.signal);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { errorCodes } from "@slipway/kernel";
+import { certificateTrouble, errorCodes, unreadableRemedy } from "@slipway/kernel";
 import { z } from "zod";
 import { ApiStatus, isStatus, KubeconfigBroken, RegionUnavailable } from "./errors.ts";
 
@@ -26,10 +26,19 @@ export function reachProblem(error: unknown, reached: Reached): string {
   if (isStatus(error, 404) || error instanceof z.ZodError)
     return `what answers there is no Kubernetes API: correct \`server\` in ${kubeconfig}`;
   if (error instanceof ApiStatus) return refusal(error, kubeconfig, reached);
+  const untrusted = certificateTrouble(error, {
+    certificate: "its certificate",
+    rename: `name it in \`server\` of ${kubeconfig} as its certificate does, or say \`tls-server-name\` there`,
+    trust: `correct \`certificate-authority-data\` in ${kubeconfig}`,
+  });
+  if (untrusted !== undefined) return untrusted;
   const known = remedies.find(([pattern]) => pattern.test(codes))?.[1](kubeconfig, codes.trim());
   if (known !== undefined) return known;
   const words = error instanceof Error ? error.message.replace(/^region [^:]*: /, "") : String(error);
-  if (/no context|cannot be read/.test(words)) return `${words}: correct ${namedIn}`;
+  // A file that is none was found where it was named.
+  if (/cannot be read \(it is none/.test(words)) return `${words}: correct that file`;
+  if (/cannot be read/.test(words)) return `${words}: ${unreadableRemedy(error, namedIn)}`;
+  if (/no context/.test(words)) return `${words}: correct ${namedIn}`;
   if (error instanceof RegionUnavailable) return `${words}: see that ${kubeconfig} (context ${context}) reaches it`;
   return `${kubeconfig} cannot be used (${words.slice(0, 200)}): correct it`;
 }
@@ -44,10 +53,6 @@ function refusal({ status, reason }: ApiStatus, kubeconfig: string, { renew, ins
 const remedies: readonly (readonly [RegExp, (kubeconfig: string, code: string) => string])[] = [
   [/ECONNREFUSED/, (kubeconfig) => `nothing listens where ${kubeconfig} says: correct \`server\` there`],
   [/ENOTFOUND|EAI_AGAIN/, (kubeconfig) => `the host of \`server\` in ${kubeconfig} is not known: correct it there`],
-  [
-    /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/,
-    (kubeconfig) => `its certificate is not trusted: correct \`certificate-authority-data\` in ${kubeconfig}`,
-  ],
   [/ERR_OSSL_/, (kubeconfig, code) => `a certificate or key of ${kubeconfig} is none (${code}): correct it there`],
   [
     /WRONG_VERSION_NUMBER|EPROTO|HPE_/,

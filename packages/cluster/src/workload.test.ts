@@ -80,7 +80,7 @@ test("a pod that is going away is not ready, and says why it was not", () => {
   const ready = { conditions: [{ type: "Ready", status: "True" }] };
   const crashed = {
     phase: "Running",
-    containerStatuses: [{ state: { terminated: { reason: "Error", exitCode: 3 } } }],
+    containerStatuses: [{ name: "app", state: { terminated: { reason: "Error", exitCode: 3 } } }],
   };
 
   expect(isReady(Pod.parse({ metadata: { name: "a" }, status: ready }))).toBe(true);

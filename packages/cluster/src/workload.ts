@@ -3,6 +3,8 @@ import { z } from "zod";
 import { baselineAnnotation, epochAnnotation } from "./fence.ts";
 import type { Target, WorkloadManifest } from "./port.ts";
 
+/** The container that a version runs in. A mesh and others may put more into its pods, which are not the version. */
+export const appContainer = "app";
 /** The port that a container listens on; it is told so in `$PORT`. */
 const containerPort = 8080;
 /** What the base Service selects while no version is live: no pod carries it. */
@@ -113,7 +115,7 @@ function container(manifest: WorkloadManifest): object {
   const env = { ...manifest.env, PORT: String(containerPort) };
   const secrets = Object.keys(manifest.secrets ?? {});
   return {
-    name: "app",
+    name: appContainer,
     image: manifest.image,
     env: [
       ...Object.entries(env).map(([name, value]) => ({ name, value })),

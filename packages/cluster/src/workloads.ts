@@ -17,6 +17,7 @@ import { hasBegun, isReady, type Pod, PodList, reasonOf } from "./pod.ts";
 import type { FencedWrite, SecretValues, Target, WorkloadManifest, WorkloadStatus, WorkloadSummary } from "./port.ts";
 import { fenceOf, pausedOf, type VirtualService, weightsOf } from "./virtual-service.ts";
 import {
+  appContainer,
   DeploymentObject,
   epochOf,
   Fenced,
@@ -88,12 +89,15 @@ async function ensureSecret(
 }
 
 const Images = z.looseObject({
-  template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.looseObject({ image: z.string() })) }) }),
+  template: z.looseObject({
+    spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string(), image: z.string() })) }),
+  }),
 });
 
 /** A name never changes its meaning: the same version with another digest is a mistake that nobody may paper over. */
 function checkSameImage({ connection }: Effects, found: DeploymentObject, manifest: WorkloadManifest): void {
-  const image = Images.safeParse(found.spec).data?.template.spec.containers[0]?.image ?? "";
+  const containers = Images.safeParse(found.spec).data?.template.spec.containers ?? [];
+  const image = containers.find(({ name }) => name === appContainer)?.image ?? "";
   if (image.split("@")[1] === manifest.image.split("@")[1]) return;
   throw new RegionRejected(connection.region, `${manifest.name} exists with another image: ${image}`);
 }

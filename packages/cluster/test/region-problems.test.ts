@@ -90,9 +90,13 @@ test.each([
   [
     "a file that is no kubeconfig",
     () => kubeconfig("torn", (text) => `${text}\n token: "hunter2: [`),
-    /\.torn cannot be read \(it is none, see line \d+\): correct `kubeconfig`/,
+    /\.torn cannot be read \(it is none, see line \d+\): correct that file$/,
   ],
-  ["a file that is not there", async () => `${api.kubeconfig}.nowhere`, /cannot be read: correct `kubeconfig`/],
+  [
+    "a file that is not there",
+    async () => `${api.kubeconfig}.nowhere`,
+    /cannot be read \(ENOENT\): put it there, or correct `kubeconfig` and `context` in the regions file$/,
+  ],
 ])("%s is named with the place to correct it", async (_, path, sentence) => {
   const said = await problems({ kubeconfig: await path() });
   expect(said).toEqual([expect.stringMatching(sentence)]);

@@ -10,7 +10,14 @@ import { namedServices, serviceTrouble } from "./service-trouble.ts";
 import { slackTrouble } from "./slack-trouble.ts";
 import { tokensFolder } from "./start-module.ts";
 import { prepareWith, startProblems } from "./start-problem.ts";
-import { busTrouble, executorTrouble, objectsTrouble, regionTrouble, rollbackTrouble } from "./trouble.ts";
+import {
+  busTrouble,
+  executorTrouble,
+  metricsDoubts,
+  objectsTrouble,
+  regionTrouble,
+  rollbackTrouble,
+} from "./trouble.ts";
 
 /** One thing that services work with, and what is wrong with it. None: all is well. */
 export type BackendCheck = {
@@ -18,6 +25,8 @@ export type BackendCheck = {
   /** A sentence each, `what is wrong: what to do` where there is no remedy beside them. */
   readonly problems: readonly string[];
   readonly remedy?: string;
+  /** They may well be right: what cannot be told apart from what is wrong. */
+  readonly isDoubt?: boolean;
 };
 
 /**
@@ -45,7 +54,9 @@ export async function checkBackends(
   const named = checksOf(config)
     .filter(([, isNamed]) => isNamed)
     .map(async ([name, , look]) => ({ name, problems: await look() }));
-  return [...(await Promise.all(named)), ...(await others(config.env, config))];
+  const doubts = config.regions.kind === "file" ? await metricsDoubts(config.regions.entries) : [];
+  const doubted = doubts.length === 0 ? [] : [{ name: "metrics", problems: doubts, isDoubt: true }];
+  return [...(await Promise.all(named)), ...doubted, ...(await others(config.env, config))];
 }
 
 type Look = readonly [name: string, named: boolean, look: () => Promise<readonly string[]>];

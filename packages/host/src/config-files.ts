@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { errorCodes } from "@slipway/kernel";
+import { errorCodes, unreadableRemedy } from "@slipway/kernel";
 import type { ConfigProblem } from "./config-error.ts";
 
 /** What may hold a secret, and so may stand in a file that `<variable>_FILE` names, as containers are given secrets. */
@@ -39,7 +39,7 @@ export function fromFiles(
       problems.push({
         variable,
         message: `${path} cannot be read (${errorCodes(error).trim()})`,
-        remedy: `put it there, or correct ${variable}`,
+        remedy: unreadableRemedy(error, variable),
       });
     }
   }

@@ -43,6 +43,26 @@ test("nothing set is a laptop", () => {
   expect(config.env).toEqual({});
 });
 
+test("production that no environment is, said or by default, is refused and not left out", () => {
+  const production = (environment: Record<string, string>) => problems(environment).SLIPWAY_PRODUCTION;
+
+  expect(production({ SLIPWAY_PRODUCTION: "prd" })).toBe("prd is not among SLIPWAY_ENVIRONMENTS (dev, staging, prod)");
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev,live" })).toBe(
+    "prod, which is production where nothing else is said, is not among SLIPWAY_ENVIRONMENTS (dev, live)",
+  );
+  expect(production({ SLIPWAY_PRODUCTION: "eu,us,prod", SLIPWAY_PORT: "eighty" })).toMatch(/^eu, us are not among/);
+  expect(production({ SLIPWAY_PRODUCTION: "", SLIPWAY_ENVIRONMENTS: "dev" })).toMatch(/^prod, which/);
+});
+
+test("no environment is production only where that is said", () => {
+  const production = (environment: Record<string, string>) =>
+    readConfig(environment).environments.flatMap(({ name, production }) => (production ? [name] : []));
+
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev, live", SLIPWAY_PRODUCTION: "live" })).toEqual(["live"]);
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev,test", SLIPWAY_PRODUCTION: "none" })).toEqual([]);
+  expect(production({ SLIPWAY_ENVIRONMENTS: "dev,none", SLIPWAY_PRODUCTION: "none" })).toEqual(["none"]);
+});
+
 const redis = "redis://:word@redis:6379";
 const apart = { SLIPWAY_DATABASE_URL: "postgres://db/slipway" };
 test.each([
@@ -177,6 +197,33 @@ test.each([
   expect(Object.keys(found)).toEqual([variable]);
   expect(found[variable]).toMatch(sentence);
   expect(found[variable]).not.toContain("hunter2");
+});
+
+test.each([
+  ["SLIPWAY_LOCK_URL", "redis://:Tr@ub4dor/3hunter2@host"],
+  ["SLIPWAY_LOCK_URL", "rediss://me:12/hunter2@host:6379/0"],
+  ["SLIPWAY_DATABASE_URL", "postgres://me:ub4dor#hunter2@host/slipway"],
+  ["SLIPWAY_DATABASE_URL", "postgresql://me:12?hunter2@host/slipway"],
+  ["SLIPWAY_BUS_URL", "kafka+ssl://me:ub4dor/hunter2@host:9093"],
+  ["SLIPWAY_OBJECTS_URL", "s3://ub4dor:12/hunter2@bucket?endpoint=http://x"],
+])("a piece of a password that is not percent-encoded is no host: %s=%s", (variable, url) => {
+  const found = problems({ [variable]: url });
+
+  expect(found).toEqual({ [variable]: expect.stringMatching(/percent-encode what is special|no place in the URL/) });
+  expect(found[variable]).not.toMatch(/hunter2|ub4dor/);
+});
+
+test("neither is it in a region's metrics_url, and an @ that belongs to a path is left alone", () => {
+  const file = join(folder, "prometheus.json");
+  const region = { name: "eu", kubeconfig: "k", context: "c", mesh_url: "http://m" };
+  writeFileSync(file, JSON.stringify([{ ...region, metrics_url: "prometheus:http://ub4dor:12/hunter2@prom:9090" }]));
+
+  const message = problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS;
+
+  expect(message).toMatch(/0\.metrics_url: an @ stands behind the host: percent-encode/);
+  expect(message).not.toMatch(/hunter2|ub4dor/);
+  const image = `kubernetes:///etc/kubeconfig?image=registry.example/x@sha256:${"0".repeat(64)}`;
+  expect(problems({ SLIPWAY_EXECUTOR: image, SLIPWAY_OBJECTS_URL: "file:///mnt/a@b" })).toEqual({});
 });
 
 test("a mesh's address is shown to everybody, and so has no password", () => {

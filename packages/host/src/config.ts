@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
 import { platformServices } from "@slipway/client";
-import { DurationMs, EnvironmentNameSchema, settingText } from "@slipway/contracts";
+import { DurationMs, settingText } from "@slipway/contracts";
 import { z } from "zod";
 import { type CacheAt, refuseUrl } from "./adapters.ts";
 import { ConfigError, type ConfigProblem, problemsOf } from "./config-error.ts";
 import { fromFiles } from "./config-files.ts";
+import { environmentsOf, environmentVariables, productionProblems } from "./environments.ts";
+import { hiddenPassword } from "./hidden-password.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { type RegionEntry, RegionsFileError, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
@@ -42,15 +44,10 @@ export type HostConfig = {
 
 const ownUrl = (kind: UrlKind) =>
   z.string().superRefine((value, context) => {
-    const refusal = refuseScheme(kind, value) ?? refuseUrl(kind, value);
+    const refusal = hiddenPassword(kind, value) ?? refuseScheme(kind, value) ?? refuseUrl(kind, value);
     if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
   });
 const url = (kind: UrlKind, fallback: string) => ownUrl(kind).default(fallback);
-
-const names = z
-  .string()
-  .transform((text) => text.split(",").map((name) => name.trim()))
-  .pipe(z.array(EnvironmentNameSchema));
 
 const Variables = z.object({
   SLIPWAY_DATA: z.string().optional(),
@@ -66,8 +63,7 @@ const Variables = z.object({
   SLIPWAY_EXECUTOR: url("SLIPWAY_EXECUTOR", "machine:"),
   SLIPWAY_MIGRATIONS: z.string().optional(),
   SLIPWAY_REGIONS: z.string().default("local:"),
-  SLIPWAY_ENVIRONMENTS: names.default(["dev", "staging", "prod"].map((name) => EnvironmentNameSchema.parse(name))),
-  SLIPWAY_PRODUCTION: names.default([EnvironmentNameSchema.parse("prod")]),
+  ...environmentVariables,
   SLIPWAY_MINIMUM_BAKE: DurationMs.optional(),
   SLIPWAY_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
   SLIPWAY_STOP_WITHIN: DurationMs.default(20_000),
@@ -103,6 +99,7 @@ export function readConfig(
   const parsed = Variables.safeParse(env, { error: settingText });
   if (!parsed.success) problems.push(...problemsOf(parsed.error));
   problems.push(...problemsOf(Addresses.safeParse(env, { error: settingText }).error));
+  problems.push(...productionProblems(env));
   for (const module of modules) {
     const own = module.config.safeParse(env, { error: settingText });
     if (!own.success) problems.push(...problemsOf(own.error));
@@ -135,7 +132,7 @@ function hostConfig(variables: Variables): Omit<HostConfig, "regions" | "env"> {
     objectsUrl: variables.SLIPWAY_OBJECTS_URL,
     executorUrl: variables.SLIPWAY_EXECUTOR,
     migrationsDir: resolve(variables.SLIPWAY_MIGRATIONS ?? resolve(root, "migrations")),
-    environments: environmentsOf(variables),
+    environments: environmentsOf(variables, minimumBakeOf(variables)),
     logLevel: variables.SLIPWAY_LOG_LEVEL,
     stopWithinMs: variables.SLIPWAY_STOP_WITHIN,
     keepEventsMs: variables.SLIPWAY_KEEP_EVENTS,
@@ -155,13 +152,9 @@ function cacheAt(variables: Variables): CacheAt {
 }
 
 /** A production environment bakes 10 minutes at least, unless the platform is a laptop's or is told otherwise. */
-function environmentsOf(variables: Variables): readonly EnvironmentEntry[] {
+function minimumBakeOf(variables: Variables): number {
   const embedded = isEmbedded(variables.SLIPWAY_DATABASE_URL) || variables.SLIPWAY_REGIONS === "local:";
-  const minimumBakeMs = variables.SLIPWAY_MINIMUM_BAKE ?? (embedded ? 0 : 600_000);
-  return variables.SLIPWAY_ENVIRONMENTS.map((name) => {
-    const production = variables.SLIPWAY_PRODUCTION.includes(name);
-    return { name, production, minimumBakeMs: production ? minimumBakeMs : 0 };
-  });
+  return variables.SLIPWAY_MINIMUM_BAKE ?? (embedded ? 0 : 600_000);
 }
 
 const isEmbedded = (url: string) => adapterOf("SLIPWAY_DATABASE_URL", url) === "embedded";

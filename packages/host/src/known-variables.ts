@@ -41,6 +41,9 @@ export function misspelt(environment: Readonly<Record<string, string | undefined
   const words = known.map((name) => name.slice(prefix.length));
   return Object.keys(environment).flatMap((variable) => {
     if (!variable.startsWith(prefix) || known.includes(variable) || serviceLink.test(variable)) return [];
+    // Files are read only for what may be a secret, and for others the variable itself may name one.
+    const stem = variable.replace(/_FILE$/, "");
+    if (known.includes(stem)) return [{ variable, meant: stem }];
     const meant = nearestOf(variable.slice(prefix.length), words);
     return meant === undefined ? [] : [{ variable, meant: `${prefix}${meant}` }];
   });

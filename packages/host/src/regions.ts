@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { RegionAccount } from "@slipway/cluster";
 import { RegionNameSchema, settingText } from "@slipway/contracts";
-import { errorCodes, type RegionName } from "@slipway/kernel";
+import { errorCodes, type RegionName, unreadableRemedy } from "@slipway/kernel";
 import { type MetricShape, MetricShapeSchema, metricShapes } from "@slipway/metrics";
 import { parse } from "yaml";
 import { z } from "zod";
+import { hiddenPassword } from "./hidden-password.ts";
 import { refuseScheme } from "./schemes.ts";
 
 /** One region of the regions file: a Kubernetes cluster with its own mesh and metrics source. */
@@ -42,7 +43,9 @@ const Entry = z.strictObject({
     .superRefine((url, context) => {
       const inner = innerUrl.test(url) && URL.canParse(url.slice(url.indexOf(":") + 1));
       const refusal =
-        refuseScheme("metrics_url", url) ?? (inner ? undefined : "after the scheme comes http:// or https://");
+        hiddenPassword("metrics_url", url) ??
+        refuseScheme("metrics_url", url) ??
+        (inner ? undefined : "after the scheme comes http:// or https://");
       if (refusal !== undefined) context.addIssue({ code: "custom", message: refusal });
     })
     .optional(),
@@ -119,7 +122,7 @@ export class RegionsFileError extends Error {
     const words = isRead && cause instanceof Error ? cause.message : `cannot be read (${code})`;
     super(`${file}: ${words}`, { cause });
     this.name = "RegionsFileError";
-    this.remedy = isRead ? `correct ${file}` : "put it there, or correct SLIPWAY_REGIONS";
+    this.remedy = isRead ? `correct ${file}` : unreadableRemedy(cause, "SLIPWAY_REGIONS");
   }
 }
 

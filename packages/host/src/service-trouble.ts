@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { callees, type PlatformService, pathOfOwner, platformServices } from "@slipway/client";
-import { errorCodes } from "@slipway/kernel";
+import { certificateTrouble, errorCodes } from "@slipway/kernel";
 import type { HostConfig } from "./config.ts";
 import { tokensFolder } from "./start-module.ts";
 import { urlVariable } from "./url-variable.ts";
@@ -44,7 +44,8 @@ export async function serviceTrouble({ env }: Where, services: readonly string[]
 /** Asked without a token: a service of Slipway's refuses that in a form that nobody else has. */
 async function serviceProblem(service: PlatformService, url: string): Promise<string | undefined> {
   const { host } = new URL(url);
-  const remedy = `see that the ${service} runs, or correct ${urlVariable(service)}`;
+  const variable = urlVariable(service);
+  const remedy = `see that the ${service} runs, or correct ${variable}`;
   try {
     const answer = await fetch(`${url.replace(/\/+$/, "")}${pathOfOwner(service)}`, {
       ...{ redirect: "manual", signal: AbortSignal.timeout(withinMs) },
@@ -53,7 +54,11 @@ async function serviceProblem(service: PlatformService, url: string): Promise<st
     if (answer.headers.get("content-type")?.startsWith("application/problem+json")) return undefined;
     return `what answers at ${host} is no service of Slipway (${answer.status}): ${remedy}`;
   } catch (error) {
-    return `${words(error, host)}: ${remedy}`;
+    const untrusted = certificateTrouble(error, {
+      certificate: `the certificate of ${host}`,
+      rename: `name the ${service} in ${variable} as its certificate does, or give it one for ${host}`,
+    });
+    return untrusted ?? `${words(error, host)}: ${remedy}`;
   }
 }
 
@@ -65,7 +70,6 @@ export function words(error: unknown, host: string): string {
     return `the port of ${host} is one that no HTTP client asks`;
   if (/ECONNREFUSED/.test(codes)) return `nothing listens at ${host}`;
   if (/ENOTFOUND|EAI_AGAIN/.test(codes)) return `the host of ${host} is not known`;
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(codes)) return `the certificate of ${host} is not trusted`;
   const code = codes.trim();
   return `${host} does not answer${code === "" ? "" : ` (${code})`}`;
 }

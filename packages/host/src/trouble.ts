@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
+import { kafkaTrial } from "@slipway/bus";
 import { lookAtRegion, type RegionAccount, type RegionLook, regionProblems } from "@slipway/cluster";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
-import { metricsProblem } from "@slipway/metrics";
+import { meshUnseen, metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
 import { openBus, openObjects } from "./adapters.ts";
 import type { HostConfig } from "./config.ts";
@@ -49,6 +51,17 @@ async function metricsTrouble({ metrics_url: url, name }: RegionEntry): Promise<
   return problem === undefined ? [] : [`region ${name}: ${problem}`];
 }
 
+/** Each Prometheus that answers and has nothing of a mesh: so it is where nobody has asked anything yet, too. */
+export async function metricsDoubts(regions: readonly RegionEntry[]): Promise<readonly string[]> {
+  const found = await Promise.all(
+    regions.map(async ({ name, metrics_url: url, metrics_shape: shape }) => {
+      const doubt = url === undefined ? undefined : await meshUnseen(url, shape);
+      return doubt === undefined ? undefined : `region ${name}: ${doubt}`;
+    }),
+  );
+  return found.filter((doubt) => doubt !== undefined);
+}
+
 /** What the rollback-controller lacks in the regions where it has a way in of its own. */
 export async function rollbackTrouble(regions: readonly RegionEntry[]): Promise<readonly string[]> {
   const account = "rollback-controller";
@@ -73,13 +86,26 @@ export async function busTrouble(config: Pick<HostConfig, "busUrl" | "keepEvents
   if (adapterOf("SLIPWAY_BUS_URL", config.busUrl) === "postgres") return undefined;
   const bus = openBus(config, "", silentLogger);
   try {
-    return await bus.ready();
+    const problem = await bus.ready();
+    return problem ?? (await kafkaTrial({ url: config.busUrl, log: silentLogger, keepEventsMs: config.keepEventsMs }));
   } finally {
     await bus.close();
   }
 }
 
-/** What is wrong with the store of objects. */
+/** What is wrong with the store of objects, tried with a small object of its own: keys may have the right to read alone. */
 export async function objectsTrouble(config: HostConfig): Promise<string | undefined> {
-  return await openObjects(config.objectsUrl, config.dataDir).problem();
+  const objects = openObjects(config.objectsUrl, config.dataDir);
+  const problem = await objects.problem();
+  if (problem !== undefined) return problem;
+  const key = `doctor/${randomUUID()}`;
+  try {
+    await objects.put(key, Buffer.from(key));
+    for await (const _ of (await objects.get(key)) ?? []);
+    await objects.delete(key);
+    return undefined;
+  } catch (error) {
+    await objects.delete(key).catch(() => undefined);
+    return error instanceof Error ? error.message : String(error);
+  }
 }

@@ -130,7 +130,7 @@ const remedies: Readonly<Record<Backend, RegExp>> = {
   bus: /SLIPWAY_BUS_URL/,
   locks: /SLIPWAY_LOCK_URL|rediss:\/\//,
   cache: /SLIPWAY_CACHE_URL|rediss:\/\//,
-  objects: /SLIPWAY_OBJECTS_URL|NODE_EXTRA_CA_CERTS/,
+  objects: /SLIPWAY_OBJECTS_URL|NODE_EXTRA_CA_CERTS|s3:/,
   executor: /kubeconfig/,
   regions: /kubeconfig/,
   metrics: /metrics_url/,
@@ -174,6 +174,22 @@ describe.concurrent.each(backends)("%s", (backend) => {
       /what (answers|listens) .*(is no|is not|does not speak)|cannot be used|does not answer|nothing answers in time/,
     );
   });
+});
+
+test("keys of S3 that may list and read alone are told as that", async () => {
+  const store = createHttp(({ method, url = "" }, answer) => {
+    const list = url.includes("uploads") ? "ListMultipartUploadsResult" : "ListBucketResult";
+    const [status, text] =
+      method === "GET" ? [200, `<${list}/>`] : [403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"];
+    answer.writeHead(status as number, { "content-type": "application/xml" }).end(text);
+  });
+  const port = await listening(store);
+
+  expect(await said("objects", { host: "127.0.0.1", port })).toMatch(
+    /^storing an object: these credentials may not use the bucket slipway at .*: allow s3:GetObject, PutObject/,
+  );
+  store.closeAllConnections();
+  store.close();
 });
 
 describe("what is too old", () => {

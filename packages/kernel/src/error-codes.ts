@@ -5,3 +5,9 @@ export function errorCodes(error: unknown): string {
   const inner = error instanceof AggregateError ? error.errors.map(errorCodes).join(" ") : errorCodes(error.cause);
   return `${code} ${inner}`;
 }
+
+/** What to do where a file cannot be read. `namedIn`: where its path stands. */
+export function unreadableRemedy(error: unknown, namedIn: string): string {
+  if (/EACCES|EPERM/.test(errorCodes(error))) return "let this process's user read it";
+  return `put it there, or correct ${namedIn}`;
+}

@@ -1,3 +1,4 @@
+import { type MetricShape, metricShapes } from "./metric-shape.ts";
 import { prometheusQuery } from "./prometheus-query.ts";
 import { fetchPage, pageOf } from "./scrape.ts";
 import { MetricsUnreadable } from "./types.ts";
@@ -13,5 +14,20 @@ export async function metricsProblem(url: string): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     return error instanceof MetricsUnreadable ? error.message : "its metrics_url cannot be read: correct it";
+  }
+}
+
+/** Whether a Prometheus that can be asked has no series of a mesh, in whatever namespace, as a sentence; undefined: it has, or cannot be asked. Never rejects. */
+export async function meshUnseen(url: string, shape: MetricShape = metricShapes.istio): Promise<string | undefined> {
+  if (!url.startsWith("prometheus:")) return undefined;
+  const inner = url.slice("prometheus:".length);
+  // Of any namespace: what stands for it in a name may be anything.
+  const name = shape.alive.name.replaceAll(/\{\w+\}/g, ".*");
+  try {
+    const { series } = await prometheusQuery(inner, timeoutMs)(`count({__name__=~${JSON.stringify(name)}})`);
+    if (series.length > 0) return undefined;
+    return `Prometheus at ${new URL(inner).host} has no ${name} yet: where its mesh has had requests, let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file)`;
+  } catch {
+    return undefined;
   }
 }

@@ -1,5 +1,5 @@
+import { certificateTrouble } from "@slipway/kernel";
 import type { Agent, Dispatcher } from "undici";
-import { certificateTrouble } from "./certificate-trouble.ts";
 import { OciError } from "./errors.ts";
 import { type ConnectionGuard, guardedLookup } from "./guard.ts";
 
@@ -31,7 +31,10 @@ export class Connections {
       return await request(url, { ...options, dispatcher: agent });
     } catch (cause) {
       if (isSilence(cause) && this.#opened === opening) this.#renew(agent);
-      const trouble = certificateTrouble(url.host, cause);
+      const trouble = certificateTrouble(cause, {
+        certificate: `the certificate of ${url.host}`,
+        rename: `name the registry as its certificate does, or give it one for ${url.host}`,
+      });
       throw trouble === undefined ? cause : new OciError("untrusted", trouble, { cause });
     }
   }

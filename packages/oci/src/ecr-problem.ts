@@ -1,4 +1,4 @@
-import { certificateTrouble } from "./certificate-trouble.ts";
+import { certificateTrouble } from "@slipway/kernel";
 import type { EcrPlace } from "./ecr-place.ts";
 import { OciError, type OciErrorKind } from "./errors.ts";
 
@@ -55,7 +55,10 @@ function refusalOf(error: unknown, { region, endpoint }: EcrPlace, asked: Asked)
   for (const [pattern, kind, sentence] of remedies) {
     if (names.some((name) => pattern.test(name))) return new OciError(kind, sentence(where, asked));
   }
-  const untrusted = certificateTrouble(where, error);
+  const untrusted = certificateTrouble(error, {
+    certificate: `the certificate of ${where}`,
+    rename: "name the endpoint as its certificate does, or give it one for that name",
+  });
   if (untrusted !== undefined) return new OciError("untrusted", untrusted);
   const why = names.join(", ") || "no reason given";
   const gave = asked === password ? "gave no password" : `did not make ${asked.what}`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type ClusterStage, type ClusterWorld, v1, v2 } from "./cluster-stage.ts";
+import { type ClusterStage, type ClusterWorld, grant, v1, v2 } from "./cluster-stage.ts";
 
 /** What somebody with kubectl changed: seen, repaired where it raised exposure, left alone where it lowered it. */
 export function driftContract(world: () => ClusterWorld, stage: ClusterStage): void {
@@ -59,6 +59,20 @@ export function driftContract(world: () => ClusterWorld, stage: ClusterStage): v
       expect(await traffic(target)).toMatchObject({ routed: true, hiddenBy: "mine" });
       await edit(target, { spec: { http: [] } });
       expect(await traffic(target)).toMatchObject({ routed: false, hiddenBy: null, weights: {} });
+    });
+
+    test("that opened it to a gateway and a host outside the mesh stays, through every write of a deployment", async () => {
+      const target = await canaryUnderWay();
+      const outside = { gateways: ["mesh", "istio-system/public"], hosts: ["orders", "orders.example.com"] };
+      await edit(target, { spec: outside });
+
+      expect(await world().region.raise(target, toV2(5))).toMatchObject({ kind: "raised" });
+      expect(await world().region.repair(target, { ...backToV1(), percent: 1 })).toMatchObject({ kind: "repaired" });
+      expect(await world().region.lower(target, backToV1())).toMatchObject({ kind: "shut" });
+      await world().region.openFence(target, { ...grant(3), baseline: v1 });
+
+      expect(await world().api("GET", vsPath(target))).toMatchObject({ spec: outside });
+      expect(await traffic(target)).toMatchObject({ weights: { [v1]: 100 }, fence: { epoch: 3 } });
     });
 
     test("that deleted the VirtualService is answered by a lowering with a gate that is shut", async () => {

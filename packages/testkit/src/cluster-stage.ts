@@ -53,13 +53,24 @@ export function clusterStage(world: () => ClusterWorld) {
   async function addReadyPod(
     target: Target,
     version: VersionName,
-    { name = `${version}-x`, node, ip }: { readonly name?: string; readonly node?: string; readonly ip?: string } = {},
+    {
+      name = `${version}-x`,
+      node,
+      ip,
+      beside = [],
+    }: {
+      readonly name?: string;
+      readonly node?: string;
+      readonly ip?: string;
+      /** Containers that are not the version's, in front of its own. */
+      readonly beside?: readonly object[];
+    } = {},
   ): Promise<void> {
     const pods = `/api/v1/namespaces/${target.environment}/pods`;
     const labels = { "slipway.dev/service": target.service, "slipway.dev/version": version };
     const spec = {
       ...(node === undefined ? {} : { nodeName: node }),
-      containers: [{ name: "app", image: "none", ports: [{ name: "http", containerPort: 8_080 }] }],
+      containers: [...beside, { name: "app", image: "none", ports: [{ name: "http", containerPort: 8_080 }] }],
     };
     if (node !== undefined) await ensureNode(node);
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name, labels }, spec };

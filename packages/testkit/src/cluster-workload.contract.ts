@@ -100,6 +100,73 @@ export function workloadContract(world: () => ClusterWorld, stage: ClusterStage)
     });
   });
 
+  describe("pods with a sidecar", () => {
+    const sidecar = { name: "istio-proxy", image: "none" };
+    const state = (name: string, state: object, restartCount = 0) => ({
+      ...{ name, ready: false, restartCount, image: "x", imageID: "", state },
+    });
+    const running = { running: { startedAt: "2026-01-01T00:00:00Z" } };
+
+    /** A pod of v1 with a container of the mesh before its own, whose API names none by itself. */
+    async function meshed(): Promise<{ readonly target: Target; readonly pod: string; readonly path: string }> {
+      const target = freshTarget();
+      await world().region.ensureWorkload(target, manifest(target, v1, 1), grant(1));
+      await addReadyPod(target, v1, { beside: [sidecar] });
+      const pod = `${v1}-x`;
+      return { target, pod, path: `/api/v1/namespaces/${target.environment}/pods/${pod}` };
+    }
+
+    async function report({ path }: { readonly path: string }, containerStatuses: readonly object[]): Promise<void> {
+      const conditions = [{ type: "Ready", status: "False", message: "containers with unready status" }];
+      await world().api("PATCH", `${path}/status`, { status: { conditions, containerStatuses } }, mergePatch);
+    }
+
+    /** What a log's answer says where nobody runs the pod. */
+    const said = async (log: Promise<AsyncIterable<string> | readonly string[]>) => {
+      const lines: string[] = [];
+      try {
+        for await (const line of await log) lines.push(line);
+        return lines;
+      } catch (error) {
+        return String(error);
+      }
+    };
+
+    test("are asked for the log of the version, which the region would refuse without a name", async () => {
+      const { target, pod, path } = await meshed();
+
+      await expect(world().api("GET", `${path}/log`)).rejects.toThrow(
+        /a container name must be specified.*choose one of: \[istio-proxy app\]/,
+      );
+      const options = { tail: 10, follow: false, signal: AbortSignal.timeout(20_000) };
+      const log = await said(world().region.podLog(target, pod, options));
+      await report({ path }, [state("istio-proxy", running), state("app", running)]);
+      const last = await said(world().region.lastLines(target, v1, 10));
+      for (const words of [log, last]) expect(String(words)).not.toMatch(/container name|not valid/);
+    });
+
+    test("are told by the version's own container, and by another one where that is what it waits for", async () => {
+      const stage = await meshed();
+      const reasons = async () => (await world().region.readWorkload(stage.target, v1))?.reasons.join();
+      // The region's own controllers make a pod, too.
+      const restarts = async () =>
+        (await world().region.listPods(stage.target)).find(({ name }) => name === stage.pod)?.restarts;
+      const looping = { waiting: { reason: "CrashLoopBackOff", message: "back-off 10s" } };
+
+      await report(stage, [state("istio-proxy", running), state("app", looping, 3)]);
+      expect(await reasons()).toContain(`${v1}-x: CrashLoopBackOff, back-off 10s, restarted 3 times`);
+      expect(await restarts()).toBe(3);
+      expect((await world().region.readWorkload(stage.target, v1))?.begun).toBe(1);
+
+      await report(stage, [state("istio-proxy", looping, 2), state("app", { waiting: { reason: "PodInitializing" } })]);
+      expect(await reasons()).toContain(
+        `${v1}-x: its container istio-proxy, CrashLoopBackOff, back-off 10s, restarted 2 times`,
+      );
+      expect(await restarts()).toBe(0);
+      expect((await world().region.readWorkload(stage.target, v1))?.begun).toBe(0);
+    });
+  });
+
   describe("secrets of a version", () => {
     const values = { DB_URL: "postgres://user:pass@db/orders", KEY: "line one\nline two é" };
     const withSecrets = (target: Target, name = v1, secrets: Record<string, string> = { DB_URL: "r1", KEY: "r2" }) => ({

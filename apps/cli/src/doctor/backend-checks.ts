@@ -9,6 +9,7 @@ import type { Check } from "./checks.ts";
 const variables = [
   ...["DATABASE_URL", "BUS_URL", "LOCK_URL", "CACHE_URL", "OBJECTS_URL", "EXECUTOR", "REGIONS", "IMAGE_REGISTRIES"],
   ...["EXTERNAL_REGISTRIES", "PUBLISH_TO", "SLACK_WEBHOOK_URL", "SECRETS_KEY", "SECRETS_OLD_KEYS"],
+  ...["ENVIRONMENTS", "PRODUCTION"],
   ...platformServices.map((service) => `${service.toUpperCase().replaceAll("-", "_")}_URL`),
 ].map((name) => `SLIPWAY_${name}`);
 
@@ -44,10 +45,13 @@ export async function backendChecks(environment: Environment): Promise<readonly 
     ];
   };
   const found = await checkBackends(environment, looked, [{ config }]);
-  return found.flatMap(({ name, problems, remedy }): Check[] =>
+  return found.flatMap(({ name, problems, remedy, isDoubt = false }): Check[] =>
     problems.length === 0
       ? [{ name, state: "ok", found: "can be used" }]
-      : problems.map((problem) => ({ name, state: "bad", ...foundAndRemedy(problem, remedy) })),
+      : problems.map((problem) => ({
+          ...{ name, state: isDoubt ? "warning" : "bad" },
+          ...foundAndRemedy(problem, remedy),
+        })),
   );
 }
 

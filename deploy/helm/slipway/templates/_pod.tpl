@@ -174,12 +174,23 @@ volumes:
   {{- end }}
 {{- end }}
 
+{{/* A name of production that no environment has would take production's rules away from the one that was meant. */}}
+{{- define "slipway.production" -}}
+{{- $none := and (eq (len .Values.production) 1) (has "none" .Values.production) }}
+{{- range .Values.production }}
+{{- if not (or $none (has . $.Values.environments)) }}
+{{- fail (printf "production: %s is not among environments (%s): name those of them that are production, or say [none] where none is" . (join ", " $.Values.environments)) }}
+{{- end }}
+{{- end }}
+{{- join "," .Values.production }}
+{{- end }}
+
 {{- define "slipway.serviceEnv" -}}
 - { name: SLIPWAY_HOST, value: "0.0.0.0" }
 - { name: SLIPWAY_PORT, value: "7400" }
 - { name: SLIPWAY_URL, value: {{ .root.Values.publicUrl }} }
 - { name: SLIPWAY_ENVIRONMENTS, value: {{ join "," .root.Values.environments | quote }} }
-- { name: SLIPWAY_PRODUCTION, value: {{ join "," .root.Values.production | quote }} }
+- { name: SLIPWAY_PRODUCTION, value: {{ include "slipway.production" .root | quote }} }
 - { name: SLIPWAY_MINIMUM_BAKE, value: {{ .root.Values.minimumBake }} }
 {{- range $name, $_ := include "slipway.facts" .root | fromYaml }}
 - { name: SLIPWAY_{{ $name | upper | replace "-" "_" }}_URL, value: "http://{{ include "slipway.nameOf" (dict "root" $.root "name" $name) }}:7400" }

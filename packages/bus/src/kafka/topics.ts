@@ -10,6 +10,8 @@ export type Topics = {
   partitions(topic: string): Promise<number | undefined>;
   /** The same; a topic that is missing is made. */
   ensure(topic: string): Promise<number>;
+  /** Asks for a new topic as `ensure` does, and the brokers make none: rejects with what they would refuse. */
+  tryOut(topic: string): Promise<void>;
   /** What was known of the topic may be wrong. */
   forget(topic: string): void;
 };
@@ -23,7 +25,7 @@ export function openTopics(questions: Questions, address: KafkaAddress, keepEven
     return count;
   }
 
-  async function make(admin: Admin, topic: string): Promise<void> {
+  async function make(admin: Admin, topic: string, validateOnly = false): Promise<void> {
     const brokers = (await admin.describeCluster()).brokers.length;
     const replicationFactor = address.replication ?? Math.min(3, brokers);
     const configEntries = [
@@ -34,11 +36,12 @@ export function openTopics(questions: Questions, address: KafkaAddress, keepEven
     ];
     const topics = [{ topic, numPartitions: partitionsOfNew, replicationFactor, configEntries }];
     // False: somebody else made it meanwhile. The library's own waiting takes a broker that has not heard of it yet for a failure.
-    await admin.createTopics({ topics, waitForLeaders: false });
+    await admin.createTopics({ topics, waitForLeaders: false, validateOnly });
   }
 
   return {
     partitions: look,
+    tryOut: (topic) => questions.ask((admin) => make(admin, topic, true), topic),
     async ensure(topic) {
       const there = await look(topic);
       if (there !== undefined) return there;

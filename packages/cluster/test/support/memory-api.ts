@@ -39,7 +39,10 @@ export class MemoryApi {
     return {
       region,
       request: async (method, path, options = {}) => JSON.parse(JSON.stringify(this.#answer(method, path, options))),
-      lines: async (path, query, signal) => this.#watch(path, Number(query.resourceVersion), signal),
+      lines: async (path, query, signal) =>
+        path.endsWith("/log")
+          ? asLines(this.#log(path, query))
+          : this.#watch(path, Number(query.resourceVersion), signal),
       close: async () => undefined,
     };
   }
@@ -48,6 +51,7 @@ export class MemoryApi {
     const path = url.replace(/\/status$/, "");
     if (path === "/version") return { major: "1", minor: "34" };
     if (method === "POST") return this.#create(path, options.body as Kube);
+    if (method === "GET" && path.endsWith("/log")) return this.#log(path, options.query ?? {});
     if (method === "GET" && path.endsWith("/endpointslices")) return this.#slices(path, options.query?.labelSelector);
     if (method === "GET" && isCollection(path)) return this.#list(path, options.query?.labelSelector);
     const found = this.#objects.get(path);
@@ -109,6 +113,18 @@ export class MemoryApi {
       object: { ...found, metadata: { ...found.metadata, resourceVersion: this.#next() } },
     });
     return { kind: "Status", status: "Success" };
+  }
+
+  /** Nobody runs anything here: pods have printed nothing. */
+  #log(path: string, { container }: Readonly<Record<string, string>>): string {
+    const pod = this.#objects.get(path.slice(0, -"/log".length));
+    if (pod === undefined) throw new ApiStatus(404, "NotFound", `${path} not found`);
+    const names = (pod.spec as { containers: { name: string }[] }).containers.map(({ name }) => name);
+    if (container === undefined && names.length > 1)
+      throw new ApiStatus(400, "BadRequest", `a container name must be specified, choose one of: [${names.join(" ")}]`);
+    if (container !== undefined && !names.includes(container))
+      throw new ApiStatus(400, "BadRequest", `container ${container} is not valid`);
+    return "";
   }
 
   #list(collection: string, selector: string | undefined): object {
@@ -194,6 +210,10 @@ const kinds = new Set([
   "virtualservices",
   "destinationrules",
 ]);
+
+async function* asLines(text: string): AsyncGenerator<string> {
+  yield* text.split("\n").filter((line) => line !== "");
+}
 
 function isCollection(path: string): boolean {
   return kinds.has(path.split("/").at(-1) ?? "");

@@ -108,6 +108,10 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
 
   test("what may not be is refused with a sentence", async () => {
     await expect(render("--set", "publicUrl=slipway")).rejects.toThrow(/publicUrl/);
+    await expect(render("--set", "environments={dev,live}")).rejects.toThrow(
+      /production: prod is not among .*\(dev, live\)/,
+    );
+    await expect(render("--set", "production={prd}")).rejects.toThrow(/production: prd is not among/);
     await expect(render("--set", "regionTokens.enabled=true")).rejects.toThrow(/say which region is this cluster/);
     const tag = "builds.kubernetes.buildkit.image=moby/buildkit:rootless";
     await expect(render(...stepsAsJobs, "--set", tag)).rejects.toThrow(/buildkit/);

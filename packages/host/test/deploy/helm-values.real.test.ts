@@ -134,4 +134,12 @@ describe.skipIf(part === undefined)("values of the chart say what pods", () => {
       ...{ nodeSelector: undefined, runtimeClass: undefined },
     });
   });
+
+  test("are told which environments are production, and that none is only where that is said", async () => {
+    const production = async (...values: string[]) =>
+      podOfChart(await render(...values), "Deployment", "slipway-deployment-orchestrator").env.SLIPWAY_PRODUCTION;
+
+    expect(await production("environments[0]=dev", "environments[1]=live", "production[0]=live")).toBe("live");
+    expect(await production("environments[0]=dev", "production[0]=none")).toBe("none");
+  });
 });

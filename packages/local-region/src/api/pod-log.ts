@@ -11,8 +11,8 @@ export async function sendPodLog(
   query: URLSearchParams,
   exchange: { readonly request: IncomingMessage; readonly response: ServerResponse },
 ): Promise<void> {
-  if (region.podLogs === undefined) throw new ApiError(501, "NotImplemented", "this server has no access to pod logs");
   checkQuery(pod, query);
+  if (region.podLogs === undefined) throw new ApiError(501, "NotImplemented", "this server has no access to pod logs");
   const { response } = exchange;
   const leaving = new AbortController();
   response.once("close", () => leaving.abort());
@@ -41,9 +41,11 @@ export async function sendPodLog(
 
 function checkQuery(pod: Stored, query: URLSearchParams): void {
   const { name } = pod.metadata;
-  const [first] = containers(pod);
-  const container = query.get("container") ?? first ?? "";
-  if (!containers(pod).includes(container)) throw badRequest(`container ${container} is not valid for pod ${name}`);
+  const all = containers(pod);
+  const container = query.get("container") ?? (all.length > 1 ? undefined : all[0]) ?? "";
+  if (container === "")
+    throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${all.join(" ")}]`);
+  if (!all.includes(container)) throw badRequest(`container ${container} is not valid for pod ${name}`);
   const untold = ["sinceTime", "sinceSeconds"].find((asked) => query.has(asked));
   if (untold !== undefined || query.get("timestamps") === "true") {
     throw badRequest(`a local region keeps no times with its logs: ${untold ?? "timestamps"} cannot be answered`);
