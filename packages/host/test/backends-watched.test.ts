@@ -104,7 +104,7 @@ function deep(value: unknown, seen = new Set<unknown>()): string {
 const said = [
   /^nothing listens at 127\.0\.0\.1:1: start Redis, or correct host and port in SLIPWAY_LOCK_URL$/,
   /^nothing listens at 127\.0\.0\.1:2: start Redis, or correct host and port in SLIPWAY_CACHE_URL$/,
-  /^region eu: .*lowers\.kubeconfig cannot be read .*: correct `kubeconfig`/,
+  /^region eu: .*lowers\.kubeconfig cannot be read .*: correct that file$/,
   /^region eu: Prometheus at 127\.0\.0\.1:\d+ refuses user and password \(401\): correct them in metrics_url/,
   /^the cluster of SLIPWAY_EXECUTOR: its API refuses the credentials: put a valid token into .*builds\.kubeconfig/,
 ];
