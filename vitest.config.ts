@@ -14,10 +14,12 @@ const compiled = process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "no
 const env = { NODE_COMPILE_CACHE: compiled };
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
-/** Those that wait most of the time: of one adapter each, for their servers; over a bad network, for what does not come. */
+/** Those that wait most of the time: of one adapter or one service each, for their servers; over a bad network, for what does not come. */
 const realWaiting = [
   "packages/!(host)/test/**/*.real.test.ts",
-  "{packages,services}/*/test/**/{*-network,neighbours-apart,clocks-apart,prometheus-away}.real.test.ts",
+  "packages/host/test/{,deploy/}*.real.test.ts",
+  "packages/host/test/apart/{neighbours,clocks}-apart.real.test.ts",
+  "services/*/test/*.real.test.ts",
 ];
 
 const longest = [

@@ -3,10 +3,11 @@
 //
 //   real.mjs [--list] [--allow-missing PART]... [FILTER]...     filters choose test files by a part of their path
 //
-// TEST_BACKEND=containers|processes: whether the servers run in containers or as processes. Without it: in containers where an engine answers.
+// TEST_BACKEND=containers|processes: whether the servers run in containers or as processes. Without it: in containers where an engine answers, else as processes, but
+// for what needs containers, which then has an engine of the run's own.
 //
 // A part that cannot be had is reported with the reason and its tests are skipped: the run fails then, unless --allow-missing names the part. So is what needs
-// containers where there are none; TEST_BACKEND=processes asks for that, and is as good as --allow-missing containers.
+// containers where no engine can be had; TEST_BACKEND=processes asks for that, and is as good as --allow-missing containers.
 //
 // A file that hangs ends the run after 12 minutes, with its name and what it was at. Whatever else happens it ends within 40 minutes, or 80 where parts have to be
 // fetched and built first; 25 are wanted with all parts at hand, and one that took longer says so.
@@ -18,7 +19,7 @@ import { root } from "./check/processes.mjs";
 import { runTests } from "./check/tests.mjs";
 import { chooseBackend } from "./real/backend.mjs";
 import { cached, cacheFolder, have, readParts } from "./real/cache.mjs";
-import { besideParts, missingBesideParts, roundsOf } from "./real/rounds.mjs";
+import { besideParts, missingBesideParts, roundsOf, someNeedContainers } from "./real/rounds.mjs";
 import { makeRunFolder, temporaryIn } from "./run-folder.mjs";
 
 const { values, positionals: filters } = parseArgs({
@@ -64,7 +65,9 @@ async function runReal() {
   const { backend, engine, error } = await chooseBackend().catch((thrown) => ({ error: thrown }));
   if (error !== undefined) return usage(error.message);
   const ownDocker = backend === "containers" && engine === undefined;
-  const needed = neededParts(ownDocker ? ["docker"] : []);
+  // Also where all else is processes, what needs containers has an engine of the run's own.
+  const brought = ownDocker || (engine === undefined && !allowed.has("containers") && someNeedContainers(files));
+  const needed = neededParts(brought ? ["docker"] : []);
   const withinMs = needed.every((part) => cached(part) !== undefined) ? warmMs : coldMs;
   const { found, missing } = await gather(needed);
   if (ownDocker && found.docker === undefined) {

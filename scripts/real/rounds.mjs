@@ -38,13 +38,20 @@ export async function roundsOf(files, { backend, engine, docker, folder }, netwo
       { ...inOwn, own },
     ].filter((round) => round.own.length > 0);
   }
-  if (backend === "processes") return [{ ...inOwn, own: files }];
+  if (docker === undefined) return [{ ...inOwn, own: files }];
   const brought = ownEngine(docker, folder);
   // Its reaper of what is left would have to be pulled; here nothing can be left.
   Object.assign(process.env, { DOCKER_HOST: brought.engine, TESTCONTAINERS_RYUK_DISABLED: "true" });
-  console.log("\nin containers of an engine of the run's own");
-  return [{ ...inOwn, backend: "containers", through: [...through, ...brought.through], own: files }];
+  const contained = backend === "containers" ? files : files.filter(needs("containers"));
+  console.log(`\nin containers of an engine of the run's own${contained === files ? "" : ": what needs them"}`);
+  return [
+    { ...inOwn, own: files.filter((path) => !contained.includes(path)) },
+    { ...inOwn, backend: "containers", through: [...through, ...brought.through], own: contained },
+  ].filter((round) => round.own.length > 0);
 }
+
+/** Whether some of these files run in containers only. */
+export const someNeedContainers = (files) => files.some(needs("containers"));
 
 /** What is missing beside the parts, and why. */
 export function missingBesideParts(files, rounds) {
@@ -52,9 +59,7 @@ export function missingBesideParts(files, rounds) {
   const unknown = files.some(needs("history")) ? whyNoHistory() : undefined;
   const without = rounds.some((round) => round.backend === "processes" && round.own.some(needs("containers")));
   return {
-    ...(without
-      ? { containers: "the servers of this run are processes (TEST_BACKEND=containers brings an engine)" }
-      : {}),
+    ...(without ? { containers: "no engine answers, and none was brought" } : {}),
     ...(why === undefined ? {} : { network: `no network of the run's own (${why})` }),
     ...(unknown === undefined ? {} : { history: unknown }),
   };

@@ -26,11 +26,28 @@ test("what needs containers is missing by name where servers are processes, and 
   const asProcesses = async (files) =>
     missingBesideParts(files, await roundsOf(files, { backend: "processes" }, own)).containers;
 
-  expect(await asProcesses([adapter, image])).toMatch(/TEST_BACKEND=containers/);
-  expect(await asProcesses([database])).toMatch(/TEST_BACKEND=containers/);
+  expect(await asProcesses([adapter, image])).toMatch(/no engine answers/);
+  expect(await asProcesses([database])).toMatch(/no engine answers/);
   expect(await asProcesses([adapter])).toBeUndefined();
   const inContainers = [{ backend: "containers", own: [image, database] }];
   expect(missingBesideParts([image, database], inContainers)).toEqual({});
+});
+
+test("what needs containers has an engine of the run's own after the others, where one can be brought", async () => {
+  vi.spyOn(console, "log").mockReturnValue();
+  vi.stubEnv("DOCKER_HOST", undefined);
+  vi.stubEnv("TESTCONTAINERS_RYUK_DISABLED", undefined);
+  const image = "packages/host/test/deploy/services-image.real.test.ts";
+  const docker = { program: "/parts/dockerd", also: {} };
+
+  const rounds = await roundsOf([image, adapter], { backend: "processes", docker, folder: "/run/of/tests" }, own);
+
+  expect(rounds).toMatchObject([
+    { backend: "processes", through: ["unshare"], own: [adapter] },
+    { backend: "containers", own: [image] },
+  ]);
+  expect(rounds[1].through).toEqual(expect.arrayContaining(["unshare", "/parts/dockerd"]));
+  expect(missingBesideParts([image, adapter], rounds)).toEqual({});
 });
 
 test("beside a machine's engine, tests that give pods addresses run after the others, as processes in a network of their own", async () => {

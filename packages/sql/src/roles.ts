@@ -45,6 +45,8 @@ async function ensurePassword(client: pg.Client, role: string, roleUrl: string):
   const password = decodeURIComponent(url.password);
   if (password === "" || (await passwordHolds(client, role, roleUrl))) return;
   const others = await otherDatabases(client, role);
+  // Meanwhile the other database's own `prepare` may have given the role this very password.
+  if (others.length > 0 && (await passwordHolds(client, role, roleUrl))) return;
   if (others.length > 0) throw new Error(rolesTaken(placeOf(client), [role], others));
   await client.query(`alter role ${pg.escapeIdentifier(role)} password ${pg.escapeLiteral(scramVerifier(password))}`);
 }
