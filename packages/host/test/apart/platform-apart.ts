@@ -4,21 +4,13 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { type Client, createClient, type PlatformService } from "@slipway/client";
+import { type Client, createClient, type PlatformService, schemaOf } from "@slipway/client";
 import { freePort, programEnv, sharedFolder, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const run = promisify(execFile);
 
-const schemas = {
-  "build-service": "build",
-  "artifact-registry": "registry",
-  "deployment-orchestrator": "deployment",
-  "rollback-controller": "rollback",
-  "notification-service": "notification",
-  "metrics-aggregator": "metrics",
-} as const satisfies Record<PlatformService, string>;
-export const serviceNames = Object.keys(schemas) as PlatformService[];
+export const serviceNames = Object.keys(schemaOf) as PlatformService[];
 
 export type Person = "admin" | "approver" | "deployer" | "viewer";
 
@@ -168,7 +160,7 @@ function withoutLogin(url: string): string {
 
 /** Roles belong to the whole server of the tests: its passwords stay those that the other tests use. */
 export async function takeOverPasswords(database: TestDatabase, credentials: string): Promise<void> {
-  for (const schema of ["bus", "access", ...Object.values(schemas)]) {
+  for (const schema of ["bus", "access", ...Object.values(schemaOf)]) {
     const password = decodeURIComponent(new URL(database.url(schema)).password);
     await writeFile(join(credentials, "secrets/postgres", `slipway_${schema}`), `${password}\n`);
   }
@@ -176,7 +168,7 @@ export async function takeOverPasswords(database: TestDatabase, credentials: str
 
 /** Its own token, its own role's password, and the key where it has secrets: nobody else's. */
 async function giveCredentials(from: string, to: string, service: PlatformService): Promise<void> {
-  const role = `slipway_${schemas[service]}`;
+  const role = `slipway_${schemaOf[service]}`;
   const files = [`tokens/${service}`, `secrets/postgres/${role}`];
   if (service === "build-service" || service === "deployment-orchestrator") files.push("secrets/values.key");
   for (const file of files) {
