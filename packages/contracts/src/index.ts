@@ -114,7 +114,7 @@ export {
   VersionNameSchema,
 } from "./ids.ts";
 export { type BuiltInBase, builtInBases, type ImageName, isBuiltInBase, readImageName } from "./image-name.ts";
-export { issueText, settingText, shown } from "./issue-text.ts";
+export { issueText, placedText, settingText, shown } from "./issue-text.ts";
 export { nearest, nearestOf } from "./nearest.ts";
 export { largestSecretBytes, SecretNameSchema, shortestMasked } from "./secret-names.ts";
 export { defaultSteps, PipelineStep, PlanStepSpec, RunSpec, SlipwayFile, WorkloadSpec } from "./slipway-file.ts";

@@ -105,3 +105,10 @@ export function shown(input: unknown): string {
   const text = JSON.stringify(input) ?? String(input);
   return text.length <= 60 ? text : `${text.slice(0, 50)}…`;
 }
+
+/** All that is wrong with a value, each with the place where it stands: `1.mesh_url: must be a whole URL; …`. */
+export function placedText({ issues }: z.core.$ZodError): string {
+  return issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`))
+    .join("; ");
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { RegionAccount } from "@slipway/cluster";
-import { RegionNameSchema, settingText } from "@slipway/contracts";
+import { placedText, RegionNameSchema, settingText } from "@slipway/contracts";
 import { errorCodes, type RegionName, unreadableRemedy } from "@slipway/kernel";
 import { type MetricShape, MetricShapeSchema, metricShapes } from "@slipway/metrics";
 import { parse } from "yaml";
@@ -75,12 +75,7 @@ const Regions = z
  */
 function parseRegions(text: string, file: string): readonly RegionEntry[] {
   const parsed = Regions.safeParse(yamlOf(text), { error: settingText });
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) =>
-      path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`,
-    );
-    throw new Error(problems.join("; "));
-  }
+  if (!parsed.success) throw new Error(placedText(parsed.error));
   const path = (kubeconfig: string) => resolve(dirname(file), kubeconfig);
   return parsed.data.map(({ rollback_controller: own, pull_secret, ...entry }) => ({
     ...entry,

@@ -1,4 +1,4 @@
-import { settingText } from "@slipway/contracts";
+import { placedText, settingText } from "@slipway/contracts";
 import { z } from "zod";
 
 /** Where steps run as Jobs, and what each gets. */
@@ -70,12 +70,7 @@ export function readKubernetesUrl(text: string): KubernetesPlace {
   if (url.host !== "")
     throw new Error("it is kubernetes:///path/to/kubeconfig?…, or kubernetes:?… for the pod's own account");
   const parsed = Query.safeParse(Object.fromEntries(url.searchParams), { error: settingText });
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) =>
-      path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`,
-    );
-    throw new Error(problems.join("; "));
-  }
+  if (!parsed.success) throw new Error(placedText(parsed.error));
   const { namespace, context, image, pull_secret, cpus, memory_mib, disk_mib, start_seconds } = parsed.data;
   const { buildkit_image, buildkit_namespace, node_selector, runtime_class } = parsed.data;
   if (buildkit_image !== undefined && buildkit_namespace === namespace)
