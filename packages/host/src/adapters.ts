@@ -16,7 +16,7 @@ import { type MetricsSource, prometheusMetrics, scrapeMetrics } from "@slipway/m
 import { fileObjects, type Objects, s3Objects, s3Place } from "@slipway/objects";
 import type { Db, Logger } from "@slipway/sql";
 import type { RegionEntry } from "./regions.ts";
-import { adapterOf, isRedis, refuseScheme, type UrlKind } from "./schemes.ts";
+import { adapterOf, isEmbedded, isRedis, refuseScheme, type UrlKind } from "./schemes.ts";
 
 /** `postgres:` alone: the log lies in the platform's own database, used under the service's role. `kafka://…`: there. */
 export function openBus(
@@ -39,8 +39,7 @@ export function areObjectsShared(config: {
   readonly databaseUrl: string;
   readonly env: Readonly<Record<string, string>>;
 }): boolean {
-  const alone = adapterOf("SLIPWAY_DATABASE_URL", config.databaseUrl) === "embedded";
-  return alone || config.env.SLIPWAY_OBJECTS_URL !== undefined;
+  return isEmbedded(config.databaseUrl) || config.env.SLIPWAY_OBJECTS_URL !== undefined;
 }
 
 export function objectsFolder(objectsUrl: string, dataDir: string): string {

@@ -10,7 +10,7 @@ import { hiddenPassword } from "./hidden-password.ts";
 import type { EnvironmentEntry, ServiceModule } from "./module.ts";
 import { type RegionEntry, RegionsFileError, regionsAsked } from "./regions.ts";
 import { platformRoot } from "./root.ts";
-import { adapterOf, isRedis, refuseScheme, type UrlKind } from "./schemes.ts";
+import { isEmbedded, isRedis, refuseScheme, type UrlKind } from "./schemes.ts";
 import { urlVariable } from "./url-variable.ts";
 
 /** The variables that every process reads; a service has more of its own. */
@@ -156,8 +156,6 @@ function minimumBakeOf(variables: Variables): number {
   const embedded = isEmbedded(variables.SLIPWAY_DATABASE_URL) || variables.SLIPWAY_REGIONS === "local:";
   return variables.SLIPWAY_MINIMUM_BAKE ?? (embedded ? 0 : 600_000);
 }
-
-const isEmbedded = (url: string) => adapterOf("SLIPWAY_DATABASE_URL", url) === "embedded";
 
 function readRegions(value: string, problems: ConfigProblem[]): HostConfig["regions"] {
   try {

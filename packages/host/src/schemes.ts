@@ -24,6 +24,10 @@ export function adapterOf<K extends UrlKind>(kind: K, url: string): Adapter<K> |
 export const isRedis = (kind: "SLIPWAY_LOCK_URL" | "SLIPWAY_CACHE_URL", url: string): boolean =>
   adapterOf(kind, url) === "redis";
 
+/** Postgres is this process's own, and no other process has a part in it. */
+export const isEmbedded = (databaseUrl: string): boolean =>
+  adapterOf("SLIPWAY_DATABASE_URL", databaseUrl) === "embedded";
+
 /** Undefined when the scheme is one of those known and the URL can be read, else the refusal as a sentence. */
 export function refuseScheme(kind: UrlKind, url: string): string | undefined {
   const scheme = schemeOf(url);
