@@ -37,22 +37,25 @@ export function machines(bus: Bus): { readonly artifacts: ArtifactMachine; reado
   };
 }
 
+/** A copy ends itself at its deadline and says what kept it; that it is ended from outside is for one that hangs. */
+const endedFromOutsideMs = 10_000;
+
 /** The machine of foreign images, whose one effect brings them here. */
-export function importsMachine(ports: CopyPorts, timeoutMs: number): ImportMachine {
+export function importsMachine(ports: CopyPorts, deadlineMs: number): ImportMachine {
   return defineMachine<ImageImport, ImportInput, CopyImage>({
     machine: importMachine,
     lane: () => "copy",
-    timeoutMs: () => timeoutMs,
+    timeoutMs: () => deadlineMs + endedFromOutsideMs,
     perform: (_command, ctx) => performCopy(ports, ctx),
   });
 }
 
 /** The machine of published images, whose one effect copies them there. */
-export function publicationsMachine(ports: PublishPorts, timeoutMs: number): PublicationMachine {
+export function publicationsMachine(ports: PublishPorts, deadlineMs: number): PublicationMachine {
   return defineMachine<Publication, PublicationInput, PublishImage>({
     machine: publicationMachine,
     lane: () => "publish",
-    timeoutMs: () => timeoutMs,
+    timeoutMs: () => deadlineMs + endedFromOutsideMs,
     perform: (_command, ctx) => performPublish(ports, ctx),
   });
 }

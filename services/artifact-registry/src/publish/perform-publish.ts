@@ -28,6 +28,7 @@ const mostOfBlobMs = 10 * 60_000;
 const againMs = { first: 1_000, most: 30_000 };
 /** Images on their way at once in one process: a registry that hangs is not to take the places of events and promotions. */
 const mostAtOnce = 8;
+const goesOnElsewhere = "another process, which goes on with it";
 
 /**
  * Copies the image to where it is published. Whatever may pass, or may be mended there, is tried again until the deadline: a deployment that waits for it goes on by
@@ -49,7 +50,9 @@ export async function performPublish(
     await publish(ports, request, signal, leftMs);
   } catch (error) {
     if (!(error instanceof OciError)) throw error;
-    if (ctx.signal.aborted) return { kind: "retry", afterMs: 100, reason: "another process, which goes on with it" };
+    const isLate = ports.clock.now() >= request.deadlineAt;
+    // The process stops, or somebody else has it: what the registry said last is the reason only where no time is left.
+    if (ctx.signal.aborted && !isLate) return { kind: "retry", afterMs: 100, reason: goesOnElsewhere };
     return outcomeOf(ports, request, error, ctx.attempt);
   } finally {
     ports.underWay.delete(request.image);
