@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -100,6 +100,25 @@ test("what cannot be meant is refused with exit code 2, without repeating what m
   expect(alone).toMatchObject({ code: 2, err: expect.stringContaining("go together") });
   expect(nowhere).toMatchObject({ code: 2, err: expect.stringContaining("nowhere cannot be read") });
   expect(asked).toEqual([]);
+});
+
+test("the lines of the guide are taken as they stand", async () => {
+  await writeFile(join(folder, "webhook-secret"), `${secret}\n`);
+  await writeFile(join(folder, "clone-token"), "github_pat_x\n");
+  const guide = await readFile(new URL("../../../docs/guides/repositories.md", import.meta.url), "utf8");
+  const lines = guide.replaceAll("\\\n", "").match(/^slipway repositories .*$/gm) ?? [];
+
+  expect(lines.length).toBe(3);
+  for (const line of lines) {
+    const [, , ...words] = line.replace(/ +#.*$/, "").split(/ +/);
+    expect(await repositories("", ...words), line).toMatchObject({ code: 0 });
+  }
+  expect(
+    asked.map(({ body }) => (body === undefined ? undefined : z.object({ url: z.url() }).parse(body).url)),
+  ).toEqual([
+    ...["https://github.com/acme/orders.git", undefined, undefined],
+    "https://x-access-token:github_pat_x@github.com/acme/orders.git",
+  ]);
 });
 
 test("list shows all of them, page by page, or one service's", async () => {
