@@ -91,7 +91,8 @@ test("what the steps of the installation take was made by one before: folders th
   const told = [...guide.matchAll(/\b[a-z]+Secret: ([a-z-]+)/g)].map(([, name]) => name);
   const made = [...guide.matchAll(/kubectl create secret (?:generic|tls) ([a-z-]+)/g)].map(([, name]) => name);
 
-  expect(mounted).toEqual([["credentials", true]]);
+  expect(mounted.length).toBeGreaterThan(0);
+  for (const one of mounted) expect(one).toEqual(["credentials", true]);
   expect(told).toEqual(expect.arrayContaining(["slipway-tls", "slipway-renewers"]));
   expect([...Object.values(secrets), ...told].filter((name) => !made.includes(name))).toEqual([]);
 });
