@@ -1,5 +1,6 @@
 import { addMs, type Instant, msBetween, step, unreachable } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
+import type { Command } from "../command.ts";
 import type { In } from "../deployment.ts";
 import { mayExpose } from "../exposure.ts";
 import type { Input, RaiseRefusal } from "../input.ts";
@@ -68,7 +69,16 @@ function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightSer
     weightPercent: input.percent,
     reason: null,
   });
-  return done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next);
+  return done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next, followAlone(next, input));
+}
+
+/** On the way back a region is done with when its base Service leads back, too: the others may be away for long, and what comes after takes that for what serves. */
+function followAlone(
+  state: In<"raising">,
+  { region, percent }: Extract<Input, { type: "WeightServed" }>,
+): readonly Command[] {
+  if (state.plan.rollsBack === null || percent < 100) return [];
+  return [{ type: "Follow", region, epoch: epochOf(state, region), version: state.plan.version }];
 }
 
 /** A raise that did not take hold is never simply repeated: what was found decides. */
