@@ -74,6 +74,34 @@ test("one that goes away once its fence is open holds up no other either", async
   expect(["a", "b", "c"].filter(isBack)).toEqual(["a", "b", "c"]);
 });
 
+test("what a newer deployment has begun elsewhere, while it waits for the fence of a region that is away, holds it up no more than that region", async () => {
+  orchestrator.cluster("b").away = true;
+  const newer = await orchestrator.deploy();
+  await until(async () => (await orchestrator.state(newer)).regions.c?.state === "preparing", { what: "a fence" });
+  expect((await orchestrator.state(newer)).phase).toBe("opening");
+
+  await rollBack();
+  await until(() => isBack("a") && isBack("c"), { what: "the other regions to be back" });
+  orchestrator.cluster("b").away = false;
+
+  await orchestrator.reaches("D-4", "watching");
+  await orchestrator.reaches(newer, "superseded");
+  expect(["a", "b", "c"].filter(isBack)).toEqual(["a", "b", "c"]);
+});
+
+test("a deployment that waits for the fence of a region that is away is taken back in the others at once", async () => {
+  orchestrator.cluster("b").away = true;
+  const id = await orchestrator.deploy();
+  await until(async () => (await orchestrator.state(id)).regions.c?.state === "preparing", { what: "a fence" });
+
+  await orchestrator.send(id, (now) => ({ type: "Rollback", by: "ada", reason: "not today", now }));
+
+  const states = async () => Object.values((await orchestrator.state(id)).regions).map(({ state }) => state);
+  await until(async () => (await states()).join() === "retired,lowering,retired", { what: "the others to be done" });
+  orchestrator.cluster("b").away = false;
+  await orchestrator.reaches(id, "cancelled");
+});
+
 test("where a region that is away got another version since, by what was deployed last, nothing is taken back", async () => {
   const id = await orchestrator.deploy({ regions: [orchestrator.cluster("b").region] });
   await orchestrator.reaches(id, "watching");

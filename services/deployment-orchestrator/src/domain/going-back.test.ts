@@ -93,6 +93,26 @@ describe("the way back from a verified version", () => {
   });
 });
 
+test("a region in which a way back could write nothing for two minutes is told once, with what serves there, and once more when it is back", () => {
+  const world = partWayBack();
+  const due = (region: string) =>
+    world.claimable.find(
+      ({ command }) => command.type === "WakeAt" && "region" in command && command.region === region,
+    );
+  for (const region of wayBack.regions) world.perform(due(region)!);
+  for (const fact of [...world.facts]) if (fact.type === "TimeReached") world.send(fact);
+
+  world.settle(300, () => world.state.phase === "watching");
+
+  const told = of(world.emitted, "Publish").filter(({ event }) => /region_/.test(event.type));
+  const data = { region: "b", instead: oldVersion };
+  expect(told).toMatchObject([
+    { event: { type: "deployment.region_away", data: { ...data, weight_percent: 100 } } },
+    { event: { type: "deployment.region_back", data } },
+  ]);
+  checkInvariants(world, 0);
+});
+
 describe("a way back that serves in some regions while one is away", () => {
   test("ends where it is when a newer one takes its targets: what it led away from never comes back", () => {
     const world = partWayBack();
@@ -133,7 +153,7 @@ describe("a way back that serves in some regions while one is away", () => {
     const stride = world.send({ type: "Resume", by: "ada", now: world.now });
 
     const asked = stride.commands.flatMap((command) =>
-      "region" in command ? [`${command.type} ${command.region}`] : [],
+      "region" in command && command.type !== "WakeAt" ? [`${command.type} ${command.region}`] : [],
     );
     expect(asked).toEqual(["Follow a", "OpenFence b", "Follow c"]);
     expect(world.settle(300, () => world.state.phase === "watching")).toBe(true);

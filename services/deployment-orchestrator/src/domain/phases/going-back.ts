@@ -3,10 +3,21 @@ import type { Answer } from "../answers.ts";
 import type { Command } from "../command.ts";
 import { common, type Deployment, type Granted, type In, type RegionProgress } from "../deployment.ts";
 import type { Input } from "../input.ts";
-import { armWatch, beginBake, type Decision, epochOf, perRegion, raiseCommand, stay, withRegion } from "../moves.ts";
+import {
+  armWatch,
+  beginBake,
+  type Decision,
+  epochOf,
+  lookWhetherWritten,
+  perRegion,
+  raiseCommand,
+  stay,
+  withRegion,
+} from "../moves.ts";
 import { onLost } from "./failing.ts";
 import { isWayBack, noteOpened, onOpening, onPreparing, prepare, prepareIn, preparing } from "./opening.ts";
 import { onRaising } from "./raising.ts";
+import { onUnopenedDue } from "./unwritten.ts";
 
 type GoingBack = In<"opening" | "preparing">;
 
@@ -27,6 +38,8 @@ export function onGoingBack(state: GoingBack, input: Input): Answer {
       return onReady(state, input);
     case "WatchArmed":
       return input.step === 0 ? raiseReady(state, input.now) : stay(state);
+    case "TimeReached":
+      return input.purpose === "region" && state.phase === "opening" ? onUnopenedDue(state, input) : stay(state);
     default:
       return hasBegun(state) ? onBegun(state, input) : onNotBegun(state, input);
   }
@@ -52,7 +65,8 @@ export function goBackOn(state: In<"held">, now: In<"held">["since"]): Decision 
     if (left.includes(region)) return prepareIn(opening, region);
     return { type: "Follow", region, epoch, version: state.plan.version };
   });
-  return step(unopened.length === 0 ? preparing(opening, now) : opening, commands);
+  if (unopened.length === 0) return step(preparing(opening, now), commands);
+  return step(opening, [...commands, ...lookWhetherWritten(opening, now)]);
 }
 
 /** A way back that was held before all its regions had their weight. */

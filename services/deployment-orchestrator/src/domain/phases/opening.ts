@@ -10,6 +10,7 @@ import {
   endUntouched,
   epochOf,
   holderOf,
+  lookWhetherWritten,
   perRegion,
   publish,
   restore,
@@ -83,7 +84,10 @@ function open(
   const regions = setRegions(state, { state: "opening" });
   const next: In<"opening"> = { ...common(state), regions, phase: "opening", epochs, opened: [], since: now };
   const granted = publish({ type: "deployment.granted", data: { ...about(state), epochs: { ...epochs } } });
-  return step(next, [granted, ...perRegion(next, (region, epoch) => ({ type: "OpenFence", region, epoch }))]);
+  return step(next, [
+    ...[granted, ...perRegion(next, (region, epoch): Command => ({ type: "OpenFence", region, epoch }))],
+    ...(isWayBack(next) ? lookWhetherWritten(next, now) : []),
+  ]);
 }
 
 export function onOpening(state: In<"opening">, input: Input): Answer {

@@ -19,6 +19,7 @@ import {
 import { onExposed, onLost } from "./failing.ts";
 import { withLines } from "./opening.ts";
 import { takeBack } from "./taking-back.ts";
+import { backAfterAll } from "./unwritten.ts";
 
 const conflictPauseMs = 200;
 const notReadyPauseMs = 1_000;
@@ -64,12 +65,14 @@ function onReady(state: In<"raising">, input: Extract<Input, { type: "WorkloadRe
 function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightServed" }>): Answer {
   if (state.stage !== "weighting" || !isCurrent(state, input) || state.done.includes(input.region)) return stay(state);
   const done = [...state.done, input.region];
+  const back = backAfterAll(state, input.region);
   const next = withRegion({ ...state, done }, input.region, {
-    state: "serving",
-    weightPercent: input.percent,
-    reason: null,
+    ...{ state: "serving", weightPercent: input.percent, reason: null },
+    ...back.change,
   });
-  return done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next, followAlone(next, input));
+  const answer =
+    done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next, followAlone(next, input));
+  return { ...answer, commands: [...answer.commands, ...back.commands] };
 }
 
 /** On the way back a region is done with when its base Service leads back, too: the others may be away for long, and what comes after takes that for what serves. */
