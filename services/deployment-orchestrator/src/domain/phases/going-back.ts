@@ -93,14 +93,18 @@ function onReady(state: GoingBack, { region, epoch, now }: Extract<Input, { type
 function raiseReady(state: GoingBack, now: In<"raising">["since"]): Decision {
   if (state.phase === "preparing" && state.ready.length === state.plan.regions.length) return raiseLast(state, now);
   const ready = state.plan.regions.filter((region) => state.regions[region]?.state === "ready");
-  const next = ready.reduce<GoingBack>((all, region) => withRegion(all, region, { state: "raising" }), state);
+  const next = ready.reduce<GoingBack>(
+    (all, region) => withRegion(all, region, { state: "raising", rising: wholeOf(state) }),
+    state,
+  );
   return step(next, raises(next, ready, now));
 }
 
 /** Every region is that far: what is left is as with any deployment. A raise that was refused, or that nobody performed, is asked for again. */
 function raiseLast(state: In<"preparing">, now: In<"raising">["since"]): Decision {
-  const next = asRaising(state, now);
-  const left = next.plan.regions.filter((region) => !next.done.includes(region));
+  const begun = asRaising(state, now);
+  const left = begun.plan.regions.filter((region) => !begun.done.includes(region));
+  const next = left.reduce((all, region) => withRegion(all, region, { rising: wholeOf(state) }), begun);
   return left.length === 0 ? beginBake(next, now) : step(next, raises(state, left, now));
 }
 
@@ -134,11 +138,15 @@ function hasBegun(state: GoingBack): boolean {
   return Object.values(state.regions).some(isBegun);
 }
 
-function isBegun({ state, weightPercent }: RegionProgress): boolean {
-  return state === "raising" || state === "serving" || weightPercent > 0;
+function isBegun({ state, weightPercent, rising = 0 }: RegionProgress): boolean {
+  return state === "raising" || state === "serving" || weightPercent > 0 || rising > 0;
 }
 
 function isServed({ plan, regions }: Deployment & Granted, region: RegionName): boolean {
   const { state, weightPercent = 0 } = regions[region] ?? {};
-  return state === "serving" && weightPercent >= (plan.steps[0]?.weightPercent ?? 100);
+  return state === "serving" && weightPercent >= wholeOf({ plan });
+}
+
+function wholeOf({ plan }: Pick<Deployment, "plan">): number {
+  return plan.steps[0]?.weightPercent ?? 100;
 }
