@@ -1,13 +1,16 @@
 import { ProblemError } from "@slipway/contracts";
 import type { Principal } from "@slipway/host";
-import type { Instant } from "@slipway/kernel";
+import { type Instant, type RegionName, within } from "@slipway/kernel";
 import { acceptDeployment } from "./accept.ts";
 import { auditOnce } from "./audit-once.ts";
 import type { Deployment, In, Plan } from "./domain/deployment.ts";
 import { wholePlan } from "./domain/plan.ts";
+import { liveVersions } from "./live.ts";
 import { refuseWhileObserving } from "./observing.ts";
 import type { Service } from "./service.ts";
 import { listDeployments } from "./store.ts";
+
+const answersWithinMs = 2_000;
 
 /**
  * The way back from a verified version: a deployment of its own that goes to the version verified before it, takes the lock by preemption
@@ -78,20 +81,37 @@ export async function rollBackFailed(service: Service, state: In<"verified">, se
   }
 }
 
-/** A version that no longer serves cannot be rolled back: what would be taken away is another one. */
+/**
+ * A version that no longer serves cannot be rolled back: what would be taken away is another one. Of a region that does not answer soon counts what was deployed
+ * there last, so that the way back in the others does not wait for it.
+ */
 async function refuseUnlessLive(service: Service, state: In<"verified">): Promise<void> {
   const { version, regions, id } = state.plan;
-  for (const region of regions) {
-    const { liveVersion } = await (await service.regions.cluster(region)).readTraffic(state.plan);
-    if (liveVersion === version) continue;
+  const found = await Promise.all(
+    regions.map(async (region) => ({ region, live: await liveIn(service, state, region) })),
+  );
+  for (const { region, live } of found) {
+    if (live === version) continue;
     throw new ProblemError(
       "deployment.phase",
-      `${version} of ${id} does not serve in ${region}: ${liveVersion ?? "nothing"} does.`,
+      `${version} of ${id} does not serve in ${region}: ${live ?? "nothing"} does.`,
       {
         remedy: "Roll back the deployment that is live there.",
       },
     );
   }
+}
+
+async function liveIn(service: Service, { plan }: In<"verified">, region: RegionName): Promise<string | null> {
+  const read = async () => (await (await service.regions.cluster(region)).readTraffic(plan)).liveVersion;
+  const seen = await within(
+    answersWithinMs,
+    read().catch(() => undefined),
+    () => undefined,
+  );
+  if (seen !== undefined) return seen;
+  const deployed = await liveVersions(service, plan.service);
+  return deployed[plan.environment]?.[region]?.version ?? null;
 }
 
 async function lastVerifiedBefore(service: Service, state: In<"verified">): Promise<Deployment | undefined> {

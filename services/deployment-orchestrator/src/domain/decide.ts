@@ -6,8 +6,9 @@ import type { Input } from "./input.ts";
 import { voided } from "./moves.ts";
 import { onBaking } from "./phases/baking.ts";
 import { onFinishing, onWatching } from "./phases/full.ts";
+import { onGoingBack } from "./phases/going-back.ts";
 import { onAwaitingApproval, onHeld } from "./phases/held.ts";
-import { onAccepted, onOpening, onPreparing, onQueued } from "./phases/opening.ts";
+import { isWayBack, onAccepted, onOpening, onPreparing, onQueued } from "./phases/opening.ts";
 import { onRaising } from "./phases/raising.ts";
 import { onRestoring } from "./phases/restoring.ts";
 
@@ -20,9 +21,9 @@ export function decide(state: Deployment, input: Input): Answer {
     case "queued":
       return onQueued(state, input);
     case "opening":
-      return onOpening(state, input);
+      return isWayBack(state) ? onGoingBack(state, input) : onOpening(state, input);
     case "preparing":
-      return onPreparing(state, input);
+      return isWayBack(state) ? onGoingBack(state, input) : onPreparing(state, input);
     case "awaiting_approval":
       return onAwaitingApproval(state, input);
     case "raising":

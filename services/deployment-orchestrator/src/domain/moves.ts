@@ -190,12 +190,14 @@ export function restore(
     ? [{ type: "AcquireLock", holder: restoreHolderOf(state), preempt: true, at: null }]
     : [];
   const event = publish({ type: "deployment.restoring", data: { ...about(state), reason, by } });
-  const at = addMs(now, writtenWithinMs);
-  const looks = perRegion(
-    { ...next, epochs },
-    (region): Command => ({ type: "WakeAt", at, purpose: "region", region }),
-  );
+  const looks = lookWhetherWritten({ ...next, epochs }, now);
   return { ...step<Deployment, Command>(next, [...lower, ...relock, event, ...looks]), supersedes: true };
+}
+
+/** Asks, a while from now, whether what takes a version back was written in each region. */
+export function lookWhetherWritten(state: Common & Granted, now: Instant): readonly Command[] {
+  const at = addMs(now, writtenWithinMs);
+  return perRegion(state, (region): Command => ({ type: "WakeAt", at, purpose: "region", region }));
 }
 
 /** Nothing of it ever reached a region: it just ends. */

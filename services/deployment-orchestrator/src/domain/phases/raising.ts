@@ -1,5 +1,6 @@
 import { addMs, type Instant, msBetween, step, unreachable } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
+import type { Command } from "../command.ts";
 import { type In, setRegions } from "../deployment.ts";
 import { mayExpose } from "../exposure.ts";
 import type { Input, RaiseRefusal } from "../input.ts";
@@ -18,6 +19,7 @@ import {
 import { onExposed, onLost } from "./failing.ts";
 import { withLines } from "./opening.ts";
 import { takeBack } from "./taking-back.ts";
+import { backAfterAll } from "./unwritten.ts";
 
 const conflictPauseMs = 200;
 const notReadyPauseMs = 1_000;
@@ -67,13 +69,23 @@ function onReady(state: In<"raising">, input: Extract<Input, { type: "WorkloadRe
 function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightServed" }>): Answer {
   if (state.stage !== "weighting" || !isCurrent(state, input) || state.done.includes(input.region)) return stay(state);
   const done = [...state.done, input.region];
+  const back = backAfterAll(state, input.region);
   const next = withRegion({ ...state, done }, input.region, {
-    state: "serving",
-    weightPercent: input.percent,
-    rising: undefined,
-    reason: null,
+    ...{ state: "serving", weightPercent: input.percent, rising: undefined, reason: null },
+    ...back.change,
   });
-  return done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next);
+  const answer =
+    done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next, followAlone(next, input));
+  return { ...answer, commands: [...answer.commands, ...back.commands] };
+}
+
+/** On the way back a region is done with when its base Service leads back, too: the others may be away for long, and what comes after takes that for what serves. */
+function followAlone(
+  state: In<"raising">,
+  { region, percent }: Extract<Input, { type: "WeightServed" }>,
+): readonly Command[] {
+  if (state.plan.rollsBack === null || percent < 100) return [];
+  return [{ type: "Follow", region, epoch: epochOf(state, region), version: state.plan.version }];
 }
 
 /** A raise that did not take hold is never simply repeated: what was found decides. */
