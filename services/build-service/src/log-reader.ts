@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { ProblemError } from "@slipway/contracts";
 import type { BuildId } from "@slipway/kernel";
 import { type Objects, ObjectsUnavailable } from "@slipway/objects";
@@ -5,6 +6,9 @@ import type { Db } from "@slipway/sql";
 import { unpacked } from "./log-object.ts";
 import { type LogPart, readPart } from "./log-store.ts";
 import type { BuildTables } from "./tables.ts";
+
+/** Whoever asks is told by then that the store does not answer, before they stop waiting: clients of streams do after 10 s. */
+const beginsWithinMs = 8_000;
 
 export type LogPlaces = { readonly db: Db<BuildTables>; readonly objects: Objects };
 
@@ -34,7 +38,7 @@ async function* readObject(
   { key, to }: InObject,
   from: number,
 ): AsyncGenerator<Buffer> {
-  const object = await stored(places, buildId, places.objects.get(key));
+  const object = await stored(places, buildId, soon(places.objects.get(key)));
   if (object === undefined) {
     // A folder that is no folder has no objects, either.
     const problem = await places.objects.problem();
@@ -56,6 +60,19 @@ async function* readObject(
     await pieces.return(undefined);
   }
   if (at < to) throw missing(buildId, `the object ${key} ends before the log does`);
+}
+
+/** What comes after all is let go of. */
+async function soon(object: Promise<Readable | undefined>): Promise<Readable | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const seconds = beginsWithinMs / 1_000;
+    timer = setTimeout(() => {
+      void object.then((found) => found?.destroy()).catch(() => undefined);
+      reject(new ObjectsUnavailable(`it has not answered for ${seconds} s`));
+    }, beginsWithinMs);
+  });
+  return await Promise.race([object, late]).finally(() => clearTimeout(timer));
 }
 
 /** What the store throws, as the problem that it is for whoever wants to read. */

@@ -2,15 +2,15 @@ import { verifyAudit } from "@slipway/durable";
 import { seededRandom, until } from "@slipway/testkit";
 import { afterEach, expect, test } from "vitest";
 import { rollBackVerified } from "../src/rollback.ts";
-import { type Orchestrator, openPlace, startOrchestrator, versionOf } from "./support/orchestrator.ts";
+import { type Orchestrator, openPlace, type Place, startOrchestrator, versionOf } from "./support/orchestrator.ts";
 
 const running: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const each of running.splice(0).reverse()) await each.close();
 });
 
-async function started(...place: Parameters<typeof startOrchestrator>): Promise<Orchestrator> {
-  const orchestrator = (await startOrchestrator(...place)) as Orchestrator;
+async function started(place?: Place): Promise<Orchestrator> {
+  const orchestrator = place === undefined ? await startOrchestrator() : await startOrchestrator(place);
   running.push(orchestrator);
   return orchestrator;
 }
