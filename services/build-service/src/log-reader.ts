@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import { ProblemError } from "@slipway/contracts";
 import type { BuildId } from "@slipway/kernel";
 import { type Objects, ObjectsUnavailable } from "@slipway/objects";
@@ -62,17 +61,23 @@ async function* readObject(
   if (at < to) throw missing(buildId, `the object ${key} ends before the log does`);
 }
 
-/** What comes after all is let go of. */
-async function soon(object: Promise<Readable | undefined>): Promise<Readable | undefined> {
+type Body = AsyncIterable<Uint8Array> | undefined;
+
+async function soon(object: Promise<Body>): Promise<Body> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const seconds = beginsWithinMs / 1_000;
     timer = setTimeout(() => {
-      void object.then((found) => found?.destroy()).catch(() => undefined);
+      void object.then(letGo).catch(() => undefined);
       reject(new ObjectsUnavailable(`it has not answered for ${seconds} s`));
     }, beginsWithinMs);
   });
   return await Promise.race([object, late]).finally(() => clearTimeout(timer));
+}
+
+/** A stream that nobody begins to read is not ended by anybody. */
+async function letGo(body: Body): Promise<void> {
+  for await (const _ of body ?? []) return;
 }
 
 /** What the store throws, as the problem that it is for whoever wants to read. */
