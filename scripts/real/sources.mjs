@@ -3,7 +3,7 @@
 // a go.sum in the tree, maven by each jar's hash.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 const downloadMs = 10 * 60_000;
@@ -30,7 +30,9 @@ function fromApt({ package: main, packages, version }, folder) {
   run("apt-get", ["download", "-q", ...packages], { cwd: debs, timeout: downloadMs });
   for (const deb of readdirSync(debs)) run("dpkg-deb", ["--extract", join(debs, deb), folder]);
   rmSync(debs, { recursive: true });
-  return { libraries: `usr/lib/${multiarch()}` };
+  const libraries = `usr/lib/${multiarch()}`;
+  // Programs that are linked statically bring none.
+  return existsSync(join(folder, libraries)) ? { libraries } : {};
 }
 
 const multiarch = () => run("dpkg-architecture", ["-qDEB_HOST_MULTIARCH"], { otherwise: "x86_64-linux-gnu" }).trim();

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cached, have, readParts } from "../real/cache.mjs";
 import { makeRunFolder, temporaryIn } from "../run-folder.mjs";
 
@@ -13,7 +13,10 @@ beforeEach(() => {
   asked = [];
   part = plan([source("from-a"), source("from-b")]);
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 function source(name, says = "v1.2.3") {
   return {
@@ -91,6 +94,20 @@ test("a library that was changed in the cache counts as the program does", () =>
   writeFileSync(join(part.folder, "lib/deep/libpart.so"), "garbage");
 
   expect(cached(part)).toBeUndefined();
+});
+
+test("a Debian package whose program is linked statically has no libraries to check", () => {
+  const bin = join(folder, "tools");
+  mkdirSync(bin);
+  const tool = (name, script) => writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  tool("apt-cache", 'echo "  Candidate: 1.2.3-4"');
+  tool("apt-get", "touch server.deb");
+  tool("dpkg-deb", 'mkdir "$3/bin" && printf "#!/bin/sh\\necho v1.2.3\\n" > "$3/bin/server"');
+  vi.stubEnv("PATH", `${bin}:${process.env.PATH}`);
+  part = plan([{ ...source("server"), kind: "apt", packages: ["server"] }]);
+
+  expect(have(part)).toMatchObject({ program: join(part.folder, "bin/server"), env: {} });
+  expect(cached(part)).toBeDefined();
 });
 
 test("what says another version is refused with every source's reason, and nothing of it stays", () => {

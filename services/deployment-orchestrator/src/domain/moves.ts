@@ -84,11 +84,11 @@ export function raiseAll(state: In<"raising">, now: Instant): readonly Command[]
   return perRegion(state, (region) => raiseCommand(state, region, now, null));
 }
 
-export function raiseCommand(state: In<"raising">, region: string, now: Instant, at: Instant | null): Command {
+export function raiseCommand(state: In<"raising">, region: string, now: Instant, at: Instant | null) {
   const percent = state.plan.steps[state.step]?.weightPercent ?? 0;
   const exposure = mayExpose(state, percent, now);
   return {
-    type: "RaiseWeight",
+    type: "RaiseWeight" as const,
     region: region as In<"raising">["plan"]["regions"][number],
     epoch: epochOf(state, region),
     step: state.step,

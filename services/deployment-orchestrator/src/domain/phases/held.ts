@@ -27,7 +27,9 @@ export function onHeld(state: In<"held">, input: Input): Answer {
       );
     case "WeightServed": {
       if (input.epoch !== epochOf(state, input.region)) return stay(state);
-      return stay(withRegion(state, input.region, { state: "serving", weightPercent: input.percent }));
+      return stay(
+        withRegion(state, input.region, { state: "serving", weightPercent: input.percent, rising: undefined }),
+      );
     }
     case "WatchSeen": {
       if (isFail(state, input)) return onFail(state, input.judgement, input.now);

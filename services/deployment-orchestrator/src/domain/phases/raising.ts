@@ -1,6 +1,6 @@
 import { addMs, type Instant, msBetween, step, unreachable } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
-import type { In } from "../deployment.ts";
+import { type In, setRegions } from "../deployment.ts";
 import { mayExpose } from "../exposure.ts";
 import type { Input, RaiseRefusal } from "../input.ts";
 import {
@@ -49,7 +49,11 @@ export function onRaising(state: In<"raising">, input: Input): Answer {
 function beginWeighting(state: In<"raising">, now: Instant): Answer {
   const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
   if (!exposure.allowed) return awaitApproval(state, state.step, exposure.why, now);
-  const next: In<"raising"> = { ...state, stage: "weighting", done: [], since: now };
+  const rising = state.plan.steps[state.step]?.weightPercent ?? 0;
+  const next: In<"raising"> = {
+    ...{ ...state, stage: "weighting", done: [], since: now },
+    regions: setRegions(state, { rising }),
+  };
   return step(next, raiseAll(next, now));
 }
 
@@ -66,6 +70,7 @@ function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightSer
   const next = withRegion({ ...state, done }, input.region, {
     state: "serving",
     weightPercent: input.percent,
+    rising: undefined,
     reason: null,
   });
   return done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next);
@@ -74,7 +79,10 @@ function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightSer
 /** A raise that did not take hold is never simply repeated: what was found decides. */
 function onRefused(state: In<"raising">, input: Extract<Input, { type: "RaiseRefused" }>): Answer {
   const { why, region, now } = input;
-  const marked = withRegion(state, region, { state: "raising", reason: reasons[why], ...found(input) });
+  const marked = withRegion(state, region, {
+    ...{ state: "raising", rising: undefined, reason: reasons[why] },
+    ...found(input),
+  });
   const reason = `${region}: ${reasons[why]}`;
   switch (why) {
     case "conflict":
@@ -110,7 +118,10 @@ function found({ why, percent }: Extract<Input, { type: "RaiseRefused" }>) {
 
 function raiseAgain(state: In<"raising">, region: string, now: Instant, pauseMs: number): Answer {
   const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
-  if (exposure.allowed) return step(state, [raiseCommand(state, region, now, addMs(now, pauseMs))]);
+  if (exposure.allowed) {
+    const again = raiseCommand(state, region, now, addMs(now, pauseMs));
+    return step(withRegion(state, region, { rising: again.percent }), [again]);
+  }
   return holdFor(state, exposure.why, "slipway", "a named approval, and a person resumes it", now);
 }
 
