@@ -1,7 +1,7 @@
 import type { Judgement } from "@slipway/contracts";
 import { type Answer, isIntent } from "./answers.ts";
 import type { TakenBack } from "./command.ts";
-import type { Deployment, In } from "./deployment.ts";
+import type { Deployment, In, RegionProgress } from "./deployment.ts";
 import type { Input } from "./input.ts";
 
 /**
@@ -22,7 +22,7 @@ export function auditTakeBack(state: Deployment, input: Input, answer: Answer): 
 function takenBack(before: Deployment, after: In<"restoring">, input: Input): TakenBack {
   const { service, environment, version, regions } = after.plan;
   const { reason, gates } = after;
-  const weights = Object.fromEntries(regions.map((region) => [region, before.regions[region]?.weightPercent ?? 0]));
+  const weights = Object.fromEntries(regions.map((region) => [region, had(before.regions[region])]));
   // A judgement that led here was kept as a gate.
   const found = "judgement" in input && gates.length > before.gates.length ? input.judgement : null;
   const evidence = found === null ? null : { gate: gates.length, ...evidenceOf(found) };
@@ -48,4 +48,9 @@ export function evidenceOf({
   at,
 }: Judgement): Omit<NonNullable<TakenBack["evidence"]>, "gate"> {
   return { step, counts, e_value: evidence ?? null, at };
+}
+
+/** A weight that was being written may have been served. */
+function had(region: RegionProgress | undefined): number {
+  return Math.max(region?.weightPercent ?? 0, region?.rising ?? 0);
 }

@@ -84,7 +84,7 @@ export type TakenBack = {
   readonly service: string;
   readonly environment: string;
   readonly version: VersionName;
-  /** Percent of the requests that the version was known to have in each region. */
+  /** Percent of the requests that the version had in each region, or was being given. */
   readonly weights: Readonly<Record<string, number>>;
   readonly reason: string;
   /** The input that it was decided by. */
