@@ -1,9 +1,12 @@
-import { ProblemError } from "@slipway/contracts";
+import { type Judgement, ProblemError } from "@slipway/contracts";
 import type { Principal } from "@slipway/host";
-import { type Instant, type RegionName, within } from "@slipway/kernel";
+import { type DeploymentId, type Instant, type RegionName, within } from "@slipway/kernel";
 import { acceptDeployment } from "./accept.ts";
 import { auditOnce } from "./audit-once.ts";
+import { evidenceOf } from "./domain/audit-take-back.ts";
+import type { TakenBack } from "./domain/command.ts";
 import type { Deployment, In, Plan } from "./domain/deployment.ts";
+import type { Input } from "./domain/input.ts";
 import { wholePlan } from "./domain/plan.ts";
 import { liveVersions } from "./live.ts";
 import { refuseWhileObserving } from "./observing.ts";
@@ -19,19 +22,27 @@ const answersWithinMs = 2_000;
 export async function rollBackVerified(
   service: Service,
   state: In<"verified">,
-  principal: Principal,
+  { principal, reason }: { readonly principal: Principal; readonly reason: string },
   now: Instant,
   key: string | undefined,
 ): Promise<Deployment> {
   await refuseWhileObserving(service.behind, state.plan, state.plan.regions);
   await refuseUnlessLive(service, state);
-  return acceptWayBack(service, state, principal.name, now, key);
+  return acceptWayBack(service, state, { by: principal.name, reason, because: "Rollback" }, now, key);
 }
+
+/** Who wants it and why, with what the judge found where it was the judge. */
+type Why = {
+  readonly by: string;
+  readonly reason: string;
+  readonly because: Input["type"];
+  readonly judgement?: Judgement;
+};
 
 async function acceptWayBack(
   service: Service,
   state: In<"verified">,
-  by: string,
+  why: Why,
   now: Instant,
   key: string | undefined,
 ): Promise<Deployment> {
@@ -57,27 +68,43 @@ async function acceptWayBack(
     steps: wholePlan(0),
     regions: state.plan.regions,
     baselines,
-    requestedBy: by,
+    requestedBy: why.by,
     createdAt: now,
     rollsBack: state.plan.id,
   };
-  return acceptDeployment(service, draft, key);
+  return acceptDeployment(service, draft, key, (id) => ({
+    ...{ actor: why.by, action: "deployment.rollback", subject: state.plan.id, at: now },
+    detail: takenBack(state, why, id),
+  }));
+}
+
+function takenBack({ plan, regions }: In<"verified">, why: Why, wayBack: DeploymentId): TakenBack {
+  const { service, environment, version } = plan;
+  const { reason, because, judgement } = why;
+  const weights = Object.fromEntries(plan.regions.map((region) => [region, regions[region]?.weightPercent ?? 0]));
+  const evidence = judgement === undefined ? null : { gate: null, ...evidenceOf(judgement) };
+  const verdict = judgement?.verdict ?? null;
+  return { service, environment, version, weights, reason, because, verdict, evidence, rolled_back_by: wayBack };
 }
 
 /**
  * A FAIL of a verified version: the way back is deployed at once, by preemption. Nobody asked, so that nothing is thrown: where there is no way
  * back the watch's event has paged, and why is in the audit log.
  */
-export async function rollBackFailed(service: Service, state: In<"verified">, sentence: string): Promise<void> {
+export async function rollBackFailed(service: Service, state: In<"verified">, judgement: Judgement): Promise<void> {
   const { id } = state.plan;
   const now = service.clock.now();
   try {
     await refuseWhileObserving(service.behind, state.plan, state.plan.regions);
-    await acceptWayBack(service, state, "rollback-controller", now, `watch-failed-${id}`);
+    const why = { by: "rollback-controller", reason: judgement.sentence, because: "WatchFailed", judgement } as const;
+    await acceptWayBack(service, state, why, now, `watch-failed-${id}`);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     const entry = { actor: "rollback-controller", action: "deployment.no_way_back", subject: id, at: now };
-    await auditOnce(service.db)(`no-way-back-${id}`, { ...entry, detail: { sentence, why: error.message } });
+    await auditOnce(service.db)(`no-way-back-${id}`, {
+      ...entry,
+      detail: { sentence: judgement.sentence, why: error.message },
+    });
   }
 }
 

@@ -131,7 +131,13 @@ test("the way back to a version that was deployed before asks nobody where its i
   orchestrator.images.publication = undefined;
 
   const principal = { name: "ada", roles: ["deployer"] as const };
-  const back = await rollBackVerified(orchestrator.service, verified, principal, verified.at, undefined);
+  const back = await rollBackVerified(
+    orchestrator.service,
+    verified,
+    { principal, reason: "it smells" },
+    verified.at,
+    undefined,
+  );
 
   await orchestrator.reaches(back.plan.id, "watching", "verified");
   expect(back.plan.workload.image).toBe(image);

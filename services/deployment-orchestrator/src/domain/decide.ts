@@ -1,5 +1,6 @@
 import { type Machine, unreachable } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "./answers.ts";
+import { auditTakeBack } from "./audit-take-back.ts";
 import type { Command } from "./command.ts";
 import { type Deployment, terminalPhases } from "./deployment.ts";
 import type { Input } from "./input.ts";
@@ -14,6 +15,10 @@ import { onRestoring } from "./phases/restoring.ts";
 
 /** The decision of the deployment machine: pure and total. Intents may be refused; facts never are. */
 export function decide(state: Deployment, input: Input): Answer {
+  return auditTakeBack(state, input, answerOf(state, input));
+}
+
+function answerOf(state: Deployment, input: Input): Answer {
   if (input.type === "Voided" && !isTerminal(state)) return voided(state, input);
   switch (state.phase) {
     case "accepted":
