@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Isolation, type IsolationMethod, probeIsolation, runStep, type StepRequest } from "../src/index.ts";
 
@@ -335,10 +336,7 @@ for (const method of methods) {
           await new Promise((resolve) => setTimeout(resolve, 200));
           return before === (await beat());
         };
-        const deadline = performance.now() + 3_000;
-        let quiet = await still();
-        while (!quiet && performance.now() < deadline) quiet = await still();
-        expect(quiet).toBe(true);
+        await until(still, { what: "the step to end" });
       });
     });
   }
