@@ -165,7 +165,7 @@ describe("a database that cuts every connection", () => {
       if (n % 10 === 5) await cutConnections();
     }
 
-    await until(() => new Set(seen).size === ids.length, { what: "every event", timeoutMs: 20_000 });
+    await until(() => new Set(seen).size === ids.length, { what: "every event" });
     expect([...new Set(seen)]).toEqual(ids);
     await subscription.stop();
   });

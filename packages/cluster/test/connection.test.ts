@@ -96,7 +96,7 @@ test("fields that no model knows come back as they were", async () => {
 test("a region that comes back under another address is found by its kubeconfig", async () => {
   const { kubeconfig, context } = api;
   const name = "us-east-1" as RegionName;
-  const region = await openRegion({ name, kubeconfig, context, log: silent, requestTimeoutMs: 500 });
+  const region = await openRegion({ name, kubeconfig, context, log: silent, requestTimeoutMs: 5_000 });
   await region.ping();
   const port = api.server().port;
   const text = await readFile(kubeconfig, "utf8");

@@ -116,11 +116,11 @@ test("workers killed again and again lose nothing, record nothing twice and keep
   for (const share of [0.1, 0.3, 0.6]) {
     const worker = startWorker(join(folder, "random.txt"), "nowhere");
     const wanted = Math.floor(total * (share + random.next() * 0.1));
-    await until(async () => (await done()) >= wanted, { what: `${wanted} facts (seed ${seed})`, timeoutMs: 30_000 });
+    await until(async () => (await done()) >= wanted, { what: `${wanted} facts (seed ${seed})` });
     await worker.killHard();
   }
   await durable.start();
-  await until(async () => (await done()) >= total, { what: `all facts (seed ${seed})`, timeoutMs: 30_000 });
+  await until(async () => (await done()) >= total, { what: `all facts (seed ${seed})` });
 
   for (const id of ids) {
     const all = await noted(durable, id);

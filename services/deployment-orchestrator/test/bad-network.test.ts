@@ -101,7 +101,6 @@ describe("a rollout over a bad network to the rollback-controller", () => {
       async () => (await reasons()).some((reason) => /watches.* was not answered within/.test(reason ?? "")),
       {
         what: "the reason",
-        timeoutMs: 30_000,
       },
     );
     expect((await orchestrator.state(id)).phase).toBe("preparing");
