@@ -159,7 +159,7 @@ for (const method of methods) {
         const program = `
           const net = require("node:net");
           const reach = (host, port) => new Promise((done) => {
-            const socket = net.connect({ host, port, timeout: 2000 });
+            const socket = net.connect({ host, port, timeout: 10000 });
             for (const name of ["connect", "error", "timeout"]) socket.once(name, () => { socket.destroy(); done(name === "connect"); });
           });
           const own = net.createServer().listen(0, "localhost", async () => {
