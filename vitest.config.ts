@@ -127,8 +127,8 @@ export default defineConfig({
           // Fewer collections of what is young, which were 7% of a worker's time.
           execArgv: ["--max-semi-space-size=64"],
           // A guard against a hang, not a measure: nothing here is expected to take a tenth of it.
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
           globalSetup: ["packages/testkit/src/global-setup.ts", "apps/cli/test/global-setup.ts"],
         },
       },
