@@ -101,7 +101,7 @@ describe.each([
 
     // In one lane, which a command that is not due does not hold up.
     await later("soon", 300);
-    await later("not-soon", 20_000);
+    await later("not-soon", 3_600_000);
     await until(async () => (await noted(durable, id)).includes("soon"), {
       what: "what is due soon",
       timeoutMs: 10_000,
