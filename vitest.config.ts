@@ -22,13 +22,22 @@ const realWaiting = [
   "services/*/test/*.real.test.ts",
 ];
 
+/** Half a minute and more each; those that work beside those that wait. */
 const longest = [
-  "clocks-apart",
-  "neighbours-apart",
-  "packages/host/test/apart/",
-  "local-region-orders",
+  "services-apart",
+  "executor/test/isolation",
+  "watchers-apart",
   "orchestrator/test/canary",
-  "build-service/test/",
+  "build-service/test/dependencies",
+  "registries-apart",
+  "cannot-start",
+  "orchestrator/test/image-wait",
+  "local-region-orders",
+  "agent/agent.test",
+  "orchestrator/test/bad-network",
+  "orchestrator/test/released.test",
+  "build-service/test/places",
+  "packages/host/test/apart/",
 ];
 /** The first two begin and end with nothing running; each of the others leaves what runs around its platform to the next, which adopts it. */
 const stories = ["crash", "live", "page", "outage", "hands"].map((name) => `test/story/${name}.test.ts`);
@@ -112,14 +121,14 @@ export default defineConfig({
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
-          // Half of what these wait for is a process, a lease or a deadline.
-          maxWorkers: 3,
+          // Most of their time they wait for a process, a lease or a deadline: with three a third of two cores was idle.
+          maxWorkers: 4,
           isolate: false,
           // Fewer collections of what is young, which were 7% of a worker's time.
           execArgv: ["--max-semi-space-size=64"],
           // A guard against a hang, not a measure: nothing here is expected to take a tenth of it.
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
           globalSetup: ["packages/testkit/src/global-setup.ts", "apps/cli/test/global-setup.ts"],
         },
       },

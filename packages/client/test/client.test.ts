@@ -117,12 +117,11 @@ test("a POST with a key survives a connection that breaks before the answer; wit
 
 test("a silent server is given up at the deadline", async () => {
   handle = () => {};
-  const began = performance.now();
 
   await expect(client.call(makeThing, { body: { name: "a" }, timeoutMs: 100 })).rejects.toMatchObject({
     code: "unavailable",
+    message: expect.stringContaining("was not answered within 0.1 s"),
   });
-  expect(performance.now() - began).toBeLessThan(2_000);
 });
 
 test("answers that are no problem of ours become the nearest code; wrong ones are `internal`", async () => {

@@ -161,7 +161,7 @@ describe.skipIf(parts === undefined)("a real Kubernetes whose answers go wrong",
         last = await changed(writer, target, change);
         // A watch that is open, or about to be.
         if (change % 3 === 0) {
-          await until(() => seqs.length > change / 2, { what: "what was told so far", timeoutMs: 30_000 });
+          await until(() => seqs.length > change / 2, { what: "what was told so far" });
           await trouble();
         }
       }
@@ -180,7 +180,7 @@ async function changed(region: RegionCluster, target: Target, change: number): P
       const answer = await region.raise(target, request);
       return answer.kind === "raised" ? answer : undefined;
     },
-    { what: `change ${change}`, timeoutMs: 30_000 },
+    { what: `change ${change}` },
   );
   return raised.seq;
 }

@@ -59,10 +59,10 @@ test("an answer that does not come in time is an unavailable region, in that tim
   await connection.request("GET", "/version");
   api.faults.add({ kind: "delay", when: "before", ms: 20_000 });
 
-  const startedAt = performance.now();
-  await expect(connection.request("GET", "/version")).rejects.toThrow(RegionUnavailable);
+  const late = await connection.request("GET", "/version").catch((error: unknown) => error);
 
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(late).toBeInstanceOf(RegionUnavailable);
+  expect(late).toMatchObject({ message: expect.stringContaining("no answer in 1000 ms") });
 });
 
 test("an error of the region keeps its status, its reason and the time to wait", async () => {
@@ -96,7 +96,7 @@ test("fields that no model knows come back as they were", async () => {
 test("a region that comes back under another address is found by its kubeconfig", async () => {
   const { kubeconfig, context } = api;
   const name = "us-east-1" as RegionName;
-  const region = await openRegion({ name, kubeconfig, context, log: silent, requestTimeoutMs: 500 });
+  const region = await openRegion({ name, kubeconfig, context, log: silent, requestTimeoutMs: 5_000 });
   await region.ping();
   const port = api.server().port;
   const text = await readFile(kubeconfig, "utf8");

@@ -99,7 +99,7 @@ describe.skipIf(part === undefined).each(["istio", "envoy"] as const)("metrics a
   it("are read for the versions, the service and the environment that were asked for, and no others", async () => {
     const source = prometheusMetrics({ url: prometheus.url, shape: metricShapes[shape] });
 
-    const reading = await until(() => source.read(wanted), { what: "Prometheus has scraped", timeoutMs: 30_000 });
+    const reading = await until(() => source.read(wanted), { what: "Prometheus has scraped" });
 
     expect(reading).toEqual({
       processEpoch: "prometheus",

@@ -47,7 +47,7 @@ describe.skipIf(part === undefined)("while Prometheus is away a canary", () => {
 
     await prometheus.kill("SIGCONT");
 
-    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence", timeoutMs: 40_000 });
+    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence" });
     expect(watcher().judgement).toMatchObject({ verdict: "FAIL", counts: { canary_errors: 200 } });
   });
 });

@@ -65,7 +65,7 @@ describe.skipIf(part === undefined)("over a bad network to Prometheus a canary",
       network.delay(0);
       network.swallow(false);
       network.cut();
-      await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence", timeoutMs: 40_000 });
+      await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence" });
       expect(watcher().judgement).toMatchObject({
         verdict: "FAIL",
         counts: { canary_requests: 600, canary_errors: 200 },
@@ -85,7 +85,7 @@ describe.skipIf(part === undefined)("over a bad network to Prometheus a canary",
     await until(() => watcher().judgement?.verdict === "PASS", { what: "a PASS" });
     expect(seen()).toMatchObject({ canary_requests: 600, canary_errors: 0, baseline_requests: 11_400 });
     stage.flow(100, 60);
-    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence", timeoutMs: 40_000 });
+    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence" });
 
     expect(watcher().judgement).toMatchObject({ verdict: "FAIL", counts: { canary_errors: 60 } });
     expect(stage.failures).toEqual([]);

@@ -47,7 +47,7 @@ export async function stagePrometheus(part: RealPart) {
     /** Until all that was counted since the beginning was read: what was counted before it belongs to nobody's canary. */
     isRead: () =>
       until(() => seen().canary_requests === page.counted(canary).requests - 100, {
-        ...{ what: "all to be counted", timeoutMs: 40_000 },
+        ...{ what: "all to be counted" },
       }),
     async stop() {
       await controller.stop();
