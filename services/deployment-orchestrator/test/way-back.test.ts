@@ -28,7 +28,8 @@ afterEach(async () => {
   await place.database.close();
 });
 
-const rollBack = () => rollBackVerified(orchestrator.service, bad, principal, bad.at, undefined);
+const rollBack = () =>
+  rollBackVerified(orchestrator.service, bad, { principal, reason: "it smells" }, bad.at, undefined);
 const isBack = (region: string) => {
   const { live, weights } = orchestrator.cluster(region);
   return live === first && weights[first] === 100;
