@@ -14,21 +14,23 @@ const compiled = process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "no
 const env = { NODE_COMPILE_CACHE: compiled };
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
-/** Those that wait most of the time: of one adapter or one service each, for their servers; over a bad network, for what does not come. */
-const realWaiting = [
-  "packages/!(host)/test/**/*.real.test.ts",
-  "packages/host/test/{,deploy/}*.real.test.ts",
-  "packages/host/test/apart/{neighbours,clocks}-apart.real.test.ts",
-  "services/*/test/*.real.test.ts",
-];
+/**
+ * Those that wait most of the time: for servers to start, to be away, to come back; for a mesh that does not follow. The others start a platform with all of
+ * its regions and ask much of it: nothing runs beside them.
+ */
+const realWaiting = ["{packages,services}/*/test/**/*.real.test.ts", "apps/standalone/test/istiod-away.real.test.ts"];
 
 const longest = [
+  "istiod-away",
   "clocks-apart",
   "neighbours-apart",
   "packages/host/test/apart/",
   "local-region-orders",
   "orchestrator/test/canary",
   "build-service/test/",
+  "kafka-killed",
+  "store-network",
+  "prometheus-network",
 ];
 /** The first two begin and end with nothing running; each of the others leaves what runs around its platform to the next, which adopts it. */
 const stories = ["crash", "live", "page", "outage", "hands"].map((name) => `test/story/${name}.test.ts`);
