@@ -14,7 +14,7 @@ import { type MeshPage, startMeshPage } from "./mesh-page.ts";
 import { baseline, canary, id, sampleSpec } from "./sample.ts";
 
 export type PrometheusStage = Awaited<ReturnType<typeof stagePrometheus>>;
-export type ScrapedMesh = { readonly page: MeshPage; readonly prometheus: RealPrometheus; stop(): Promise<void> };
+type ScrapedMesh = { readonly page: MeshPage; readonly prometheus: RealPrometheus; stop(): Promise<void> };
 
 const spec = sampleSpec({ baselines: { a: baseline }, epochs: { a: 2 } });
 
