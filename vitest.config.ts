@@ -20,17 +20,19 @@ const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
  */
 const realWaiting = ["{packages,services}/*/test/**/*.real.test.ts", "apps/standalone/test/istiod-away.real.test.ts"];
 
+/** Those that wait and those that work by turns. */
 const longest = [
   "istiod-away",
   "clocks-apart",
   "neighbours-apart",
+  "store-network",
+  "services-apart",
+  "prometheus-network",
   "packages/host/test/apart/",
   "local-region-orders",
   "orchestrator/test/canary",
   "build-service/test/",
   "kafka-killed",
-  "store-network",
-  "prometheus-network",
 ];
 /** The first two begin and end with nothing running; each of the others leaves what runs around its platform to the next, which adopts it. */
 const stories = ["crash", "live", "page", "outage", "hands"].map((name) => `test/story/${name}.test.ts`);
