@@ -51,14 +51,14 @@ function pidNamespace() {
   }
 }
 
-/** What outlives its parent by design, as regions of a platform do: processes that were started with a path in this folder, and what they started. */
+/** What outlives its parent by design, as regions of a platform do: processes that were told a path in this folder as they were started, and what they have started. */
 function endThoseIn(folder) {
   const parents = new Map();
   const ending = [];
   for (const pid of numbersIn("/proc")) {
-    const [told, stat] = ["cmdline", "stat"].map((name) => readIfThere(`/proc/${pid}/${name}`));
+    const [args, env, stat] = ["cmdline", "environ", "stat"].map((name) => readIfThere(`/proc/${pid}/${name}`));
     parents.set(pid, Number(/^.*\) \S (\d+)/s.exec(stat)?.[1]));
-    if (pid !== process.pid && told.includes(`${folder}/`)) ending.push(pid);
+    if (pid !== process.pid && `${args}${env}`.includes(`${folder}/`)) ending.push(pid);
   }
   for (const pid of ending) {
     for (const [child, parent] of parents) if (parent === pid && !ending.includes(child)) ending.push(child);

@@ -163,21 +163,21 @@ test.skipIf(process.platform !== "linux")(
   async () => {
     const dead = join(folder, "slipway-real-2147483646");
     mkdirSync(dead);
-    const start = async (...args) => {
-      const options = { detached: true, stdio: ["ignore", "pipe", "inherit"] };
-      const child = spawn("/bin/sh", ["-c", "sleep 20 & echo under way; wait", ...args], options);
+    const start = async (arg, env = {}) => {
+      const options = { detached: true, env: { PATH: process.env.PATH, ...env }, stdio: ["ignore", "pipe", "inherit"] };
+      const child = spawn("/bin/sh", ["-c", "sleep 20 & echo under way; wait", arg], options);
       // Closed once what it has started has ended, too.
       const ended = once(child.stdout, "close");
       await once(child.stdout, "data");
       return { child, ended };
     };
-    const left = await start(join(dead, "data"));
+    const left = [await start(join(dead, "data")), await start("sh", { TMPDIR: join(dead, "tmp") })];
     const { child: other } = await start(`${dead}1/data`);
 
     const begun = performance.now();
     makeRunFolder("slipway-real-", { parent: folder });
 
-    await left.ended;
+    await Promise.all(left.map(({ ended }) => ended));
     expect(performance.now() - begun).toBeLessThan(15_000);
     expect(other.exitCode ?? other.signalCode).toBeNull();
     process.kill(-other.pid, "SIGKILL");
