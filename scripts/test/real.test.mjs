@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -172,6 +174,32 @@ test("the folder of a run that was killed goes with the next run, with all that 
   expect(folders.map((name) => join(folder, name)).sort()).toEqual([living, elsewhere, own].sort());
   expect(statSync(temporaryIn(own)).mode & 0o7777).toBe(0o1777);
 });
+
+test.skipIf(process.platform !== "linux")(
+  "what a run that was killed left running in its folder ends with the next run, with what that has started, and nobody else",
+  async () => {
+    const dead = join(folder, "slipway-real-2147483646");
+    mkdirSync(dead);
+    const start = async (arg, env = {}) => {
+      const options = { detached: true, env: { PATH: process.env.PATH, ...env }, stdio: ["ignore", "pipe", "inherit"] };
+      const child = spawn("/bin/sh", ["-c", "sleep 20 & echo under way; wait", arg], options);
+      // Closed once what it has started has ended, too.
+      const ended = once(child.stdout, "close");
+      await once(child.stdout, "data");
+      return { child, ended };
+    };
+    const left = [await start(join(dead, "data")), await start("sh", { TMPDIR: join(dead, "tmp") })];
+    const { child: other } = await start(`${dead}1/data`);
+
+    const begun = performance.now();
+    makeRunFolder("slipway-real-", { parent: folder });
+
+    await Promise.all(left.map(({ ended }) => ended));
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect(other.exitCode ?? other.signalCode).toBeNull();
+    process.kill(-other.pid, "SIGKILL");
+  },
+);
 
 test("every manifest in the tree has what its sources need", () => {
   for (const { name, what, sources } of readParts("cache")) {

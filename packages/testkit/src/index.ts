@@ -40,7 +40,7 @@ export { readyNode, singleNode } from "./real/node.ts";
 export { onPostgres } from "./real/on-postgres.ts";
 export { hasAddresses, inContainers, type RealPart, realPart, runFolder } from "./real/part.ts";
 export { type RealPostgres, startPostgres } from "./real/postgres.ts";
-export { startPrometheus } from "./real/prometheus.ts";
+export { type RealPrometheus, startPrometheus } from "./real/prometheus.ts";
 export { type RealProxy, startProxy } from "./real/proxy.ts";
 export { startRedis } from "./real/redis.ts";
 export { type RealRegistry, startForeignRegistry } from "./real/registry.ts";

@@ -1,22 +1,27 @@
 import { metricsProblem } from "@slipway/metrics";
 import { realPart, until } from "@slipway/testkit";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type PrometheusStage, stagePrometheus } from "./support/prometheus-stage.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type PrometheusStage, scrapedMeshes, stagePrometheus } from "./support/prometheus-stage.ts";
 
 const part = realPart("prometheus");
 
 /** A canary whose region is read from a real Prometheus behind a proxy. */
 describe.skipIf(part === undefined)("over a bad network to Prometheus a canary", () => {
+  let meshes: Awaited<ReturnType<typeof scrapedMeshes>>;
   let stage: PrometheusStage;
   let cutting: NodeJS.Timeout | undefined;
+  beforeAll(async () => {
+    meshes = await scrapedMeshes(part!, 7);
+  });
   beforeEach(async () => {
-    stage = await stagePrometheus(part!);
+    stage = await stagePrometheus(await meshes.next());
   });
   afterEach(async () => {
     vi.useRealTimers();
     clearInterval(cutting);
     await stage?.stop();
   });
+  afterAll(() => meshes?.stop());
 
   test("is judged where answers come late", async () => {
     const { network, watcher, seen } = stage;
