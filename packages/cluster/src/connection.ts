@@ -128,7 +128,7 @@ class ClusterConnection implements KnownConnection {
       return await hedged(
         request.hedgeAfterMs,
         (stop) => ask(session, stop),
-        (stop) => this.#afresh(session, (fresh) => ask(fresh, stop)),
+        (stop) => this.#afresh(session, deadline, (fresh) => ask(fresh, stop)),
       );
     } catch (error) {
       if (error instanceof RegionRejected || error instanceof RegionUnavailable) throw error;
@@ -138,8 +138,9 @@ class ClusterConnection implements KnownConnection {
   }
 
   /** Over new connections. Who answers there has the others given up: they may all be as dead; what is under way on them may end. */
-  async #afresh<T>(session: Session, ask: (fresh: Session) => Promise<T>): Promise<T> {
-    const dispatcher = await session.freshDispatcher();
+  async #afresh<T>(session: Session, deadline: AbortSignal, ask: (fresh: Session) => Promise<T>): Promise<T> {
+    // A program of the kubeconfig may be asked for credentials, for as long as it likes.
+    const dispatcher = await orAborted(session.freshDispatcher(), deadline);
     let kept = false;
     try {
       const answer = await ask({ ...session, dispatcher });
@@ -174,13 +175,22 @@ class ClusterConnection implements KnownConnection {
     const age = performance.now() - (this.#session?.since ?? Number.NEGATIVE_INFINITY);
     if (age <= (this.#options.headersLifetimeMs ?? headersLifetimeMs) && this.#session !== undefined)
       return this.#session;
-    this.#opening ??= openSession(this.#client, this.#options, this.#session)
-      .then((session) => (this.#session = session))
+    this.#opening ??= openSession(this.#client, this.#options)
+      .then((opened) => this.#take(opened))
       .finally(() => {
         this.#opening = undefined;
       });
     if (this.#session === undefined || age === Number.POSITIVE_INFINITY) return this.#opening;
     this.#opening.catch(() => this.#expire());
+    return this.#session;
+  }
+
+  /** The agent with its open connections stays unless the kubeconfig has changed: the one of this moment, which may be another than when it was read. */
+  #take(opened: Session): Session {
+    const last = this.#session;
+    const same = last?.text === opened.text;
+    if (!same) last?.dispatcher?.close().catch(() => undefined);
+    this.#session = same ? { ...opened, dispatcher: last.dispatcher } : opened;
     return this.#session;
   }
 
@@ -190,21 +200,20 @@ class ClusterConnection implements KnownConnection {
   }
 }
 
-/** Reads the kubeconfig again; the agent with its open connections stays unless the file has changed. */
-async function openSession(client: Client, options: ConnectOptions, last: Session | undefined): Promise<Session> {
-  const { text, server, probe, renewed, freshDispatcher } = await readWay(client, options);
-  const same = last?.text === text;
-  if (!same) last?.dispatcher?.close().catch(() => undefined);
+async function openSession(client: Client, options: ConnectOptions): Promise<Session> {
+  const { probe, renewed, ...way } = await readWay(client, options);
   const headers = probe.getHeaders();
-  return {
-    text,
-    server,
-    headers,
-    freshDispatcher,
-    tokenLife: renewed ? undefined : tokenLifeOf(headers),
-    dispatcher: same ? last.dispatcher : probe.getDispatcher(),
-    since: performance.now(),
-  };
+  const tokenLife = renewed ? undefined : tokenLifeOf(headers);
+  return { ...way, headers, tokenLife, dispatcher: probe.getDispatcher(), since: performance.now() };
+}
+
+/** What comes, or the signal's reason where that was aborted first. */
+function orAborted<T>(coming: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const reject = () => aborted.reject(signal.reason);
+  if (signal.aborted) reject();
+  signal.addEventListener("abort", reject, { once: true });
+  return Promise.race([coming, aborted.promise]);
 }
 
 const Status = z.looseObject({ reason: z.string().optional(), message: z.string().optional() });
