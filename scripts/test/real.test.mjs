@@ -112,6 +112,47 @@ test("a Debian package whose program is linked statically has no libraries to ch
   expect(cached(part)).toBeDefined();
 });
 
+test("a part of many wheels has those that are pinned beside its manifest: a file of any counts, other pins are another part, and without its python it is fetched anew", () => {
+  const bin = join(folder, "tools");
+  mkdirSync(bin);
+  const python = join(bin, "python3");
+  // As pip calls them: ... --target FOLDER -r PINS.
+  const pip = 'while [ "$1" != --target ]; do shift; done; mkdir -p "$2/pkg"; cp "$4" "$2/pkg/pinned.py"';
+  const script = `#!/bin/sh\n[ "$1" = -c ] && echo ${python} && exit\n[ "$1" = -S ] && echo v1.2.3 && exit\n${pip}\n`;
+  writeFileSync(python, script, { mode: 0o755 });
+  vi.stubEnv("PATH", `${bin}:${process.env.PATH}`);
+  const wheels = { ...source("server"), kind: "pip", program: "python", architecture: process.arch };
+  const pin = (version) => {
+    mkdirSync(join(folder, "parts"), { recursive: true });
+    writeFileSync(join(folder, "parts/server.requirements.txt"), `server==${version}\n`);
+    return plan([wheels]);
+  };
+  part = pin("1.2.3");
+
+  const found = have(part);
+  const installed = join(part.folder, "lib/pkg/pinned.py");
+  expect(readFileSync(installed, "utf8")).toBe("server==1.2.3\n");
+  expect(readFileSync(found.program, "utf8")).toContain(`"${python}" -S "$@"`);
+  expect(cached(part)).toEqual(found);
+  expect(pin("1.2.4").folder).not.toBe(part.folder);
+
+  writeFileSync(installed, "garbage");
+  expect(cached(part)).toBeUndefined();
+  have(part);
+  rmSync(python);
+  expect(cached(part)).toBeUndefined();
+});
+
+test("every wheel in the tree is pinned by its version and hash", () => {
+  for (const { sources } of readParts("cache")) {
+    const file = sources[0].pins["requirements.txt"];
+    if (file === undefined) continue;
+    const pins = readFileSync(file, "utf8").replaceAll("\\\n", "").trim().split("\n").slice(1);
+    expect(pins.length).toBeGreaterThan(1);
+    for (const pin of pins) expect(pin).toMatch(/^[\w.-]+==[\w.]+( +--hash=sha256:[0-9a-f]{64})+$/);
+  }
+});
+
 test("what says another version is refused with every source's reason, and nothing of it stays", () => {
   const kinds = { "from-a": giving("v0.9"), "from-b": failing };
 
