@@ -14,21 +14,38 @@ const compiled = process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "no
 const env = { NODE_COMPILE_CACHE: compiled };
 
 const real = "{packages,services,apps}/*/test/**/*.real.test.ts";
-/** Those that wait most of the time: of one adapter or one service each, for their servers; over a bad network, for what does not come. */
-const realWaiting = [
-  "packages/!(host)/test/**/*.real.test.ts",
-  "packages/host/test/{,deploy/}*.real.test.ts",
-  "packages/host/test/apart/{neighbours,clocks}-apart.real.test.ts",
-  "services/*/test/*.real.test.ts",
-];
+/**
+ * Those that wait most of the time: for servers to start, to be away, to come back; for a mesh that does not follow. The others start a platform with all of
+ * its regions and ask much of it: nothing runs beside them.
+ */
+const realWaiting = ["{packages,services}/*/test/**/*.real.test.ts", "apps/standalone/test/istiod-away.real.test.ts"];
 
+/** Half a minute and more each; those that work beside those that wait. */
 const longest = [
-  "clocks-apart",
-  "neighbours-apart",
-  "packages/host/test/apart/",
-  "local-region-orders",
+  "services-apart.test",
+  "executor/test/isolation",
+  "watchers-apart",
   "orchestrator/test/canary",
-  "build-service/test/",
+  "build-service/test/dependencies",
+  "registries-apart",
+  "cannot-start",
+  "orchestrator/test/image-wait",
+  "local-region-orders",
+  "agent/agent.test",
+  "orchestrator/test/bad-network",
+  "orchestrator/test/released.test",
+  "build-service/test/places",
+];
+/** Those that wait and those that work by turns. */
+const longestReal = [
+  "istiod-away",
+  "clocks-apart.real",
+  "neighbours-apart.real",
+  "store-network.real",
+  "services-apart.real",
+  "prometheus-network.real",
+  "versions-apart.real",
+  "kafka-killed",
 ];
 /** The first two begin and end with nothing running; each of the others leaves what runs around its platform to the next, which adopts it. */
 const stories = ["crash", "live", "page", "outage", "hands"].map((name) => `test/story/${name}.test.ts`);
@@ -36,7 +53,7 @@ const stories = ["crash", "live", "page", "outage", "hands"].map((name) => `test
 /** What takes longest begins first, so that at the end no core waits for one file; stories in their order. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const first = [...longest, ...stories];
+    const first = [...longestReal, ...longest, "packages/host/test/apart/", ...stories];
     const place = ({ moduleId }: TestSpecification) => {
       const found = first.findIndex((part) => moduleId.includes(part));
       return found < 0 ? first.length : found;
@@ -112,14 +129,14 @@ export default defineConfig({
           environment: "node",
           setupFiles: ["packages/testkit/src/seed.ts"],
           pool: "forks",
-          // Half of what these wait for is a process, a lease or a deadline.
-          maxWorkers: 3,
+          // Most of their time they wait for a process, a lease or a deadline: with three a third of two cores was idle.
+          maxWorkers: 4,
           isolate: false,
           // Fewer collections of what is young, which were 7% of a worker's time.
           execArgv: ["--max-semi-space-size=64"],
           // A guard against a hang, not a measure: nothing here is expected to take a tenth of it.
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
           globalSetup: ["packages/testkit/src/global-setup.ts", "apps/cli/test/global-setup.ts"],
         },
       },

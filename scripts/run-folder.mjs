@@ -11,7 +11,9 @@ export function makeRunFolder(prefix, { parent = tmpdir(), mode = 0o700 } = {}) 
   for (const name of readdirSync(parent)) {
     const pid = new RegExp(`^${prefix}(\\d+)$`).exec(name)?.[1];
     const left = join(parent, name);
-    if (pid !== undefined && isOf(left, here) && !lives(Number(pid))) rmSync(left, { recursive: true, force: true });
+    if (pid === undefined || !isOf(left, here) || lives(Number(pid))) continue;
+    endThoseIn(left);
+    rmSync(left, { recursive: true, force: true });
   }
   const folder = join(parent, `${prefix}${process.pid}`);
   // A pid comes round again: then its folder is nobody's.
@@ -44,6 +46,44 @@ function isOf(folder, here) {
 function pidNamespace() {
   try {
     return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
+}
+
+/** What outlives its parent by design, as regions of a platform do: processes that were told a path in this folder as they were started, and what they have started. */
+function endThoseIn(folder) {
+  const parents = new Map();
+  const ending = [];
+  for (const pid of numbersIn("/proc")) {
+    const [args, env, stat] = ["cmdline", "environ", "stat"].map((name) => readIfThere(`/proc/${pid}/${name}`));
+    parents.set(pid, Number(/^.*\) \S (\d+)/s.exec(stat)?.[1]));
+    if (pid !== process.pid && `${args}${env}`.includes(`${folder}/`)) ending.push(pid);
+  }
+  for (const pid of ending) {
+    for (const [child, parent] of parents) if (parent === pid && !ending.includes(child)) ending.push(child);
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended meanwhile, or is somebody else's.
+    }
+  }
+}
+
+/** None where the system has no such thing. */
+function numbersIn(place) {
+  try {
+    return readdirSync(place)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, "utf8");
   } catch {
     return "";
   }

@@ -2,14 +2,15 @@ import { type Connection, connect } from "../../packages/cluster/src/connection.
 import { type RegionOptions, regionOver } from "../../packages/cluster/src/region.ts";
 import { silentLogger } from "../../packages/sql/src/index.ts";
 import {
+  installedRegion,
   type MeshStage,
   machineMs,
   meshStage,
   type RealMesh,
   type RealRegion,
+  regionAccounts,
   startIstiod,
   startMesh,
-  startRegion,
   until,
 } from "../../packages/testkit/src/index.ts";
 import { pause, percentile, rounded } from "../figures.ts";
@@ -19,6 +20,7 @@ import type { RealLeg } from "./leg.ts";
 const patches = 500;
 const flips = 50;
 const clients = 8;
+const environment = "prod";
 /** Longer than istiod gathers changes and Envoy takes them, several times over: a request after it would have been seen. */
 const watchedMs = 1_500;
 
@@ -33,15 +35,15 @@ export const patchLeg: RealLeg = {
     const closing: (() => Promise<unknown>)[] = [];
     try {
       const regionParts = { etcd: needed("etcd"), kubernetes: needed("kubernetes"), crds: needed("istio-crds") };
-      const real = await startRegion(regionParts);
+      const real = await installedRegion(regionParts);
       closing.push(() => real.stop());
       const istiod = await startIstiod(needed("istio"), real);
       closing.push(() => istiod.stop());
-      const mesh = await startMesh(needed("envoy"), istiod, { namespace: "shop" });
+      const mesh = await startMesh(needed("envoy"), istiod, { namespace: environment });
       closing.push(() => mesh.stop());
       const { region, sent, close } = await timedRegion(real);
       closing.push(close);
-      const stage = await meshStage(real, region, mesh);
+      const stage = await meshStage(real, region, mesh, environment);
       say("a region with istiod and Envoy stands");
       const took = await measurePatches(stage, sent);
       say(`${took.length} patches`);
@@ -63,10 +65,11 @@ export const patchLeg: RealLeg = {
 
 type Sent = { readonly at: number; readonly tookMs: number };
 
-/** The adapter, with each PATCH of a VirtualService timed. */
+/** The adapter, as the orchestrator's account, whose writes the policies of deploy/regions look at, with each PATCH of a VirtualService timed. */
 async function timedRegion(real: RealRegion) {
   const name = "us-east-1" as RegionOptions["name"];
-  const { kubeconfig, context } = real;
+  const { context } = real;
+  const kubeconfig = await real.kubeconfigWith(await real.tokenOf(regionAccounts.orchestrator));
   const inner = await connect({ region: name, kubeconfig, context, timeoutMs: 10_000 });
   const sent: Sent[] = [];
   const connection: Connection = {

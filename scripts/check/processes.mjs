@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,9 @@ const compiledForTests = join(root, "node_modules/.cache/compiled-for-tests");
 
 /** What comes after all others where there are too few cores: to be put before a program. */
 export const unhurried = ["nice", "-n", "5"];
+
+/** Stands right before a program: it dies with the process that started it, however that ends. Some of what may stand before a program would take it off. */
+export const leash = existsSync("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : [];
 
 /** Runs the program of an installed package as one check: it passes when the program ends with 0. */
 export async function runTool(packageName, args, program) {
@@ -33,12 +36,12 @@ export function programOf(packageName, program) {
 const lookMs = 1_000;
 
 /**
- * Runs Node in a process group of its own, so that a run that takes too long ends with everything that it started.
+ * Runs Node in a process group of its own, so that a run that takes too long ends with everything that it started, and no longer than this lives.
  * With `show`, what it prints goes on at once and is not kept. `through`: a program and its arguments that end by running Node. `hangs`, asked each second:
  * why it has to end before its time; nothing while it may go on.
  */
 export async function runNode(args, { cwd = root, timeoutMs, show = false, env = {}, through = [], hangs = () => {} }) {
-  const [program, ...rest] = [...through, process.execPath, ...args];
+  const [program, ...rest] = [...through, ...leash, process.execPath, ...args];
   const child = spawn(program, rest, {
     cwd,
     env: { ...process.env, NODE_COMPILE_CACHE: compiledForTests, NO_COLOR: "1", FORCE_COLOR: "0", ...env },

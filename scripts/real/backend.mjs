@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { leash } from "../check/processes.mjs";
 
 const usual = "unix:///var/run/docker.sock";
 export const backends = ["containers", "processes"];
@@ -57,7 +58,7 @@ export function ownEngine(docker, folder) {
   const withEngine = fileURLToPath(new URL("with-engine.mjs", import.meta.url));
   const at = join(folder, "engine");
   return {
-    through: [process.execPath, withEngine, at, docker.program, ...Object.values(docker.also), "--"],
+    through: [...leash, process.execPath, withEngine, at, docker.program, ...Object.values(docker.also), "--"],
     engine: `unix://${join(at, "docker.sock")}`,
   };
 }

@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, delimiter, dirname, join, relative } from "node:path";
+import { basename, delimiter, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { userCache } from "../user-cache.mjs";
 import { differing, run, sources } from "./sources.mjs";
@@ -21,7 +21,7 @@ export function cacheFolder(env = process.env) {
   return env.SLIPWAY_REAL_CACHE || userCache("real", env);
 }
 
-/** The manifests, each with the folder that it has in the cache: another manifest, or another go.sum beside it, another folder. */
+/** The manifests, each with the folder that it has in the cache: another manifest, or other pins beside it, another folder. */
 export function readParts(cache, folder = manifests) {
   return readdirSync(folder)
     .filter((file) => file.endsWith(".json"))
@@ -36,9 +36,9 @@ export function readParts(cache, folder = manifests) {
     });
 }
 
-/** `NAME.go.mod` and `NAME.go.sum`, by the names that go wants them to have. */
+/** `NAME.go.mod`, `NAME.go.sum` and `NAME.requirements.txt`, by the names that go and pip have for them. */
 function pinsOf(folder, name) {
-  const files = ["go.mod", "go.sum"].map((file) => [file, join(folder, `${name}.${file}`)]);
+  const files = ["go.mod", "go.sum", "requirements.txt"].map((file) => [file, join(folder, `${name}.${file}`)]);
   return Object.fromEntries(files.filter(([, path]) => existsSync(path)));
 }
 
@@ -72,7 +72,8 @@ function fetchFrom(part, source, kinds) {
   const fresh = `${part.folder}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   try {
-    const { libraries, files } = kinds[source.kind](source, fresh);
+    // `checked`: a folder of which every file counts.
+    const { libraries, files, checked = libraries, needs = source.needs } = kinds[source.kind](source, fresh);
     const program = join(fresh, source.program);
     chmodSync(program, 0o755);
     const env = libraries === undefined ? {} : { LD_LIBRARY_PATH: join(fresh, libraries) };
@@ -84,9 +85,9 @@ function fetchFrom(part, source, kinds) {
     if (!said.includes(source.proof.says)) {
       throw new Error(`it says ${JSON.stringify(said.trim().slice(0, 120))}, not ${source.proof.says}`);
     }
-    const { kind, version, package: from, program: path, needs, also = [] } = source;
+    const { kind, version, package: from, program: path, also = [] } = source;
     const sum = (name) => sha256(readFileSync(join(fresh, name)));
-    const loaded = libraries === undefined ? [] : filesBelow(fresh, libraries);
+    const loaded = checked === undefined ? [] : filesBelow(fresh, checked);
     const sums = { ...files, ...Object.fromEntries([...also, ...loaded].map((name) => [name, sum(name)])) };
     const receipt = {
       kind,
@@ -126,10 +127,10 @@ function asFound({ name, folder }, { package: from, version, program, libraries,
   return { name, from: `${from} ${version}`, program: join(folder, program), also: files, env };
 }
 
-/** A program of the machine without which what lies in the cache is of no use. */
+/** A program of the machine, by its name or path, without which what lies in the cache is of no use. */
 function isThere(program) {
   const folders = (process.env.PATH ?? "").split(delimiter);
-  return program === undefined || folders.some((folder) => existsSync(join(folder, program)));
+  return program === undefined || folders.some((folder) => existsSync(resolve(folder, program)));
 }
 
 function sha256(data) {

@@ -1,5 +1,5 @@
 // Where a real part comes from. Each source puts its files below a folder by the machine's own tool (apt-get, pip, go, mvn), with whatever mirrors, proxies and
-// credentials that one is set up for, and checks what came: apt by the archive's signature, pip by the wheel's hash, go by the sum of the module or by
+// credentials that one is set up for, and checks what came: apt by the archive's signature, pip by the hash of each wheel, go by the sum of the module or by
 // a go.sum in the tree, maven by each jar's hash.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -37,20 +37,39 @@ function fromApt({ package: main, packages, version }, folder) {
 
 const multiarch = () => run("dpkg-architecture", ["-qDEB_HOST_MULTIARCH"], { otherwise: "x86_64-linux-gnu" }).trim();
 
-function fromPip({ package: name, version, sha256, architecture }, folder) {
+const fromPins = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"];
+
+function fromPip(source, folder) {
+  const { package: name, version, sha256, architecture, pins } = source;
   if (architecture !== process.arch)
     throw new Error(`${name} is pinned for ${architecture} only, this is ${process.arch}`);
+  if (pins["requirements.txt"] !== undefined) return fromWheels(source, folder);
   const wheels = join(folder, "wheels");
   mkdirSync(wheels);
   const wanted = join(wheels, "wanted.txt");
   writeFileSync(wanted, `${name}==${version} --hash=sha256:${sha256}\n`);
-  const only = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"];
-  run("python3", ["-m", "pip", "download", "-q", ...only, "-d", wheels, "-r", wanted], { timeout: downloadMs });
+  run("python3", ["-m", "pip", "download", "-q", ...fromPins, "-d", wheels, "-r", wanted], { timeout: downloadMs });
   for (const wheel of readdirSync(wheels).filter((file) => file.endsWith(".whl"))) {
     run("python3", ["-m", "zipfile", "-e", join(wheels, wheel), folder]);
   }
   rmSync(wheels, { recursive: true });
   return {};
+}
+
+/**
+ * The wheels that a requirements.txt beside the manifest pins, and no other. `program` becomes a script that is python with these packages alone: it leaves out
+ * what else is installed, and writes nothing beside what was checked.
+ */
+function fromWheels({ pins, program }, folder) {
+  // By its own path: what is compiled in wheels fits this one, and a shim wants a home.
+  const python = run("python3", ["-c", "import sys; print(sys.executable)"]).trim();
+  const into = ["--no-compile", "--target", join(folder, "lib")];
+  run(python, ["-m", "pip", "install", "-q", ...fromPins, ...into, "-r", pins["requirements.txt"]], {
+    timeout: downloadMs,
+  });
+  const env = 'PYTHONPATH="$(dirname "$0")/lib" PYTHONDONTWRITEBYTECODE=1';
+  writeFileSync(join(folder, program), `#!/bin/sh\nexec env ${env} "${python}" -S "$@"\n`);
+  return { checked: "lib", needs: python };
 }
 
 /** `stamp`: the variable by which the program says its version, which is not in the sources. */

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { leash } from "../check/processes.mjs";
 import { engineAnswers } from "./backend.mjs";
 
 const [folder, dockerd, ...rest] = process.argv.slice(2);
@@ -12,7 +13,6 @@ const programs = rest.slice(0, rest.indexOf("--"));
 const [command, ...args] = rest.slice(rest.indexOf("--") + 1);
 const startMs = 30_000;
 const stopMs = 15_000;
-const leash = existsSync("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : [];
 const cgroup = `${basename(dirname(folder))}-containers`;
 
 // The command is told by whoever ends the run, and its end is the end of this.

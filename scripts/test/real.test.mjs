@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +112,47 @@ test("a Debian package whose program is linked statically has no libraries to ch
   expect(cached(part)).toBeDefined();
 });
 
+test("a part of many wheels has those that are pinned beside its manifest: a file of any counts, other pins are another part, and without its python it is fetched anew", () => {
+  const bin = join(folder, "tools");
+  mkdirSync(bin);
+  const python = join(bin, "python3");
+  // As pip calls them: ... --target FOLDER -r PINS.
+  const pip = 'while [ "$1" != --target ]; do shift; done; mkdir -p "$2/pkg"; cp "$4" "$2/pkg/pinned.py"';
+  const script = `#!/bin/sh\n[ "$1" = -c ] && echo ${python} && exit\n[ "$1" = -S ] && echo v1.2.3 && exit\n${pip}\n`;
+  writeFileSync(python, script, { mode: 0o755 });
+  vi.stubEnv("PATH", `${bin}:${process.env.PATH}`);
+  const wheels = { ...source("server"), kind: "pip", program: "python", architecture: process.arch };
+  const pin = (version) => {
+    mkdirSync(join(folder, "parts"), { recursive: true });
+    writeFileSync(join(folder, "parts/server.requirements.txt"), `server==${version}\n`);
+    return plan([wheels]);
+  };
+  part = pin("1.2.3");
+
+  const found = have(part);
+  const installed = join(part.folder, "lib/pkg/pinned.py");
+  expect(readFileSync(installed, "utf8")).toBe("server==1.2.3\n");
+  expect(readFileSync(found.program, "utf8")).toContain(`"${python}" -S "$@"`);
+  expect(cached(part)).toEqual(found);
+  expect(pin("1.2.4").folder).not.toBe(part.folder);
+
+  writeFileSync(installed, "garbage");
+  expect(cached(part)).toBeUndefined();
+  have(part);
+  rmSync(python);
+  expect(cached(part)).toBeUndefined();
+});
+
+test("every wheel in the tree is pinned by its version and hash", () => {
+  for (const { sources } of readParts("cache")) {
+    const file = sources[0].pins["requirements.txt"];
+    if (file === undefined) continue;
+    const pins = readFileSync(file, "utf8").replaceAll("\\\n", "").trim().split("\n").slice(1);
+    expect(pins.length).toBeGreaterThan(1);
+    for (const pin of pins) expect(pin).toMatch(/^[\w.-]+==[\w.]+( +--hash=sha256:[0-9a-f]{64})+$/);
+  }
+});
+
 test("what says another version is refused with every source's reason, and nothing of it stays", () => {
   const kinds = { "from-a": giving("v0.9"), "from-b": failing };
 
@@ -172,6 +215,32 @@ test("the folder of a run that was killed goes with the next run, with all that 
   expect(folders.map((name) => join(folder, name)).sort()).toEqual([living, elsewhere, own].sort());
   expect(statSync(temporaryIn(own)).mode & 0o7777).toBe(0o1777);
 });
+
+test.skipIf(process.platform !== "linux")(
+  "what a run that was killed left running in its folder ends with the next run, with what that has started, and nobody else",
+  async () => {
+    const dead = join(folder, "slipway-real-2147483646");
+    mkdirSync(dead);
+    const start = async (arg, env = {}) => {
+      const options = { detached: true, env: { PATH: process.env.PATH, ...env }, stdio: ["ignore", "pipe", "inherit"] };
+      const child = spawn("/bin/sh", ["-c", "sleep 20 & echo under way; wait", arg], options);
+      // Closed once what it has started has ended, too.
+      const ended = once(child.stdout, "close");
+      await once(child.stdout, "data");
+      return { child, ended };
+    };
+    const left = [await start(join(dead, "data")), await start("sh", { TMPDIR: join(dead, "tmp") })];
+    const { child: other } = await start(`${dead}1/data`);
+
+    const begun = performance.now();
+    makeRunFolder("slipway-real-", { parent: folder });
+
+    await Promise.all(left.map(({ ended }) => ended));
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect(other.exitCode ?? other.signalCode).toBeNull();
+    process.kill(-other.pid, "SIGKILL");
+  },
+);
 
 test("every manifest in the tree has what its sources need", () => {
   for (const { name, what, sources } of readParts("cache")) {

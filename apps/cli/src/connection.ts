@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Client } from "@slipway/client";
 import { nearest, shown } from "@slipway/contracts";
 import { NoToken, Unreachable, Unusable } from "./exit-codes.ts";
+import { noteWaits } from "./note.ts";
 
 export type ConnectionOptions = {
   readonly url?: string | undefined;
@@ -44,7 +45,7 @@ export async function connect(options: ConnectionOptions): Promise<Client> {
   const { createClient } = await import("@slipway/client");
   const { url, token, rollbackUrl } = connection;
   const urls = rollbackUrl === undefined ? {} : { urls: { "rollback-controller": rollbackUrl } };
-  return createClient({ url, token, ...urls });
+  return createClient({ url, token, ...urls, onWait: noteWaits() });
 }
 
 function chosen(options: ConnectionOptions): Connection {

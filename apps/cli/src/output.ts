@@ -7,7 +7,6 @@ export type Common = ConnectionOptions & { readonly json?: boolean };
 
 /** All of standard output goes through this one: two of them would mix up their pieces. */
 export const say = lineWriter(process.stdout);
-const sayBeside = lineWriter(process.stderr);
 
 export function wantsJson(root: Command): boolean {
   return root.opts<Common>().json === true;
@@ -21,11 +20,6 @@ export function print(root: Command, value: unknown, text: string): void {
 /** One value of many: with --json a line of its own. */
 export function printLine(root: Command, value: unknown, text: string): void {
   say(`${wantsJson(root) ? JSON.stringify(value) : text}\n`);
-}
-
-/** What is said beside the answer: on stderr, so that --json and pipes stay clean. */
-export function note(text: string): void {
-  sayBeside(`${text}\n`);
 }
 
 /** Does something with the platform that the common options name, and ends the connections. */

@@ -179,3 +179,20 @@ describe("in a repository", () => {
     expect(Object.keys(body.spec)).not.toContain("pipeline");
   });
 });
+
+test("what a command waits for is said beside its answer, once, while it goes on", async () => {
+  let firstAt: number | undefined;
+  const detail = "The log of B-1 is in the object store, and cannot be read now: nothing listens at http://s3.";
+  const url = await serve((_, response) => {
+    firstAt ??= performance.now();
+    if (performance.now() - firstAt > 3_000) response.writeHead(204).end();
+    else
+      response
+        .writeHead(503, { "content-type": "application/problem+json", "retry-after": "1" })
+        .end(JSON.stringify({ type: "t", title: "t", status: 503, code: "unavailable", detail }));
+  });
+
+  const ran = await slipway(folder, "--url", url, "--token", "slp_x", "logs", "B-1");
+
+  expect(ran).toEqual({ code: 0, out: "", err: `Still trying: ${detail.replace(/\.$/, "")} ...\n` });
+});

@@ -165,6 +165,12 @@ test.each([
     /^prd is not among SLIPWAY_ENVIRONMENTS \(dev, staging, prod\)$/,
     /^Name those of them that are production, or say none where none is\.$/,
   ],
+  [
+    "SLIPWAY_ENVIRONMENTS",
+    async () => "dev,dev,prod",
+    /^names dev more than once$/,
+    /^Correct SLIPWAY_ENVIRONMENTS\.$/,
+  ],
   ["SLIPWAY_PORT", async () => "eighty", /^must be a number$/, /^Correct SLIPWAY_PORT\.$/],
   [
     "SLIPWAY_LOG_LEVEL",

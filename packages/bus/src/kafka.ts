@@ -71,6 +71,8 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
     async ready() {
       const troubled = [...subscriptions].map((one) => one.trouble()).find((reason) => reason !== undefined);
       if (troubled !== undefined) return troubled;
+      // On a busy machine the library takes as long to load as Kafka may take to answer.
+      await kafka().catch(() => undefined);
       const askedAt = performance.now();
       const answer = questions.ask((admin) => admin.describeCluster()).then(versionsTrouble);
       return await answered(readyMs, answer).catch((error: unknown) => {

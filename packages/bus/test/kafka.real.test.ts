@@ -77,7 +77,7 @@ describe.skipIf(part === undefined)("the bus on Kafka", () => {
     await first.stop();
     broken = false;
 
-    await until(() => seen.includes("broken"), { what: "the one that waited", timeoutMs: 30_000 });
+    await until(() => seen.includes("broken"), { what: "the one that waited" });
     expect(seen.length).toBe(31);
     await second.stop();
   });

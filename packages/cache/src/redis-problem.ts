@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { certificateTrouble } from "@slipway/kernel";
 import type { Redis } from "ioredis";
 import { openRedis } from "./redis-connection.ts";
 import { fieldOf, keepScript, keyOf, lookScript } from "./redis-scripts.ts";
@@ -54,9 +55,8 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
       `nothing answers in time at ${host}: correct host and port in ${urlIn}, and say redis://, or rediss:// for TLS`,
   ],
   [
-    /certificate|SSL|TLS|EPROTO/i,
-    (host) =>
-      `no TLS connection with ${host} can be made: rediss:// needs a server that speaks TLS with a certificate that this machine trusts`,
+    /SSL|TLS|EPROTO/i,
+    (host, urlIn) => `no TLS connection with ${host} can be made: rediss:// in ${urlIn} needs a server that speaks TLS`,
   ],
   [
     /ECONNRESET|EPIPE|Connection is closed/,
@@ -70,6 +70,12 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
 /** Never holds more of the URL than its host. */
 export function redisSentence(error: unknown, host: string, urlIn: string): string {
   const text = error instanceof Error ? `${"code" in error ? String(error.code) : ""} ${error.message}` : String(error);
+  const untrusted = certificateTrouble(error, {
+    certificate: `the certificate of Redis at ${host}`,
+    rename: `name it in ${urlIn} as its certificate does`,
+    trust: `give its authority to this process (NODE_EXTRA_CA_CERTS), or correct ${urlIn}`,
+  });
+  if (untrusted !== undefined) return untrusted;
   const known = remedies.find(([pattern]) => pattern.test(text));
   return (
     known?.[1](host, urlIn) ??

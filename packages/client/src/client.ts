@@ -32,7 +32,7 @@ export type StreamOptions = {
   readonly signal?: AbortSignal;
   /** Told once each time the stream breaks off without having ended; it goes on by itself. */
   readonly onBreak?: () => void;
-  /** How long the server may be away or silent before the stream gives up. */
+  /** How long the server may be away or silent before the stream gives up. Default: 15 s until it has begun, a minute from then on. */
   readonly giveUpAfterMs?: number;
 };
 

@@ -18,6 +18,8 @@ export type ClientOptions = {
   readonly timeoutMs?: number;
   /** Sent as `traceparent` where it answers one. */
   readonly traceparent?: () => string | undefined;
+  /** Told what a call or a stream waits for, where it is tried again and that takes longer than a moment. */
+  readonly onWait?: (why: string) => void;
   /** 0 <= x < 1, spreads retries. Default Math.random. */
   readonly random?: () => number;
 };
@@ -37,14 +39,7 @@ export function createClient(options: ClientOptions): Client {
     return `${base.replace(/\/+$/, "")}${path}`;
   };
 
-  const headers = (): Record<string, string> => {
-    const token = typeof options.token === "function" ? options.token() : options.token;
-    const traceparent = options.traceparent?.();
-    return {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(traceparent === undefined ? {} : { traceparent }),
-    };
-  };
+  const headers = () => headersFor(options);
 
   async function send(endpoint: Endpoint, input: AnyInput, attempt: Attempt) {
     const path = pathOf(endpoint.path, input.params, input.query);
@@ -82,8 +77,10 @@ export function createClient(options: ClientOptions): Client {
       const repeatable = endpoint.method !== "POST" || given.idempotencyKey !== undefined;
       const timeoutMs = given.timeoutMs ?? options.timeoutMs ?? 10_000;
       const what = `${endpoint.method} ${endpoint.path}`;
-      const answer = await attempts(rule, { what, repeatable, timeoutMs, signal: given.signal }, (attempt) =>
-        send(endpoint, given, attempt),
+      const answer = await attempts(
+        rule,
+        { what, repeatable, timeoutMs, signal: given.signal, onWait: options.onWait },
+        (attempt) => send(endpoint, given, attempt),
       );
       if (answer.status < 200 || answer.status > 299) throw problemOf(answer, what);
       return readAnswer(endpoint.response, answer, what);
@@ -91,10 +88,25 @@ export function createClient(options: ClientOptions): Client {
     stream(path, streamOptions = {}) {
       if (!path.startsWith("/")) throw new ProblemError("request.invalid", `not a path: ${path}`);
       return streamEvents(
-        { connections, url: urlOf(pathOf(path, undefined, streamOptions.query)), headers, rule },
+        {
+          connections,
+          url: urlOf(pathOf(path, undefined, streamOptions.query)),
+          headers,
+          rule,
+          onWait: options.onWait,
+        },
         streamOptions,
       );
     },
     close: () => connections.close(),
+  };
+}
+
+function headersFor({ token: given, traceparent: trace }: ClientOptions): Record<string, string> {
+  const token = typeof given === "function" ? given() : given;
+  const traceparent = trace?.();
+  return {
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(traceparent === undefined ? {} : { traceparent }),
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { ProblemError } from "@slipway/contracts";
-import type { Answer } from "./answers.ts";
+import { type Answer, problemOf } from "./answers.ts";
+import { waitingFor } from "./waiting.ts";
 
 export type RetryRule = { readonly random: () => number };
 
@@ -13,6 +14,8 @@ export type AttemptOptions = {
   /** Of all attempts together. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Told why it is sent again, where that takes longer than a moment. */
+  readonly onWait?: ((why: string) => void) | undefined;
 };
 
 /**
@@ -31,6 +34,20 @@ export async function attempts<A extends Answer>(
   options: AttemptOptions,
   send: (attempt: Attempt) => Promise<A>,
 ): Promise<A> {
+  const waiting = waitingFor(options.onWait);
+  try {
+    return await untilOneStands(rule, options, send, waiting.because);
+  } finally {
+    waiting.end();
+  }
+}
+
+async function untilOneStands<A extends Answer>(
+  rule: RetryRule,
+  options: AttemptOptions,
+  send: (attempt: Attempt) => Promise<A>,
+  because: (why: string) => void,
+): Promise<A> {
   const deadline = performance.now() + options.timeoutMs;
   const timeout = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
@@ -42,6 +59,7 @@ export async function attempts<A extends Answer>(
     const last = !options.repeatable || !worthRepeating(outcome);
     const waitMs = last ? 0 : delayMs(rule, outcome, count);
     if (last || performance.now() + waitMs >= deadline) return settle(outcome, options);
+    because(reasonOf(outcome, options));
     await pause(waitMs, undefined, { signal }).catch(() => undefined);
   }
 }
@@ -68,12 +86,25 @@ function delayMs(rule: RetryRule, outcome: Outcome<Answer>, count: number): numb
   return rule.random() * Math.min(1_000, 50 * 2 ** count);
 }
 
-function settle<A>(outcome: Outcome<A>, { what, timeoutMs }: AttemptOptions): A {
+function settle<A>(outcome: Outcome<A>, options: AttemptOptions): A {
   if ("answer" in outcome) return outcome.answer;
   const { error } = outcome;
   if (error instanceof ProblemError || error instanceof TypeError) throw error;
-  const silent = error instanceof Error && error.name === "TimeoutError";
-  const reason = error instanceof Error ? error.message || error.name : String(error);
-  const detail = silent ? `was not answered within ${timeoutMs / 1_000} s` : `could not be reached: ${reason}`;
-  throw new ProblemError("unavailable", `${what} ${detail}`, { cause: error });
+  const { what, timeoutMs } = options;
+  const detail = isSilence(error) ? `${what} was not answered within ${timeoutMs / 1_000} s` : unreached(what, error);
+  throw new ProblemError("unavailable", detail, { cause: error });
+}
+
+function reasonOf(outcome: Outcome<Answer>, { what }: AttemptOptions): string {
+  if ("answer" in outcome) return problemOf(outcome.answer, what).message;
+  return isSilence(outcome.error) ? `${what} has not been answered yet` : unreached(what, outcome.error);
+}
+
+function isSilence(error: unknown): boolean {
+  return error instanceof Error && error.name === "TimeoutError";
+}
+
+/** Why it could not be reached, in the words of whatever broke. */
+export function unreached(what: string, error: unknown): string {
+  return `${what} could not be reached: ${error instanceof Error ? error.message || error.name : String(error)}`;
 }

@@ -78,12 +78,12 @@ export async function patchObject(
   connection: Connection,
   path: string,
   patch: readonly PatchOperation[],
-  timeoutMs?: number,
+  options: RequestOptions = {},
 ): Promise<WriteOutcome> {
   return write(connection, "PATCH", path, {
+    ...options,
     body: patch,
     contentType: "application/json-patch+json",
     query: { fieldManager: "slipway" },
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ApiStatus, RegionRejected, RegionUnavailable } from "./errors.ts";
-import { type Place, readWay } from "./kubeconfig.ts";
-import type { RequestContext } from "./kubernetes-client.ts";
+import { hedged } from "./hedged.ts";
+import { type Dispatcher, type Place, readWay } from "./kubeconfig.ts";
 import { type TokenLife, tokenLifeOf } from "./token-life.ts";
 
 /**
@@ -16,6 +16,11 @@ export type RequestOptions = {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly timeoutMs?: number;
+  /**
+   * Without an answer for so long it is sent once more, over a new connection: the one of before may be dead though nobody has said so. Only for what may
+   * arrive twice, and late; its deadline stays the same.
+   */
+  readonly hedgeAfterMs?: number;
 };
 
 export type Connection = {
@@ -42,7 +47,8 @@ type Client = typeof import("./kubernetes-client.ts");
 type Session = {
   readonly text: string;
   readonly server: string;
-  readonly dispatcher: ReturnType<RequestContext["getDispatcher"]>;
+  readonly dispatcher: Dispatcher;
+  freshDispatcher(): Promise<Dispatcher>;
   readonly headers: Readonly<Record<string, string>>;
   readonly tokenLife: TokenLife | undefined;
   readonly since: number;
@@ -87,7 +93,8 @@ class ClusterConnection implements KnownConnection {
       this.#options.timeoutMs,
     );
     try {
-      const response = await this.#send("GET", path, { query }, AbortSignal.any([signal, opening.signal]));
+      const either = AbortSignal.any([signal, opening.signal]);
+      const response = await this.#send("GET", path, { query }, either, await this.#current());
       if (response.httpStatusCode < 300) return linesOf(response.body.stream());
       throw statusOf(response.httpStatusCode, response.headers, await response.body.text());
     } catch (error) {
@@ -109,9 +116,20 @@ class ClusterConnection implements KnownConnection {
   }
 
   async #exchange(method: Method, path: string, request: RequestOptions, timeoutMs: number) {
-    try {
-      const response = await this.#send(method, path, request, AbortSignal.timeout(timeoutMs));
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const ask = async (session: Session, stop?: AbortSignal) => {
+      const signal = stop === undefined ? deadline : AbortSignal.any([deadline, stop]);
+      const response = await this.#send(method, path, request, signal, session);
       return { code: response.httpStatusCode, headers: response.headers, text: await response.body.text() };
+    };
+    try {
+      const session = await this.#current();
+      if (request.hedgeAfterMs === undefined) return await ask(session);
+      return await hedged(
+        request.hedgeAfterMs,
+        (stop) => ask(session, stop),
+        (stop) => this.#afresh(session, deadline, (fresh) => ask(fresh, stop)),
+      );
     } catch (error) {
       if (error instanceof RegionRejected || error instanceof RegionUnavailable) throw error;
       this.#expire();
@@ -119,8 +137,26 @@ class ClusterConnection implements KnownConnection {
     }
   }
 
-  async #send(method: Method, path: string, request: RequestOptions, signal: AbortSignal) {
-    const { server, dispatcher, headers } = await this.#current();
+  /** Over new connections. Who answers there has the others given up: they may all be as dead; what is under way on them may end. */
+  async #afresh<T>(session: Session, deadline: AbortSignal, ask: (fresh: Session) => Promise<T>): Promise<T> {
+    // A program of the kubeconfig may be asked for credentials, for as long as it likes.
+    const dispatcher = await orAborted(session.freshDispatcher(), deadline);
+    let kept = false;
+    try {
+      const answer = await ask({ ...session, dispatcher });
+      kept = this.#session?.dispatcher === session.dispatcher;
+      if (this.#session !== undefined && kept) {
+        this.#session = { ...this.#session, dispatcher };
+        session.dispatcher?.close().catch(() => undefined);
+      }
+      return answer;
+    } finally {
+      if (!kept) dispatcher?.destroy().catch(() => undefined);
+    }
+  }
+
+  async #send(method: Method, path: string, request: RequestOptions, signal: AbortSignal, session: Session) {
+    const { server, dispatcher, headers } = session;
     const query = new URLSearchParams(request.query).toString();
     const context = new this.#client.RequestContext(`${server}${path}${query === "" ? "" : `?${query}`}`, method);
     for (const [name, value] of Object.entries(headers)) context.setHeaderParam(name, value);
@@ -139,13 +175,22 @@ class ClusterConnection implements KnownConnection {
     const age = performance.now() - (this.#session?.since ?? Number.NEGATIVE_INFINITY);
     if (age <= (this.#options.headersLifetimeMs ?? headersLifetimeMs) && this.#session !== undefined)
       return this.#session;
-    this.#opening ??= openSession(this.#client, this.#options, this.#session)
-      .then((session) => (this.#session = session))
+    this.#opening ??= openSession(this.#client, this.#options)
+      .then((opened) => this.#take(opened))
       .finally(() => {
         this.#opening = undefined;
       });
     if (this.#session === undefined || age === Number.POSITIVE_INFINITY) return this.#opening;
     this.#opening.catch(() => this.#expire());
+    return this.#session;
+  }
+
+  /** The agent with its open connections stays unless the kubeconfig has changed: the one of this moment, which may be another than when it was read. */
+  #take(opened: Session): Session {
+    const last = this.#session;
+    const same = last?.text === opened.text;
+    if (!same) last?.dispatcher?.close().catch(() => undefined);
+    this.#session = same ? { ...opened, dispatcher: last.dispatcher } : opened;
     return this.#session;
   }
 
@@ -155,20 +200,20 @@ class ClusterConnection implements KnownConnection {
   }
 }
 
-/** Reads the kubeconfig again; the agent with its open connections stays unless the file has changed. */
-async function openSession(client: Client, options: ConnectOptions, last: Session | undefined): Promise<Session> {
-  const { text, server, probe, renewed } = await readWay(client, options);
-  const same = last?.text === text;
-  if (!same) last?.dispatcher?.close().catch(() => undefined);
+async function openSession(client: Client, options: ConnectOptions): Promise<Session> {
+  const { probe, renewed, ...way } = await readWay(client, options);
   const headers = probe.getHeaders();
-  return {
-    text,
-    server,
-    headers,
-    tokenLife: renewed ? undefined : tokenLifeOf(headers),
-    dispatcher: same ? last.dispatcher : probe.getDispatcher(),
-    since: performance.now(),
-  };
+  const tokenLife = renewed ? undefined : tokenLifeOf(headers);
+  return { ...way, headers, tokenLife, dispatcher: probe.getDispatcher(), since: performance.now() };
+}
+
+/** What comes, or the signal's reason where that was aborted first. */
+function orAborted<T>(coming: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const reject = () => aborted.reject(signal.reason);
+  if (signal.aborted) reject();
+  signal.addEventListener("abort", reject, { once: true });
+  return Promise.race([coming, aborted.promise]);
 }
 
 const Status = z.looseObject({ reason: z.string().optional(), message: z.string().optional() });

@@ -15,12 +15,15 @@ export type Place = {
 };
 type Client = typeof import("./kubernetes-client.ts");
 type Probe = InstanceType<Client["RequestContext"]>;
+export type Dispatcher = ReturnType<Probe["getDispatcher"]>;
 
 /** How a cluster is reached: its server, and a request of the client library's that carries what proves who asks. */
 export type Way = {
   readonly text: string;
   readonly server: string;
   readonly probe: Probe;
+  /** One more agent with the same credentials, which has no connections yet. */
+  freshDispatcher(): Promise<Dispatcher>;
   /** True: whoever gives the credentials (a program of `exec`, the kubelet) sees to new ones by itself. */
   readonly renewed: boolean;
 };
@@ -33,11 +36,16 @@ export async function readWay(client: Client, place: Place): Promise<Way> {
   if (cluster === null)
     throw new RegionRejected(region, `the kubeconfig ${kubeconfig ?? "of the pod"} has no context ${context}`);
   const server = cluster.server.replace(/\/$/, "");
+  const freshDispatcher = async () => {
+    const another = new client.RequestContext(server, "GET");
+    await config.applySecurityAuthentication(another);
+    return another.getDispatcher();
+  };
   // The account of a pod has nothing that could be corrected there.
   if (kubeconfig === undefined) {
     const probe = new client.RequestContext(server, "GET");
     await config.applySecurityAuthentication(probe);
-    return { text, server, probe, renewed: true };
+    return { text, server, probe, freshDispatcher, renewed: true };
   }
   requireServer(region, kubeconfig, server);
   const probe = new client.RequestContext(server, "GET");
@@ -49,7 +57,7 @@ export async function readWay(client: Client, place: Place): Promise<Way> {
   } catch (error) {
     throw credentialsProblem(region, kubeconfig, commandOf(user?.exec), error);
   }
-  return { text, server, probe, renewed: user?.exec !== undefined };
+  return { text, server, probe, freshDispatcher, renewed: user?.exec !== undefined };
 }
 
 async function loadConfig(client: Client, { region, kubeconfig, context }: Place) {

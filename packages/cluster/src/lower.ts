@@ -1,4 +1,5 @@
 import { patchObject } from "./calls.ts";
+import type { RequestOptions } from "./connection.ts";
 import { RegionRejected, RegionUnavailable } from "./errors.ts";
 import { type PatchOperation, pointer, setAnnotations, testVersion } from "./json-patch.ts";
 import { decideLower, isExposed, type LowerDecision } from "./lowering.ts";
@@ -14,6 +15,11 @@ import { baseSelector, epochOf, liveVersionOf } from "./workload.ts";
 const shutAnnotation = "slipway.dev/shut";
 /** The base Service waits so long behind the routes: at this moment the other regions are being lowered, on the same machine perhaps. */
 const settleAfterMs = 50;
+/** Many times what an answer takes. A connection that went dead says nothing: without this the lowering would wait out a whole try. */
+const hedgeAfterMs = 300;
+
+/** Of two of the same write the later one falls by what it tests, and the next reading finds that the lowering stands. */
+const urgent = ({ lowerRequestMs }: Effects): RequestOptions => ({ timeoutMs: lowerRequestMs, hedgeAfterMs });
 
 /**
  * All traffic to the baseline and the gate shut, in one write, tried again at once until it stands or the deadline is
@@ -54,7 +60,7 @@ function orNull(error: unknown): null {
 
 /** Null: lost a race or an answer, go again. */
 async function attemptLower(effects: Effects, target: Target, request: LowerRequest): Promise<LowerResult | null> {
-  const vs = await readVirtualService(effects, target, effects.lowerRequestMs);
+  const vs = await readVirtualService(effects, target, urgent(effects));
   if (vs === null) {
     // A gate that does not exist could still be opened by a late request of this very epoch.
     await createShut(effects, target, request);
@@ -68,12 +74,12 @@ async function attemptLower(effects: Effects, target: Target, request: LowerRequ
 
 /** Null: it did not take hold, or did not reach all that it has to. */
 async function writeLower(
-  { connection, lowerRequestMs }: Effects,
+  effects: Effects,
   target: Target,
   request: LowerRequest,
   decision: Extract<LowerDecision, { kind: "write" }>,
 ): Promise<LowerResult | null> {
-  const outcome = await patchObject(connection, paths.virtualService(target), decision.patch, lowerRequestMs);
+  const outcome = await patchObject(effects.connection, paths.virtualService(target), decision.patch, urgent(effects));
   if (outcome.kind !== "written") return null;
   const after = VirtualService.safeParse(outcome.object);
   const exposed = after.success && isExposed(after.data, request.canary);
@@ -83,20 +89,21 @@ async function writeLower(
 /** What somebody raised goes back to what was approved, tried again at once like a lowering. */
 export function repair(effects: Effects, target: Target, request: RepairRequest): Promise<RepairResult> {
   const deadline = effects.monotonicMs() + effects.lowerDeadlineMs;
+  const within = { timeoutMs: effects.lowerRequestMs };
   return persist(effects, deadline, async (): Promise<RepairResult | null> => {
-    const vs = await readVirtualService(effects, target, effects.lowerRequestMs);
+    const vs = await readVirtualService(effects, target, within);
     if (vs === null) return { kind: "refused" };
     const decision = decideRepair(vs, target.service, request);
     if (decision.kind !== "write") return decision;
     const path = paths.virtualService(target);
-    const outcome = await patchObject(effects.connection, path, decision.patch, effects.lowerRequestMs);
+    const outcome = await patchObject(effects.connection, path, decision.patch, within);
     return outcome.kind === "written" ? { kind: "repaired", seq: decision.fence.seq } : null;
   });
 }
 
 /** Takes the base Service off the canary, if it had followed already, and makes follows that are under way fall. */
 async function settleBase(effects: Effects, target: Target, request: LowerRequest): Promise<"settled" | null> {
-  const base = await readBase(effects, target, effects.lowerRequestMs);
+  const base = await readBase(effects, target, urgent(effects));
   if (base === null || epochOf(base) > request.epoch) return "settled";
   const follows = liveVersionOf(base) === request.canary;
   if (!follows && base.metadata.annotations?.[shutAnnotation] === String(request.epoch)) return "settled";
@@ -109,7 +116,7 @@ async function settleBase(effects: Effects, target: Target, request: LowerReques
     ...setAnnotations(base.metadata.annotations, { [shutAnnotation]: String(request.epoch) }),
   ];
   const path = paths.baseServicePath(target);
-  const outcome = await patchObject(effects.connection, path, patch, effects.lowerRequestMs);
+  const outcome = await patchObject(effects.connection, path, patch, urgent(effects));
   return outcome.kind === "written" ? "settled" : null;
 }
 

@@ -79,6 +79,21 @@ test("routes, fields and annotations of other people survive a lowering", () => 
   );
 });
 
+test("a lowering that arrives twice takes hold once", () => {
+  fc.assert(
+    fc.property(anyRawVirtualService, anyLower, (raw, request) => {
+      const decision = decideLower(parsed(raw), service, request);
+      if (decision.kind !== "write") return;
+      const after = structuredClone(applyPatch(raw, decision.patch));
+      // As the API server numbers what was written.
+      after.metadata.resourceVersion = `${raw.metadata.resourceVersion}-next`;
+      expect(tryPatch(after, decision.patch)).toBeNull();
+      expect(decideLower(parsed(after), service, request)).toEqual({ kind: "already", seq: decision.fence.seq });
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 test("a lowering that was built over one object can only fail or lower on any other", () => {
   fc.assert(
     fc.property(anyRawVirtualService, anyRawVirtualService, anyLower, fc.boolean(), (raw, other, request, kin) => {

@@ -32,17 +32,13 @@ const attempts = 10;
 export async function readVirtualService(
   { connection }: Pick<Effects, "connection">,
   target: Target,
-  timeoutMs?: number,
+  options?: RequestOptions,
 ): Promise<VirtualService | null> {
-  return readAs(connection, paths.virtualService(target), VirtualService, within(timeoutMs));
+  return readAs(connection, paths.virtualService(target), VirtualService, options);
 }
 
-export async function readBase({ connection }: Pick<Effects, "connection">, target: Target, timeoutMs?: number) {
-  return readAs(connection, paths.baseServicePath(target), ServiceObject, within(timeoutMs));
-}
-
-function within(timeoutMs: number | undefined): RequestOptions {
-  return timeoutMs === undefined ? {} : { timeoutMs };
+export async function readBase({ connection }: Pick<Effects, "connection">, target: Target, options?: RequestOptions) {
+  return readAs(connection, paths.baseServicePath(target), ServiceObject, options);
 }
 
 /** An object or a list as far as it is understood here; null where there is none. */

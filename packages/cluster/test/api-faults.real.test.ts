@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import {
+  type FaultProxy,
   installedRegion,
   type RealRegion,
   realPart,
@@ -10,9 +11,12 @@ import {
 } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Connection } from "../src/connection.ts";
+import { allVirtualServices } from "../src/paths.ts";
 import type { RegionCluster, Target } from "../src/port.ts";
+import { reflect } from "../src/reflector.ts";
 import { openRegion } from "../src/region.ts";
 import { regionProblems } from "../src/region-problems.ts";
+import { fenceOf, VirtualService } from "../src/virtual-service.ts";
 import { faultAnswersContract, impatientMs } from "./support/fault-answers.contract.ts";
 import { freshTarget, grant, v1, v2 } from "./support/fence-world.ts";
 import { asAdmin, connectAs, region as name, regionOf } from "./support/real-region.ts";
@@ -91,6 +95,44 @@ describe.skipIf(parts === undefined)("a real Kubernetes whose answers go wrong",
     return (answer as { status: { token: string } }).status.token;
   }
 
+  describe.each([
+    ["whose connections have gone dead", 104, (network: FaultProxy) => network.strand()],
+    ["that is a black hole when it begins", 105, swallowFirst],
+  ])("over a network %s", (_what, number, worsen) => {
+    test("a lowering stands by its deadline, and a watch tells it", async () => {
+      const network = await startFaultProxy(real.port);
+      const through = await connectAs(real, "orchestrator", { port: network.port });
+      const target = await freshTarget(through, number);
+      const told = new Map<string, number>();
+      const tell = (object: unknown) => {
+        const { data } = VirtualService.safeParse(object);
+        if (data !== undefined) told.set(data.metadata.name, fenceOf(data)?.seq ?? 0);
+      };
+      const watch = reflect({
+        ...{ connection: through, path: allVirtualServices, log: silent, random: Math.random, idleMs: 3_000 },
+        onReplace: (objects) => objects.forEach(tell),
+        onChange: (_type, object) => tell(object),
+      });
+      await until(() => told.has(target.service), { what: "the first state" });
+      // As after some work: several are open.
+      await Promise.all(Array.from({ length: 3 }, () => through.request("GET", "/version")));
+
+      const swallowed = network.swallowed();
+      const [lowered] = await Promise.all([
+        regionOf(through).lower(target, { ...grant(2), baseline: v1, canary: v2 }),
+        worsen(network),
+      ]);
+
+      expect(network.swallowed()).toBeGreaterThan(swallowed);
+      expect(lowered).toMatchObject({ kind: "shut" });
+      const seq = lowered.kind === "shut" && lowered.seq;
+      await until(() => told.get(target.service) === seq, { what: "the lowering to be told", timeoutMs: 60_000 });
+      await watch.stop();
+      await through.close();
+      await network.stop();
+    });
+  });
+
   describe("a watch tells every change once and in order", () => {
     const changes = 30;
     let direct: Connection;
@@ -161,7 +203,7 @@ describe.skipIf(parts === undefined)("a real Kubernetes whose answers go wrong",
         last = await changed(writer, target, change);
         // A watch that is open, or about to be.
         if (change % 3 === 0) {
-          await until(() => seqs.length > change / 2, { what: "what was told so far", timeoutMs: 30_000 });
+          await until(() => seqs.length > change / 2, { what: "what was told so far" });
           await trouble();
         }
       }
@@ -172,6 +214,14 @@ describe.skipIf(parts === undefined)("a real Kubernetes whose answers go wrong",
   });
 });
 
+/** What is sent first never arrives. */
+async function swallowFirst(network: FaultProxy): Promise<void> {
+  const before = network.swallowed();
+  network.swallow(true);
+  await until(() => network.swallowed() > before, { what: "a request" });
+  network.swallow(false);
+}
+
 async function changed(region: RegionCluster, target: Target, change: number): Promise<number> {
   const percent = change % 2 === 0 ? 5 : 4;
   const request = { ...grant(2), baseline: v1, canary: v2, percent, exposure: { production: true, proven: true } };
@@ -180,7 +230,7 @@ async function changed(region: RegionCluster, target: Target, change: number): P
       const answer = await region.raise(target, request);
       return answer.kind === "raised" ? answer : undefined;
     },
-    { what: `change ${change}`, timeoutMs: 30_000 },
+    { what: `change ${change}` },
   );
   return raised.seq;
 }

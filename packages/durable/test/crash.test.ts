@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createDurable, type Durable } from "@slipway/durable";
 import { type Db, silentLogger } from "@slipway/sql";
 import { seededRandom, type TestDatabase, testDatabase, until } from "@slipway/testkit";
+import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { notes, opened, type Perform, type TapeState, tape, work } from "./tape.ts";
 import { spawnWorker, type WorkerProcess } from "./worker.ts";
@@ -41,6 +42,15 @@ function startWorker(effects: string, place: string): WorkerProcess {
   return worker;
 }
 
+/** For how long nobody else can have its commands, by the clock of the database: how soon another one looks is no matter of this test's own clock. */
+async function heldForMs(id: string): Promise<number> {
+  const { rows } = await sql<{ ms: string | null }>`
+    select extract(epoch from max(leased_until) - clock_timestamp()) * 1000 as ms from command where id = ${id}`.execute(
+    db,
+  );
+  return Number(rows[0]?.ms);
+}
+
 async function noted(durable: Durable, id: string): Promise<readonly string[]> {
   return (await durable.read<TapeState>("tape", id))?.state.noted ?? [];
 }
@@ -64,12 +74,11 @@ describe.each([
     await survivor.start();
 
     await worker.killHard();
-    const killedAt = performance.now();
+    const held = await heldForMs(place);
     await until(() => performedHere.length > 0, { what: "the take-over" });
-    const tookMs = performance.now() - killedAt;
     await survivor.idle();
 
-    expect(tookMs).toBeLessThanOrEqual(2_000);
+    expect(held).toBeLessThanOrEqual(2_000);
     expect(await noted(survivor, place)).toEqual(["one", "two"]);
     const before = (await readFile(effects, "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
     expect(before).toEqual(performedHere.slice(0, effectsOfTheDead));
@@ -107,11 +116,11 @@ test("workers killed again and again lose nothing, record nothing twice and keep
   for (const share of [0.1, 0.3, 0.6]) {
     const worker = startWorker(join(folder, "random.txt"), "nowhere");
     const wanted = Math.floor(total * (share + random.next() * 0.1));
-    await until(async () => (await done()) >= wanted, { what: `${wanted} facts (seed ${seed})`, timeoutMs: 30_000 });
+    await until(async () => (await done()) >= wanted, { what: `${wanted} facts (seed ${seed})` });
     await worker.killHard();
   }
   await durable.start();
-  await until(async () => (await done()) >= total, { what: `all facts (seed ${seed})`, timeoutMs: 30_000 });
+  await until(async () => (await done()) >= total, { what: `all facts (seed ${seed})` });
 
   for (const id of ids) {
     const all = await noted(durable, id);

@@ -19,7 +19,7 @@ export function spawnWorker(args: readonly string[], env: Readonly<Record<string
     output += chunk.toString();
   });
   return {
-    said: (line) => until(() => output.includes(line), { what: `the worker says ${line}`, timeoutMs: 30_000 }),
+    said: (line) => until(() => output.includes(line), { what: `the worker says ${line}` }),
     async killHard() {
       child.kill("SIGKILL");
       await gone;

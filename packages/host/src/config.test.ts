@@ -54,6 +54,14 @@ test("production that no environment is, said or by default, is refused and not 
   expect(production({ SLIPWAY_PRODUCTION: "", SLIPWAY_ENVIRONMENTS: "dev" })).toMatch(/^prod, which/);
 });
 
+test("an environment that is named twice is refused by name", () => {
+  const environments = (text: string) => problems({ SLIPWAY_ENVIRONMENTS: text });
+
+  expect(environments("dev,dev,prod")).toEqual({ SLIPWAY_ENVIRONMENTS: "names dev more than once" });
+  expect(environments("dev,prod,dev, prod,dev")).toEqual({ SLIPWAY_ENVIRONMENTS: "names dev, prod more than once" });
+  expect(environments("dev,prod")).toEqual({});
+});
+
 test("no environment is production only where that is said", () => {
   const production = (environment: Record<string, string>) =>
     readConfig(environment).environments.flatMap(({ name, production }) => (production ? [name] : []));

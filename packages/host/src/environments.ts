@@ -8,12 +8,18 @@ const names = z
   .transform((text) => text.split(",").map((name) => name.trim()))
   .pipe(z.array(EnvironmentNameSchema));
 
+/** A name that is there twice leaves open where in the order it is. */
+const distinct = names.superRefine((all, context) => {
+  const twice = new Set(all.filter((name, index) => all.indexOf(name) !== index));
+  if (twice.size > 0) context.addIssue({ code: "custom", message: `names ${[...twice].join(", ")} more than once` });
+});
+
 /** The word that SLIPWAY_PRODUCTION has to say where no environment is production. An empty one is as good as unset. */
 const noProduction = "none";
 
 /** The two variables that say which environments there are, in the order in which artifacts pass, and which of them are production. */
 export const environmentVariables = {
-  SLIPWAY_ENVIRONMENTS: names.default(["dev", "staging", "prod"].map((name) => EnvironmentNameSchema.parse(name))),
+  SLIPWAY_ENVIRONMENTS: distinct.default(["dev", "staging", "prod"].map((name) => EnvironmentNameSchema.parse(name))),
   SLIPWAY_PRODUCTION: names.default([EnvironmentNameSchema.parse("prod")]),
 };
 const Named = z.object(environmentVariables);

@@ -55,7 +55,7 @@ function send(host: RunningHost, path: string, options: FetchOptions): Promise<R
   const json = body === undefined ? text : JSON.stringify(body);
   return fetch(`${host.url}${path}`, {
     method,
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(90_000),
     headers: {
       ...(as === null ? {} : { authorization: `Bearer ${host.tokens.get(as) ?? as}` }),
       ...(json === undefined ? {} : { "content-type": "application/json" }),

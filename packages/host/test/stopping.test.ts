@@ -30,7 +30,6 @@ test("stopping ends streams, lets calls finish, drains, closes, and then nothing
     },
   );
 
-  const began = performance.now();
   const stopped = example.host.stop();
   expect(await read).toContain("data: note 3\ndata: line 2\n\n");
   await until(() => example.notes.order.includes("drain"), { what: "draining" });
@@ -38,7 +37,6 @@ test("stopping ends streams, lets calls finish, drains, closes, and then nothing
 
   expect((await answer).status).toBe(201);
   await stopped;
-  expect(performance.now() - began).toBeLessThan(5_000);
   expect(example.notes.order).toEqual(["drain", "close"]);
   await expect(example.fetch("/livez")).rejects.toThrow();
   expect(example.host.stop()).toBe(stopped);

@@ -1,29 +1,40 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { EnvironmentName, ServiceName, VersionName } from "@slipway/kernel";
-import { freePort, metricsContract, realPart, startPrometheus, until } from "@slipway/testkit";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { freePort, metricsContract, type RealPrometheus, realPart, startPrometheus, until } from "@slipway/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MetricsUnreadable, metricShapes, prometheusMetrics } from "../src/index.ts";
 import { type CountingMesh, startCountingMesh } from "./support/counting-mesh.ts";
 
 const part = realPart("prometheus");
-type Prometheus = Awaited<ReturnType<typeof startPrometheus>>;
 
 describe.skipIf(part === undefined)("a mesh proxy, read through a real Prometheus", () => {
-  let mesh: CountingMesh;
-  let prometheus: Prometheus;
-  afterEach(async () => {
-    await prometheus.stop();
-    await mesh.stop();
+  type Scraped = { readonly mesh: CountingMesh; readonly prometheus: RealPrometheus };
+  /** One for each test of the contract: they wait together for the first scrape, and not one after the other. */
+  const ready: Scraped[] = [];
+  const used: Scraped[] = [];
+  const start = async (): Promise<Scraped> => {
+    const mesh = await startCountingMesh();
+    return { mesh, prometheus: await startPrometheus(part!, { url: `${mesh.adminUrl}/metrics` }) };
+  };
+  beforeAll(async () => {
+    for (let n = 0; n < 4; n += 1) ready.push(await start());
+  });
+  afterAll(async () => {
+    for (const { mesh, prometheus } of [...used, ...ready]) {
+      await prometheus.stop();
+      await mesh.stop();
+    }
   });
 
   metricsContract(async () => {
-    mesh = await startCountingMesh();
-    prometheus = await startPrometheus(part!, { url: `${mesh.adminUrl}/metrics` });
+    const scraped = ready.shift() ?? (await start());
+    used.push(scraped);
+    const { url } = scraped.prometheus;
     // Short, so that what is away is away soon.
     return {
-      ...mesh,
-      source: prometheusMetrics({ url: prometheus.url, shape: metricShapes.slipway, staleAfterMs: 5_000 }),
+      ...scraped.mesh,
+      source: prometheusMetrics({ url, shape: metricShapes.slipway, staleAfterMs: 5_000 }),
     };
   });
 });
@@ -81,7 +92,7 @@ function envoyPage(): string {
 
 describe.skipIf(part === undefined).each(["istio", "envoy"] as const)("metrics as %s names them", (shape) => {
   let page: Server;
-  let prometheus: Prometheus;
+  let prometheus: RealPrometheus;
   let target: string;
 
   beforeAll(async () => {
@@ -99,7 +110,7 @@ describe.skipIf(part === undefined).each(["istio", "envoy"] as const)("metrics a
   it("are read for the versions, the service and the environment that were asked for, and no others", async () => {
     const source = prometheusMetrics({ url: prometheus.url, shape: metricShapes[shape] });
 
-    const reading = await until(() => source.read(wanted), { what: "Prometheus has scraped", timeoutMs: 30_000 });
+    const reading = await until(() => source.read(wanted), { what: "Prometheus has scraped" });
 
     expect(reading).toEqual({
       processEpoch: "prometheus",

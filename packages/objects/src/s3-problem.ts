@@ -1,3 +1,4 @@
+import { certificateTrouble } from "@slipway/kernel";
 import type { S3Place } from "./s3-place.ts";
 
 /** The store is away or refuses us. Its message is a sentence that says what to do. */
@@ -43,9 +44,9 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
   [/^ECONNREFUSED$/, (_, where) => `nothing listens at ${where}: start the store, or correct endpoint= in ${variable}`],
   [/^(ENOTFOUND|EAI_AGAIN)$/, (_, where) => `the host of ${where} is not known: correct endpoint= in ${variable}`],
   [
-    /^(EPROTO|ERR_TLS_.*|ERR_SSL_.*|.*CERT.*|SELF_SIGNED.*|UNABLE_TO_.*)$/,
+    /^(EPROTO|ERR_TLS_.*|ERR_SSL_.*)$/,
     (_, where) =>
-      `no TLS connection with ${where} can be made: it needs https:// and a certificate that this machine trusts (NODE_EXTRA_CA_CERTS)`,
+      `no TLS connection with ${where} can be made: correct endpoint= in ${variable}, whose https:// needs a server that speaks it`,
   ],
   [/^(ECONNRESET|EPIPE)$/, (_, where) => `${where} broke the connection off`],
   [/^(TimeoutError|ETIMEDOUT|RequestTimeout|AbortError)$/, (_, where) => `${where} does not answer in time`],
@@ -63,8 +64,14 @@ export function unavailable(error: unknown, place: S3Place, what: string): Objec
   const status = statusOf(error);
   // Stores have names of their own for whom they do not know.
   const refused = status === 401 || status === 403 ? refusedCredentials : undefined;
+  const untrusted = certificateTrouble(error, {
+    certificate: `the certificate of ${where}`,
+    rename: `name the store in endpoint= of ${variable} as its certificate does`,
+    trust: `give its authority to this process (NODE_EXTRA_CA_CERTS), or correct endpoint= in ${variable}`,
+  });
   const words = error instanceof Error ? `${error.name}: ${error.message}` : "no reason given";
   const sentence =
+    untrusted ??
     (remedy ?? refused)?.(place, where) ??
     (isForeign(error)
       ? `what answers at ${where} does not speak S3${status === undefined ? "" : ` (status ${status})`}: correct endpoint= in ${variable}`

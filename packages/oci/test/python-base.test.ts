@@ -52,7 +52,7 @@ describe.skipIf(pythons.length === 0)(`the base python3${missing}`, () => {
       const home = python.prefix === "/usr" ? "/usr" : "/usr/local";
       const argv = [...asRoot, "--mount", `--root=${root}`, `${home}/bin/python3`, "-I", "-c", program];
 
-      const { stdout } = await promisify(execFile)("unshare", argv, { env: {}, timeout: 30_000 });
+      const { stdout } = await promisify(execFile)("unshare", argv, { env: {}, timeout: 90_000 });
 
       expect(JSON.parse(stdout)).toEqual({ version: python.version, prefix: home, certificates: true, paths: [] });
       expect(again.digest).toBe(layer.digest);

@@ -1,3 +1,4 @@
+import { certificateTrouble } from "@slipway/kernel";
 import pg from "pg";
 import { type AppliedMigration, type MigrationFile, planMigrations, readMigrations } from "./migration-files.ts";
 
@@ -124,10 +125,16 @@ function sentence(about: DatabaseQuestion, client: pg.Client, error: unknown): s
   const [code, words] = firstOf(error);
   const remedy = remedies.find(([pattern]) => pattern.test(code ?? ""))?.[1];
   if (remedy !== undefined) return remedy(about, where, client.database ?? "", client.user ?? "");
+  const untrusted = certificateTrouble(error, {
+    certificate: `the certificate of Postgres at ${where}`,
+    rename: `name it in ${about.urlIn} as its certificate does`,
+    trust: `give its authority to this process (NODE_EXTRA_CA_CERTS), or correct ${about.urlIn}`,
+  });
+  if (untrusted !== undefined) return untrusted;
   if (/timeout|timed out|terminated/i.test(words))
     return `nothing answers in time as Postgres at ${where}: start it, or correct ${about.urlIn}`;
   if (/SSL|TLS|certificate/i.test(words))
-    return `no TLS connection with Postgres at ${where} can be made (${words}): say sslmode= in ${about.urlIn}, and the authority in NODE_EXTRA_CA_CERTS`;
+    return `no TLS connection with Postgres at ${where} can be made (${words}): say sslmode= in ${about.urlIn}`;
   return `Postgres at ${where} cannot be used (${words}): correct ${about.urlIn}`;
 }
 

@@ -79,7 +79,8 @@ async function roleProblems(
     const role = serviceRole(schema);
     if (!(await exists(client, role)) || roleUrl === undefined || (await passwordHolds(client, role, roleUrl)))
       continue;
-    const others = await otherDatabases(client, role);
+    const others = await lockedOut(client, role, roleUrl);
+    if (others === undefined) continue;
     if (others.length > 0) taken.set(role, others);
     else if (!(await mayChange(role))) foreign.push(role);
   }
@@ -94,6 +95,13 @@ async function roleProblems(
           `${me} may not change ${foreign.join(", ")} at ${where}, which another role has made: as a superuser of that server, run \`grant ${foreign.join(", ")} to ${quoted(me)} with admin option\``,
         ]),
   ];
+}
+
+/** The other databases that let in the role, which has another password; undefined where it has this one by now. */
+async function lockedOut(client: pg.Client, role: string, roleUrl: string): Promise<readonly string[] | undefined> {
+  const others = await otherDatabases(client, role);
+  // Meanwhile the other database's own `prepare` may have given the role this very password.
+  return others.length > 0 && (await passwordHolds(client, role, roleUrl)) ? undefined : others;
 }
 
 async function exists(client: pg.Client, role: string): Promise<boolean> {

@@ -79,7 +79,7 @@ async function startAndKillOwner(dataDir: string, durability: "full" | "test"): 
   owner.stdout.on("data", (chunk: Buffer) => {
     said += chunk.toString();
   });
-  await until(() => said.includes("\n"), { what: "the owner's server", timeoutMs: 30_000 });
+  await until(() => said.includes("\n"), { what: "the owner's server" });
   const gone = new Promise((resolve) => owner.once("exit", resolve));
   owner.kill("SIGKILL");
   await gone;

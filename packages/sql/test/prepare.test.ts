@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { migrate, prepareProblems, silentLogger } from "@slipway/sql";
 import { type TestDatabase, testDatabase } from "@slipway/testkit";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 const migrations = join(import.meta.dirname, "../../../migrations");
 const foldersOf = (schema: string) =>
@@ -128,6 +128,24 @@ describe("roles that another database of the server has", () => {
     await prepare("prep", other.adminUrl, ours);
 
     expect(await query(ours, "select * from prep.machine")).toEqual([]);
+  });
+
+  test("are shared, too, where the other one's preparing gives them their password at that moment", async () => {
+    await query(database.adminUrl, "create role slipway_prep_both login");
+    const theirs = database.url("prep_both");
+    const { query: ask } = pg.Client.prototype;
+    vi.spyOn(pg.Client.prototype, "query").mockImplementation(async function (this: pg.Client, ...asked: unknown[]) {
+      // It was seen to have another password, and comes to be in use.
+      if (String(asked[0]).includes("aclexplode(datacl)")) {
+        vi.restoreAllMocks();
+        await prepare("prep_both", database.adminUrl, theirs);
+      }
+      return Reflect.apply(ask, this, asked);
+    } as never);
+
+    const asked = { url: other.adminUrl, urlIn: "SLIPWAY_DATABASE_URL", passwordIn: "a file" };
+    const schemas = [{ schema: "prep_both", roleUrl: inDatabase(theirs, other.adminUrl) }];
+    expect(await prepareProblems({ ...asked, schemas })).toEqual([]);
   });
 
   test("have the password that is wanted where no other database lets them in, as after it was renamed", async () => {

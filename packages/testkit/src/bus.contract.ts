@@ -244,7 +244,7 @@ function failures(world: () => BusWorld): void {
           const events = plan.map(([subject], n) => testEvent(`${subject}/${n}`, subject));
           for (let n = 0; n < events.length; n += 7) await bus.publish(topic, events.slice(n, n + 7));
 
-          await until(() => new Set(seen).size === events.length, { what: "every event", timeoutMs: 20_000 });
+          await until(() => new Set(seen).size === events.length, { what: "every event" });
           await Promise.all([one.stop(), two.stop()]);
           for (const subject of subjects) {
             expect([...new Set(ofSubject(seen, subject))]).toEqual(

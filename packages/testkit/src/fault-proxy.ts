@@ -12,16 +12,24 @@ export type FaultProxy = {
   strand(): void;
   /** Bytes that were swallowed so far. */
   swallowed(): number;
+  /** Connections on which something was swallowed so far. */
+  deaf(): number;
   /** Resets what is open; new connections are taken. Answers how many were cut. */
   cut(): number;
   stop(): Promise<void>;
 };
 
-type State = { delayMs: number; swallows: boolean; swallowed: number; readonly stranded: WeakSet<Socket> };
+type State = {
+  delayMs: number;
+  swallows: boolean;
+  swallowed: number;
+  readonly deaf: Set<Socket>;
+  readonly stranded: WeakSet<Socket>;
+};
 
 /** A TCP proxy on a loopback port of its own to another one, or to a Unix socket. */
 export async function startFaultProxy(to: number | string): Promise<FaultProxy> {
-  const state: State = { delayMs: 0, swallows: false, swallowed: 0, stranded: new WeakSet() };
+  const state: State = { delayMs: 0, swallows: false, swallowed: 0, deaf: new Set(), stranded: new WeakSet() };
   const pairs = new Set<readonly [Socket, Socket]>();
   // Each way ends by itself, as it would without a proxy.
   const server = createServer({ allowHalfOpen: true }, (near) => {
@@ -64,6 +72,7 @@ export async function startFaultProxy(to: number | string): Promise<FaultProxy> 
       for (const pair of pairs) for (const socket of pair) state.stranded.add(socket);
     },
     swallowed: () => state.swallowed,
+    deaf: () => state.deaf.size,
     cut,
     async stop() {
       cut();
@@ -81,8 +90,10 @@ function hand(from: Socket, to: Socket, state: State): void {
     turn = turn.then(() => until(due)).then(() => void work());
   };
   from.on("data", (piece) => {
-    if (state.swallows || state.stranded.has(from)) state.swallowed += piece.byteLength;
-    else later(() => to.writable && to.write(piece));
+    if (state.swallows || state.stranded.has(from)) {
+      state.swallowed += piece.byteLength;
+      state.deaf.add(from);
+    } else later(() => to.writable && to.write(piece));
   });
   from.once("end", () => {
     if (!state.swallows && !state.stranded.has(from)) later(() => to.end());

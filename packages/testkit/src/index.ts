@@ -36,11 +36,12 @@ export { type KubeFaultProxy, startKubeFaultProxy } from "./real/kube-fault-prox
 export { type RealRegion, type RegionParts, startRegion } from "./real/kubernetes.ts";
 export { machineMs, type RealMesh, startMesh } from "./real/mesh.ts";
 export { type MeshStage, meshStage } from "./real/mesh-stage.ts";
+export { startMoto } from "./real/moto.ts";
 export { readyNode, singleNode } from "./real/node.ts";
 export { onPostgres } from "./real/on-postgres.ts";
 export { hasAddresses, inContainers, type RealPart, realPart, runFolder } from "./real/part.ts";
 export { type RealPostgres, startPostgres } from "./real/postgres.ts";
-export { startPrometheus } from "./real/prometheus.ts";
+export { type RealPrometheus, startPrometheus } from "./real/prometheus.ts";
 export { type RealProxy, startProxy } from "./real/proxy.ts";
 export { startRedis } from "./real/redis.ts";
 export { type RealRegistry, startForeignRegistry } from "./real/registry.ts";

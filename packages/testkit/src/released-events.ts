@@ -22,5 +22,5 @@ export function releasedEvents(topics: readonly string[]): readonly ReleasedEven
 
 /** As the bus hands it on, and once more, as after a crash. */
 export async function handTwice({ handler }: Pick<SubscribeOptions, "handler">, event: CloudEvent): Promise<void> {
-  for (let n = 0; n < 2; n += 1) await handler(event, { signal: AbortSignal.timeout(30_000) });
+  for (let n = 0; n < 2; n += 1) await handler(event, { signal: AbortSignal.timeout(90_000) });
 }

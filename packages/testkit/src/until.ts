@@ -1,5 +1,5 @@
 export type UntilOptions = {
-  /** Default 30 s: more than anything takes on a machine that does nothing else. */
+  /** Default 90 s: more than anything takes where much else runs, and less than a test or a hook has. */
   readonly timeoutMs?: number;
   /** What is waited for, as the error will say it. */
   readonly what: string;
@@ -11,7 +11,7 @@ export type UntilOptions = {
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 30_000, what }: UntilOptions,
+  { timeoutMs = 90_000, what }: UntilOptions,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   let pauseMs = 2;

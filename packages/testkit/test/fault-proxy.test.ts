@@ -61,6 +61,7 @@ test("swallows what is said while it does, also on new connections, and hands on
   const late = await talk();
   late.socket.write("lost, too");
   await until(() => proxy.swallowed() === "lost lost, too".length, { what: "both to be swallowed" });
+  expect(proxy.deaf()).toBe(2);
 
   proxy.swallow(false);
   socket.write("heard");

@@ -91,11 +91,10 @@ test("an index is followed to this machine's image, and one without it is refuse
 });
 
 test("an unknown image, missing credentials and a registry that is away are told apart, with what to do", async () => {
-  const anonymous = openImageSource({
-    into: join(folder, "anonymous"),
-    access: (host) => (host === "here" ? { url: registry.host.url } : undefined),
-    deadlineMs: 500,
-  });
+  const without = { into: join(folder, "anonymous"), access: () => ({ url: registry.host.url }) };
+  const anonymous = openImageSource({ ...without, deadlineMs: 30_000 });
+  // Only one that is away is asked until its deadline.
+  const impatient = openImageSource({ ...without, access: () => undefined, deadlineMs: 500 });
   const closed = createServer();
   await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
   const away = `127.0.0.1:${(closed.address() as AddressInfo).port}`;
@@ -105,6 +104,6 @@ test("an unknown image, missing credentials and a registry that is away are told
   expect(await refusal(anonymous.resolve(name("a".repeat(40))))).toMatch(
     /^unauthorised: .*give the credentials of here in SLIPWAY_IMAGE_REGISTRIES/,
   );
-  expect(await refusal(anonymous.resolve(name("1", away)))).toMatch(/^unavailable: .*name a mirror/);
-  await anonymous.close();
+  expect(await refusal(impatient.resolve(name("1", away)))).toMatch(/^unavailable: .*name a mirror/);
+  await Promise.all([anonymous.close(), impatient.close()]);
 });

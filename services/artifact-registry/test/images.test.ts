@@ -21,7 +21,7 @@ import { startRegistry, type TestRegistry } from "./start-registry.ts";
 const run = promisify(execFile);
 
 async function works(command: string, ...args: string[]): Promise<boolean> {
-  return run(command, args, { timeout: 10_000 }).then(
+  return run(command, args, { timeout: 90_000 }).then(
     () => true,
     () => false,
   );
@@ -114,7 +114,7 @@ describe("an image of a built workspace", () => {
     const { stdout } = await run(
       "unshare",
       ["--user", "--map-root-user", `--root=${image.root}`, "--wd=/app", "/usr/bin/node", ...image.command.slice(1)],
-      { timeout: 20_000, env: { PATH: image.env.PATH } },
+      { timeout: 90_000, env: { PATH: image.env.PATH } },
     );
 
     expect(stdout.trim()).toBe(`it runs ${process.version} /app`);

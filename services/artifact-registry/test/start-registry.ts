@@ -66,7 +66,7 @@ export async function startRegistry(
       return fetch(`${host.url}/v2/${path}`, {
         method,
         redirect: "manual",
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(90_000),
         headers: { ...(as === null ? {} : { authorization: `Basic ${basic}` }), ...headers },
         ...(body === undefined ? {} : { body, duplex: "half" }),
       } as RequestInit);

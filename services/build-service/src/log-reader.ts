@@ -6,6 +6,9 @@ import { unpacked } from "./log-object.ts";
 import { type LogPart, readPart } from "./log-store.ts";
 import type { BuildTables } from "./tables.ts";
 
+/** Whoever asks is told by then that the store does not answer, before they stop waiting: clients of streams do after 10 s. */
+const beginsWithinMs = 8_000;
+
 export type LogPlaces = { readonly db: Db<BuildTables>; readonly objects: Objects };
 
 /**
@@ -34,7 +37,7 @@ async function* readObject(
   { key, to }: InObject,
   from: number,
 ): AsyncGenerator<Buffer> {
-  const object = await stored(places, buildId, places.objects.get(key));
+  const object = await stored(places, buildId, soon(places.objects.get(key)));
   if (object === undefined) {
     // A folder that is no folder has no objects, either.
     const problem = await places.objects.problem();
@@ -56,6 +59,25 @@ async function* readObject(
     await pieces.return(undefined);
   }
   if (at < to) throw missing(buildId, `the object ${key} ends before the log does`);
+}
+
+type Body = AsyncIterable<Uint8Array> | undefined;
+
+async function soon(object: Promise<Body>): Promise<Body> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const seconds = beginsWithinMs / 1_000;
+    timer = setTimeout(() => {
+      void object.then(letGo).catch(() => undefined);
+      reject(new ObjectsUnavailable(`it has not answered for ${seconds} s`));
+    }, beginsWithinMs);
+  });
+  return await Promise.race([object, late]).finally(() => clearTimeout(timer));
+}
+
+/** A stream that nobody begins to read is not ended by anybody. */
+async function letGo(body: Body): Promise<void> {
+  for await (const _ of body ?? []) return;
 }
 
 /** What the store throws, as the problem that it is for whoever wants to read. */

@@ -124,7 +124,6 @@ describe.skipIf(parts === undefined)("Dockerfiles that rootless BuildKit builds 
     const jobs = `/apis/batch/v1/namespaces/${imageBuildsNamespace}/jobs`;
     await until(async () => ((await builds.cluster.real.api("GET", jobs)) as { items: unknown[] }).items.length === 0, {
       what: "the Jobs of ended builds to be gone",
-      timeoutMs: 30_000,
     });
   });
 

@@ -38,7 +38,7 @@ function checkOutOf(text: string, sha: string, into: string) {
     ref: "refs/heads/main",
     into: join(folder, into),
     gitDir: join(folder, `${into}-git`),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(90_000),
   });
 }
 

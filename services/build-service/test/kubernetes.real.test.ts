@@ -35,8 +35,7 @@ describe.skipIf(parts === undefined)("builds whose steps are Jobs on a real API 
 
   const jobsPath = `/apis/batch/v1/namespaces/${buildsNamespace}/jobs`;
   const jobs = async () => ((await cluster.real.api("GET", jobsPath)) as List).items;
-  const gone = () =>
-    until(async () => (await jobs()).length === 0, { what: "the Jobs of ended builds to be gone", timeoutMs: 30_000 });
+  const gone = () => until(async () => (await jobs()).length === 0, { what: "the Jobs of ended builds to be gone" });
 
   /** The build of a commit with this pipeline. */
   async function pushed(pipeline: string, image = "{ copy: [out], command: [node, out/main.js] }"): Promise<string> {
@@ -111,7 +110,6 @@ describe.skipIf(parts === undefined)("builds whose steps are Jobs on a real API 
     const pods = `/api/v1/namespaces/${buildsNamespace}/pods`;
     await until(async () => ((await cluster.real.api("GET", pods)) as List).items.length === 0, {
       what: "the pods to be gone",
-      timeoutMs: 30_000,
     });
   });
 });

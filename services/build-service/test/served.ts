@@ -66,7 +66,7 @@ function served(at: { url: string; tokens: Record<string, string> }, kill: () =>
   const json = { "content-type": "application/json" };
   const call = async (path: string, as: string, options: RequestInit = {}): Promise<Response> => {
     const headers = { authorization: `Bearer ${at.tokens[as]}`, ...options.headers };
-    const answer = await fetch(`${at.url}${path}`, { ...options, headers, signal: AbortSignal.timeout(20_000) });
+    const answer = await fetch(`${at.url}${path}`, { ...options, headers, signal: AbortSignal.timeout(90_000) });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer;
   };

@@ -137,6 +137,6 @@ function deliver(host: RunningHost, push: Push): Promise<Response> {
       ...(push.signature === null ? {} : { "x-hub-signature-256": signature }),
     },
     body,
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(90_000),
   });
 }

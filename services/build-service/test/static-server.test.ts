@@ -37,7 +37,7 @@ beforeAll(async () => {
       () => true,
       () => false,
     );
-  await until(answers, { timeoutMs: 30_000, what: "the server" });
+  await until(answers, { what: "the server" });
 });
 afterAll(async () => {
   if (server.exitCode === null) server.kill("SIGKILL");

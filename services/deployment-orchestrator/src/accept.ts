@@ -1,5 +1,5 @@
 import { type DeploymentRequest, nearest, ProblemError } from "@slipway/contracts";
-import { appendAudit } from "@slipway/durable";
+import { type AuditEntry, appendAudit } from "@slipway/durable";
 import type { EnvironmentEntry, Principal } from "@slipway/host";
 import type { DeploymentId, Instant, RegionName, VersionName } from "@slipway/kernel";
 import { type In, type Plan, setRegion } from "./domain/deployment.ts";
@@ -68,11 +68,12 @@ export async function planDeployment(service: Service, { request, principal, now
   };
 }
 
-/** Stores the deployment, its first commands, the audit entry and the caller's key in one transaction. */
+/** Stores the deployment, its first commands, the audit entry (and another one that it brings) and the caller's key in one transaction. */
 export async function acceptDeployment(
   service: Service,
   { awaitImage, ...draft }: Draft,
   requestKey: string | undefined,
+  alsoAudited?: (id: DeploymentId) => AuditEntry,
 ): Promise<In<"accepted">> {
   const known = requestKey === undefined ? undefined : await byRequestKey(service.db, requestKey);
   if (known !== undefined) return storedAs(service, known);
@@ -89,6 +90,7 @@ export async function acceptDeployment(
       detail: { version, environment, regions },
       at: draft.createdAt,
     });
+    if (alsoAudited !== undefined) await appendAudit(tx, alsoAudited(id));
     return state;
   });
   // Somebody may have asked for it before it was there.

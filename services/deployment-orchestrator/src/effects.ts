@@ -27,7 +27,8 @@ export function deploymentDurable(ports: Ports): DurableMachine<Deployment, Inpu
       command.type === "ReleaseLock" ||
       command.type === "TellReplaced" ||
       command.type === "RepairWeight" ||
-      command.type === "TellDrift",
+      command.type === "TellDrift" ||
+      command.type === "AuditTakeBack",
     urgent: isUrgent,
     perform: (command, ctx) => perform(ports, command, ctx),
   });
@@ -64,6 +65,8 @@ function laneOf(command: Command): string {
     case "Publish":
     case "TellDrift":
       return "publish";
+    case "AuditTakeBack":
+      return "audit";
     default:
       return unreachable(command);
   }
@@ -119,6 +122,11 @@ async function performNow(ports: Ports, command: Command, ctx: Context): Result 
       return repairWeight(ports, command, ctx);
     case "TellDrift":
       return tellDrift(ports, command, ctx);
+    case "AuditTakeBack": {
+      const { actor, detail, decidedAt: at } = command;
+      await ports.audit(ctx.commandId, { actor, action: "deployment.rollback", subject: ctx.id, detail, at });
+      return { kind: "done" };
+    }
     case "Follow":
       return follow(ports, command, ctx);
     case "DrainAndRetire":

@@ -100,9 +100,9 @@ function actionRoutes(app: ServiceApp, service: Service): void {
   });
   app.serve(rollbackDeployment, async ({ params, body, principal, now, idempotencyKey }) => {
     const { state } = await readDeployment(service, params.id);
-    if (state.phase === "verified")
-      return moved(await rollBackVerified(service, state, principal, now, idempotencyKey));
     const reason = body.reason ?? `rolled back by ${principal.name}`;
+    if (state.phase === "verified")
+      return moved(await rollBackVerified(service, state, { principal, reason }, now, idempotencyKey));
     return act(service, params.id, principal, (at) => ({ type: "Rollback", by: principal.name, reason, now: at }));
   });
 }

@@ -74,13 +74,25 @@ export async function listDeployments(
 
 /** Deployments whose traffic is looked after: under way, or at 100% and not replaced. */
 export async function activeDeployments(db: Db<Tables>): Promise<readonly Deployment[]> {
-  const phases = ["preparing", "awaiting_approval", "raising", "baking", "held", "finishing", "watching", "restoring"];
+  const phases = [
+    "opening",
+    "preparing",
+    "awaiting_approval",
+    "raising",
+    "baking",
+    "held",
+    "finishing",
+    "watching",
+    "restoring",
+  ];
   const rows = await db
     .selectFrom("machine")
     .select("state")
     .where("kind", "=", "deployment")
     .where("phase", "in", phases)
     .where(sql<boolean>`not (phase = 'watching' and state ->> 'replacedBy' is not null)`)
+    // Only a way back writes weights before every fence is open.
+    .where(sql<boolean>`not (phase = 'opening' and state -> 'plan' ->> 'rollsBack' is null)`)
     .execute();
   return rows.map((row) => row.state);
 }

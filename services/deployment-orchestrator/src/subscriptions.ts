@@ -1,5 +1,5 @@
 import { inboxHas, inboxOnce } from "@slipway/bus";
-import { parseEvent, watchTopic } from "@slipway/contracts";
+import { type Judgement, parseEvent, watchTopic } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import type { DeploymentId, Instant } from "@slipway/kernel";
 import type { Fact } from "./domain/input.ts";
@@ -21,8 +21,7 @@ export function subscriptions(service: Service): readonly Subscription[] {
         // An old FAIL that comes again says nothing of what was decided, and perhaps verified, since.
         if (read.type === "watch.failed" && (await inboxHas(service.db, group, event.id))) return;
         const overtaken = read.type === "watch.failed" && (await isOvertaken(service, deployment_id, epochs));
-        if (read.type === "watch.failed" && !overtaken)
-          await goBackFromVerified(service, deployment_id, judgement.sentence);
+        if (read.type === "watch.failed" && !overtaken) await goBackFromVerified(service, deployment_id, judgement);
         await service.db.transaction().execute(async (tx) => {
           if (!(await inboxOnce(tx, group, event.id))) return;
           const fact = (now: Instant): Fact =>
@@ -38,9 +37,9 @@ export function subscriptions(service: Service): readonly Subscription[] {
 }
 
 /** A verified deployment has ended: its way back is another one. Asked for once, however often the event comes. */
-async function goBackFromVerified(service: Service, id: DeploymentId, sentence: string): Promise<void> {
+async function goBackFromVerified(service: Service, id: DeploymentId, judgement: Judgement): Promise<void> {
   const row = await service.durable.read(service.machine, id);
-  if (row?.state.phase === "verified") await rollBackFailed(service, row.state, sentence);
+  if (row?.state.phase === "verified") await rollBackFailed(service, row.state, judgement);
 }
 
 /** The watch of an older grant cannot act: whoever holds a newer epoch judges the same traffic with its own watch. */

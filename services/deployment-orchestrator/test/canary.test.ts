@@ -76,7 +76,6 @@ describe("a healthy canary", () => {
           () => !waiting || orchestrator.clusters.flatMap(({ done }) => done).length > from + random.below(3),
           {
             what: "something to be done",
-            timeoutMs: 20_000,
           },
         );
         await orchestrator.replaceWorker();

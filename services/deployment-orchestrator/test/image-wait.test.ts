@@ -131,7 +131,13 @@ test("the way back to a version that was deployed before asks nobody where its i
   orchestrator.images.publication = undefined;
 
   const principal = { name: "ada", roles: ["deployer"] as const };
-  const back = await rollBackVerified(orchestrator.service, verified, principal, verified.at, undefined);
+  const back = await rollBackVerified(
+    orchestrator.service,
+    verified,
+    { principal, reason: "it smells" },
+    verified.at,
+    undefined,
+  );
 
   await orchestrator.reaches(back.plan.id, "watching", "verified");
   expect(back.plan.workload.image).toBe(image);
@@ -156,7 +162,7 @@ test("a process of a version that does not know the wait leaves it to one that d
   await older.start();
   orchestrator.images.publication = { ...copying, waiting };
   const id = await orchestrator.deploy({}, true);
-  await until(() => tried > 1, { what: "the older process to have tried" });
+  await until(() => tried > 0, { what: "the older process to have tried" });
   expect((await orchestrator.state(id)).phase).toBe("accepted");
 
   orchestrator.images.publication = published();

@@ -128,7 +128,7 @@ describe.skipIf(parts === undefined)("a rollout in two real regions", () => {
     await expectRolledOut(id);
   });
 
-  test.each([
+  const troubles = [
     ["is killed", (cluster: RealCluster) => cluster.api.kill(), (cluster: RealCluster) => cluster.api.start()],
     [
       "hangs",
@@ -136,7 +136,31 @@ describe.skipIf(parts === undefined)("a rollout in two real regions", () => {
       (cluster: RealCluster) => cluster.api.kill("SIGCONT"),
     ],
     ["answers 500 to everything", fails, cleared],
-  ] as const)(
+  ] as const;
+
+  test.each(troubles)(
+    "that leads back from a verified version while one %s is done in the other meanwhile, and in this one once it is well",
+    async (_, trouble, end) => {
+      const bad = await deploy();
+      await orchestrator.reaches(bad, "watching");
+      await trouble(b);
+
+      const rollsBack = bad as Plan["rollsBack"];
+      const way = { strategy: "rollback" as const, version: first, rollsBack, steps: [quick(100)] };
+      const id = await deploy({ ...way, baselines: { a: second, b: second } });
+      await until(() => a.weights[first] === 100 && a.live === first, { what: "region a to be back" });
+      const isSaid = async () => (await reasonsOf(id, "b")).some((reason) => /region b/.test(reason));
+      await until(isSaid, { what: "the reason", timeoutMs: 60_000 });
+      expect((await orchestrator.state(id)).phase).toBe("opening");
+
+      await end(b);
+      await orchestrator.reaches(id, "watching");
+      for (const cluster of clusters)
+        expect(await cluster.traffic()).toMatchObject({ weights: { [first]: 100 }, liveVersion: first });
+    },
+  );
+
+  test.each(troubles)(
     "that is taken back while one %s is out of the other meanwhile, and of this one once it is well",
     async (_, trouble, end) => {
       const id = await deploy({ steps: longBake });

@@ -89,7 +89,7 @@ describe("a deployment", () => {
         const secret = await platform.kube(`/api/v1/namespaces/staging/secrets/${deployment.version}`);
         return secret.status === 200 ? secret.body : undefined;
       },
-      { what: "the version's Secret", timeoutMs: 30_000 },
+      { what: "the version's Secret" },
     );
 
     expect(found).toMatchObject({ immutable: true, data: { DB_URL: Buffer.from(value).toString("base64") } });

@@ -1,16 +1,21 @@
 import { realPart, until } from "@slipway/testkit";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type PrometheusStage, stagePrometheus } from "./support/prometheus-stage.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type PrometheusStage, scrapedMeshes, stagePrometheus } from "./support/prometheus-stage.ts";
 
 const part = realPart("prometheus");
 
 /** A canary whose region is read from a real Prometheus, which is away for a while. */
 describe.skipIf(part === undefined)("while Prometheus is away a canary", () => {
+  let meshes: Awaited<ReturnType<typeof scrapedMeshes>>;
   let stage: PrometheusStage;
+  beforeAll(async () => {
+    meshes = await scrapedMeshes(part!, 2);
+  });
   beforeEach(async () => {
-    stage = await stagePrometheus(part!);
+    stage = await stagePrometheus(await meshes.next());
   });
   afterEach(() => stage?.stop());
+  afterAll(() => meshes?.stop());
 
   test("gets no verdict and is not taken back; that nobody can judge it is told once, and then nothing was missed or counted twice", async () => {
     const { prometheus, place, watcher, seen, told } = stage;
@@ -47,7 +52,7 @@ describe.skipIf(part === undefined)("while Prometheus is away a canary", () => {
 
     await prometheus.kill("SIGCONT");
 
-    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence", timeoutMs: 40_000 });
+    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence" });
     expect(watcher().judgement).toMatchObject({ verdict: "FAIL", counts: { canary_errors: 200 } });
   });
 });

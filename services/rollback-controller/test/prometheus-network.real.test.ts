@@ -1,22 +1,27 @@
 import { metricsProblem } from "@slipway/metrics";
 import { realPart, until } from "@slipway/testkit";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type PrometheusStage, stagePrometheus } from "./support/prometheus-stage.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type PrometheusStage, scrapedMeshes, stagePrometheus } from "./support/prometheus-stage.ts";
 
 const part = realPart("prometheus");
 
 /** A canary whose region is read from a real Prometheus behind a proxy. */
 describe.skipIf(part === undefined)("over a bad network to Prometheus a canary", () => {
+  let meshes: Awaited<ReturnType<typeof scrapedMeshes>>;
   let stage: PrometheusStage;
   let cutting: NodeJS.Timeout | undefined;
+  beforeAll(async () => {
+    meshes = await scrapedMeshes(part!, 7);
+  });
   beforeEach(async () => {
-    stage = await stagePrometheus(part!);
+    stage = await stagePrometheus(await meshes.next());
   });
   afterEach(async () => {
     vi.useRealTimers();
     clearInterval(cutting);
     await stage?.stop();
   });
+  afterAll(() => meshes?.stop());
 
   test("is judged where answers come late", async () => {
     const { network, watcher, seen } = stage;
@@ -65,7 +70,7 @@ describe.skipIf(part === undefined)("over a bad network to Prometheus a canary",
       network.delay(0);
       network.swallow(false);
       network.cut();
-      await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence", timeoutMs: 40_000 });
+      await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence" });
       expect(watcher().judgement).toMatchObject({
         verdict: "FAIL",
         counts: { canary_requests: 600, canary_errors: 200 },
@@ -85,7 +90,7 @@ describe.skipIf(part === undefined)("over a bad network to Prometheus a canary",
     await until(() => watcher().judgement?.verdict === "PASS", { what: "a PASS" });
     expect(seen()).toMatchObject({ canary_requests: 600, canary_errors: 0, baseline_requests: 11_400 });
     stage.flow(100, 60);
-    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence", timeoutMs: 40_000 });
+    await until(() => place.region("a").fence.gate === "shut", { what: "the shut fence" });
 
     expect(watcher().judgement).toMatchObject({ verdict: "FAIL", counts: { canary_errors: 60 } });
     expect(stage.failures).toEqual([]);

@@ -6,7 +6,8 @@ import { ExternalRegistration, getImport, type ImportView, registerArtifact } fr
 import type { Command } from "commander";
 import { exitCodes, Unusable } from "../exit-codes.ts";
 import { findSlipwayFile, serviceOr } from "../here.ts";
-import { note, print, wantsJson, withClient } from "../output.ts";
+import { note } from "../note.ts";
+import { print, wantsJson, withClient } from "../output.ts";
 import { typed } from "../typed.ts";
 
 type Options = {

@@ -4,7 +4,8 @@ import { getArtifact, type PublicationView, publishArtifact } from "@slipway/con
 import type { Command } from "commander";
 import { exitCodes } from "../exit-codes.ts";
 import { findArtifact } from "../find-artifact.ts";
-import { note, print, wantsJson, withClient } from "../output.ts";
+import { note } from "../note.ts";
+import { print, wantsJson, withClient } from "../output.ts";
 
 const lookMs = 500;
 

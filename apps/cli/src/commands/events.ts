@@ -3,7 +3,8 @@ import type { CloudEvent } from "@slipway/contracts";
 import type { Command } from "commander";
 import { connect } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
-import { type Common, note, say, wantsJson } from "../output.ts";
+import { note } from "../note.ts";
+import { type Common, say, wantsJson } from "../output.ts";
 import { typed } from "../typed.ts";
 
 type Own = { readonly from: string; readonly topic?: string; readonly about?: string };

@@ -10,7 +10,8 @@ import {
 } from "@slipway/contracts";
 import type { Command } from "commander";
 import { serviceOr } from "../here.ts";
-import { note, printLine, say, wantsJson, withClient } from "../output.ts";
+import { note } from "../note.ts";
+import { printLine, say, wantsJson, withClient } from "../output.ts";
 import { suggesting } from "../suggest.ts";
 import { count, typed } from "../typed.ts";
 

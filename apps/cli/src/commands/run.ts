@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { note, print, say, wantsJson } from "../output.ts";
+import { note } from "../note.ts";
+import { print, say, wantsJson } from "../output.ts";
 import { count } from "../typed.ts";
 
 /** `slipway run [DIR]`: the pipeline of the working tree, here, under the same isolation as a build. */

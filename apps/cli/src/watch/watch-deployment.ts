@@ -11,7 +11,8 @@ import {
 import type { Command } from "commander";
 import { exitCodeOfStatus } from "../exit-codes.ts";
 import type { DeploymentId } from "../ids.ts";
-import { note, wantsJson } from "../output.ts";
+import { note } from "../note.ts";
+import { wantsJson } from "../output.ts";
 import { headLine, nothingTold, watchLines } from "./watch-lines.ts";
 
 const lookMs = 1_000;

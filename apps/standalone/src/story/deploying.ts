@@ -100,7 +100,7 @@ function tellGates(work: Work, view: DeploymentView, seen: Seen): void {
   seen.gates = view.gates.length;
 }
 
-/** Every weight that a region served, in order: by the word of this laptop's proxies, else as the platform saw it confirmed. */
+/** Every weight that a region served, in order: by the word of this laptop's proxies, else as the platform knows it: confirmed, or written and perhaps served until the mesh shows otherwise. */
 async function noteWeights({ stack }: Work, change: OnItsWay, view: DeploymentView): Promise<void> {
   const weights = change.record.weights ?? {};
   change.record.weights = weights;
@@ -108,7 +108,7 @@ async function noteWeights({ stack }: Work, change: OnItsWay, view: DeploymentVi
     stack.layout.regions.map(async ({ name: region, local }) => {
       const now =
         local === undefined
-          ? view.regions[region]?.weight_percent
+          ? weightKnown(view.regions[region])
           : (await servedWeight(local.adminUrl, view.version))?.now;
       const list = weights[region] ?? [];
       weights[region] = list;
@@ -118,4 +118,8 @@ async function noteWeights({ stack }: Work, change: OnItsWay, view: DeploymentVi
       change.save();
     }),
   );
+}
+
+function weightKnown(region: DeploymentView["regions"][string] | undefined): number | undefined {
+  return region && Math.max(region.weight_percent, region.unproven?.from_percent ?? 0);
 }

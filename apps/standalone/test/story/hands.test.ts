@@ -86,7 +86,7 @@ async function takeBack(id: DeploymentId): Promise<void> {
 }
 
 const weightIs = (version: string, percent: number) =>
-  until(async () => (await hand.weights())?.[version] === percent, { timeoutMs: 20_000, what: `${percent}%` });
+  until(async () => (await hand.weights())?.[version] === percent, { what: `${percent}%` });
 
 describe("somebody with kubectl, during a bake", () => {
   const own = { id: "" as DeploymentId, version: "" };

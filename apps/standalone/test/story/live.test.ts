@@ -78,11 +78,11 @@ describe("the three calls of the product, by curl", () => {
         const answer = await ask();
         return Answer.parse(answer.body).status === "CANARY_MONITORING" ? answer : undefined;
       },
-      { timeoutMs: 30_000, what: "CANARY_MONITORING" },
+      { what: "CANARY_MONITORING" },
     );
     const rate = z.number().nullable();
     z.looseObject({ canary_error_rate: rate, baseline_error_rate: rate, time_remaining_min: rate }).parse(body);
-    await until(allServe(5), { timeoutMs: 20_000, what: "5% in every region" });
+    await until(allServe(5), { what: "5% in every region" });
   });
 });
 
@@ -100,7 +100,6 @@ describe("a process that is killed while a canary waits for its evidence", () =>
     if (first === undefined) throw new Error("the canary has no pod");
     process.kill(first[1], "SIGKILL");
     await until(() => canaries().find(([name, pid]) => name === first[0] && pid !== first[1]), {
-      timeoutMs: 20_000,
       what: "another process of the pod",
     });
   });
@@ -108,7 +107,6 @@ describe("a process that is killed while a canary waits for its evidence", () =>
   test("Postgres is started again, and the API answers from it", async () => {
     await killPostgres(dataDir);
     await until(async () => (await curl(platform.token("viewer"), `${url}/readyz`)).status === 200, {
-      timeoutMs: 20_000,
       what: "readiness",
     });
     expect((await view()).status).toBe("CANARY_MONITORING");

@@ -135,7 +135,7 @@ describe.skipIf(!existsSync(executablePath))(
 
     test("the requests end with the change that they were sent for, and the next one can be shipped", async () => {
       const load = () => pidFiles(join(dataDir, "pids")).read("load");
-      await until(() => load() === undefined, { timeoutMs: 15_000, what: "the end of the load process" });
+      await until(() => load() === undefined, { what: "the end of the load process" });
 
       const button = page.getByRole("button", { name: "Ship one that fails" });
       await expect.poll(() => button.getAttribute("aria-disabled"), { timeout: patienceMs }).toBe("false");

@@ -23,7 +23,7 @@ export function runCommand(
 
 /** A program that goes on for ever, and what it has printed so far. */
 export type Watching = {
-  /** Waits until it has printed something like this. Rejects with what it did print after 15 s. */
+  /** Waits until it has printed something like this. Rejects with what it did print. */
   shows(pattern: RegExp): Promise<void>;
   /** Ends it; everything it printed. */
   end(): Promise<string>;
@@ -41,7 +41,7 @@ export function watching(file: string, args: readonly string[]): Watching {
   child.stderr.on("data", add);
   return {
     async shows(pattern) {
-      await until(() => pattern.test(text), { timeoutMs: 15_000, what: String(pattern) }).catch((error: unknown) => {
+      await until(() => pattern.test(text), { what: String(pattern) }).catch((error: unknown) => {
         throw new Error(`no ${pattern} in:\n${text}`, { cause: error });
       });
     },
@@ -59,7 +59,7 @@ export async function runUntil(file: string, args: readonly string[], enough: Re
   const child = spawn(file, [...args], { env: cleanEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   const done = new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, 15_000);
+    const timer = setTimeout(resolve, 90_000);
     const add = (chunk: Buffer) => {
       text += chunk.toString();
       if (!enough.test(text)) return;

@@ -180,10 +180,9 @@ describe("what is going on", () => {
     const following = running(["logs", "-f", "--tail", "1"]);
     await until(() => following.said.out.includes("started from elsewhere"), {
       what: "the beginning",
-      timeoutMs: 30_000,
     });
     await ask("/say/something-new");
-    await until(() => following.said.out.includes("| something-new"), { what: "the new line", timeoutMs: 30_000 });
+    await until(() => following.said.out.includes("| something-new"), { what: "the new line" });
     following.stop();
     await following.ended;
   });
@@ -256,7 +255,6 @@ describe("a canary to which nothing comes", () => {
     await platform.kill();
     await until(() => watching.said.err.includes("does not answer"), {
       what: "what it says of that",
-      timeoutMs: 30_000,
     });
     const away = await slipway("status", id);
     platform = startPlatform({ dataDir, args: ["--no-story"] });

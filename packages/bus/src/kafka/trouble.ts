@@ -1,3 +1,4 @@
+import { certificateTrouble } from "@slipway/kernel";
 import type { KafkaAddress } from "./address.ts";
 
 /** Idempotent producers, headers of messages, and reading of what is committed came with it. */
@@ -39,8 +40,8 @@ type Trouble = {
 function sentence({ names, types, message, topic, at }: Trouble): string {
   if (/SASLAuthentication|UnsupportedSaslMechanism/.test(names) || /SASL/.test(types))
     return `Kafka at ${at} refuses to let Slipway in (${message}): correct user, password and ?sasl= in SLIPWAY_BUS_URL`;
-  if (/certificate|self.signed|ssl|tls|EPROTO|wrong version/i.test(message))
-    return `no TLS with Kafka at ${at} (${message}): check kafka+ssl:// in SLIPWAY_BUS_URL, and the authority in NODE_EXTRA_CA_CERTS`;
+  const tls = tlsTrouble(message, at);
+  if (tls !== undefined) return tls;
   if (unspoken.test(`${names} ${types} ${message}`))
     return `Kafka at ${at} does not speak what Slipway does (${message}): upgrade it to ${oldestKafka} or newer, or name another in SLIPWAY_BUS_URL`;
   if (/AUTHORIZATION_FAILED/.test(types))
@@ -60,6 +61,33 @@ function sentence({ names, types, message, topic, at }: Trouble): string {
   if (/Connection|NoBroker|BrokerNotFound|Timeout|NumberOfRetriesExceeded|LockTimeout|Metadata/.test(names))
     return `Kafka does not answer at ${at} (${message}): start it, or correct SLIPWAY_BUS_URL`;
   return `Kafka at ${at} cannot be used${about(topic)} (${message}): see its own log`;
+}
+
+/** In the words of Node, which are all that the library keeps of what was wrong with a certificate. */
+const certificateCodes: readonly (readonly [RegExp, string])[] = [
+  [/certificate has expired/, "CERT_HAS_EXPIRED"],
+  [/certificate is not yet valid/, "CERT_NOT_YET_VALID"],
+  [/does not match certificate's altnames/, "ERR_TLS_CERT_ALTNAME_INVALID"],
+  [/self.signed certificate/, "SELF_SIGNED_CERT_IN_CHAIN"],
+  [/unable to (verify the first|get (local )?issuer) certificate/, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+];
+
+function tlsTrouble(message: string, at: string): string | undefined {
+  const untrusted = certificateTrouble(certificateError(message), {
+    certificate: `the certificate of Kafka at ${at}`,
+    rename: "name its brokers in SLIPWAY_BUS_URL, and in their advertised.listeners, as their certificates do",
+    trust: "give its authority to this process (NODE_EXTRA_CA_CERTS), or correct SLIPWAY_BUS_URL",
+  });
+  if (untrusted !== undefined) return untrusted;
+  return /certificate|ssl|tls|EPROTO|wrong version/i.test(message)
+    ? `no TLS with Kafka at ${at} (${message}): check kafka+ssl:// in SLIPWAY_BUS_URL`
+    : undefined;
+}
+
+function certificateError(message: string): Error | undefined {
+  const code = certificateCodes.find(([words]) => words.test(message))?.[1];
+  const subjectaltname = /the cert's (?:list|altnames): (.+)$/.exec(message)?.[1];
+  return code === undefined ? undefined : Object.assign(new Error(message), { code, cert: { subjectaltname } });
 }
 
 const about = (topic: string | undefined): string => (topic === undefined ? "" : ` for topic ${topic}`);

@@ -129,6 +129,14 @@ export function faultAnswersContract(start: () => Promise<FaultAnswersWorld>): v
       expect(await region.lower(target, back)).toEqual({ kind: "shut", seq: (before.fence?.seq ?? 0) + 1 });
     });
 
+    test("when an answer is so late that it was sent again, and is written once", async () => {
+      const target = await nextTarget();
+      const before = await region.readTraffic(target);
+      world.faults.add({ kind: "delay", when: "after", ms: 3_000 }, patches);
+
+      expect(await region.lower(target, back)).toEqual({ kind: "shut", seq: (before.fence?.seq ?? 0) + 1 });
+    });
+
     test("when the region does not answer for a while", async () => {
       const target = await nextTarget();
       world.faults.add({ kind: "delay", when: "before", ms: 2_500 }, reads, 1);

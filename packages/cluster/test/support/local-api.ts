@@ -12,6 +12,8 @@ export type LocalApi = {
   readonly kubeconfig: string;
   readonly context: string;
   open(options?: { kubeconfig?: string; timeoutMs?: number }): Promise<Connection>;
+  /** A kubeconfig that leads to what stands before the server at this port. */
+  kubeconfigFor(port: number): Promise<string>;
   /** Stops the server and starts it again over the same folder. */
   restart(options?: Partial<ApiServerOptions>): Promise<void>;
   close(): Promise<void>;
@@ -35,6 +37,12 @@ export async function localApi(some: Partial<ApiServerOptions> = {}): Promise<Lo
       const connection = await connect({ region: name, kubeconfig, context: name, timeoutMs });
       opened.push(connection);
       return connection;
+    },
+    async kubeconfigFor(port) {
+      const path = `${server.kubeconfigPath}.${port}`;
+      const text = await readFile(server.kubeconfigPath, "utf8");
+      await writeFile(path, text.replaceAll(`:${server.port}`, `:${port}`), { mode: 0o600 });
+      return path;
     },
     async restart(more) {
       await server.stop();
@@ -64,11 +72,8 @@ export async function countingProxy(api: LocalApi) {
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   const address = proxy.address();
   if (address === null || typeof address === "string") throw new Error("the proxy has no port");
-  const kubeconfig = `${api.kubeconfig}.proxy`;
-  const text = await readFile(api.kubeconfig, "utf8");
-  await writeFile(kubeconfig, text.replaceAll(`:${api.server().port}`, `:${address.port}`), { mode: 0o600 });
   return {
-    kubeconfig,
+    kubeconfig: await api.kubeconfigFor(address.port),
     connections: () => connections,
     close: () =>
       new Promise<void>((resolve) => {

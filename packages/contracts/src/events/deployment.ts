@@ -60,11 +60,17 @@ export const deploymentTopic = topic("slipway.deployment.v1", "deployment", {
   mesh_followed: z.object({ ...about, region: RegionNameSchema, since: InstantSchema }),
   /**
    * What takes the version back could not be written in a region since then: its API is away, or refuses it. `weight_percent`: what the version had there, and may
-   * go on having.
+   * go on having. `instead`: of the way back to a version, which other one it is that has that weight there.
    */
-  region_away: z.object({ ...about, region: RegionNameSchema, since: InstantSchema, weight_percent: z.number() }),
-  /** It was written there after all. */
-  region_back: z.object({ ...about, region: RegionNameSchema, since: InstantSchema }),
+  region_away: z.object({
+    ...{ ...about, region: RegionNameSchema, since: InstantSchema, weight_percent: z.number() },
+    instead: VersionNameSchema.optional(),
+  }),
+  /** It was written there after all. `instead`: as above. */
+  region_back: z.object({
+    ...{ ...about, region: RegionNameSchema, since: InstantSchema },
+    instead: VersionNameSchema.optional(),
+  }),
   rolled_back: ended,
   failed: ended,
   cancelled: ended,

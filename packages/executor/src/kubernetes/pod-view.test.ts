@@ -4,7 +4,14 @@ import { resultOfEnd, viewOfPod } from "./pod-view.ts";
 
 const metadata = { name: "step-1-x", ownerReferences: [{ kind: "Job", uid: "a-job" }] };
 const pod = (status: object, more: object = {}) => viewOfPod({ metadata: { ...metadata, ...more }, status });
-const container = (state: object) => ({ containerStatuses: [{ state }] });
+const container = (state: object) => ({ containerStatuses: [{ name: "step", state }] });
+/** As where a mesh put its own beside the step: the statuses are in no order of ours. */
+const besides = (state: object, other: object) => ({
+  containerStatuses: [
+    { name: "istio-proxy", state: other },
+    { name: "step", state },
+  ],
+});
 
 test("a pod says what it waits for: a node, an image, or nothing yet", () => {
   const unschedulable = { type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes" };
@@ -44,6 +51,27 @@ test("what ended it is the step's own doing where it took too much, and else say
   });
   expect(ended({ reason: "Evicted", message: "The node was low on resource: memory" })).toBeUndefined();
   expect(ended(container({ terminated: { exitCode: 1, reason: "Error" } }))).toBeUndefined();
+});
+
+test("what is said of the pod is said of the step's own container, whatever was put beside it and is named first", () => {
+  const at = { phase: "Running", podIP: "10.0.0.1" };
+  const pulling = { waiting: { reason: "ErrImagePull", message: "no such image" } };
+  const starting = { waiting: { reason: "ContainerCreating" } };
+
+  expect(pod({ ...at, ...besides({ running: {} }, starting) })).toMatchObject({ kind: "running" });
+  expect(pod({ ...at, ...besides(pulling, { running: {} }) })).toMatchObject({
+    kind: "waiting",
+    why: "ErrImagePull: no such image",
+  });
+  expect(pod({ phase: "Pending", ...besides({ running: {} }, pulling) })).toMatchObject({
+    kind: "waiting",
+    why: "ErrImagePull: no such image",
+  });
+  const tooMuch = { terminated: { exitCode: 137, reason: "OOMKilled" } };
+  const ended = (status: object) => pod({ phase: "Failed", ...status });
+  expect(ended(besides(tooMuch, { terminated: { exitCode: 0 } }))).toMatchObject({ reason: "OOMKilled" });
+  // Of the one beside it: the step itself did not use too much.
+  expect(ended(besides({ terminated: { exitCode: 0 } }, tooMuch))).toMatchObject({ reason: "it ended by itself" });
 });
 
 test("other pods are none of ours", () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { bytesText } from "../limits.ts";
 import type { Limits, StepResult } from "../types.ts";
 import { Conditions } from "./conditions.ts";
+import { container } from "./manifests.ts";
 
 const State = z.looseObject({
   waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).nullish(),
@@ -23,7 +24,7 @@ const Pod = z.looseObject({
       message: z.string().nullish(),
       conditions: Conditions,
       initContainerStatuses: z.array(z.looseObject({ state: State.nullish() })).nullish(),
-      containerStatuses: z.array(z.looseObject({ state: State.nullish() })).nullish(),
+      containerStatuses: z.array(z.looseObject({ name: z.string(), state: State.nullish() })).nullish(),
     })
     .nullish(),
 });
@@ -42,18 +43,21 @@ export function viewOfPod(object: unknown): PodView | undefined {
   if (parsed.data === undefined || job === undefined) return undefined;
   const { metadata, status } = parsed.data;
   const about = { name: metadata.name, job };
-  const [state] = status?.containerStatuses ?? [];
+  // By name: where a mesh or somebody else put containers beside it, the statuses are in no order of ours.
+  const own = status?.containerStatuses?.find(({ name }) => name === container);
+  const others = status?.containerStatuses?.filter(({ name }) => name !== container) ?? [];
   const inits = status?.initContainerStatuses ?? [];
-  const ends = [state, ...inits].map((one) => one?.state?.terminated).find((end) => end != null && end.exitCode !== 0);
+  const ends = [own, ...inits].map((one) => one?.state?.terminated).find((end) => end != null && end.exitCode !== 0);
   const over = status?.phase === "Succeeded" || status?.phase === "Failed";
   if (over || metadata.deletionTimestamp != null) {
     const reason = status?.reason ?? ends?.reason ?? (over ? "it ended by itself" : "somebody deleted it");
     return { ...about, kind: "ended", reason, message: status?.message ?? ends?.message ?? "" };
   }
-  if (status?.phase === "Running" && status.podIP != null && state?.state?.waiting == null)
+  if (status?.phase === "Running" && status.podIP != null && own?.state?.waiting == null)
     return { ...about, kind: "running", address: status.podIP };
   const scheduled = status?.conditions?.find(({ type, status: holds }) => type === "PodScheduled" && holds === "False");
-  const waiting = [state, ...inits].map((one) => one?.state?.waiting).find((one) => one != null) ?? scheduled;
+  const waits = [own, ...inits, ...others].map((one) => one?.state?.waiting);
+  const waiting = waits.find((one) => one != null) ?? scheduled;
   return { ...about, kind: "waiting", why: textOf(waiting?.reason, waiting?.message) };
 }
 

@@ -1,20 +1,24 @@
 import type { PlatformService } from "@slipway/client";
 import { createDeployment, getDeployment, getWatch, listArtifacts } from "@slipway/contracts";
 import type { DeploymentId } from "@slipway/kernel";
-import { shiftedClock, until } from "@slipway/testkit";
+import { realPart, shiftedClock, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { broughtBackends } from "./brought-backends.ts";
 import { type OneRegion, oneRegion } from "./one-region.ts";
 import { type PlatformApart, preparePlatform, type Replica, serviceNames } from "./platform-apart.ts";
+import type { Backends } from "./services-apart.contract.ts";
 import { endOf, push, type Shop, shopRepository } from "./shop.ts";
 
+const parts = { kafka: realPart("kafka"), redis: realPart("redis"), s3: realPart("versitygw") };
 const bakeMs = 6_000;
 const shortBake = `environments: { dev: { steps: [{ weight: 5, bake: ${bakeMs / 1_000}s }, { weight: 100 }] } }\n`;
 
-/** Six processes, of which one after the other is half a minute off: its tokens are taken, its leases are its own, and no step is early or late. */
-describe.each([
+/** Six processes with Kafka, Redis and S3, of which one after the other is half a minute off: its tokens are taken, its leases are its own, and no step is early or late. */
+describe.skipIf(Object.values(parts).includes(undefined)).each([
   ["ahead", 30_000],
   ["behind", -30_000],
 ])("where the clock of one process is half a minute %s", (name, ms) => {
+  let backends: Backends;
   let platform: PlatformApart;
   let region: OneRegion;
   let shop: Shop;
@@ -23,12 +27,13 @@ describe.each([
   const viewer = () => platform.client("viewer");
 
   beforeAll(async () => {
-    platform = await preparePlatform();
+    backends = await broughtBackends(parts);
+    platform = await preparePlatform(backends.env);
     const registry = platform.urlOf("artifact-registry");
     region = await oneRegion(platform.folder, { url: registry, token: platform.tokens.viewer });
     own = {
-      "build-service": { SLIPWAY_GIT_ALLOW_FILE: "true", ...shiftedClock(ms) },
-      "artifact-registry": { SLIPWAY_REGISTRY_HOST: new URL(registry).host },
+      "build-service": { SLIPWAY_GIT_ALLOW_FILE: "true", ...shiftedClock(ms), ...backends.objects },
+      "artifact-registry": { SLIPWAY_REGISTRY_HOST: new URL(registry).host, ...backends.objects },
       "deployment-orchestrator": { SLIPWAY_REGIONS: region.file },
       "rollback-controller": { SLIPWAY_REGIONS: region.file },
     };
@@ -38,6 +43,7 @@ describe.each([
   afterAll(async () => {
     await platform?.stop();
     await region?.stop();
+    await backends?.stop();
   });
 
   /** From here on this one is off, in the place of the one that was not. */

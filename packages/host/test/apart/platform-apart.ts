@@ -198,7 +198,7 @@ async function startReplica(
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${service} has ended:\n${text}`);
     return (await fetch(`${url}/livez`)).status === 200;
   };
-  await until(alive, { what: `${service} at ${url}`, timeoutMs: 60_000 });
+  await until(alive, { what: `${service} at ${url}` });
   return {
     ...{ service, url, pid: child.pid ?? 0, dataDir: env.SLIPWAY_DATA ?? "" },
     said: () => text,

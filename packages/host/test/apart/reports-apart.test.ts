@@ -28,6 +28,8 @@ test("two metrics-aggregators count each deployment once, although one is killed
   const db = platform.database.db<never>("metrics");
   // Whoever takes an event of this deployment waits for its row.
   const lock = await db.startTransaction().execute();
+  // For as long as another process takes to start: a transaction may idle for ten seconds else.
+  await sql`set local idle_in_transaction_session_timeout = 0`.execute(lock);
   await sql`insert into deployment (id, service, environment, version) values (${stuck}, 'shop', 'prod', 'shop-1')`.execute(
     lock,
   );

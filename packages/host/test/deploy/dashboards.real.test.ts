@@ -35,7 +35,7 @@ describe.skipIf(part === undefined)("the dashboards before a real Prometheus", (
     await once(page, "listening");
     const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}/metrics`;
     prometheus = await startPrometheus(part!, { url });
-    await until(() => Promise.resolve(scrapes > 3), { what: "four scrapes", timeoutMs: 30_000 });
+    await until(() => Promise.resolve(scrapes > 3), { what: "four scrapes" });
   });
   afterAll(async () => {
     await prometheus?.stop();

@@ -90,7 +90,6 @@ describe.skipIf(helm === undefined || etcd === undefined || kubernetes === undef
     const renewer = async () =>
       until(async () => (await asked().catch(() => undefined))?.stdout, {
         what: "the account token-renewer has a token",
-        timeoutMs: 30_000,
       });
     /** As the pod does, whose folders are elsewhere here. */
     const renew = async () => {

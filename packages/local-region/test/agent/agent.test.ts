@@ -124,7 +124,7 @@ function urlOf(name: string): string {
 }
 
 async function ready(name: string): Promise<void> {
-  await until(() => isReady(name), { what: `${name} is ready`, timeoutMs: 20_000 });
+  await until(() => isReady(name), { what: `${name} is ready` });
 }
 
 async function stateOf(name: string): Promise<PodState | undefined> {
@@ -362,7 +362,7 @@ describe("logs", () => {
     })();
 
     for (const line of ["one", "two", "three"]) await fetch(`${urlOf("orders-1")}/say?line=${line}`);
-    await until(() => seen.endsWith("three\n"), { what: "the line arrives", timeoutMs: 5_000 });
+    await until(() => seen.endsWith("three\n"), { what: "the line arrives" });
     stop.abort();
     await reading;
     let tail = "";

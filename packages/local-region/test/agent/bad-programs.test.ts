@@ -43,7 +43,6 @@ it("a program that throws is started again and again, and its status holds its e
 
   await until(() => pod.container()?.state.waiting?.reason === "CrashLoopBackOff", {
     what: "the back-off",
-    timeoutMs: 30_000,
   });
   expect(pod.container()?.lastState.terminated).toMatchObject({
     ...{ reason: "Error", exitCode: 1 },
@@ -56,7 +55,6 @@ it("a program that ends by itself is no service: it backs off, with exit code 0"
 
   await until(() => pod.container()?.state.waiting?.reason === "CrashLoopBackOff", {
     what: "the back-off",
-    timeoutMs: 30_000,
   });
   expect(pod.container()?.lastState.terminated).toMatchObject({ reason: "Completed", exitCode: 0 });
 });
@@ -66,7 +64,6 @@ it("a command that the image does not have says which, and never becomes ready",
 
   await until(() => (pod.container()?.lastState.terminated?.message ?? "").includes("absent"), {
     what: "the missing command",
-    timeoutMs: 30_000,
   });
   expect(pod.container()?.lastState.terminated?.exitCode).not.toBe(0);
 });
@@ -78,7 +75,7 @@ it.each([
   const pod = run(["node", `/app/${file}`]);
   const message = () => pod.status()?.conditions.find(({ type }) => type === "Ready")?.message ?? "";
 
-  await until(() => why.test(message()), { what: `${why} in the condition`, timeoutMs: 30_000 });
+  await until(() => why.test(message()), { what: `${why} in the condition` });
   expect(pod.status()?.conditions.find(({ type }) => type === "Ready")?.status).toBe("False");
   expect(pod.container()?.restartCount).toBe(0);
 });
@@ -88,7 +85,7 @@ it("a program that does not start within its startup probe's patience is started
   const pod = run(["node", "/app/ill.mjs"], { startupProbe, readinessProbe });
   const message = () => pod.status()?.conditions.find(({ type }) => type === "Ready")?.message ?? "";
 
-  await until(() => /503/.test(message()), { what: "503 in the condition", timeoutMs: 30_000 });
+  await until(() => /503/.test(message()), { what: "503 in the condition" });
   expect(pod.container()?.restartCount).toBe(0);
   await until(() => (pod.container()?.restartCount ?? 0) > 0, { what: "a second start", timeoutMs: 60_000 });
   expect(pod.status()?.conditions.find(({ type }) => type === "Ready")?.status).toBe("False");

@@ -40,7 +40,7 @@ it("is prepared by one container after the other, which share its folders with i
     container("two", "/app/prepare.mjs", "second"),
   );
 
-  await until(() => phase() === "Succeeded", { what: "the pod's end", timeoutMs: 30_000 });
+  await until(() => phase() === "Succeeded", { what: "the pod's end" });
 
   expect(await printed(metadata.uid as string)).toBe("first second \n");
 });
@@ -48,7 +48,7 @@ it("is prepared by one container after the other, which share its folders with i
 it("ends with the container that could not prepare it, in that one's words, and its own does not start", async () => {
   pod(container("one", "/app/fail.mjs"), container("two", "/app/prepare.mjs", "second"));
 
-  await until(() => phase() === "Failed", { what: "the pod's end", timeoutMs: 30_000 });
+  await until(() => phase() === "Failed", { what: "the pod's end" });
 
   expect(kube().get("pods", "prod", "step")?.status).toMatchObject({
     containerStatuses: [{ state: { terminated: { exitCode: 4, message: "no way" } } }],

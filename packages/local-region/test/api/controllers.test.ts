@@ -123,7 +123,7 @@ test("a new template is rolled out without ever having too few ready pods", asyn
       const { observedGeneration, updatedReplicas, replicas, availableReplicas } = await status();
       return observedGeneration === 2 && updatedReplicas === 3 && replicas === 3 && availableReplicas === 3;
     },
-    { what: "the second version", timeoutMs: 20_000 },
+    { what: "the second version" },
   );
   expect(Math.min(...counts.map(({ ready }) => ready))).toBeGreaterThanOrEqual(3);
   expect(Math.max(...counts.map(({ all }) => all))).toBeLessThanOrEqual(4);

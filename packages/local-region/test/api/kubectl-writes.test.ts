@@ -21,7 +21,7 @@ async function region() {
   const folder = await temporaryFolder();
   const args = ["--kubeconfig", kubeconfigPath, "--cache-dir", join(folder, "cache")];
   const kubectl = async (command: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-    (await run("kubectl", [...args, ...command], { timeout: 30_000, env: { ...process.env, ...env } })).stdout;
+    (await run("kubectl", [...args, ...command], { timeout: 90_000, env: { ...process.env, ...env } })).stdout;
   const apply = async (object: object, ...more: readonly string[]) => {
     const file = join(folder, "object.json");
     await writeFile(file, JSON.stringify(object));

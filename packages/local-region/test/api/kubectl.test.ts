@@ -41,7 +41,7 @@ async function region(podLogs?: PodLogs) {
   const cache = join(await temporaryFolder(), "cache");
   const args = ["--kubeconfig", server.kubeconfigPath, "--cache-dir", cache];
   const kubectl = async (...command: string[]) =>
-    (await run("kubectl", [...args, ...command], { timeout: 20_000 })).stdout;
+    (await run("kubectl", [...args, ...command], { timeout: 90_000 })).stdout;
   return { server, kubectl, args, ready, waiting };
 }
 

@@ -77,7 +77,7 @@ test.skipIf(!kubectl)("kubectl lists Secrets by type and number of values", asyn
   await send("POST", path, secret("orders"));
   const args = ["--kubeconfig", kubeconfigPath, "--cache-dir", await temporaryFolder(), "get", "secrets"];
 
-  const { stdout } = await promisify(execFile)("kubectl", args, { timeout: 20_000 });
+  const { stdout } = await promisify(execFile)("kubectl", args, { timeout: 90_000 });
 
   expect(stdout).toMatch(/^orders\s+Opaque\s+1\s/m);
   expect(stdout).not.toContain(base64("postgres://one"));

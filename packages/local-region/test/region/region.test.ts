@@ -181,7 +181,7 @@ describe("a local region as a whole", () => {
       await until(() => asked > seen + 50, { what: "requests under the new agent" });
       const body = { spec: { replicas: 1 } };
       await kube.call("PATCH", `${apps}/orders-aaaaaaa-aaaaa`, { body, contentType: mergePatch });
-      await until(async () => (await pods()).length === 1, { what: "one pod is gone", timeoutMs: 20_000 });
+      await until(async () => (await pods()).length === 1, { what: "one pod is gone" });
     } finally {
       ending.abort();
       await load;

@@ -23,8 +23,14 @@ export type MeshStage = {
   untilServed(percent: number): Promise<void>;
 };
 
-export async function meshStage(real: RealRegion, region: RegionCluster, mesh: RealMesh): Promise<MeshStage> {
-  const target: Target = { environment: "shop" as EnvironmentName, service: "orders" as ServiceName };
+/** `environment`: the namespace that the mesh was started for. */
+export async function meshStage(
+  real: RealRegion,
+  region: RegionCluster,
+  mesh: RealMesh,
+  environment = "shop",
+): Promise<MeshStage> {
+  const target: Target = { environment: environment as EnvironmentName, service: "orders" as ServiceName };
   const host = `${target.service}.${target.environment}.svc.cluster.local`;
   let epoch = 1;
   const grant = () => ({ epoch: epoch as Epoch, deployment: `D-${epoch}` as DeploymentId });

@@ -22,6 +22,7 @@ export function ignoreFacts(state: Deployment, input: Input): Step<Deployment, C
   return refuse("deployment.phase", detail, ended ? "It has ended; start another deployment." : undefined);
 }
 
-function isIntent(input: Input): input is Intent {
+/** True for what a person asks for. */
+export function isIntent(input: Input): input is Intent {
   return Object.hasOwn(verbs, input.type);
 }

@@ -39,18 +39,23 @@ export function approvedIn(state: Deployment, region: string): Approved | null {
   return { epoch, known, gate: state.phase === "restoring" ? "any" : "open", ...range };
 }
 
+/** A way back leads to what was verified here: where that has requests already, they stay. Its regions go on alone, before the last fence is open. */
+function isOnWayBack(state: Deployment, region: string): boolean {
+  if (state.plan.rollsBack === null) return false;
+  if (state.phase === "opening") return state.opened.some((opened) => opened === region);
+  return ["preparing", "awaiting_approval", "baking", "raising", "held"].includes(state.phase);
+}
+
 function rangeOf(state: Deployment, region: string): Pick<Approved, "least" | "most" | "limit"> | null {
   const given = state.regions[region]?.weightPercent ?? 0;
-  const exactly = { least: given, most: given, limit: given };
+  if (isOnWayBack(state, region)) return { least: given, most: 100, limit: 100 };
   switch (state.phase) {
     case "preparing":
     case "awaiting_approval":
     case "baking":
-      // A way back leads to what was verified here: where that has requests already, they stay.
-      return state.plan.rollsBack === null ? exactly : { ...exactly, most: 100, limit: 100 };
+      return { least: given, most: given, limit: given };
     case "raising":
     case "held": {
-      if (state.plan.rollsBack !== null) return { ...exactly, most: 100, limit: 100 };
       const limit = Math.max(given, state.plan.steps[state.step]?.weightPercent ?? 0);
       const writing = state.phase === "raising" && state.stage === "weighting";
       return { least: given, most: writing ? limit : given, limit };

@@ -1,5 +1,5 @@
-import type { deploymentTopic, EventOf } from "@slipway/contracts";
-import type { Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
+import type { Counts, deploymentTopic, EventOf, Verdict } from "@slipway/contracts";
+import type { DeploymentId, Epoch, Instant, RegionName, VersionName } from "@slipway/kernel";
 import type { Fact, RegionTimer, TimerPurpose } from "./input.ts";
 
 /** What a decision wants done. Each is a durable row; each repeats harmlessly. */
@@ -51,6 +51,16 @@ export type Command =
   | { readonly type: "RepairWeight"; readonly region: RegionName; readonly epoch: Epoch }
   /** Publishes and audits what somebody changed by hand. */
   | { readonly type: "TellDrift"; readonly region: RegionName; readonly what: string; readonly by: string }
+  /**
+   * Writes into the audit log what nobody asked for. A version that does not know it fails at it and tries again, in a lane where nothing waits for it, so
+   * that in an upgrade it waits for one that does.
+   */
+  | {
+      readonly type: "AuditTakeBack";
+      readonly actor: string;
+      readonly decidedAt: Instant;
+      readonly detail: TakenBack;
+    }
   | {
       readonly type: "Follow";
       readonly region: RegionName;
@@ -68,6 +78,29 @@ export type Command =
   | { readonly type: "WakeAt"; readonly at: Instant; readonly purpose: RegionTimer; readonly region: RegionName }
   | { readonly type: "TellReplaced"; readonly regions: readonly RegionName[] }
   | { readonly type: "Publish"; readonly event: DeploymentEvent };
+
+/** What the audit log keeps of a version that was taken back. */
+export type TakenBack = {
+  readonly service: string;
+  readonly environment: string;
+  readonly version: VersionName;
+  /** Percent of the requests that the version had in each region, or was being given. */
+  readonly weights: Readonly<Record<string, number>>;
+  readonly reason: string;
+  /** The input that it was decided by. */
+  readonly because: string;
+  readonly verdict: Verdict | null;
+  /** Where the judge found one: the so-manieth of the deployment's gates, with its numbers. */
+  readonly evidence: {
+    readonly gate: number | null;
+    readonly step: number;
+    readonly counts: Counts;
+    readonly e_value: number | null;
+    readonly at: Instant;
+  } | null;
+  /** The deployment that leads back, where it is one of its own. */
+  readonly rolled_back_by: DeploymentId | null;
+};
 
 export type DeploymentEvent = EventOf<typeof deploymentTopic>;
 

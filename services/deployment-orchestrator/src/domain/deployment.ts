@@ -95,7 +95,10 @@ export type Workload = {
 
 export type RegionProgress = {
   readonly state: RegionState;
+  /** What its mesh serves, as far as that is confirmed. */
   readonly weightPercent: number;
+  /** What a raise that is under way gives it: its proxies may serve that before it is confirmed. Absent where nothing is written, and in older rows. */
+  readonly rising?: number | undefined;
   readonly reason: string | null;
   /** What a pod that did not become ready printed last. */
   readonly lastLines?: readonly string[];

@@ -84,11 +84,11 @@ export function raiseAll(state: In<"raising">, now: Instant): readonly Command[]
   return perRegion(state, (region) => raiseCommand(state, region, now, null));
 }
 
-export function raiseCommand(state: In<"raising">, region: string, now: Instant, at: Instant | null): Command {
+export function raiseCommand(state: In<"raising">, region: string, now: Instant, at: Instant | null) {
   const percent = state.plan.steps[state.step]?.weightPercent ?? 0;
   const exposure = mayExpose(state, percent, now);
   return {
-    type: "RaiseWeight",
+    type: "RaiseWeight" as const,
     region: region as In<"raising">["plan"]["regions"][number],
     epoch: epochOf(state, region),
     step: state.step,
@@ -190,12 +190,14 @@ export function restore(
     ? [{ type: "AcquireLock", holder: restoreHolderOf(state), preempt: true, at: null }]
     : [];
   const event = publish({ type: "deployment.restoring", data: { ...about(state), reason, by } });
-  const at = addMs(now, writtenWithinMs);
-  const looks = perRegion(
-    { ...next, epochs },
-    (region): Command => ({ type: "WakeAt", at, purpose: "region", region }),
-  );
+  const looks = lookWhetherWritten({ ...next, epochs }, now);
   return { ...step<Deployment, Command>(next, [...lower, ...relock, event, ...looks]), supersedes: true };
+}
+
+/** Asks, a while from now, whether what takes a version back was written in each region. */
+export function lookWhetherWritten(state: Common & Granted, now: Instant): readonly Command[] {
+  const at = addMs(now, writtenWithinMs);
+  return perRegion(state, (region): Command => ({ type: "WakeAt", at, purpose: "region", region }));
 }
 
 /** Nothing of it ever reached a region: it just ends. */

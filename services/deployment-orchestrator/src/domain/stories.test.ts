@@ -248,6 +248,35 @@ describe("the way back", () => {
     expect(unprovenIn(world)).toEqual([]);
   });
 
+  /** Weights are written, and no region's mesh has said so yet. */
+  function rising(halted: boolean) {
+    const world = given("raising");
+    world.settle(20, () => world.state.phase === "raising" && world.state.stage === "weighting");
+    if (halted) world.send({ type: "Halt", by: "ada", reason: "wait", now: world.now });
+    world.send({ type: "Rollback", by: "ada", reason: "it smells", now: world.now });
+    perform(world, "LowerWeight", "a");
+    return world;
+  }
+
+  test.each([false, true])(
+    "from a weight that was being written may have to be proven from that weight (halted before: %s)",
+    (halted) => {
+      const world = rising(halted);
+
+      expect(world.state).toMatchObject({ phase: "restoring", outcome: "rolled_back" });
+      expect(unprovenIn(world)).toEqual([["a", { since: world.now, from_percent: 5 }]]);
+    },
+  );
+
+  test("from a step on whose weight was being written is proven by what was served before", () => {
+    const world = given("raising", {}, 1);
+    world.settle(20, () => world.state.phase === "raising" && world.state.stage === "weighting");
+    failed(world);
+    perform(world, "LowerWeight", "a");
+
+    expect(unprovenIn(world)).toEqual([["a", { since: world.now, from_percent: 5 }]]);
+  });
+
   test("after 100% is unproven since the first of its two writes", () => {
     const world = given("watching");
     failed(world);

@@ -12,7 +12,7 @@ describe("a FAIL", () => {
     expect(stride.supersedes).toBe(true);
     expect(types(stride.commands)).toEqual([
       ...["deployment.gate", "LowerWeight", "LowerWeight", "deployment.restoring"],
-      ...["WakeAt", "WakeAt"],
+      ...["WakeAt", "WakeAt", "AuditTakeBack"],
     ]);
     world.settle(100);
     expect(world.state).toMatchObject({ phase: "rolled_back", hadWeight: true });

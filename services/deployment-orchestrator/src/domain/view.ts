@@ -59,13 +59,13 @@ export function waitingOf(state: Deployment): Waiting | null {
       };
     case "opening":
       return {
-        for: `the fence in ${missing(state, state.opened)}`,
+        for: `the fence in ${missing(state, state.opened)}${alreadyIn(state)}`,
         since: state.since,
         unblockedBy: "the region answers",
       };
     case "preparing":
       return {
-        for: `ready pods in ${missing(state, state.ready)}`,
+        for: `ready pods in ${missing(state, state.ready)}${alreadyIn(state)}`,
         since: state.since,
         unblockedBy: "the pods pass their readiness check",
       };
@@ -94,6 +94,12 @@ export function waitingOf(state: Deployment): Waiting | null {
     default:
       return null;
   }
+}
+
+/** Regions of a way back do not wait for each other. */
+function alreadyIn(state: In<"opening" | "preparing">): string {
+  const there = state.plan.regions.filter((region) => state.regions[region]?.state === "serving");
+  return there.length === 0 ? "" : `; ${state.plan.version} serves in ${there.join(", ")} already`;
 }
 
 const raisingWaits = {

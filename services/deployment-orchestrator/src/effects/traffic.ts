@@ -7,6 +7,7 @@ import type { Deployment, In, Plan } from "../domain/deployment.ts";
 import { isProven } from "../domain/exposure.ts";
 import type { Input } from "../domain/input.ts";
 import { isHarm } from "../domain/phases/failing.ts";
+import { isRaisedAlone } from "../domain/phases/going-back.ts";
 import { pause } from "./pause.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
@@ -74,9 +75,9 @@ export async function raiseWeight(ports: Ports, command: Of<"RaiseWeight">, ctx:
 }
 
 /** A raise waits for a watch that looks, and for no evidence of harm; the way back to a verified version waits for nobody. */
-async function watchHoldsBack(ports: Ports, state: In<"raising">): Promise<Outcome<Input> | undefined> {
+async function watchHoldsBack(ports: Ports, state: Raised): Promise<Outcome<Input> | undefined> {
   const { id, rollsBack } = state.plan;
-  if (rollsBack !== null) return undefined;
+  if (rollsBack !== null || state.phase !== "raising") return undefined;
   const watch = await ports.client.call(getWatch, { params: { id } });
   const unwatched = unwatchedReason(ports, watch);
   if (unwatched !== undefined) return { kind: "retry", afterMs: 1_000, reason: unwatched };
@@ -98,7 +99,10 @@ async function isBehind(ports: Ports, plan: Plan, region: RegionName, fence: Fen
   return (await ports.behind.observed(plan)).some((target) => target.region === region);
 }
 
-function stillAsked(state: Deployment, command: Of<"RaiseWeight">): state is In<"raising"> {
+type Raised = In<"opening" | "preparing" | "raising">;
+
+function stillAsked(state: Deployment, command: Of<"RaiseWeight">): state is Raised {
+  if (isRaisedAlone(state, command.region)) return command.step === 0;
   return state.phase === "raising" && state.stage === "weighting" && state.step === command.step;
 }
 

@@ -17,6 +17,7 @@ export function checkInvariants(world: ScriptedWorld, from: number): void {
     waitingIsExplained(stride.after);
     handsAreNotUndone(stride, world.strides.slice(0, index));
     repairsOnlyLower(stride);
+    ownDoingIsWrittenDown(stride);
   }
   locksAreGivenBack(world);
   regionsAreToldOnce(world);
@@ -156,4 +157,11 @@ function waitingIsExplained(state: Deployment): void {
   const idle = isTerminal(state) || (state.phase === "watching" && state.replacedBy !== null);
   if (idle) expect(waitingOf(state)).toBeNull();
   else expect(waitingOf(state)).toMatchObject({ for: expect.stringMatching(/./), since: expect.stringMatching(/Z$/) });
+}
+
+/** I19: what had requests and is taken back with nobody asking for it is in the audit log once, by a command of the step that began it. */
+function ownDoingIsWrittenDown({ before, after, input, commands }: Stride): void {
+  const begins = before.phase !== "restoring" && after.phase === "restoring" && after.outcome === "rolled_back";
+  const entries = commands.filter(({ type }) => type === "AuditTakeBack");
+  expect(entries).toHaveLength(begins && input.type !== "Rollback" ? 1 : 0);
 }

@@ -30,6 +30,7 @@ import { ScriptedPublication } from "./scripted-publication.ts";
 import { ScriptedWatch, type Watched } from "./scripted-watch.ts";
 import { testSecrets } from "./secrets.ts";
 
+type Audited = { readonly actor: string; readonly subject: string; readonly detail: Record<string, unknown> };
 type Machine = DurableMachine<Deployment, Input, Command>;
 
 /** The orchestrator's real machine, effects, subscription, locks and bus on a real database; the watch is scripted, and so are regions where a place brings no others. */
@@ -59,7 +60,7 @@ export type Orchestrator<Cluster extends SeenRegion = ScriptedCluster> = {
   /** Begins to look for changes by hand; it is done from the start. */
   observe(): void;
   stopObserving(): Promise<void>;
-  audited(action: string): Promise<readonly { subject: string; detail: Record<string, unknown> }[]>;
+  audited(action: string): Promise<readonly Audited[]>;
   lockIsFree(): Promise<void>;
   close(): Promise<void>;
 };
@@ -188,8 +189,8 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
     observe,
     stopObserving: () => observer.stop(),
     async audited(action) {
-      const rows = await sql<{ subject: string; detail: Record<string, unknown> }>`
-        select subject, detail from audit where action = ${action} order by seq`.execute(db);
+      const rows = await sql<Audited>`
+        select actor, subject, detail from audit where action = ${action} order by seq`.execute(db);
       return rows.rows;
     },
     async lockIsFree() {

@@ -12,6 +12,8 @@ export type OverNetwork = {
   readonly client: Client;
   /** What calls came to that failed. */
   readonly failures: readonly string[];
+  /** From now on no call is given up: what waits for an answer waits for ever. */
+  neverGivesUp(): void;
   stop(): Promise<void>;
 };
 
@@ -24,12 +26,16 @@ export async function overNetwork(answerer: Client): Promise<OverNetwork> {
   const network = await startFaultProxy((server.address() as AddressInfo).port);
   const failures: string[] = [];
   const client = createClient({ url: `http://127.0.0.1:${network.port}`, timeoutMs: 4_000 });
+  let patience = {};
   return {
     ...{ network, failures },
+    neverGivesUp() {
+      patience = { timeoutMs: 600_000 };
+    },
     client: {
       ...client,
-      call: (async (...call: Parameters<Client["call"]>) =>
-        client.call(...call).catch((error: unknown) => {
+      call: (async (...[operation, input]: Parameters<Client["call"]>) =>
+        client.call(operation, { ...input, ...patience }).catch((error: unknown) => {
           failures.push(String(error));
           throw error;
         })) as Client["call"],

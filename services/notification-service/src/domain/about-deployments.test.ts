@@ -167,6 +167,19 @@ describe("a region in which a version cannot be taken back", () => {
     expect(deployment("region_away", { region, since, weight_percent: 0 })?.text).toContain("it has no requests there");
   });
 
+  test("of the way back from a verified version is told with what serves there instead, and once it is done", () => {
+    const instead = "orders-5e6f7a8-b2c3d";
+    const notice = deployment("region_away", { region, since, weight_percent: 100, instead });
+
+    expect(notice?.text).toMatch(
+      /^orders-3f2a91c-x7k2p could not be brought back in eu-west-1 for 2 min 10 s: orders-5e6f7a8-b2c3d may go on having 100% of the requests there\..*: slipway status D-7$/,
+    );
+    expect(notice?.byHand).toBeUndefined();
+    expect(deployment("region_back", { region, since, instead })?.text).toBe(
+      "orders-3f2a91c-x7k2p serves there again, 2 min 10 s after it was asked for the first time.",
+    );
+  });
+
   test("is told again once it was written", () => {
     expect(deployment("region_back", { region, since })).toMatchObject({
       severity: "good",

@@ -64,11 +64,7 @@ export function aboutDeployment(event: DeploymentEvent, world: World): Notice | 
     case "deployment.region_away":
       return regionAway(event.data, world);
     case "deployment.region_back":
-      return {
-        ...aboutRegion(event.data, `Taken back in ${event.data.region} after all`),
-        severity: "good",
-        text: `The region's API took what takes ${data.version} back, ${after(event.data.since, world)} after it was asked for the first time.`,
-      };
+      return regionBack(event.data, world);
     case "deployment.rolled_back":
       return rolledBack(event.data, world);
     default:
@@ -152,15 +148,35 @@ function aboutRegion(data: Told<"deployment.region_away" | "deployment.region_ba
   };
 }
 
+function regionBack(data: Told<"deployment.region_back">, world: World): Notice {
+  const { version, region, since, instead } = data;
+  const done =
+    instead === undefined ? `The region's API took what takes ${version} back` : `${version} serves there again`;
+  return {
+    ...aboutRegion(data, `Taken back in ${region} after all`),
+    severity: "good",
+    text: `${done}, ${after(since, world)} after it was asked for the first time.`,
+  };
+}
+
 /** Slipway goes on trying; a person who reaches the region another way is faster. */
 function regionAway(data: Told<"deployment.region_away">, world: World): Notice {
-  const { deployment_id, version, region, since, weight_percent } = data;
+  const { deployment_id, version, region, since, weight_percent, instead } = data;
+  const goesOn = `It is tried until it succeeds, and the other regions do not wait for it. What the region answers: slipway status ${deployment_id}`;
+  // Pods of a version verified before have to be made first: that is no line to be done by hand.
+  if (instead !== undefined) {
+    return {
+      ...aboutRegion(data, `Not taken back in ${region}, whose API is away or refuses it`),
+      severity: "problem",
+      text: `${version} could not be brought back in ${region} for ${after(since, world)}: ${instead} may go on having ${weight_percent}% of the requests there. ${goesOn}`,
+    };
+  }
   const exposed =
     weight_percent > 0 ? `it may go on having ${weight_percent}% of the requests there` : "it has no requests there";
   return {
     ...aboutRegion(data, `Not taken back in ${region}, whose API is away or refuses it`),
     severity: "problem",
-    text: `Weight 0 for ${version} could not be written in ${region} for ${after(since, world)}: ${exposed}. It is tried until it succeeds, and the other regions do not wait for it. What the region answers: slipway status ${deployment_id}`,
+    text: `Weight 0 for ${version} could not be written in ${region} for ${after(since, world)}: ${exposed}. ${goesOn}`,
     byHand: byHand({ ...data, regions: [region] }, world),
   };
 }

@@ -1,20 +1,50 @@
 import { watchTopic } from "@slipway/contracts";
 import { type MetricsSource, metricShapes, prometheusMetrics } from "@slipway/metrics";
-import { type FaultProxy, type RealPart, startFaultProxy, startPrometheus, until } from "@slipway/testkit";
+import {
+  type FaultProxy,
+  type RealPart,
+  type RealPrometheus,
+  startFaultProxy,
+  startPrometheus,
+  until,
+} from "@slipway/testkit";
 import { armed } from "../../src/domain/watch.ts";
 import { openPlace, type Place, startController } from "./controller.ts";
 import { type MeshPage, startMeshPage } from "./mesh-page.ts";
 import { baseline, canary, id, sampleSpec } from "./sample.ts";
 
 export type PrometheusStage = Awaited<ReturnType<typeof stagePrometheus>>;
+type ScrapedMesh = { readonly page: MeshPage; readonly prometheus: RealPrometheus; stop(): Promise<void> };
 
-/** A canary whose region is read from a real Prometheus over a network that can be made a bad one, and what was counted of it before. */
-export async function stagePrometheus(part: RealPart) {
-  const spec = sampleSpec({ baselines: { a: baseline }, epochs: { a: 2 } });
-  const page: MeshPage = await startMeshPage(spec);
+const spec = sampleSpec({ baselines: { a: baseline }, epochs: { a: 2 } });
+
+/** One for each of so many stages: a Prometheus first scrapes five seconds after its start, for which they wait together and not one after the other. */
+export async function scrapedMeshes(part: RealPart, stages: number) {
+  const ready: ScrapedMesh[] = [];
+  for (let n = 0; n < stages; n += 1) ready.push(await scrapedMesh(part));
+  return {
+    next: async (): Promise<ScrapedMesh> => ready.shift() ?? (await scrapedMesh(part)),
+    stop: async () => void (await Promise.all(ready.map((mesh) => mesh.stop()))),
+  };
+}
+
+/** What was counted of the canary before it is watched. */
+async function scrapedMesh(part: RealPart): Promise<ScrapedMesh> {
+  const page = await startMeshPage(spec);
   page.count(canary, 100);
   page.count(baseline, 1_900);
   const prometheus = await startPrometheus(part, page);
+  return {
+    ...{ page, prometheus },
+    async stop() {
+      await prometheus.stop();
+      await page.stop();
+    },
+  };
+}
+
+/** A canary whose region is read from a real Prometheus over a network that can be made a bad one. */
+export async function stagePrometheus({ page, prometheus, stop }: ScrapedMesh) {
   const network: FaultProxy = await startFaultProxy(prometheus.port);
   const failures: string[] = [];
   const source = prometheusMetrics({ url: `http://127.0.0.1:${network.port}`, shape: metricShapes.istio });
@@ -47,14 +77,13 @@ export async function stagePrometheus(part: RealPart) {
     /** Until all that was counted since the beginning was read: what was counted before it belongs to nobody's canary. */
     isRead: () =>
       until(() => seen().canary_requests === page.counted(canary).requests - 100, {
-        ...{ what: "all to be counted", timeoutMs: 40_000 },
+        ...{ what: "all to be counted" },
       }),
     async stop() {
       await controller.stop();
       await place.close();
       await network.stop();
-      await prometheus.stop();
-      await page.stop();
+      await stop();
     },
   };
 }

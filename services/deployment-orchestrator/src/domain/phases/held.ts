@@ -5,6 +5,7 @@ import type { Input } from "../input.ts";
 import { beginStep, epochOf, haltOf, stay, withRegion } from "../moves.ts";
 import { approvedBy, resumedBy } from "../said-by.ts";
 import { isFail, onExposed, onFail, sameEpochs } from "./failing.ts";
+import { goBackOn, isPartWayBack } from "./going-back.ts";
 import { onLeaving } from "./opening.ts";
 import { hadWeight } from "./taking-back.ts";
 import { checkAgain, onLooked, onSilent } from "./watched.ts";
@@ -27,7 +28,9 @@ export function onHeld(state: In<"held">, input: Input): Answer {
       );
     case "WeightServed": {
       if (input.epoch !== epochOf(state, input.region)) return stay(state);
-      return stay(withRegion(state, input.region, { state: "serving", weightPercent: input.percent }));
+      return stay(
+        withRegion(state, input.region, { state: "serving", weightPercent: input.percent, rising: undefined }),
+      );
     }
     case "WatchSeen": {
       if (isFail(state, input)) return onFail(state, input.judgement, input.now);
@@ -51,7 +54,8 @@ export function onHeld(state: In<"held">, input: Input): Answer {
 
 /** The step begins again, with its evidence; what somebody lowered by hand is known from here on, and may be raised over. */
 function goOn(state: In<"held">, now: In<"held">["since"]): Answer {
-  return beginStep({ ...state, regions: setRegions(state, { drift: null, reason: null }) }, state.step, now);
+  const known: In<"held"> = { ...state, regions: setRegions(state, { drift: null, reason: null }) };
+  return isPartWayBack(known) ? goBackOn(known, now) : beginStep(known, state.step, now);
 }
 
 function hasCleared(state: In<"held">, fact: Extract<Input, { type: "WatchSeen" | "Judged" }>): boolean {

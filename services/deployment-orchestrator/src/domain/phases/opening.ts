@@ -10,6 +10,7 @@ import {
   endUntouched,
   epochOf,
   holderOf,
+  lookWhetherWritten,
   perRegion,
   publish,
   restore,
@@ -83,7 +84,10 @@ function open(
   const regions = setRegions(state, { state: "opening" });
   const next: In<"opening"> = { ...common(state), regions, phase: "opening", epochs, opened: [], since: now };
   const granted = publish({ type: "deployment.granted", data: { ...about(state), epochs: { ...epochs } } });
-  return step(next, [granted, ...perRegion(next, (region, epoch) => ({ type: "OpenFence", region, epoch }))]);
+  return step(next, [
+    ...[granted, ...perRegion(next, (region, epoch): Command => ({ type: "OpenFence", region, epoch }))],
+    ...(isWayBack(next) ? lookWhetherWritten(next, now) : []),
+  ]);
 }
 
 export function onOpening(state: In<"opening">, input: Input): Answer {
@@ -106,23 +110,36 @@ export function onOpening(state: In<"opening">, input: Input): Answer {
   }
 }
 
+/** A deployment that leads away from a verified version. */
+export function isWayBack({ plan }: Pick<Deployment, "plan">): boolean {
+  return plan.rollsBack !== null;
+}
+
 /**
  * What serves is known for certain only now: whoever was ahead in the queue may have brought another version to 100% since the request was
  * accepted. What is compared with and returned to from here on is what serves.
  */
-function onOpened(state: In<"opening">, { region, baseline, now }: Extract<Input, { type: "FenceOpened" }>): Answer {
-  const next: In<"opening"> = {
-    ...state,
-    plan: { ...state.plan, baselines: { ...state.plan.baselines, [region]: baseline } },
-    opened: [...state.opened, region],
-    regions: setRegion(state.regions, region, { state: "preparing" }),
-  };
+function onOpened(state: In<"opening">, input: Extract<Input, { type: "FenceOpened" }>): Answer {
+  const { region, baseline, now } = input;
+  const next = noteOpened(state, input);
   if (baseline === state.plan.version && state.plan.rollsBack === null) return endNeedless(next, region, now);
   if (state.plan.initial && baseline !== null) {
     const reason = `${baseline} came to ${region} first: what is no first deployment needs its canary; deploy it again`;
     return restore(next, { reason, by: "slipway", outcome: "failed", afterFull: false, now });
   }
   return next.opened.length < next.plan.regions.length ? step(next) : prepare(next, now);
+}
+
+export function noteOpened(
+  state: In<"opening">,
+  { region, baseline }: Extract<Input, { type: "FenceOpened" }>,
+): In<"opening"> {
+  return {
+    ...state,
+    plan: { ...state.plan, baselines: { ...state.plan.baselines, [region]: baseline } },
+    opened: [...state.opened, region],
+    regions: setRegion(state.regions, region, { state: "preparing" }),
+  };
 }
 
 /** Somebody ahead in the queue brought the same version to 100%: it cannot be tried against itself, and its pods are not ours to take away. */
@@ -132,14 +149,24 @@ function endNeedless(state: In<"opening">, region: RegionName, now: Instant): St
   return endUntouched(state, "superseded", reason, now);
 }
 
-function prepare(state: In<"opening">, now: In<"preparing">["since"]): Step<Deployment, Command> {
-  const next: In<"preparing"> = { ...common(state), phase: "preparing", epochs: state.epochs, ready: [], since: now };
-  const replicas = replicasAt(state.plan.workload.replicas, state.plan.steps[0]?.weightPercent ?? 100);
+/** Every fence is open. Where pods were asked for already it is done once more: an earlier version did not before the last fence was open. */
+export function prepare(state: In<"opening">, now: In<"preparing">["since"]): Step<Deployment, Command> {
+  const next = preparing(state, now);
   const { baselines } = state.plan;
   return step(next, [
     publish({ type: "deployment.opened", data: { ...about(state), baselines: { ...baselines } } }),
-    ...perRegion(next, (region, epoch): Command => ({ type: "PrepareWorkload", region, epoch, step: 0, replicas })),
+    ...state.plan.regions.filter((region) => !next.ready.includes(region)).map((region) => prepareIn(next, region)),
   ]);
+}
+
+export function preparing(state: In<"opening">, now: In<"preparing">["since"]): In<"preparing"> {
+  const ready = state.plan.regions.filter((region) => state.regions[region]?.state !== "preparing");
+  return { ...common(state), phase: "preparing", epochs: state.epochs, ready, since: now };
+}
+
+export function prepareIn(state: In<"opening" | "preparing">, region: RegionName): Command {
+  const replicas = replicasAt(state.plan.workload.replicas, state.plan.steps[0]?.weightPercent ?? 100);
+  return { type: "PrepareWorkload", region, epoch: epochOf(state, region), step: 0, replicas };
 }
 
 export function onPreparing(state: In<"preparing">, input: Input): Answer {

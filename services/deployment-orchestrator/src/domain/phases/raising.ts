@@ -1,6 +1,7 @@
 import { addMs, type Instant, msBetween, step, unreachable } from "@slipway/kernel";
 import type { Answer } from "../answers.ts";
-import type { In } from "../deployment.ts";
+import type { Command } from "../command.ts";
+import { type In, setRegions } from "../deployment.ts";
 import { mayExpose } from "../exposure.ts";
 import type { Input, RaiseRefusal } from "../input.ts";
 import {
@@ -18,6 +19,7 @@ import {
 import { onExposed, onLost } from "./failing.ts";
 import { withLines } from "./opening.ts";
 import { takeBack } from "./taking-back.ts";
+import { backAfterAll } from "./unwritten.ts";
 
 const conflictPauseMs = 200;
 const notReadyPauseMs = 1_000;
@@ -49,7 +51,11 @@ export function onRaising(state: In<"raising">, input: Input): Answer {
 function beginWeighting(state: In<"raising">, now: Instant): Answer {
   const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
   if (!exposure.allowed) return awaitApproval(state, state.step, exposure.why, now);
-  const next: In<"raising"> = { ...state, stage: "weighting", done: [], since: now };
+  const rising = state.plan.steps[state.step]?.weightPercent ?? 0;
+  const next: In<"raising"> = {
+    ...{ ...state, stage: "weighting", done: [], since: now },
+    regions: setRegions(state, { rising }),
+  };
   return step(next, raiseAll(next, now));
 }
 
@@ -63,18 +69,32 @@ function onReady(state: In<"raising">, input: Extract<Input, { type: "WorkloadRe
 function onServed(state: In<"raising">, input: Extract<Input, { type: "WeightServed" }>): Answer {
   if (state.stage !== "weighting" || !isCurrent(state, input) || state.done.includes(input.region)) return stay(state);
   const done = [...state.done, input.region];
+  const back = backAfterAll(state, input.region);
   const next = withRegion({ ...state, done }, input.region, {
-    state: "serving",
-    weightPercent: input.percent,
-    reason: null,
+    ...{ state: "serving", weightPercent: input.percent, rising: undefined, reason: null },
+    ...back.change,
   });
-  return done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next);
+  const answer =
+    done.length === state.plan.regions.length ? beginBake(next, input.now) : step(next, followAlone(next, input));
+  return { ...answer, commands: [...answer.commands, ...back.commands] };
+}
+
+/** On the way back a region is done with when its base Service leads back, too: the others may be away for long, and what comes after takes that for what serves. */
+function followAlone(
+  state: In<"raising">,
+  { region, percent }: Extract<Input, { type: "WeightServed" }>,
+): readonly Command[] {
+  if (state.plan.rollsBack === null || percent < 100) return [];
+  return [{ type: "Follow", region, epoch: epochOf(state, region), version: state.plan.version }];
 }
 
 /** A raise that did not take hold is never simply repeated: what was found decides. */
 function onRefused(state: In<"raising">, input: Extract<Input, { type: "RaiseRefused" }>): Answer {
   const { why, region, now } = input;
-  const marked = withRegion(state, region, { state: "raising", reason: reasons[why], ...found(input) });
+  const marked = withRegion(state, region, {
+    ...{ state: "raising", rising: undefined, reason: reasons[why] },
+    ...found(input),
+  });
   const reason = `${region}: ${reasons[why]}`;
   switch (why) {
     case "conflict":
@@ -110,7 +130,10 @@ function found({ why, percent }: Extract<Input, { type: "RaiseRefused" }>) {
 
 function raiseAgain(state: In<"raising">, region: string, now: Instant, pauseMs: number): Answer {
   const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
-  if (exposure.allowed) return step(state, [raiseCommand(state, region, now, addMs(now, pauseMs))]);
+  if (exposure.allowed) {
+    const again = raiseCommand(state, region, now, addMs(now, pauseMs));
+    return step(withRegion(state, region, { rising: again.percent }), [again]);
+  }
   return holdFor(state, exposure.why, "slipway", "a named approval, and a person resumes it", now);
 }
 

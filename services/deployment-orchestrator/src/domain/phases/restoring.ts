@@ -88,9 +88,12 @@ function onLowered(
   return step(next, [...onwards, ...look]);
 }
 
-/** After 100% it is written twice: what the mesh has to show is known since the first. */
+/**
+ * After 100% it is written twice: what the mesh has to show is known since the first. A raise that was not confirmed may have reached its proxies; where it had less
+ * before, that is the least that silence has to be measured by.
+ */
 function loweredAt(before: RegionProgress | undefined, at: Instant): Pick<RegionProgress, "lowered"> {
-  return { lowered: before?.lowered ?? { at, fromPercent: before?.weightPercent ?? 0 } };
+  return { lowered: before?.lowered ?? { at, fromPercent: before?.weightPercent || (before?.rising ?? 0) } };
 }
 
 function onFollowed(state: In<"restoring">, region: RegionName): Answer {

@@ -34,6 +34,8 @@ export function hadWeight(state: Exposed | In<"watching">): boolean {
   const writing = state.phase === "raising" && state.stage === "weighting";
   return (
     writing ||
-    Object.values(state.regions).some(({ weightPercent, drift }) => weightPercent > 0 || drift?.kind === "lowered")
+    Object.values(state.regions).some(
+      ({ weightPercent, rising = 0, drift }) => weightPercent > 0 || rising > 0 || drift?.kind === "lowered",
+    )
   );
 }
