@@ -1,7 +1,8 @@
 import type { DeploymentId, Instant } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import { type Generated, sql } from "kysely";
-import type { Snapshot, StoredLook, Watcher } from "./watcher.ts";
+import type { StoredLook } from "./unstored-looks.ts";
+import type { Snapshot, Watcher } from "./watcher.ts";
 
 /** The tables of schema `rollback` that this service reads and writes itself; `keeper` has a file of its own. */
 export type Tables = {

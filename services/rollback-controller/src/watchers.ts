@@ -100,6 +100,7 @@ export class Watchers {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    for (const watcher of this.all()) watcher.storeAll();
     await Promise.all(this.all().map((watcher) => this.#save(watcher)));
     await this.#options.queue.flush();
     await this.keepOnDisk();
