@@ -50,6 +50,16 @@ test("once something has happened what was seen waits no longer, and what is see
   expect(looks.take(after(5), true)).toEqual([]);
 });
 
+test("what happens before anything was seen hurries nothing later", () => {
+  const looks = new UnstoredLooks();
+  looks.hurry();
+  expect(looks.take(after(0), true)).toEqual([]);
+
+  looks.add({ at: after(1), look }, true);
+
+  expect(looks.take(after(2), true)).toEqual([]);
+});
+
 test("what could not be stored is first the next time, and waits for nothing", () => {
   const looks = seen(2, true);
   const taken = looks.take(after(2), false);

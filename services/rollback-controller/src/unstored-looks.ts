@@ -28,8 +28,9 @@ export class UnstoredLooks {
   /** Those that are to be stored now; the caller stores them, or gives them back. */
   take(now: Instant, mayWait: boolean): readonly StoredLook[] {
     const oldest = this.#looks[0];
-    if (oldest === undefined || (mayWait && !this.#isUrgent && msBetween(oldest.at, now) < waitMs)) return [];
+    const isEarly = mayWait && !this.#isUrgent;
     this.#isUrgent = false;
+    if (oldest === undefined || (isEarly && msBetween(oldest.at, now) < waitMs)) return [];
     return this.#looks.splice(0);
   }
 
