@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ProblemError } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
-import type { Db } from "@slipway/sql";
+import { type Db, forgetRows } from "@slipway/sql";
 import { type Generated, sql } from "kysely";
 
 export type IdempotencyTables = {
@@ -95,10 +95,7 @@ export function idempotencyIn<T>(anyDb: Db<T>): Idempotency {
       await db.deleteFrom("idempotency").where(mine(key)).where("status", "is", null).execute();
     },
     async sweep() {
-      await db
-        .deleteFrom("idempotency")
-        .where(sql<boolean>`created_at < clock_timestamp() - ${keepHours} * interval '1 hour'`)
-        .execute();
+      await forgetRows(db, { table: "idempotency", at: "created_at", olderThanMs: keepHours * 3_600_000 });
     },
   };
 }

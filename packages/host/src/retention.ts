@@ -1,5 +1,4 @@
-import type { Db, Logger } from "@slipway/sql";
-import { sql } from "kysely";
+import { type Db, forgetRows, type Logger } from "@slipway/sql";
 import type { StartedModule } from "./start-module.ts";
 
 export type Retention = {
@@ -48,8 +47,5 @@ async function forgetEvents(bus: StartedModule["bus"], { keepEventsMs }: Retenti
 
 /** Twice as long as the events: none of them can come a second time once it is gone from the log. */
 async function forgetInbox(db: Db<unknown>, { keepEventsMs }: Retention): Promise<void> {
-  await sql`
-    delete from inbox where received_at < clock_timestamp() - ${2 * keepEventsMs}::bigint * interval '1 ms'`.execute(
-    db,
-  );
+  await forgetRows(db, { table: "inbox", at: "received_at", olderThanMs: 2 * keepEventsMs });
 }

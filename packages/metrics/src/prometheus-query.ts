@@ -1,4 +1,4 @@
-import { request } from "undici";
+import { Agent, request } from "undici";
 import { z } from "zod";
 import { MetricsUnreadable } from "./types.ts";
 import { unreachable } from "./unreachable.ts";
@@ -22,6 +22,12 @@ const Answer = z.object({
   }),
 });
 const Refusal = z.object({ status: z.literal("error"), errorType: z.string(), error: z.string() });
+
+/**
+ * Hundreds of watches look at the same moment, while a Prometheus runs 20 queries at a time and takes 512 connections by default: what is beyond
+ * waits here, within its deadline, and not for a connection there.
+ */
+const connections = new Agent({ connections: 32, connect: { timeout: 2_000 } });
 
 export function prometheusQuery(url: string, timeoutMs: number): PrometheusQuery {
   const { endpoint, authorization } = endpointOf(url);
@@ -73,7 +79,8 @@ function endpointOf(text: string): { endpoint: URL; authorization: string | unde
 
 async function post(endpoint: URL, headers: Record<string, string>, body: string, timeoutMs: number) {
   try {
-    const answer = await request(endpoint, { method: "POST", headers, body, signal: AbortSignal.timeout(timeoutMs) });
+    const signal = AbortSignal.timeout(timeoutMs);
+    const answer = await request(endpoint, { method: "POST", headers, body, signal, dispatcher: connections });
     return { statusCode: answer.statusCode, text: await answer.body.text() };
   } catch (error) {
     throw new MetricsUnreadable(unreachable(`Prometheus at ${endpoint.host}`, error), error);

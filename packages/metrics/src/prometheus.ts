@@ -1,6 +1,7 @@
 import { carriedHosts } from "./carried-hosts.ts";
 import { type HostTotals, histogram, noTotals } from "./host-totals.ts";
 import { fillPattern, fillValue, type MetricShape, metricShapes } from "./metric-shape.ts";
+import { newestSamples } from "./newest-samples.ts";
 import { type PrometheusQuery, prometheusQuery, type Series } from "./prometheus-query.ts";
 import { type HostReading, type MetricsSource, MetricsUnreadable, type Reading, type ReadRequest } from "./types.ts";
 
@@ -15,15 +16,19 @@ export type PrometheusOptions = {
   readonly staleAfterMs?: number;
 };
 
+/** A question about all series of an environment may take so many times as long as one about two versions; it is asked now and then, once for all. */
+const wholeMeshTimes = 5;
+
 /** Reads the counters of a region's mesh from a Prometheus which scrapes it. All numbers of a reading are of one moment. */
 export function prometheusMetrics(options: PrometheusOptions): MetricsSource {
   const { url, shape = metricShapes.istio, timeoutMs = 2_000, staleAfterMs = 30_000 } = options;
   const ask = prometheusQuery(url, timeoutMs);
   const { host } = new URL(url);
+  const newestOf = newestSamples(prometheusQuery(url, wholeMeshTimes * timeoutMs), staleAfterMs);
   const carried = carriedHosts();
   return {
     async read(request) {
-      const at = await momentOf(ask, shape, request, { host, staleAfterMs });
+      const at = await momentOf({ ask, newestOf, host, staleAfterMs }, shape, request);
       const series = async (query: string | undefined) => (query === undefined ? [] : (await ask(query, at)).series);
       const [requests, latency, started, weights] = await Promise.all([
         series(countersOf(shape, shape.requests, shape.error.label, request)),
@@ -37,33 +42,42 @@ export function prometheusMetrics(options: PrometheusOptions): MetricsSource {
   };
 }
 
-/** Now, by Prometheus's clock; it is an error when nothing of the mesh was scraped lately, since then nothing counted means nothing. */
+type Asked = {
+  readonly ask: PrometheusQuery;
+  readonly newestOf: ReturnType<typeof newestSamples>;
+  readonly host: string;
+  readonly staleAfterMs: number;
+};
+
+/**
+ * Now, by Prometheus's clock; it is an error when nothing of the mesh was scraped lately, since then nothing counted means nothing. A sample of the
+ * versions that are asked about says it for the whole mesh. Only where they have none all of its series are looked at, which are very many.
+ */
 async function momentOf(
-  ask: PrometheusQuery,
-  { alive }: MetricShape,
+  { ask, newestOf, host, staleAfterMs }: Asked,
+  { alive, version }: MetricShape,
   request: ReadRequest,
-  { host, staleAfterMs }: { readonly host: string; readonly staleAfterMs: number },
 ): Promise<number> {
+  const own = selectorOf(alive.name, alive.labels, request, [versionsOf(version, request)]);
+  // With something in the place of nothing, so that there is an answer to tell the time by.
+  const { at, series } = await ask(`max(timestamp(${own})) or vector(0)`);
+  const isFresh = (newest: number) => (at - newest) * 1_000 <= staleAfterMs;
+  if (isFresh(series[0]?.value ?? 0)) return at;
   const selector = selectorOf(alive.name, alive.labels, request);
-  const { at, series } = await ask(`max(timestamp(${selector}))`);
-  const newest = series[0]?.value;
+  const newest = await newestOf(selector, at);
   if (newest === undefined) {
     throw new MetricsUnreadable(
       `Prometheus at ${host} has no ${selector}: let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file)`,
     );
   }
-  const ageMs = (at - newest) * 1_000;
-  if (ageMs > staleAfterMs) {
-    throw new MetricsUnreadable(
-      `the newest ${selector} in Prometheus at ${host} is ${Math.round(ageMs / 1_000)} s old`,
-    );
+  if (!isFresh(newest)) {
+    throw new MetricsUnreadable(`the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old`);
   }
   return at;
 }
 
 function countersOf(shape: MetricShape, name: string, by: string, request: ReadRequest): string {
-  const version = `${shape.version.label}=~${quoted(fillPattern(shape.version.pattern, request))}`;
-  const selector = selectorOf(name, shape.labels, request, [version]);
+  const selector = selectorOf(name, shape.labels, request, [versionsOf(shape.version, request)]);
   const labels = [...new Set([shape.version.label, ...shape.host, "instance", by])];
   return `sum by (${labels.join(", ")}) (${selector})`;
 }
@@ -84,6 +98,10 @@ function selectorOf(
 ): string {
   const own = Object.entries(labels).map(([label, value]) => `${label}=${quoted(fillValue(value, request))}`);
   return `{${[`__name__=~${quoted(fillPattern(name, request))}`, ...own, ...more].join(",")}}`;
+}
+
+function versionsOf({ label, pattern }: MetricShape["version"], request: ReadRequest): string {
+  return `${label}=~${quoted(fillPattern(pattern, request))}`;
 }
 
 /** PromQL takes the same escapes in double quotes. */

@@ -1,6 +1,7 @@
 export { ahead } from "./ahead.ts";
 export { databaseProblem, schemaProblem } from "./database-problem.ts";
 export { type EmbeddedOptions, type EmbeddedPostgres, embeddedPostgresAt, startEmbeddedPostgres } from "./embedded.ts";
+export { forgetRows, type OldRows } from "./forget-rows.ts";
 export { jsonText, storableText } from "./json-text.ts";
 export { type ListenOptions, listen } from "./listen.ts";
 export { type Logger, silentLogger } from "./logger.ts";

@@ -1,5 +1,5 @@
 import type { BuildId, GitSha, Instant, ServiceName } from "@slipway/kernel";
-import type { Db, Tx } from "@slipway/sql";
+import { type Db, forgetRows, type Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import type { BuildState } from "./domain/state.ts";
 import type { BuildTables } from "./tables.ts";
@@ -105,8 +105,7 @@ export async function saveDelivery(
 
 /** A delivery that comes again after this is a new one. */
 export async function forgetDeliveries(db: Db<BuildTables>, olderThanMs: number): Promise<void> {
-  await sql`
-    delete from delivery where received_at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'`.execute(db);
+  await forgetRows(db, { table: "delivery", at: "received_at", olderThanMs });
 }
 
 /** Takes the next number; a rolled-back transaction leaves a gap. */

@@ -1,6 +1,6 @@
 import type { Judgement } from "@slipway/contracts";
 import type { Instant } from "@slipway/kernel";
-import type { Db, Tx } from "@slipway/sql";
+import { type Db, forgetRows, type Tx } from "@slipway/sql";
 import { sql } from "kysely";
 import type { Known } from "./domain/about-deployments.ts";
 import type { Ruling } from "./domain/delivery.ts";
@@ -104,12 +104,10 @@ export async function learnJudgement(db: NotificationDb, deployment: string, jud
 
 /** Forgets what was delivered, or given up, and told of so long ago, and what was learned then to tell it by. What waits stays, whatever its age. */
 export async function forgetNotifications(db: NotificationDb, olderThanMs: number): Promise<void> {
-  const before = sql`clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'`;
-  await sql`
-    delete from notification where state <> 'pending' and announced and created_at < ${before}`.execute(db);
-  await sql`
-    delete from known_deployment k where learned_at < ${before}
-      and not exists (select from notification n where n.about = k.id)`.execute(db);
+  const isTold = sql<boolean>`state <> 'pending' and announced`;
+  await forgetRows(db, { table: "notification", at: "created_at", olderThanMs, where: isTold });
+  const isUnused = sql<boolean>`not exists (select from notification n where n.about = known_deployment.id)`;
+  await forgetRows(db, { table: "known_deployment", at: "learned_at", olderThanMs, where: isUnused });
 }
 
 /** Newest first; `before` is the number that the last page ended with. */

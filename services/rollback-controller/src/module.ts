@@ -25,7 +25,7 @@ const Config = z.object({
   /** Where the controller writes what it did while the database was away. Default: `journal` in the data folder. */
   SLIPWAY_JOURNAL_DIR: z.string().min(1).optional(),
   /** How long the looks of a watch that has ended stay. */
-  SLIPWAY_KEEP_LOOKS: DurationMs.default(30 * 86_400_000),
+  SLIPWAY_KEEP_LOOKS: DurationMs.default(7 * 86_400_000),
   SLIPWAY_LOOK_MS: z.coerce.number().int().min(100).max(5_000).default(1_000),
 });
 type Config = z.infer<typeof Config>;

@@ -1,7 +1,8 @@
 import type { DeploymentId, Instant } from "@slipway/kernel";
-import type { Db } from "@slipway/sql";
+import { type Db, forgetRows } from "@slipway/sql";
 import { type Generated, sql } from "kysely";
-import type { Snapshot, StoredLook, Watcher } from "./watcher.ts";
+import type { StoredLook } from "./unstored-looks.ts";
+import type { Snapshot, Watcher } from "./watcher.ts";
 
 /** The tables of schema `rollback` that this service reads and writes itself; `keeper` has a file of its own. */
 export type Tables = {
@@ -33,12 +34,11 @@ export async function saveWatcher(db: Db<Tables>, watcher: Watcher, holder: stri
 
 /** Forgets the looks and the snapshot of watches that ended so long ago. What a watch still works with stays, whatever its age. */
 export async function forgetEnded(db: Db<Tables>, olderThanMs: number): Promise<void> {
-  const ended = sql<boolean>`not exists (
-    select from machine m where m.id = watch_id and (m.phase <> 'ended'
-      or m.updated_at >= clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'))
-    and at < clock_timestamp() - ${olderThanMs}::bigint * interval '1 ms'`;
-  await db.deleteFrom("look").where(ended).execute();
-  await db.deleteFrom("snapshot").where(ended).execute();
+  const where = sql<boolean>`not exists (
+    select from machine m where m.kind = 'watch' and m.id = watch_id and (m.phase <> 'ended'
+      or m.updated_at >= statement_timestamp() - ${olderThanMs}::bigint * interval '1 ms'))`;
+  await forgetRows(db, { table: "look", at: "at", olderThanMs, where });
+  await forgetRows(db, { table: "snapshot", at: "at", olderThanMs, where });
   await sql`
     delete from keeper where kept_until < clock_timestamp() - interval '1 hour' and not exists (
       select from machine m where m.kind = 'watch' and m.id = watch_id and m.phase <> 'ended')`.execute(db);

@@ -11,6 +11,7 @@ import type { News } from "./news.ts";
 import { Rest } from "./rest.ts";
 import { samplesOf, versionsOf } from "./sample.ts";
 import { shutRegion } from "./shut-region.ts";
+import { type StoredLook, UnstoredLooks } from "./unstored-looks.ts";
 
 /** What a watcher needs of the world, and whom it tells. All that it tells is stored by others; it never waits for them to act. */
 export type WatcherPorts = {
@@ -29,8 +30,6 @@ type Seen = {
 
 type RegionMemory = { -readonly [K in keyof Seen]: Seen[K] } & { reading: Reading | null };
 
-export type StoredLook = { readonly at: Instant; readonly look: Look };
-
 export type Snapshot = {
   readonly looking: Looking;
   readonly readings: Readonly<Record<string, Reading | null>>;
@@ -42,8 +41,6 @@ export type Snapshot = {
 
 const shutPauseMs = 100;
 const missingAfterMs = 30_000;
-/** Looks kept while they cannot be stored: some hours of them. */
-const mostLooks = 20_000;
 
 /**
  * One watch at work: it reads, judges and, on FAIL, takes the version out of traffic itself. Everything it needs is in memory, so that it goes on
@@ -59,7 +56,7 @@ export class Watcher {
   readonly #regions = new Map<string, RegionMemory>();
   readonly #shutting = new Set<readonly [region: string, since: Instant]>();
   readonly #armedAt: Instant;
-  #looks: StoredLook[] = [];
+  readonly #looks = new UnstoredLooks();
   #looking: Promise<void> = Promise.resolve();
   #waiting = 0;
   #toldMissing = false;
@@ -84,6 +81,7 @@ export class Watcher {
     this.spec = spec;
     this.#unsaved = true;
     this.#rest.end();
+    this.#looks.hurry();
     this.looking = movedTo(spec, { looking: before, epochs }, this.#ports.clock.now());
     if (this.looking !== before) this.judgement = null;
     if (!isNewGrant(spec, epochs)) return;
@@ -127,7 +125,7 @@ export class Watcher {
     const now = this.#ports.clock.now();
     if (Object.keys(regions).length > 0) {
       this.looking = addLook(this.looking, { regions }, now);
-      this.#looks.push({ at: now, look: { regions } });
+      this.#looks.add({ at: now, look: { regions } }, isFull(this.spec));
       this.#rest.seen({ regions });
     }
     this.#unsaved = true;
@@ -171,8 +169,12 @@ export class Watcher {
       before.step !== judgement.step ||
       before.window_from !== judgement.window_from;
     // The ramp holds and goes on by it: crossing it is news, whatever the verdict.
-    if (news || holdsRamp(before?.evidence) !== holdsRamp(judgement.evidence))
-      this.#ports.tell(this.id, { type: "Judged", judgement });
+    if (news || holdsRamp(before?.evidence) !== holdsRamp(judgement.evidence)) this.#tellJudged(judgement);
+  }
+
+  #tellJudged(judgement: Judgement): void {
+    this.#looks.hurry();
+    this.#ports.tell(this.id, { type: "Judged", judgement });
   }
 
   /** Shuts first, tells then: the traffic comes before everything else. `by`: the person who wants it. */
@@ -266,15 +268,21 @@ export class Watcher {
     return this.#unsaved;
   }
 
-  /** Looks not yet stored; the caller stores them, or gives them back. */
+  /** Looks that are to be stored with the snapshot; the caller stores them, or gives them back. */
   takeLooks(): readonly StoredLook[] {
     this.#unsaved = false;
-    return this.#looks.splice(0);
+    return this.#looks.take(this.#ports.clock.now(), isFull(this.spec) && this.state === "watching");
   }
 
   giveBackLooks(looks: readonly StoredLook[]): void {
     this.#unsaved = true;
-    this.#looks = [...looks, ...this.#looks].slice(-mostLooks);
+    this.#looks.giveBack(looks);
+  }
+
+  /** This process ends: nothing that it saw waits any more. */
+  storeAll(): void {
+    this.#unsaved = true;
+    this.#looks.hurry();
   }
 
   view(): WatchView {
@@ -314,6 +322,11 @@ export class Watcher {
     this.#regions.set(region, memory);
     return memory;
   }
+}
+
+/** The version has all requests. */
+function isFull({ mode }: WatchRequest): boolean {
+  return mode === "live" || mode === "verified";
 }
 
 /** What was seen so far under a step, a window and a grant, for those of `spec`. Without `epochs`: of the same grant. */

@@ -24,6 +24,8 @@ export type WatchersOptions = {
 
 const saveEveryMs = 2_000;
 const flushEveryMs = 1_000;
+/** Watches look in turns: hundreds that begin at the same moment would wait for each other, and all else in the process for them. */
+const turns = 4;
 
 /** All watches of this process: one rhythm of looks, one of saving, and the disk where the database is behind. */
 export class Watchers {
@@ -33,6 +35,7 @@ export class Watchers {
   readonly #unsaved = new Set<Watcher>();
   readonly #expiring = new Set<Watcher>();
   #timers: NodeJS.Timeout[] = [];
+  #turn = 0;
 
   constructor(options: WatchersOptions) {
     this.#options = options;
@@ -40,7 +43,7 @@ export class Watchers {
 
   start(): void {
     this.#timers = [
-      setInterval(() => this.#lookAll(), this.#options.lookEveryMs),
+      setInterval(() => this.#lookSome(), this.#options.lookEveryMs / turns),
       setInterval(() => void this.#saveAll(), saveEveryMs),
       setInterval(() => void this.#options.queue.flush(), flushEveryMs),
     ];
@@ -100,15 +103,18 @@ export class Watchers {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    for (const watcher of this.all()) watcher.storeAll();
     await Promise.all(this.all().map((watcher) => this.#save(watcher)));
     await this.#options.queue.flush();
     await this.keepOnDisk();
   }
 
-  /** A watch whose regions are slow to answer delays itself alone. */
-  #lookAll(): void {
+  /** A watch whose regions are slow to answer delays itself alone. When another one ends its turn may come a little earlier or later, once. */
+  #lookSome(): void {
+    this.#turn = (this.#turn + 1) % turns;
     const now = this.#options.clock.now();
-    for (const watcher of this.all()) {
+    for (const [place, watcher] of this.all().entries()) {
+      if (place % turns !== this.#turn) continue;
       if (watcher.isOver(now)) this.#expire(watcher);
       else if (watcher.wantsLook()) void watcher.look();
     }

@@ -74,3 +74,28 @@ test("what it stored of its looks gives the same judge again", async () => {
   expect(replayed.judge.total).toEqual(snapshot?.looking.judge.total);
   expect(replayed.judge.errors).toEqual(snapshot?.looking.judge.errors);
 });
+
+test.each([
+  ["at 100%", "live"],
+  ["of a verified version", "verified"],
+] as const)(
+  "looks %s are stored seldom, and all of them by the time that the process has ended",
+  async (_when, mode) => {
+    const controller = await start();
+    const spec = sampleSpec({ mode });
+    await arm(controller, spec);
+    const first = controller.watchers.get(id)!;
+    const begun = startLooking(spec, first.looking.windowFrom);
+    await until(() => first.looking.judge.total.canary_requests >= 300, { what: "some requests" });
+    const early = (await loadLooks(place().db, id)).length;
+    await stopLast();
+
+    const looks = await loadLooks(place().db, id);
+    const snapshot = await loadSnapshot(place().db, id);
+    const replayed = looks.reduce((looking, { at, look }) => addLook(looking, look, at), begun);
+
+    expect(looks.length - early).toBeGreaterThan(10);
+    expect(replayed.judge.total).toEqual(snapshot?.looking.judge.total);
+    expect(replayed.judge.errors).toEqual(snapshot?.looking.judge.errors);
+  },
+);
