@@ -10,6 +10,7 @@ import { initCommand } from "./commands/init.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { promoteCommand } from "./commands/promote.ts";
 import { promotionsCommand } from "./commands/promotions.ts";
+import { repositoriesCommand } from "./commands/repositories.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
@@ -41,7 +42,8 @@ export function program(json = false): Command {
   for (const add of [initCommand, validateCommand, runCommand, doctorCommand]) add(root);
   for (const add of [deployCommand, statusCommand, servicesCommand, logsCommand]) add(root);
   for (const add of [promoteCommand, haltCommand, resumeCommand, approveCommand, rollbackCommand]) add(root);
-  for (const add of [artifactsCommand, promotionsCommand, secretsCommand, eventsCommand, restoreCommand]) add(root);
+  for (const add of [artifactsCommand, promotionsCommand, repositoriesCommand, secretsCommand]) add(root);
+  for (const add of [eventsCommand, restoreCommand]) add(root);
   if (!json) tellWhereHelpIs(root, root.name());
   return root;
 }

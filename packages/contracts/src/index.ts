@@ -37,7 +37,9 @@ export {
   cancelBuild,
   getBuild,
   listBuilds,
+  listRepositories,
   putRepository,
+  RepositoryView,
 } from "./http/builds.ts";
 export { Page, Reason, ValidateOnly, WaitingView } from "./http/common.ts";
 export {

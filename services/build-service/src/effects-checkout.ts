@@ -7,7 +7,7 @@ import { maskerFor } from "@slipway/secrets";
 import type { BuildContext, BuildOutcome, BuildWorld } from "./build-world.ts";
 import type { BuildState } from "./domain/state.ts";
 import { buildFolders } from "./folders.ts";
-import { checkOut, GitRefused } from "./git.ts";
+import { checkOut, GitRefused, sshIsThere } from "./git.ts";
 import { announceLog, appendLog, forgetOutput } from "./log-store.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "./repository-url.ts";
 import { buildIdentity } from "./step-runs.ts";
@@ -52,7 +52,7 @@ function noPlace({ config }: BuildWorld, { taken, ahead }: PlacesBefore): string
 export async function checkOutCommit(world: BuildWorld, state: BuildState, ctx: BuildContext): Promise<BuildOutcome> {
   const row = await repositoryOf(world.db, state.service);
   if (row === undefined) return failed("the service's repository is no longer registered");
-  const repository = parseRepositoryUrl(row.url, world.config.SLIPWAY_GIT_ALLOW_FILE);
+  const repository = parseRepositoryUrl(row.url, world.config.SLIPWAY_GIT_ALLOW_FILE, await sshIsThere());
   if ("problem" in repository) return failed(`the repository's URL cannot be used: ${repository.problem}`);
   const masked = maskerFor(secretsOf(world, row, repository));
   const folders = buildFolders(world.dataDir, state.buildId);

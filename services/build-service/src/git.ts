@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
+import { access, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type GitSha, type Instant, instant } from "@slipway/kernel";
 import type { RepositoryUrl } from "./repository-url.ts";
@@ -24,8 +24,18 @@ export type Checkout = {
 
 const timeoutMs = 300_000;
 const keptOutput = 16_384;
+const programs = "/usr/local/bin:/usr/bin:/bin";
 const certificateRemedy =
   "If the server's certificate is of an authority of your own, give that to build-service: NODE_EXTRA_CA_CERTS, in the chart caConfigMap.";
+
+/** Whether git has an ssh to call: the image of the services has none. */
+export async function sshIsThere(path: string = programs): Promise<boolean> {
+  const found = path.split(":").map((folder) => access(join(folder, "ssh"), constants.X_OK));
+  return Promise.any(found).then(
+    () => true,
+    () => false,
+  );
+}
 
 /**
  * Fetches one commit and writes its files. The repository's content is not trusted: no hooks, no filters, no submodules, no
@@ -120,7 +130,7 @@ function hardening(repository: RepositoryUrl): string[] {
 
 function environment(request: Checkout): Record<string, string> {
   const base = {
-    PATH: "/usr/local/bin:/usr/bin:/bin",
+    PATH: programs,
     HOME: "/nonexistent",
     LANG: "C.UTF-8",
     GIT_TERMINAL_PROMPT: "0",

@@ -1,12 +1,12 @@
-import { type BuildView, cancelBuild, getBuild, listBuilds, ProblemError, putRepository } from "@slipway/contracts";
+import { type BuildView, cancelBuild, getBuild, listBuilds } from "@slipway/contracts";
 import { appendAudit, type Durable } from "@slipway/durable";
 import type { ServiceApp } from "@slipway/host";
 import { type BuildId, type Instant, refuse } from "@slipway/kernel";
 import type { Db } from "@slipway/sql";
 import type { BuildMachine } from "./build-world.ts";
 import type { BuildServiceConfig } from "./config.ts";
-import { parseRepositoryUrl } from "./repository-url.ts";
-import { findBuilds, saveRepository } from "./store.ts";
+import { repositoryRoutes } from "./http-repositories.ts";
+import { findBuilds } from "./store.ts";
 import type { BuildTables } from "./tables.ts";
 import { viewOf } from "./view.ts";
 
@@ -19,7 +19,7 @@ export type ApiPorts = {
 
 /** The build service's part of /api/v1. */
 export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
-  serveRepositories(app, ports);
+  repositoryRoutes(app, ports);
   app.serve(getBuild, async ({ params }) => {
     const row = await ports.durable.read(ports.machine, params.id);
     if (row === undefined) return notFound(params.id);
@@ -70,32 +70,6 @@ async function waitingFor(
   if (failed?.lastReason == null) return forPlace;
   if (forPlace !== null) return { ...forPlace, for: `${forPlace.for}: ${failed.lastReason}` };
   return { for: failed.lastReason, since, unblockedBy: "it is tried again by itself" };
-}
-
-function serveRepositories(app: ServiceApp, ports: ApiPorts): void {
-  app.serve(putRepository, async ({ params, body, principal, now }) => {
-    const parsed = parseRepositoryUrl(body.url, ports.config.SLIPWAY_GIT_ALLOW_FILE);
-    if ("problem" in parsed) return refuse("repository.invalid", parsed.problem, "Give an https or ssh URL.");
-    const { service } = params;
-    await ports.db.transaction().execute(async (tx) => {
-      const taken = await tx
-        .selectFrom("repository")
-        .select("service")
-        .where("match_key", "=", parsed.matchKey)
-        .where("service", "!=", service)
-        .executeTakeFirst();
-      if (taken !== undefined) {
-        throw new ProblemError(
-          "repository.invalid",
-          `The repository belongs to the service "${taken.service}" already.`,
-        );
-      }
-      await saveRepository(tx, { service, url: body.url, matchKey: parsed.matchKey, secret: body.secret }, now);
-      const detail = { url: parsed.url };
-      await appendAudit(tx, { actor: principal.name, action: "repository.put", subject: service, detail, at: now });
-    });
-    return { service, url: parsed.url };
-  });
 }
 
 function notFound(id: BuildId) {

@@ -52,7 +52,7 @@ export async function receiveWebhook(ports: WebhookPorts, headers: WebhookHeader
       "webhook.repository_unknown",
       `No service has the repository ${webhook.matchKeys.join(", ") || "of this webhook, which names none by its URL"}.`,
       {
-        remedy: "Register it: PUT /api/v1/repositories/{service}.",
+        remedy: "An admin registers it: slipway repositories set SERVICE URL.",
       },
     );
   }

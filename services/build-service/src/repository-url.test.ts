@@ -33,6 +33,12 @@ test("a file URL is a repository only where it is allowed", () => {
   expect(parseRepositoryUrl("file:///srv/orders.git", true)).toMatchObject({ scheme: "file", matchKey: "/srv/orders" });
 });
 
+test("a repository over ssh is refused where there is no ssh, whichever way it is written", () => {
+  for (const url of ["git@github.com:acme/orders.git", "ssh://git@github.com/acme/orders"])
+    expect(parseRepositoryUrl(url, false, false)).toEqual({ problem: expect.stringMatching(/no ssh .* https URL/) });
+  expect(parseRepositoryUrl("https://github.com/acme/orders", false, false)).toHaveProperty("url");
+});
+
 test("credentials are taken out of the URL", () => {
   const parsed = parseRepositoryUrl("https://build:p%40ss@git.example.com/orders.git", false);
 

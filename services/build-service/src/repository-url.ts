@@ -13,14 +13,17 @@ export type UrlProblem = { readonly problem: string };
 const scpLike = /^(?:([A-Za-z0-9._-]+)@)?([A-Za-z0-9.-]+):(?!:|\/\/)([^\s]+)$/;
 
 /**
- * Reads a repository's URL: http, https and ssh (`ssh://…` or `git@host:path`), and file where that is allowed. Everything
+ * Reads a repository's URL: http, https, ssh (`ssh://…` or `git@host:path`) where there is one, and file where that is allowed. Everything
  * else that git understands (`ext::`, options, plain paths) can run programs or read this machine, and is refused.
  */
-export function parseRepositoryUrl(text: string, allowFile: boolean): RepositoryUrl | UrlProblem {
+export function parseRepositoryUrl(text: string, allowFile: boolean, ssh = true): RepositoryUrl | UrlProblem {
   if (text.startsWith("-") || hasControlCharacter(text)) return { problem: "not a URL" };
   const scp = scpLike.exec(text);
-  if (scp !== null) return readUrl(`ssh://${scp[1] ?? "git"}@${scp[2]}/${scp[3]}`, allowFile);
-  return readUrl(text, allowFile);
+  const read = readUrl(scp === null ? text : `ssh://${scp[1] ?? "git"}@${scp[2]}/${scp[3]}`, allowFile);
+  if ("problem" in read || read.scheme !== "ssh" || ssh) return read;
+  return {
+    problem: "there is no ssh where the build-service runs: the https URL, with a user and a token, is fetched",
+  };
 }
 
 function readUrl(text: string, allowFile: boolean): RepositoryUrl | UrlProblem {

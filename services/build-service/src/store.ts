@@ -34,6 +34,16 @@ export async function registeredServices(db: Reader): Promise<readonly string[]>
   return rows.map(({ service }) => service);
 }
 
+/** By service, from the one after so many on. */
+export async function findRepositories(
+  db: Reader,
+  { service, from, limit }: { service: ServiceName | undefined; from: number; limit: number },
+): Promise<readonly (RepositoryRow & { readonly updatedAt: Instant })[]> {
+  let query = db.selectFrom("repository").selectAll().orderBy("service").offset(from).limit(limit);
+  if (service !== undefined) query = query.where("service", "=", service);
+  return (await query.execute()).map((row) => ({ ...toRepository(row), updatedAt: row.updated_at }));
+}
+
 /** The repository that one of these keys names. */
 export async function repositoryByKeys(db: Reader, keys: readonly string[]): Promise<RepositoryRow | undefined> {
   if (keys.length === 0) return undefined;

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { postgresBus } from "@slipway/bus";
-import { buildTopic, type CloudEvent, parseEvent } from "@slipway/contracts";
+import { buildTopic, type CloudEvent, listRepositories, parseEvent } from "@slipway/contracts";
 import { silentLogger } from "@slipway/sql";
 import { until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -307,6 +307,24 @@ test.each(["ext::sh -c id", "/etc", "git://example.com/x"])("a repository at %s 
 
   expect(answer.status).toBe(422);
   expect(await answer.json()).toMatchObject({ code: "repository.invalid", remedy: expect.any(String) });
+});
+
+test("repositories are listed by service for whoever may read, with their URLs and never with a password or a secret", async () => {
+  const body = { url: "https://ada:p%40ss@git.example.com/team/private.git", secret: "a secret long enough" };
+  expect((await platform.fetch("/api/v1/repositories/hidden", { method: "PUT", as: "admin", body })).status).toBe(200);
+
+  const listed = async (query: string) =>
+    listRepositories.response.parse(await (await platform.fetch(`/api/v1/repositories?${query}`)).json());
+  const all = await listed("page_size=2");
+  const rest = await listed(`page_size=2&page_token=${all.next_page_token}`);
+  const { repositories: own } = await listed("service=hidden");
+
+  expect(all.repositories.map(({ service }) => service)).toEqual(["hidden", "orders"]);
+  expect(all.repositories[1]).toMatchObject({ url: orders.url, credentials: false });
+  expect(rest).toMatchObject({ repositories: [{ service: "small" }], next_page_token: null });
+  const url = "https://git.example.com/team/private.git";
+  expect(own).toEqual([{ service: "hidden", url, credentials: true, updated_at: expect.stringMatching(/Z$/) }]);
+  expect(JSON.stringify([all, own])).not.toMatch(/p@ss|p%40ss|ada|long enough/);
 });
 
 test("a repository belongs to one service", async () => {

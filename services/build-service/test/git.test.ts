@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GitSha } from "@slipway/kernel";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { checkOut, GitRefused } from "../src/git.ts";
+import { checkOut, GitRefused, sshIsThere } from "../src/git.ts";
 import { parseRepositoryUrl, type RepositoryUrl } from "../src/repository-url.ts";
 import { type TestRepository, testRepository } from "./git-repository.ts";
 import { gitServer } from "./git-server.ts";
@@ -101,4 +101,13 @@ test("an abort ends git", async () => {
   controller.abort();
 
   await expect(attempt).rejects.toThrow(/abort/i);
+});
+
+test("an ssh is there where a folder of programs has one that can be run", async () => {
+  const programs = await mkdtemp(join(folder, "programs-"));
+  const path = `${join(folder, "nowhere")}:${programs}`;
+
+  expect(await sshIsThere(path)).toBe(false);
+  await writeFile(join(programs, "ssh"), "#!/bin/sh\n", { mode: 0o755 });
+  expect(await sshIsThere(path)).toBe(true);
 });

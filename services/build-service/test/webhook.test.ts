@@ -118,7 +118,7 @@ test("every refusal is a problem that says what to do or what is wrong", async (
   expect(answer.headers.get("content-type")).toMatch(/^application\/problem\+json/);
   expect(await answer.json()).toMatchObject({
     detail: "No service has the repository example.com/unknown.",
-    remedy: "Register it: PUT /api/v1/repositories/{service}.",
+    remedy: "An admin registers it: slipway repositories set SERVICE URL.",
   });
 });
 

@@ -105,7 +105,7 @@ async function nothingFound(client: Client, service: ServiceName, version: strin
   const services = [...new Set(others.map((artifact) => artifact.service))];
   const detail = `Nothing was ever built for a service ${service}${nearest(service, services) || "."}`;
   return new ProblemError("service.not_found", detail, {
-    remedy: `Push to its repository; PUT /api/v1/repositories/${service} says where that is.`,
+    remedy: `Push to its repository; slipway repositories set ${service} URL says where that is.`,
   });
 }
 

@@ -1,3 +1,23 @@
+{{/*
+Completes .Values by what values.yaml has and they lack: `helm upgrade --reuse-values` brings those of a release that was older than this chart. Each template
+begins with it, since nothing says which is rendered first.
+*/}}
+{{- define "slipway.values" -}}
+{{- include "slipway.complete" (dict "values" .Values "defaults" (.Files.Get "files/values.yaml" | fromYaml)) }}
+{{- end }}
+
+{{/* Maps whose keys are the operator's own stay as they are. */}}
+{{- define "slipway.complete" -}}
+{{- $own := list "env" "resources" "quota" "labels" "podLabels" "nodeSelector" "annotations" "podAnnotations" "serviceAccountAnnotations" "affinity" }}
+{{- range $key, $default := .defaults }}
+{{- if not (hasKey $.values $key) }}
+{{- $_ := set $.values $key $default }}
+{{- else if and (kindIs "map" $default) (kindIs "map" (index $.values $key)) (not (has $key $own)) }}
+{{- include "slipway.complete" (dict "values" (index $.values $key) "defaults" $default) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "slipway.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
@@ -31,6 +51,25 @@ app.kubernetes.io/component: {{ . }}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* Where the pod of a job is put: .root, and .own, its values. As for the services, what `defaults` says holds for it, too. */}}
+{{- define "slipway.placement" -}}
+{{- $defaults := .root.Values.defaults }}
+{{- with .own.priorityClassName | default $defaults.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with merge (dict) .own.nodeSelector $defaults.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with concat .own.tolerations $defaults.tolerations | uniq }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Labels of that pod: .root, .name, .own. What selectors look for is the chart's. */}}
+{{- define "slipway.jobLabels" -}}
+{{ merge (include "slipway.labels" . | fromYaml) .own.podLabels .root.Values.defaults.podLabels | toYaml }}
 {{- end }}
 
 {{- define "slipway.podSecurity" -}}

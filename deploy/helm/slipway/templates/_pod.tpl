@@ -188,7 +188,7 @@ volumes:
 {{- define "slipway.serviceEnv" -}}
 - { name: SLIPWAY_HOST, value: "0.0.0.0" }
 - { name: SLIPWAY_PORT, value: "7400" }
-- { name: SLIPWAY_URL, value: {{ .root.Values.publicUrl }} }
+- { name: SLIPWAY_URL, value: {{ .root.Values.publicUrl | quote }} }
 - { name: SLIPWAY_ENVIRONMENTS, value: {{ join "," .root.Values.environments | quote }} }
 - { name: SLIPWAY_PRODUCTION, value: {{ include "slipway.production" .root | quote }} }
 - { name: SLIPWAY_MINIMUM_BAKE, value: {{ .root.Values.minimumBake }} }

@@ -50,6 +50,8 @@ metrics-aggregator:
 {{- range $name, $fact := $facts }}
 {{- $own := index $.Values.services $name | default dict }}
 {{- $all := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $fact }}
+{{- /* One's own list would stand in place of that of all, whose nodes are then closed to it. */}}
+{{- $_ := set $all "tolerations" (concat $.Values.defaults.tolerations ($own.tolerations | default list) | uniq) }}
 {{ $name }}: {{ $all | toJson }}
 {{- end }}
 {{- end }}

@@ -43,6 +43,27 @@ export const putRepository = endpoint({
   response: z.object({ service: ServiceNameSchema, url: z.string() }),
 });
 
+export const RepositoryView = z.object({
+  service: ServiceNameSchema,
+  /** Without user and password. */
+  url: z.string(),
+  /** Whether it is fetched with a user and a password, which are told to nobody. */
+  credentials: z.boolean(),
+  updated_at: InstantSchema,
+});
+export type RepositoryView = z.infer<typeof RepositoryView>;
+
+export const listRepositories = endpoint({
+  id: "listRepositories",
+  method: "GET",
+  path: "/api/v1/repositories",
+  summary: "Where services' repositories are, by service; never their secrets",
+  roles: anyRole,
+  query: Page.extend({ service: ServiceNameSchema.optional() }),
+  status: 200,
+  response: z.object({ repositories: z.array(RepositoryView), next_page_token: z.string().nullable() }),
+});
+
 export const listBuilds = endpoint({
   id: "listBuilds",
   method: "GET",

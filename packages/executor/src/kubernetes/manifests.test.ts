@@ -117,18 +117,22 @@ test("only the pod that builds a Dockerfile has what rootless BuildKit needs: no
 
 test("the pod is put on the nodes and run by the runtime that the place names, and autoscalers leave it alone until it has ended", () => {
   const apart = readKubernetesUrl(
-    "kubernetes:?image=host/runner:1&node_selector=pool%3Dbuilds,disk%3Dssd&runtime_class=gvisor",
+    'kubernetes:?image=host/runner:1&node_selector=pool%3Dbuilds,disk%3Dssd&tolerations=[{"key":"pool"}]&runtime_class=gvisor',
   );
   const template = (builds: boolean) => at(jobManifest(apart, { ...job, builds }), "spec", "template");
 
   expect(at(template(false), "spec")).toMatchObject({
     nodeSelector: { pool: "builds", disk: "ssd" },
+    tolerations: [{ key: "pool" }],
     runtimeClassName: "gvisor",
   });
   // BuildKit needs the user namespaces of a real kernel.
-  expect(at(template(true), "spec")).toMatchObject({ nodeSelector: { pool: "builds", disk: "ssd" } });
+  expect(at(template(true), "spec")).toMatchObject({
+    ...{ nodeSelector: { pool: "builds", disk: "ssd" }, tolerations: [{ key: "pool" }] },
+  });
   expect(at(template(true), "spec")).not.toHaveProperty("runtimeClassName");
   expect(pod()).not.toHaveProperty("nodeSelector");
+  expect(pod()).not.toHaveProperty("tolerations");
   expect(pod()).not.toHaveProperty("runtimeClassName");
   expect(at(template(false), "metadata", "annotations")).toEqual({
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",

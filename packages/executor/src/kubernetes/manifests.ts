@@ -92,6 +92,7 @@ function podSpec(place: KubernetesPlace, job: StepJob, name: string): object {
     ...{ automountServiceAccountToken: false, enableServiceLinks: false },
     securityContext: podSecurity(accountOf(job)),
     ...(place.nodeSelector === undefined ? {} : { nodeSelector: place.nodeSelector }),
+    ...(place.tolerations === undefined ? {} : { tolerations: place.tolerations }),
     // BuildKit works with the user namespaces and mounts of a kernel of its node.
     ...(place.runtimeClass === undefined || job.builds ? {} : { runtimeClassName: place.runtimeClass }),
     ...(place.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: place.pullSecret }] }),

@@ -4,7 +4,7 @@ import { readKubernetesUrl } from "./place.ts";
 test("a kubeconfig, or the pod's own account; what is not said has a default", () => {
   expect(readKubernetesUrl("kubernetes:///etc/slipway/builds.yaml?context=prod&image=host/runner:1")).toEqual({
     ...{ kubeconfig: "/etc/slipway/builds.yaml", context: "prod", namespace: "slipway-builds", image: "host/runner:1" },
-    ...{ nodeSelector: undefined, runtimeClass: undefined },
+    ...{ nodeSelector: undefined, tolerations: undefined, runtimeClass: undefined },
     ...{ pullSecret: undefined, cpus: 2, memoryMiB: 1_024, diskMiB: 4_096, startSeconds: 600, builder: undefined },
   });
   expect(
@@ -16,6 +16,16 @@ test("a kubeconfig, or the pod's own account; what is not said has a default", (
     ...{ cpus: 0.5, memoryMiB: 64, diskMiB: 9, startSeconds: 5 },
     ...{ nodeSelector: { pool: "builds", "a.example/disk": "ssd" }, runtimeClass: "gvisor" },
   });
+});
+
+test("tolerations are those of Kubernetes, as JSON", () => {
+  const tolerations = [
+    { key: "pool", operator: "Equal", value: "builds", effect: "NoSchedule" },
+    { operator: "Exists", effect: "NoExecute", tolerationSeconds: 60 },
+  ] as const;
+
+  const url = `kubernetes:?image=i&tolerations=${encodeURIComponent(JSON.stringify(tolerations))}`;
+  expect(readKubernetesUrl(url).tolerations).toEqual(tolerations);
 });
 
 test("Dockerfiles are built only by a BuildKit that is named by its digest, in a namespace of its own", () => {
@@ -39,6 +49,8 @@ test.each([
   ["kubernetes:///x?image=i&cpus=0", /^cpus: must be more than 0$/],
   ["kubernetes:///x?image=i&memory_mib=0.5", /^memory_mib: must be a whole number$/],
   ["kubernetes:///x?image=i&node_selector=builds", /node_selector.*: names labels of nodes, e\.g\. pool=builds/],
+  ["kubernetes:///x?image=i&tolerations=pool%3Dbuilds", /tolerations: is a list of tolerations in JSON/],
+  ['kubernetes:///x?image=i&tolerations=[{"kye":"pool"}]', /tolerations.*"kye"/],
   ["kubernetes:///x?image=i&runtime_class=g+v", /runtime_class: is no name of a RuntimeClass/],
   ["kubernetes://host/x?image=i", /kubernetes:\/\/\/path/],
 ])("%s is refused and says why", (url, why) => {

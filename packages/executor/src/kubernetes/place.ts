@@ -13,6 +13,8 @@ export type KubernetesPlace = {
   readonly pullSecret: string | undefined;
   /** Labels of the nodes that take the pods; undefined: any. */
   readonly nodeSelector: Readonly<Record<string, string>> | undefined;
+  /** Of taints of these nodes, as Kubernetes writes them. */
+  readonly tolerations: readonly z.infer<typeof Toleration>[] | undefined;
   /** What runs the pods of steps, but for those of BuildKit; undefined: what the cluster has for all. */
   readonly runtimeClass: string | undefined;
   readonly cpus: number;
@@ -41,6 +43,13 @@ const objectName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const nodeLabel = /^[A-Za-z0-9][-A-Za-z0-9_./]*=[-A-Za-z0-9_.]*$/;
 const byDigest = /^[^@\s]+@sha256:[0-9a-f]{64}$/;
 const Namespace = z.string().regex(dnsLabel, "is no name of a namespace");
+const Toleration = z.strictObject({
+  key: z.string().optional(),
+  operator: z.enum(["Exists", "Equal"]).optional(),
+  value: z.string().optional(),
+  effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
+  tolerationSeconds: z.number().int().optional(),
+});
 const Query = z.strictObject({
   namespace: Namespace.default("slipway-builds"),
   context: z.string().optional(),
@@ -51,6 +60,16 @@ const Query = z.strictObject({
     .transform((text) => text.split(",").filter((label) => label !== ""))
     .pipe(z.array(z.string().regex(nodeLabel, "names labels of nodes, e.g. pool=builds,disk=ssd")))
     .transform((each) => Object.fromEntries(each.map((label) => label.split("=", 2))))
+    .optional(),
+  tolerations: z
+    .string()
+    .transform(listOf)
+    .pipe(
+      z.array(
+        Toleration,
+        'is a list of tolerations in JSON, e.g. [{"key":"pool","operator":"Exists"}], percent-encoded',
+      ),
+    )
     .optional(),
   runtime_class: z.string().regex(objectName, "is no name of a RuntimeClass").optional(),
   cpus: z.coerce.number().positive().default(2),
@@ -64,6 +83,15 @@ const Query = z.strictObject({
   buildkit_namespace: Namespace.default("slipway-image-builds"),
 });
 
+/** What JSON says; text that is none is no list. */
+function listOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Reads `kubernetes:///path/to/kubeconfig?namespace=…&image=…`. Throws with what is wrong, as a sentence. */
 export function readKubernetesUrl(text: string): KubernetesPlace {
   const url = new URL(text);
@@ -72,13 +100,13 @@ export function readKubernetesUrl(text: string): KubernetesPlace {
   const parsed = Query.safeParse(Object.fromEntries(url.searchParams), { error: settingText });
   if (!parsed.success) throw new Error(placedText(parsed.error));
   const { namespace, context, image, pull_secret, cpus, memory_mib, disk_mib, start_seconds } = parsed.data;
-  const { buildkit_image, buildkit_namespace, node_selector, runtime_class } = parsed.data;
+  const { buildkit_image, buildkit_namespace, node_selector, tolerations, runtime_class } = parsed.data;
   if (buildkit_image !== undefined && buildkit_namespace === namespace)
     throw new Error("buildkit_namespace: is that of the steps, which may not have what BuildKit needs");
   return {
     kubeconfig: url.pathname === "" ? undefined : decodeURIComponent(url.pathname),
     ...{ context, namespace, image, cpus, pullSecret: pull_secret },
-    ...{ nodeSelector: node_selector, runtimeClass: runtime_class },
+    ...{ nodeSelector: node_selector, tolerations, runtimeClass: runtime_class },
     ...{ memoryMiB: memory_mib, diskMiB: disk_mib, startSeconds: start_seconds },
     builder: buildkit_image === undefined ? undefined : { namespace: buildkit_namespace, image: buildkit_image },
   };

@@ -28,6 +28,11 @@ test.each([
   expect(schema.safeParse(change(values())).success).toBe(false);
 });
 
+test("every template begins by completing values that may be an older release's", () => {
+  for (const { path, text } of templates.filter(({ path }) => !path.includes("/_")))
+    expect(text.split("\n", 1)[0], path).toBe('{{- include "slipway.values" . }}');
+});
+
 test("every variable in the templates and values is one that a service reads", () => {
   const known = knownVariables();
   const texts = [...templates, { path: "values.yaml", text: read(`${chart}/values.yaml`) }];

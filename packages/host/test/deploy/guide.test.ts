@@ -88,11 +88,12 @@ test("what the steps of the installation take was made by one before: folders th
   const { secrets } = z
     .object({ secrets: z.record(z.string(), z.string()) })
     .parse(readYaml("deploy/helm/slipway/values.yaml"));
-  const told = [...guide.matchAll(/--set [a-zA-Z.]+Secret=([a-z-]+)/g)].map(([, name]) => name);
+  const told = [...guide.matchAll(/\b[a-z]+Secret: ([a-z-]+)/g)].map(([, name]) => name);
   const made = [...guide.matchAll(/kubectl create secret (?:generic|tls) ([a-z-]+)/g)].map(([, name]) => name);
 
-  expect(mounted).toEqual([["credentials", true]]);
-  expect(told).toContain("slipway-tls");
+  expect(mounted.length).toBeGreaterThan(0);
+  for (const one of mounted) expect(one).toEqual(["credentials", true]);
+  expect(told).toEqual(expect.arrayContaining(["slipway-tls", "slipway-renewers"]));
   expect([...Object.values(secrets), ...told].filter((name) => !made.includes(name))).toEqual([]);
 });
 

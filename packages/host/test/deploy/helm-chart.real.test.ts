@@ -113,8 +113,29 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     );
     await expect(render("--set", "production={prd}")).rejects.toThrow(/production: prd is not among/);
     await expect(render("--set", "regionTokens.enabled=true")).rejects.toThrow(/say which region is this cluster/);
+    for (const alone of ["own=here", "renewersSecret=renewers"])
+      await expect(render("--set", `regionTokens.${alone}`)).rejects.toThrow(/set regionTokens\.enabled=true/);
+    await expect(render("--set", "services.artifact-registry.replicas=6")).rejects.toThrow(
+      /services\.artifact-registry: it begins with 6 pods \(replicas\) and may have 4 at most/,
+    );
+    for (const url of ["https://Slipway.example.com", "http://10.0.0.7:8080", "http://[::1]"]) {
+      await expect(render("--set", `publicUrl=${url}`), url).rejects.toThrow(
+        /publicUrl: an Ingress is for a host name/,
+      );
+      await render("--set", `publicUrl=${url}`, "--set", "ingress.enabled=false");
+    }
+    await expect(render("--set", "regionTokens.hours=0.2")).rejects.toThrow(/regionTokens\/hours/);
     const tag = "builds.kubernetes.buildkit.image=moby/buildkit:rootless";
     await expect(render(...stepsAsJobs, "--set", tag)).rejects.toThrow(/buildkit/);
+  });
+
+  test("parts of a number are taken as --set gives them, which is as text", async () => {
+    const tokens = ["regionTokens.enabled=true", "regionTokens.own=here", "regionTokens.hours=0.25"];
+    const set = [...tokens, "builds.kubernetes.cpus=0.5"].flatMap((value) => ["--set", value]);
+    const text = JSON.stringify(await render(...stepsAsJobs, ...set));
+
+    expect(text).toContain('"--hours=0.25"');
+    expect(text).toContain("&cpus=0.5&");
   });
 
   test("Dockerfiles have a namespace, rights and policies of their own, and the build-service is told and reaches it, only where BuildKit is named", async () => {

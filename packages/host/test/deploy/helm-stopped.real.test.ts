@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -34,12 +34,21 @@ describe.skipIf(parts.helm === undefined || etcd === undefined || kubernetes ===
     });
 
     const chart = join(root, "deploy/helm/slipway");
+    const guide = read("docs/guides/operating.md");
+    /** The file with values that the guide has one make. */
+    const values = () => {
+      const [, text = ""] = /^ *cat > slipway-values\.yaml <<'END'\n([\s\S]*?)^ *END$/m.exec(guide) ?? [];
+      const path = join(folder, "slipway-values.yaml");
+      writeFileSync(path, text);
+      return path;
+    };
     const inCluster = (...args: string[]) =>
       helm(parts.helm!, folder, ...args, "--kubeconfig", region.kubeconfig, "--namespace", "slipway");
     /** The guide's own line, as it stands there. */
     const asTheGuideSays = (what: RegExp, ...more: string[]) => {
-      const [line = "not in the guide"] = what.exec(read("docs/guides/operating.md")) ?? [];
-      const [, ...args] = line.replace("deploy/helm/slipway", chart).split(" ");
+      const [line = "not in the guide"] = what.exec(guide) ?? [];
+      const here = line.replace("deploy/helm/slipway", chart).replace("slipway-values.yaml", values());
+      const [, ...args] = here.replace(/ +#.*$/, "").split(" ");
       return inCluster(...args, ...more);
     };
     const listed = async (kind: string) =>
@@ -61,7 +70,10 @@ describe.skipIf(parts.helm === undefined || etcd === undefined || kubernetes ===
 
     test("has no pod, no autoscaler and no job that prepares, and then starts each service again, those that scale themselves too", async () => {
       // Nobody runs the job's pod here.
-      await inCluster("install", "slipway", chart, "--no-hooks");
+      await asTheGuideSays(/helm install [^`\n]*/, "--no-hooks", "--wait=false");
+      expect(await region.kubectl(["get", "ingress", "slipway", "-n", "slipway", "-o", "yaml"])).toContain(
+        "slipway-tls",
+      );
       await scaleAsAutoscaler("slipway-deployment-orchestrator", 4);
       await region.kubectl(["scale", "deployment/slipway-metrics-aggregator", "-n", "slipway", "--replicas=0"]);
 
@@ -70,6 +82,9 @@ describe.skipIf(parts.helm === undefined || etcd === undefined || kubernetes ===
       expect(await listed("horizontalpodautoscalers")).toEqual([]);
 
       await asTheGuideSays(/helm upgrade [^`\n]*stopped=false[^`\n]*/, "--no-hooks");
+      expect(await region.kubectl(["get", "ingress", "slipway", "-n", "slipway", "-o", "yaml"])).toContain(
+        "slipway-tls",
+      );
       // Two of them are the autoscalers' to raise.
       await until(async () => isDeepStrictEqual(await replicas(), each(2)), {
         ...{ what: "each service has two pods again", timeoutMs: 60_000 },

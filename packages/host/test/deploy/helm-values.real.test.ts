@@ -1,13 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readKubernetesUrl } from "@slipway/executor";
 import { realPart } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { worksWith } from "./calls.ts";
-import { type Rendered, renderWith } from "./helm.ts";
+import { type Rendered, renderChart, renderWith } from "./helm.ts";
 import { account, podOfChart, restricted } from "./pod.ts";
-import { servicesOfTree } from "./tree.ts";
+import { readYaml, root, servicesOfTree } from "./tree.ts";
 
 const part = realPart("helm");
 const services = [...servicesOfTree().keys()];
@@ -124,14 +125,57 @@ describe.skipIf(part === undefined)("values of the chart say what pods", () => {
     expect(podOfChart(more, "Deployment", "slipway-metrics-aggregator")).toEqual(podOf("metrics-aggregator"));
   });
 
+  test("are put where `defaults` say, those of jobs and of a service with tolerations of its own, too", async () => {
+    const taint = { key: "pool", operator: "Exists" };
+    const all = { nodeSelector: { pool: "slipway" }, tolerations: [taint], podLabels: { team: "platform" } };
+    const own = { nodeSelector: { disk: "ssd" }, tolerations: [taint, { key: "b" }], podLabels: { team: "regions" } };
+    const tokens = { enabled: true, own: "here", ...own };
+    const more = await render(
+      `defaults=${JSON.stringify({ ...all, priorityClassName: "high" })}`,
+      `regionTokens=${JSON.stringify(tokens)}`,
+    );
+    const prepare = podOfChart(more, "Job", "slipway-prepare");
+    const job = more.find(({ kind, metadata }) => kind === "Job" && metadata.name.startsWith("slipway-region-tokens-"));
+    const renew = podOfChart(more, "Job", job?.metadata.name ?? "");
+    const controller = podOfChart(more, "Deployment", "slipway-rollback-controller");
+
+    const { podLabels: labels, ...placed } = all;
+    expect(prepare).toMatchObject({ ...placed, labels, priorityClassName: "high" });
+    expect(prepare.tolerations).toEqual([taint]);
+    expect(renew).toMatchObject({
+      ...{ nodeSelector: { pool: "slipway", disk: "ssd" }, tolerations: own.tolerations, priorityClassName: "high" },
+      labels: { team: "regions", "app.kubernetes.io/component": "region-tokens" },
+    });
+    expect(renew.tolerations?.length).toBe(2);
+    expect(controller.tolerations).toEqual([taint, ...(podOf("rollback-controller").tolerations ?? [])]);
+    expect(controller.tolerations?.length).toBe(3);
+  });
+
+  test("are the same where values are those of an older release, which had none of what has come since", async () => {
+    const chart = join(folder, "older");
+    cpSync(join(root, "deploy/helm/slipway"), chart, { recursive: true, dereference: true });
+    const { image, publicUrl, secrets, urlKeys } = z
+      .looseObject({ image: z.looseObject({ repository: z.string() }), publicUrl: z.string() })
+      .parse(readYaml("deploy/helm/slipway/values.yaml"));
+    const older = { image: { repository: image.repository }, publicUrl, secrets, urlKeys, services: {} };
+    writeFileSync(join(chart, "values.yaml"), JSON.stringify(older));
+    const set = ["builds.executor=kubernetes", "regionTokens.enabled=true", "regionTokens.own=here"];
+    const on = ["dashboards", "serviceMonitor", "prometheusRule"].map((name) => `${name}.enabled=true`);
+    const args = [...set, ...on].flatMap((value) => ["--set", value]);
+
+    expect(await renderChart(part!, folder, chart, ...args)).toEqual(await render(...set, ...on));
+  });
+
   test("tell the build-service which nodes take steps, and what runs them there", async () => {
-    const builds = { nodeSelector: { pool: "builds", "a.example/disk": "ssd" }, runtimeClassName: "gvisor" };
+    const tolerations = [{ key: "pool", operator: "Equal", value: "builds for steps", effect: "NoSchedule" }];
+    const nodeSelector = { pool: "builds", "a.example/disk": "ssd" };
+    const builds = { nodeSelector, tolerations, runtimeClassName: "gvisor" };
     const more = await render("builds.executor=kubernetes", `builds.kubernetes=${JSON.stringify(builds)}`);
     const place = readKubernetesUrl(podOfChart(more, "Deployment", "slipway-build-service").env.SLIPWAY_EXECUTOR ?? "");
 
-    expect(place).toMatchObject({ nodeSelector: builds.nodeSelector, runtimeClass: "gvisor", diskMiB: 4096 });
+    expect(place).toMatchObject({ nodeSelector, tolerations, runtimeClass: "gvisor", diskMiB: 4096 });
     expect(readKubernetesUrl(podOf("build-service").env.SLIPWAY_EXECUTOR ?? "")).toMatchObject({
-      ...{ nodeSelector: undefined, runtimeClass: undefined },
+      ...{ nodeSelector: undefined, tolerations: undefined, runtimeClass: undefined },
     });
   });
 

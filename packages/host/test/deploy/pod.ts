@@ -43,6 +43,7 @@ const Spec = z.object({
     }),
     spec: z.looseObject({
       automountServiceAccountToken: z.boolean(),
+      enableServiceLinks: z.boolean().optional(),
       serviceAccountName: z.string().optional(),
       hostUsers: z.boolean().optional(),
       terminationGracePeriodSeconds: z.number().optional(),
