@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { getBuild, getWatch, listBuilds, listNotifications, rollbackDeployment } from "@slipway/contracts";
+import { getBuild, getWatch, listBuilds, rollbackDeployment } from "@slipway/contracts";
 import { realPart, shiftedClock, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundle } from "./support/bundle.ts";
@@ -15,15 +15,13 @@ import { rollouts } from "./support/rollouts.ts";
 import { RunJson, regions } from "./support/run-json.ts";
 import { expectEventsInKafka, expectImagesInS3 } from "./support/seen-in-backends.ts";
 import { steadyRequests } from "./support/steady-requests.ts";
+import { expectToldOnce } from "./support/told-once.ts";
 import { pushed, shipTurnable, type Turnable, turnBad } from "./support/turnable.ts";
 
 const kafka = realPart("kafka");
 const redis = realPart("redis");
 const s3 = realPart("versitygw");
 const away = kafka === undefined || redis === undefined || s3 === undefined;
-
-const deployments = "slipway.deployment.v1";
-const watches = "slipway.watch.v1";
 
 let backends: RealBackends;
 let dataDir: string;
@@ -123,7 +121,7 @@ describe.skipIf(away)(
       await isRolledBack(shipped);
 
       expectLowered(shipped);
-      await expectToldOnce(shipped);
+      await expectToldOnce(platform, shipped, backends.events);
     });
 
     test("that a person takes back while Kafka is away is out of traffic before it is back", async () => {
@@ -151,7 +149,7 @@ describe.skipIf(away)(
       await isRolledBack(shipped);
 
       expectLowered(shipped);
-      await expectToldOnce(shipped);
+      await expectToldOnce(platform, shipped, backends.events);
     });
 
     test("keeps its lock while Redis is killed and wiped: who comes next waits, and nothing is deployed twice", async () => {
@@ -225,28 +223,6 @@ describe.skipIf(away)(
     async function logOf(build: string): Promise<string> {
       const url = new URL(`/api/v1/builds/${build}/logs`, platform.endpoints().platform?.url);
       return await (await fetch(url, { headers: { authorization: `Bearer ${platform.token("viewer")}` } })).text();
-    }
-
-    /** Kafka may have an event twice; it is one event, and makes one notice. What the trouble held or hid on the way is told as well. */
-    async function expectToldOnce({ id }: Turnable): Promise<void> {
-      const titles = async () => {
-        const { notifications } = await platform.as("viewer").call(listNotifications, { query: { page_size: 100 } });
-        return notifications.filter(({ about }) => about === id).map(({ title }) => title.split(":")[0] ?? "");
-      };
-      const last = ["Bad deployment caught at 5%", "Taken back"];
-      const areThere = async () => (await titles()).filter((title) => last.includes(title)).length >= last.length;
-      await until(areThere, { timeoutMs: 120_000, what: "the last notices" });
-      const told = await backends.events([deployments, watches]);
-      const count = (topic: string, type: string) =>
-        new Set(told[topic]?.filter((event) => event.subject === id && event.type === type).map((event) => event.id))
-          .size;
-      const held = Array.from({ length: count(deployments, "deployment.held") }, () => "Held");
-      const unseen = Array.from({ length: count(watches, "watch.metrics_missing") }, () => "Cannot judge");
-      expect((await titles()).sort()).toEqual([...last, ...held, ...unseen].sort());
-      for (const type of ["accepted", "granted", "opened", "step_started", "restoring", "rolled_back"])
-        expect([type, count(deployments, `deployment.${type}`)]).toEqual([type, 1]);
-      expect(count(watches, "watch.failed")).toBe(1);
-      expect(count(watches, "watch.shut_confirmed")).toBe(regions.length);
     }
   },
 );

@@ -1,4 +1,4 @@
-import { type CloudEvent, listNotifications, rollbackDeployment } from "@slipway/contracts";
+import { rollbackDeployment } from "@slipway/contracts";
 import { until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { killAndAwait } from "../support/comes-back.ts";
@@ -8,7 +8,8 @@ import { podsOf } from "../support/processes.ts";
 import { rollouts } from "../support/rollouts.ts";
 import { steadyRequests } from "../support/steady-requests.ts";
 import { type Hanging, hang, hangPostgres } from "../support/stopped.ts";
-import { type Turnable, turnBad } from "../support/turnable.ts";
+import { expectToldOnce } from "../support/told-once.ts";
+import { turnBad } from "../support/turnable.ts";
 
 const { dataDir } = inject("story");
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
@@ -34,29 +35,6 @@ afterAll(async () => {
 
 const { canary, isServed, viewOf, isRolledBack, expectLowered } = rollouts(() => platform);
 
-async function expectReportedOnce({ id }: Turnable): Promise<void> {
-  const titles = await until(
-    async () => {
-      const { notifications } = await platform.as("viewer").call(listNotifications, { query: { page_size: 100 } });
-      const own = notifications.filter(({ about }) => about === id).map(({ title }) => title.split(":")[0]);
-      return own.some((title) => title === "Taken back") && own.some((title) => title?.startsWith("Bad"))
-        ? own
-        : undefined;
-    },
-    { timeoutMs: 60_000, what: "the notices" },
-  );
-  expect([...titles].sort()).toEqual(["Bad deployment caught at 5%", "Taken back"]);
-  const { "slipway.watch.v1": watch = [], "slipway.deployment.v1": deployment = [] } = await eventsOf(dataDir, [
-    "slipway.watch.v1",
-    "slipway.deployment.v1",
-  ]);
-  const of = (events: readonly CloudEvent[], type: string) =>
-    events.filter((event) => event.subject === id && event.type === type);
-  expect(of(watch, "watch.failed")).toHaveLength(1);
-  expect(of(watch, "watch.shut_confirmed")).toHaveLength(regions.length);
-  expect(of(deployment, "deployment.rolled_back")).toHaveLength(1);
-}
-
 describe("a canary that turns bad", () => {
   test("while the database hangs, a region hangs and the rollback-controller is killed, is out of traffic before the database is back", async () => {
     const shipped = await canary("outage");
@@ -74,7 +52,7 @@ describe("a canary that turns bad", () => {
     database.goOn();
     await isRolledBack(shipped);
     expectLowered(shipped);
-    await expectReportedOnce(shipped);
+    await expectToldOnce(platform, shipped, (topics) => eventsOf(dataDir, topics));
   });
 
   test("while the platform hangs is out of traffic before the platform is back, and the platform agrees", async () => {
@@ -87,7 +65,7 @@ describe("a canary that turns bad", () => {
     hung.goOn();
     await isRolledBack(shipped);
     expectLowered(shipped);
-    await expectReportedOnce(shipped);
+    await expectToldOnce(platform, shipped, (topics) => eventsOf(dataDir, topics));
   });
 });
 
