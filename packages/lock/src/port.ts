@@ -41,11 +41,14 @@ export type TargetHolder = {
 export interface Locks {
   /**
    * Draws a ticket, or looks again at the one this holder has: the same answer, or progress. Ask again while waiting.
-   * Asking for fewer targets than granted gives those epochs; asking for others than the ticket's is an error.
+   * Asking for fewer targets than granted gives those epochs, and for what was given back in part the rest's; asking for others than the ticket's is an error.
    */
   acquire(request: AcquireRequest): Promise<Acquired>;
-  /** Gives back what the holder holds and takes it out of every queue. Repeats harmlessly. */
-  release(holder: string): Promise<void>;
+  /**
+   * Gives back what the holder holds and takes it out of every queue; with `regions` only what it holds of these: the rest stays held, and whoever waits goes on
+   * waiting for all of it. Repeats harmlessly.
+   */
+  release(holder: string, regions?: readonly RegionName[]): Promise<void>;
   /** The epoch of every target of a region that was ever granted, in one reading. */
   epochsIn(region: RegionName): Promise<readonly { readonly target: Target; readonly epoch: Epoch }[]>;
   holders(targets: readonly Target[]): Promise<readonly TargetHolder[]>;

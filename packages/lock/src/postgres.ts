@@ -1,11 +1,9 @@
 import type { Epoch, Instant, RegionName } from "@slipway/kernel";
 import { ahead, type Db, type Logger, prepared } from "@slipway/sql";
 import { sql } from "kysely";
+import { endByPreemption, endTicket, giveBack } from "./ending.ts";
 import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
-import { type Ask, rule, type Ticket } from "./ruling.ts";
-
-/** A service in an environment: the unit that is locked while its tickets are looked at. */
-export type Queue = { readonly service: string; readonly environment: string };
+import { type Ask, type Queue, rule, type Ticket } from "./ruling.ts";
 
 export type PostgresLocksOptions<T> = {
   readonly db: Db<T>;
@@ -33,11 +31,12 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
       return answer;
     },
 
-    async release(holder) {
+    async release(holder, regions) {
       const queue = await queueOfHolder(db, holder);
       if (queue === undefined) return;
       await inQueue(db, queue, async (tx) => {
-        await endTicket(tx, queue, holder);
+        if (regions === undefined) await endTicket(tx, queue, holder);
+        else await giveBack(tx, queue, holder, regions);
         return done;
       });
       await onChange(queue);
@@ -99,7 +98,8 @@ async function acquireInside<T>(tx: Db<T>, queue: Queue, ask: Ask, log: Logger):
     return () => ({ answer: { kind: "waiting", behind, since: own.drawnAt }, changed: found.drawn });
   }
   if (ruling.kind === "keep") {
-    const epochs = await epochsOf(tx, queue, ask);
+    const regions = ask.regions.filter((region) => own.regions.includes(region));
+    const epochs = await epochsOf(tx, queue, { ...ask, regions });
     return () => ({ answer: { kind: "granted", epochs }, changed: false });
   }
   for (const loser of ruling.losers) await endByPreemption(tx, queue, loser, ask.holder);
@@ -209,32 +209,11 @@ async function grant<T>(tx: Db<T>, { service, environment }: Queue, own: Ticket)
     returning region, epoch`.execute(tx);
 }
 
-async function endByPreemption<T>(tx: Db<T>, queue: Queue, loser: Ticket, to: string): Promise<void> {
-  await freeTargets(tx, queue, loser.holder);
-  await sql`update ticket set state = 'lost', lost_to = ${to}, ended_at = clock_timestamp()
-            where id = ${loser.id}`.execute(tx);
-}
-
-async function endTicket<T>(tx: Db<T>, { service, environment }: Queue, holder: string): Promise<void> {
-  await sql`
-    ${prepared} ${ahead} with freed as (
-      update target set holder = null, held_since = null
-      where service = ${service} and environment = ${environment} and holder = ${holder}
-    )
-    update ticket set state = 'released', lost_to = null, ended_at = clock_timestamp()
-    where holder = ${holder} and state <> 'released'`.execute(tx);
-}
-
 /** Nobody asks for what ended a quarter of a year ago. Looked for once in a while: it would be the slowest part of each release. */
 async function forgetOldTickets<T>(db: Db<T>): Promise<void> {
   await sql`delete from ticket where state = 'released' and ended_at < clock_timestamp() - interval '90 days'`.execute(
     db,
   );
-}
-
-async function freeTargets<T>(tx: Db<T>, { service, environment }: Queue, holder: string): Promise<void> {
-  await sql`update target set holder = null, held_since = null
-            where service = ${service} and environment = ${environment} and holder = ${holder}`.execute(tx);
 }
 
 async function epochsOf<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask): Promise<Epochs> {

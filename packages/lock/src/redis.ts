@@ -1,6 +1,7 @@
 import { answering, redisCache } from "@slipway/cache";
 import type { Acquired, AcquireRequest, Locks, Target, TargetHolder } from "./port.ts";
-import { type PostgresLocksOptions, postgresLocks, type Queue } from "./postgres.ts";
+import { type PostgresLocksOptions, postgresLocks } from "./postgres.ts";
+import type { Queue } from "./ruling.ts";
 
 export type RedisLocksOptions<T> = Omit<PostgresLocksOptions<T>, "onChange"> & {
   /** `redis://` or `rediss://`, perhaps with user and password, which are never logged. */
@@ -46,9 +47,9 @@ export function redisLocks<T>(options: RedisLocksOptions<T>): Locks & { close():
       });
     },
 
-    async release(holder) {
+    async release(holder, regions) {
       told.delete(holder);
-      await truth.release(holder);
+      await truth.release(holder, regions);
     },
 
     async holders(targets) {

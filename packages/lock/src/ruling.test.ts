@@ -46,6 +46,14 @@ describe("a ticket", () => {
     expect(() => rule(ticket(1, "AB"), [], { holder: "D-1", regions: regions("A"), preempt: false })).toThrow();
   });
 
+  test("of which a part was given back is kept for whoever asks for all of it, and not for a part with what was given back", () => {
+    const rest = ticket(1, "BC", "granted");
+
+    expect(rule(rest, [], { holder: "D-1", regions: regions("ABC"), preempt: false })).toEqual({ kind: "keep" });
+    expect(() => rule(rest, [], { holder: "D-1", regions: regions("AB"), preempt: false })).toThrow(/may not use it/);
+    expect(() => rule(ticket(1, "BC"), [], { holder: "D-1", regions: regions("ABC"), preempt: false })).toThrow();
+  });
+
   test("that was lost says to whom, and one given back is lost to its own holder", () => {
     expect(ask(ticket(1, "A", "lost", "D-9"), [], true)).toEqual({ kind: "lost", to: "D-9" });
     expect(ask(ticket(1, "A", "released"), [])).toEqual({ kind: "lost", to: "D-1" });

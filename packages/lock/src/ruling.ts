@@ -1,5 +1,8 @@
 import type { Instant, RegionName } from "@slipway/kernel";
 
+/** A service in an environment: the unit that is locked while its tickets are looked at. */
+export type Queue = { readonly service: string; readonly environment: string };
+
 export type Ticket = {
   /** Drawn in order: the smaller one came first. */
   readonly id: number;
@@ -47,11 +50,11 @@ export function rule(own: Ticket, others: readonly Ticket[], ask: Ask): Ruling {
   return behind === undefined ? { kind: "grant", losers: [] } : { kind: "wait", behind: behind.holder };
 }
 
-/** A granted ticket may be asked about in part (a region taken out of the plan); otherwise the targets are the ticket's. */
+/** A granted ticket may be asked about in part (a region taken out of the plan), or as it was before a part of it was given back; otherwise the targets are the ticket's. */
 function assertSameTargets(own: Ticket, ask: Ask): void {
-  const known = new Set(own.regions);
-  const within = ask.regions.every((region) => known.has(region));
-  if (!within || (own.state === "waiting" && ask.regions.length !== known.size)) {
+  const within = ask.regions.every((region) => own.regions.includes(region));
+  const covers = own.regions.every((region) => ask.regions.includes(region));
+  if (own.state === "granted" ? !within && !covers : !within || !covers) {
     throw new Error(
       `${ask.holder} has a ticket for ${own.regions.join()} and may not use it for ${ask.regions.join()}`,
     );

@@ -29,7 +29,7 @@ function epochsOf(acquired: Acquired): Record<string, Epoch> {
 }
 
 const operation = fc.record({
-  kind: fc.constantFrom("acquire", "acquire", "preempt", "release"),
+  kind: fc.constantFrom("acquire", "acquire", "preempt", "release", "give back B"),
   holder: fc.integer({ min: 1, max: 4 }),
   regions: fc.constantFrom("AB", "BC", "AC", "ABC", "B"),
 });
@@ -38,6 +38,7 @@ type Operation = { kind: string; holder: number; regions: string };
 /** What every lock must do. All tests share one world; each uses a service of its own. */
 export function lockContract(world: () => LockWorld): void {
   sequences(world);
+  parts(world);
   laws(world);
 }
 
@@ -166,6 +167,73 @@ function sequences(world: () => LockWorld): void {
   });
 }
 
+function parts(world: () => LockWorld): void {
+  test("a part that is given back goes to whoever waits for that alone, and who waits for the rest, too, goes on waiting", async () => {
+    const { locks, elsewhere } = world();
+    const of = targetsOf();
+    await locks.acquire({ holder: "L-71", targets: of("ABC") });
+    await locks.acquire({ holder: "L-72", targets: of("AC") });
+    await elsewhere.acquire({ holder: "L-73", targets: of("BC") });
+
+    await locks.release("L-71", ["a", "c"] as RegionName[]);
+    await locks.release("L-71", ["a", "c"] as RegionName[]);
+
+    expect(epochsOf(await elsewhere.acquire({ holder: "L-72", targets: of("AC") }))).toEqual({ a: 2, c: 2 });
+    await locks.release("L-72");
+    expect(await locks.acquire({ holder: "L-73", targets: of("BC") })).toMatchObject({ behind: "L-71" });
+    expect(await locks.holders(of("AB"))).toMatchObject([
+      { holder: null, epoch: 2 },
+      { holder: "L-71", epoch: 1, waiting: ["L-73"] },
+    ]);
+    await locks.release("L-71");
+    expect(epochsOf(await elsewhere.acquire({ holder: "L-73", targets: of("BC") }))).toEqual({ b: 2, c: 3 });
+  });
+
+  test("who gave a part back and asks again is answered with the rest alone, also once others have that part", async () => {
+    const { locks, elsewhere } = world();
+    const of = targetsOf();
+    await locks.acquire({ holder: "L-81", targets: of("ABC") });
+    await elsewhere.release("L-81", ["a" as RegionName]);
+    await locks.acquire({ holder: "L-82", targets: of("A") });
+
+    for (const preempt of [false, true]) {
+      const again = await locks.acquire({ holder: "L-81", targets: of("ABC"), preempt });
+      expect(again).toEqual({ kind: "granted", epochs: { b: 1, c: 1 } });
+    }
+    await locks.release("L-81", ["a" as RegionName]);
+
+    expect((await locks.holders(of("A")))[0]).toMatchObject({ holder: "L-82", epoch: 2 });
+  });
+
+  test("with the last part all is given back", async () => {
+    const { locks, elsewhere } = world();
+    const of = targetsOf();
+    await locks.acquire({ holder: "L-91", targets: of("AB") });
+
+    await locks.release("L-91", ["b" as RegionName]);
+    await elsewhere.release("L-91", ["a" as RegionName]);
+
+    expect(await locks.acquire({ holder: "L-91", targets: of("AB") })).toEqual({ kind: "lost", to: "L-91" });
+    expect(await locks.holders(of("AB"))).toMatchObject([{ holder: null }, { holder: null }]);
+  });
+
+  test("a part of what somebody waits for, or lost, cannot be given back: it waits for all of it, and says to whom it was lost", async () => {
+    const { locks } = world();
+    const of = targetsOf();
+    await locks.acquire({ holder: "L-01", targets: of("AB") });
+    await locks.acquire({ holder: "L-02", targets: of("AB") });
+
+    await locks.release("L-02", ["a" as RegionName]);
+    await locks.acquire({ holder: "L-03", targets: of("B"), preempt: true });
+    await locks.release("L-01", ["a", "b"] as RegionName[]);
+
+    expect(await locks.lostTo("L-01")).toBe("L-03");
+    expect((await locks.holders(of("B")))[0]).toMatchObject({ holder: "L-03", waiting: ["L-02"] });
+    await locks.release("L-03");
+    expect(epochsOf(await locks.acquire({ holder: "L-02", targets: of("AB") }))).toEqual({ a: 2, b: 3 });
+  });
+}
+
 function laws(world: () => LockWorld): void {
   test("law: whatever is asked at the same time, one holder per target, epochs only grow, nobody is stuck", async () => {
     let run = 0;
@@ -192,6 +260,7 @@ async function perform(world: LockWorld, one: Operation, n: number, of: (regions
   const locks = n % 2 ? world.locks : world.elsewhere;
   const holder = `R-${run}-${one.holder}-${one.regions}`;
   if (one.kind === "release") return locks.release(holder);
+  if (one.kind === "give back B") return locks.release(holder, ["b" as RegionName]);
   await locks.acquire({ holder, targets: of(one.regions), preempt: one.kind === "preempt" });
 }
 

@@ -58,6 +58,7 @@ function laneOf(command: Command): string {
       return command.preempt ? "relock" : "lock";
     case "AwaitImage":
     case "ReleaseLock":
+    case "ReleaseRegion":
     case "TellReplaced":
       return "lock";
     case "WakeAt":
@@ -103,6 +104,9 @@ async function performNow(ports: Ports, command: Command, ctx: Context): Result 
       return acquireLock(ports, command, ctx);
     case "ReleaseLock":
       await ports.locks.release(command.holder);
+      return { kind: "done" };
+    case "ReleaseRegion":
+      await ports.locks.release(command.holder, [command.region]);
       return { kind: "done" };
     case "TellReplaced":
       return tellReplaced(ports, ctx);

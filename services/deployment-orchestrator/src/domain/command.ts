@@ -11,6 +11,11 @@ export type Command =
   | { readonly type: "AwaitImage" }
   | { readonly type: "AcquireLock"; readonly holder: string; readonly preempt: boolean; readonly at: Instant | null }
   | { readonly type: "ReleaseLock"; readonly holder: string }
+  /**
+   * One target of those that are held. No field of ReleaseLock: a version that does not know that would give back all of them, and a newer deployment would take
+   * for its baseline what is still being taken back elsewhere. One that does not know this command fails at it and tries again; ReleaseLock comes in any case.
+   */
+  | { readonly type: "ReleaseRegion"; readonly holder: string; readonly region: RegionName }
   | {
       readonly type: "OpenFence";
       readonly region: RegionName;

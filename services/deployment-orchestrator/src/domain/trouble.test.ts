@@ -16,10 +16,10 @@ describe("a FAIL", () => {
     ]);
     world.settle(100);
     expect(world.state).toMatchObject({ phase: "rolled_back", hadWeight: true });
-    expect(types(world.emitted).slice(-6)).toEqual([
+    expect(types(world.emitted).slice(-7)).toEqual([
       ...["DrainAndRetire", "WakeAt"],
       ...["DrainAndRetire", "WakeAt"],
-      "ReleaseLock",
+      ...["ReleaseRegion", "ReleaseLock"],
       "deployment.rolled_back",
     ]);
   });

@@ -18,6 +18,7 @@ export function checkInvariants(world: ScriptedWorld, from: number): void {
     handsAreNotUndone(stride, world.strides.slice(0, index));
     repairsOnlyLower(stride);
     ownDoingIsWrittenDown(stride);
+    retiredRegionsAreGivenBack(stride, world.strides.slice(0, index));
   }
   locksAreGivenBack(world);
   regionsAreToldOnce(world);
@@ -164,4 +165,18 @@ function ownDoingIsWrittenDown({ before, after, input, commands }: Stride): void
   const begins = before.phase !== "restoring" && after.phase === "restoring" && after.outcome === "rolled_back";
   const entries = commands.filter(({ type }) => type === "AuditTakeBack");
   expect(entries).toHaveLength(begins && input.type !== "Rollback" ? 1 : 0);
+}
+
+/** I20: where its pods are gone while others are not, a region is given back in that step, by whoever may hold it, once; afterwards nothing is written there. */
+function retiredRegionsAreGivenBack({ before, after, commands }: Stride, past: readonly Stride[]): void {
+  const given = commands.flatMap((command) => (command.type === "ReleaseRegion" ? [command.region] : []));
+  const isRetired = (state: Deployment, region: string) => state.regions[region]?.state === "retired";
+  const both = before.phase === "restoring" && before.relock !== "not_needed";
+  const retired = after.plan.regions.filter((region) => isRetired(after, region) && !isRetired(before, region));
+  if (after.phase === "restoring")
+    expect(given).toEqual(retired.flatMap((region) => (both ? [region, region] : [region])));
+  else expect(given).toEqual([]);
+  const earlier = past.flatMap((stride) => stride.commands).filter(({ type }) => type === "ReleaseRegion");
+  const left = new Set(earlier.flatMap((command) => ("region" in command ? [command.region] : [])));
+  expect(commands.filter((command) => "region" in command && left.has(command.region))).toEqual([]);
 }

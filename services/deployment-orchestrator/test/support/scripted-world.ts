@@ -197,6 +197,7 @@ function laneOf(command: Command): string | undefined {
   if ("at" in command && command.at !== null) return undefined;
   if (command.type === "LowerWeight" || command.type === "RepairWeight") return `abort:${command.region}`;
   if (command.type === "TellDrift") return "publish";
+  if (command.type === "ReleaseRegion") return "lock";
   if ("region" in command) return `region:${command.region}`;
   if (command.type === "ArmWatch") return "watch";
   return command.type === "Publish" ? "publish" : "lock";

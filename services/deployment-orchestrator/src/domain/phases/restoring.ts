@@ -14,6 +14,7 @@ const askAgainMs = 300;
  * Traffic is on its way back. Before 100%: lower -> drain and retire -> ended.
  * After 100%: lower at once under the old epoch, take the lock again, lower once more under the new one (whoever held the targets in between
  * may have moved weights), let the base Service follow the baseline, drain and retire.
+ * A region whose pods are gone is given back at once: what is deployed next there waits for no region that is away.
  */
 export function onRestoring(state: In<"restoring">, input: Input): Answer {
   switch (input.type) {
@@ -101,16 +102,22 @@ function onFollowed(state: In<"restoring">, region: RegionName): Answer {
 }
 
 function onRetired(state: In<"restoring">, input: Extract<Input, { type: "Retired" }>): Answer {
-  const followed = followedAfterAll(state, input.region);
-  const next = mark(state, input.region, { state: "retired", weightPercent: 0 });
-  const all = state.plan.regions.every((region) => regionState(next, region) === "retired");
-  if (!all) return step(next, followed);
+  const { region } = input;
+  if (regionState(state, region) === "retired") return stay(state);
+  const followed = followedAfterAll(state, region);
+  const next = mark(state, region, { state: "retired", weightPercent: 0 });
+  const all = state.plan.regions.every((each) => regionState(next, each) === "retired");
   const release = state.relock === "not_needed" ? [holderOf(state)] : [holderOf(state), restoreHolderOf(state)];
+  if (!all) return step(next, [...followed, ...release.map((holder) => releaseRegion(holder, region))]);
   const regions = setRegions(next, { state: "retired" });
   const { outcome, reason } = state;
   const how = { outcome, reason, now: input.now, hadWeight: outcome === "rolled_back", release };
   const ended = end({ ...next, regions }, how);
   return { ...ended, commands: [...followed, ...ended.commands] };
+}
+
+function releaseRegion(holder: string, region: RegionName): Command {
+  return { type: "ReleaseRegion", holder, region };
 }
 
 function follow(state: In<"restoring">, region: RegionName): readonly Command[] {
