@@ -153,13 +153,13 @@ describe.skipIf(parts === undefined)("steps as Jobs", () => {
   });
 
   test("a pod that cannot start says why while it waits, and the step is to be tried again", async () => {
-    const executor = await open({ start_seconds: "6" });
+    const executor = await open({ start_seconds: "15" });
     const lines: string[] = [];
     const image = `127.0.0.1:1/absent@sha256:${"9".repeat(64)}`;
 
     const running = executor.run(await step("true", { image, onNetwork: (line) => lines.push(line) }));
 
-    await expect(running).rejects.toThrow(/did not start within 6s: .*(ErrImagePull|ImagePullBackOff)/);
+    await expect(running).rejects.toThrow(/did not start within 15s: .*(ErrImagePull|ImagePullBackOff)/);
     expect(lines).toEqual(expect.arrayContaining([expect.stringMatching(/^waits for its pod: .*Image/)]));
     await executor.close();
   });

@@ -49,11 +49,13 @@ describe.skipIf(part === undefined)("over a bad network to Prometheus a canary",
       const { network, place, watcher, seen } = stage;
       stage.flow(200);
       await stage.isRead();
-      const last = watcher().lastLookAt;
       begin();
+      // A look that was under way is answered or fails.
+      await until(() => stage.failures.length >= 1, { what: "a look to fail" });
+      const last = watcher().lastLookAt;
 
       stage.flow(400, 200);
-      await until(() => stage.failures.length >= 4, { what: "some looks" });
+      await until(() => stage.failures.length >= 5, { what: "some looks" });
       for (const failure of stage.failures.slice(1)) expect(failure).toMatch(reason);
       // One question may get through between two cuts.
       await until(

@@ -20,9 +20,14 @@ test("a pod says what it waits for: a node, an image, or nothing yet", () => {
   expect(pod({ phase: "Pending", conditions: [unschedulable] })).toMatchObject({ why: "Unschedulable: 0/3 nodes" });
   const waiting = { waiting: { reason: "ErrImagePull", message: "no such image" } };
   expect(pod({ phase: "Pending", ...container(waiting) })).toMatchObject({ why: "ErrImagePull: no such image" });
-  expect(pod({ phase: "Pending", initContainerStatuses: [{ state: waiting }] })).toMatchObject({
+  const initContainerStatuses = [{ state: waiting }];
+  expect(pod({ phase: "Pending", initContainerStatuses })).toMatchObject({ why: "ErrImagePull: no such image" });
+  // As the kubelet says it: the others wait for the one that holds them all up.
+  const initializing = container({ waiting: { reason: "PodInitializing" } });
+  expect(pod({ phase: "Pending", initContainerStatuses, ...initializing })).toMatchObject({
     why: "ErrImagePull: no such image",
   });
+  expect(pod({ phase: "Pending", ...initializing })).toMatchObject({ why: "PodInitializing" });
 });
 
 test("it is there to be called once it runs and has an address, and no longer once it is being deleted", () => {

@@ -57,7 +57,11 @@ export function viewOfPod(object: unknown): PodView | undefined {
     return { ...about, kind: "running", address: status.podIP };
   const scheduled = status?.conditions?.find(({ type, status: holds }) => type === "PodScheduled" && holds === "False");
   const waits = [own, ...inits, ...others].map((one) => one?.state?.waiting);
-  const waiting = waits.find((one) => one != null) ?? scheduled;
+  // While those before it have not ended, the step's own container says that alone: what holds one of them is the reason.
+  const waiting =
+    waits.find((one) => one != null && one.reason !== "PodInitializing") ??
+    waits.find((one) => one != null) ??
+    scheduled;
   return { ...about, kind: "waiting", why: textOf(waiting?.reason, waiting?.message) };
 }
 

@@ -72,7 +72,10 @@ export function canariesApart(stage: () => Apart): void {
     expect(ended.reason).toBe(gate?.sentence);
     expect(await canaries.told(id)).toMatchObject({ "watch.failed": 1, "watch.shut_confirmed": 1 });
     expect(await noticesTo(id, "Taken back")).toEqual(["Bad deployment caught at 5%", "Taken back"]);
-    expect(await canaries.audited(id)).toMatchObject([{ actor: "approver", action: "deployment.requested" }]);
+    expect(await canaries.audited(id)).toMatchObject([
+      { actor: "approver", action: "deployment.requested" },
+      { actor: "rollback-controller", action: "deployment.rollback", detail: { verdict: "FAIL", version } },
+    ]);
   });
 
   test("a canary that a person takes back is out of traffic, and who wanted it is kept", async () => {
