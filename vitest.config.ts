@@ -40,12 +40,16 @@ const longest = [
 const longestReal = [
   "istiod-away",
   "clocks-apart.real",
+  "deployment-orchestrator/test/region-faults",
   "neighbours-apart.real",
-  "store-network.real",
-  "services-apart.real",
-  "prometheus-network.real",
   "versions-apart.real",
   "kafka-killed",
+  "services-apart.real",
+  "dockerfile-cache",
+  "store-network.real",
+  "dockerfile.real",
+  "prometheus-network.real",
+  "kubernetes-contract.real",
 ];
 /** The first two begin and end with nothing running; each of the others leaves what runs around its platform to the next, which adopts it. */
 const stories = ["crash", "live", "page", "outage", "hands"].map((name) => `test/story/${name}.test.ts`);
