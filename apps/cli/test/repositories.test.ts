@@ -1,35 +1,28 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
+import { type Asked, scriptedPlatform } from "./scripted-platform.ts";
 import { slipwayWith } from "./slipway.ts";
 
 let folder: string;
-let server: Server;
+let platform: Awaited<ReturnType<typeof scriptedPlatform>>;
 let url: string;
-let asked: { method: string; path: string; body: unknown }[];
+let asked: Asked[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "slipway-cli-repositories-"));
-  server = createServer(async (request, answer) => {
-    const body = await text(request);
-    const { method = "", url: path = "" } = request;
-    asked.push({ method, path, body: body === "" ? undefined : JSON.parse(body) });
-    answer.setHeader("content-type", "application/json").end(JSON.stringify(answerTo(method, path)));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  platform = await scriptedPlatform(answerTo);
+  ({ asked } = platform);
+  ({ url } = platform);
 });
 afterAll(async () => {
-  server.close();
+  platform?.close();
   await rm(folder, { recursive: true, force: true });
 });
 beforeEach(() => {
-  asked = [];
+  asked.length = 0;
 });
 
 /** What the platform would answer, as far as the command line reads it. */
@@ -46,7 +39,7 @@ function answerTo(method: string, path: string): object {
 const repository = "https://git.example/orders.git";
 const secret = "0123456789abcdef-and-more";
 const repositories = (input: string, ...args: string[]) =>
-  slipwayWith(folder, { env: { SLIPWAY_URL: url, SLIPWAY_TOKEN: "slp_x" }, input }, "repositories", ...args);
+  slipwayWith(folder, { env: platform.env, input }, "repositories", ...args);
 
 test("set sends the secret that comes by standard input, without the line end that echo adds, and says where the webhook goes", async () => {
   const ran = await repositories(`${secret}\n`, "set", "orders", repository);

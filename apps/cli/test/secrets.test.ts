@@ -1,37 +1,28 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { probeIsolation } from "@slipway/executor";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Asked, scriptedPlatform } from "./scripted-platform.ts";
 import { slipwayWith, writeTree } from "./slipway.ts";
 
-type Asked = { method: string; path: string; body: unknown };
-
 let folder: string;
-let server: Server;
+let platform: Awaited<ReturnType<typeof scriptedPlatform>>;
 let env: Record<string, string>;
 let asked: Asked[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "slipway-cli-secrets-"));
-  server = createServer(async (request, answer) => {
-    const body = await text(request);
-    const { method = "", url: path = "" } = request;
-    asked.push({ method, path, body: body === "" ? undefined : JSON.parse(body) });
-    answer.setHeader("content-type", "application/json").end(JSON.stringify(answerTo(method, path)));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  env = { SLIPWAY_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, SLIPWAY_TOKEN: "slp_x" };
+  platform = await scriptedPlatform(answerTo);
+  ({ asked } = platform);
+  ({ env } = platform);
 });
 afterAll(async () => {
-  server.close();
+  platform?.close();
   await rm(folder, { recursive: true, force: true });
 });
 beforeEach(() => {
-  asked = [];
+  asked.length = 0;
 });
 
 /** What the platform would answer, as far as the command line reads it. */

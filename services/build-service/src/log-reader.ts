@@ -1,5 +1,5 @@
 import { ProblemError } from "@slipway/contracts";
-import type { BuildId } from "@slipway/kernel";
+import { type BuildId, within } from "@slipway/kernel";
 import { type Objects, ObjectsUnavailable } from "@slipway/objects";
 import type { Db } from "@slipway/sql";
 import { unpacked } from "./log-object.ts";
@@ -63,16 +63,11 @@ async function* readObject(
 
 type Body = AsyncIterable<Uint8Array> | undefined;
 
-async function soon(object: Promise<Body>): Promise<Body> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const seconds = beginsWithinMs / 1_000;
-    timer = setTimeout(() => {
-      void object.then(letGo).catch(() => undefined);
-      reject(new ObjectsUnavailable(`it has not answered for ${seconds} s`));
-    }, beginsWithinMs);
+function soon(object: Promise<Body>): Promise<Body> {
+  return within(beginsWithinMs, object, () => {
+    void object.then(letGo).catch(() => undefined);
+    throw new ObjectsUnavailable(`it has not answered for ${beginsWithinMs / 1_000} s`);
   });
-  return await Promise.race([object, late]).finally(() => clearTimeout(timer));
 }
 
 /** A stream that nobody begins to read is not ended by anybody. */

@@ -1,7 +1,7 @@
 import type { DeploymentId, Digest, EnvironmentName, Instant, ServiceName, VersionName } from "@slipway/kernel";
 import type { Db, Tx } from "@slipway/sql";
 import { type Generated, sql } from "kysely";
-import type { Deployment, Plan } from "./domain/deployment.ts";
+import { type Deployment, holdingPhases, type Plan } from "./domain/deployment.ts";
 
 /** The tables of schema `deployment` that this service reads and writes itself. */
 export type Tables = {
@@ -74,17 +74,7 @@ export async function listDeployments(
 
 /** Deployments whose traffic is looked after: under way, or at 100% and not replaced. */
 export async function activeDeployments(db: Db<Tables>): Promise<readonly Deployment[]> {
-  const phases = [
-    "opening",
-    "preparing",
-    "awaiting_approval",
-    "raising",
-    "baking",
-    "held",
-    "finishing",
-    "watching",
-    "restoring",
-  ];
+  const phases = [...holdingPhases, "watching", "restoring"];
   const rows = await db
     .selectFrom("machine")
     .select("state")

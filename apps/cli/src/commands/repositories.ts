@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import type { RepositoryView } from "@slipway/contracts";
 import type { Command } from "commander";
 import { connect, lastConnection } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
 import { note } from "../note.ts";
 import { type Common, print, table } from "../output.ts";
+import { readBytes } from "../secrets/read-bytes.ts";
 import { readHidden } from "../secrets/read-hidden.ts";
 import { readValue } from "../secrets/read-value.ts";
 import { typed } from "../typed.ts";
@@ -81,7 +81,7 @@ async function withCredentials(text: string, { username, passwordFile }: Own): P
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new Unusable("A user and a password are for an https URL.");
-  const password = lineOf(await fileOf(passwordFile), longest.password, "The password");
+  const password = lineOf(await readBytes(passwordFile), longest.password, "The password");
   url.username = encodeURIComponent(username);
   url.password = encodeURIComponent(password);
   return url.href;
@@ -90,7 +90,7 @@ async function withCredentials(text: string, { username, passwordFile }: Own): P
 async function webhookSecret(file: string | undefined): Promise<string> {
   const { stdin, stderr } = process;
   const given = async () => {
-    if (file !== undefined) return fileOf(file);
+    if (file !== undefined) return readBytes(file);
     if (stdin.isTTY) return Buffer.from(await readHidden(stdin, stderr, "Secret of the webhook: "));
     return readValue(stdin, longest.secret + 2);
   };
@@ -101,12 +101,6 @@ async function webhookSecret(file: string | undefined): Promise<string> {
     );
   }
   return secret;
-}
-
-async function fileOf(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((error: Error) => {
-    throw new Unusable(`${path} cannot be read: ${error.message}`);
-  });
 }
 
 /** One line, without the end that `echo` and editors add. What is wrong with it is said without repeating it. */

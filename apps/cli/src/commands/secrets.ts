@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { SecretView } from "@slipway/contracts";
 import type { Command } from "commander";
 import { connect } from "../connection.ts";
@@ -6,6 +5,7 @@ import { Unusable } from "../exit-codes.ts";
 import { environmentOf } from "../known-environment.ts";
 import { note } from "../note.ts";
 import { type Common, print } from "../output.ts";
+import { readBytes } from "../secrets/read-bytes.ts";
 import { readHidden } from "../secrets/read-hidden.ts";
 import { readValue } from "../secrets/read-value.ts";
 import { typed } from "../typed.ts";
@@ -95,12 +95,7 @@ async function paramsOf(service: string, name: string, { env, build }: Place, { 
 }
 
 async function readSecret(name: string, fromFile: string | undefined): Promise<string> {
-  if (fromFile !== undefined) {
-    const bytes = await readFile(fromFile).catch((error: Error) => {
-      throw new Unusable(`${fromFile} cannot be read: ${error.message}`);
-    });
-    return await textOf(bytes);
-  }
+  if (fromFile !== undefined) return await textOf(await readBytes(fromFile));
   const { largestSecretBytes } = await import("@slipway/contracts");
   const { stdin, stderr } = process;
   // What `echo` and editors add is not part of a value that is piped.

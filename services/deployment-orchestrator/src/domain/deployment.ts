@@ -196,6 +196,17 @@ export type Restoring = {
 
 export type Ended = { readonly reason: string; readonly at: Instant; readonly hadWeight: boolean };
 
+/** Phases in which a deployment holds its targets. */
+export const holdingPhases: readonly Phase[] = [
+  "opening",
+  "preparing",
+  "awaiting_approval",
+  "raising",
+  "baking",
+  "held",
+  "finishing",
+];
+
 export const terminalPhases = [
   "verified",
   "rolled_back",

@@ -1,19 +1,9 @@
 import type { Epoch } from "@slipway/kernel";
 import type { Command } from "../domain/command.ts";
-import type { Deployment } from "../domain/deployment.ts";
+import { type Deployment, holdingPhases } from "../domain/deployment.ts";
 import { type Context, currentState, type Ports, type Result } from "./ports.ts";
 
 const askAgainMs = 300;
-/** Phases in which a deployment holds its targets. */
-const holding: readonly Deployment["phase"][] = [
-  "opening",
-  "preparing",
-  "awaiting_approval",
-  "raising",
-  "baking",
-  "held",
-  "finishing",
-];
 
 export async function acquireLock(
   ports: Ports,
@@ -43,7 +33,7 @@ export async function acquireLock(
 
 /** Those whose targets were taken learn it at once; without this they would learn it from the fence. */
 async function tellLost(ports: Ports, state: Deployment): Promise<void> {
-  for (const id of await ports.sharing(state, holding)) {
+  for (const id of await ports.sharing(state, holdingPhases)) {
     const to = await ports.locks.lostTo(id);
     if (to !== undefined) await ports.send(id, (now) => ({ type: "LockLost", to, now }));
   }

@@ -49,9 +49,9 @@ export function onRaising(state: In<"raising">, input: Input): Answer {
 
 /** Looked at again here: a proof may have grown too old while the workload grew. */
 function beginWeighting(state: In<"raising">, now: Instant): Answer {
-  const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
-  if (!exposure.allowed) return awaitApproval(state, state.step, exposure.why, now);
   const rising = state.plan.steps[state.step]?.weightPercent ?? 0;
+  const exposure = mayExpose(state, rising, now);
+  if (!exposure.allowed) return awaitApproval(state, state.step, exposure.why, now);
   const next: In<"raising"> = {
     ...{ ...state, stage: "weighting", done: [], since: now },
     regions: setRegions(state, { rising }),
