@@ -105,7 +105,7 @@ const ofReal = (
 /**
  * unit: pure code, beside its source. integration: needs Postgres or child processes. e2e: the whole platform, each
  * file on a data folder of its own. user: the same, as somebody with a repository and a shell meets it. story: the same on one data folder, in which a story was told before; they run one after the other. real, and
- * real-waiting three at a time before it: need servers that `npm run test:real` brings, and are run by nothing else.
+ * real-waiting four at a time before it: need servers that `npm run test:real` brings, and are run by nothing else.
  */
 export default defineConfig({
   test: {
@@ -148,7 +148,7 @@ export default defineConfig({
       ofPlatform("user", { include: ["apps/standalone/test/user/*.test.ts"] }, "global-setup"),
       ofPlatform("story", { include: ["apps/standalone/test/story/*.test.ts"] }, "story-setup"),
       ofReal("real", { include: [real], exclude: realWaiting }, { workers: 1, order: 1 }),
-      ofReal("real-waiting", { include: realWaiting }, { workers: 3, order: 0 }),
+      ofReal("real-waiting", { include: realWaiting }, { workers: 4, order: 0 }),
     ],
   },
 });

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { callees, type PlatformService, pathOfOwner, platformServices } from "@slipway/client";
-import { certificateTrouble, errorCodes } from "@slipway/kernel";
+import { awakeFor, certificateTrouble, errorCodes } from "@slipway/kernel";
 import type { HostConfig } from "./config.ts";
 import { tokensFolder } from "./start-module.ts";
 import { urlVariable } from "./url-variable.ts";
@@ -48,7 +48,7 @@ async function serviceProblem(service: PlatformService, url: string): Promise<st
   const remedy = `see that the ${service} runs, or correct ${variable}`;
   try {
     const answer = await fetch(`${url.replace(/\/+$/, "")}${pathOfOwner(service)}`, {
-      ...{ redirect: "manual", signal: AbortSignal.timeout(withinMs) },
+      ...{ redirect: "manual", signal: awakeFor(withinMs) },
     });
     await answer.body?.cancel();
     if (answer.headers.get("content-type")?.startsWith("application/problem+json")) return undefined;

@@ -1,3 +1,4 @@
+export { awakeFor } from "./awake-for.ts";
 export type {
   Brand,
   BuildId,
