@@ -27,7 +27,7 @@ beforeEach(() => {
 
 /** What the platform would answer, as far as the command line reads it. */
 function answerTo(method: string, path: string): object {
-  if (method === "PUT") return { service: "orders", url: repository };
+  if (method !== "GET") return { service: "orders", url: repository };
   const view = (service: string, credentials: boolean) => ({
     ...{ service, url: `https://git.example/${service}.git`, credentials, updated_at: "2026-05-01T10:00:00.000Z" },
   });
@@ -101,7 +101,7 @@ test("the lines of the guide are taken as they stand", async () => {
   const guide = await readFile(new URL("../../../docs/guides/repositories.md", import.meta.url), "utf8");
   const lines = guide.replaceAll("\\\n", "").match(/^slipway repositories .*$/gm) ?? [];
 
-  expect(lines.length).toBe(3);
+  expect(lines.length).toBe(4);
   for (const line of lines) {
     const [, , ...words] = line.replace(/ +#.*$/, "").split(/ +/);
     expect(await repositories("", ...words), line).toMatchObject({ code: 0 });
@@ -110,7 +110,7 @@ test("the lines of the guide are taken as they stand", async () => {
     asked.map(({ body }) => (body === undefined ? undefined : z.object({ url: z.url() }).parse(body).url)),
   ).toEqual([
     ...["https://github.com/acme/orders.git", undefined, undefined],
-    "https://x-access-token:github_pat_x@github.com/acme/orders.git",
+    ...["https://x-access-token:github_pat_x@github.com/acme/orders.git", undefined],
   ]);
 });
 
@@ -128,4 +128,11 @@ test("list shows all of them, page by page, or one service's", async () => {
       "/api/v1/repositories?service=shop&page_size=500&page_token=1",
     ],
   ]);
+});
+
+test("remove forgets one service's, and says which it was", async () => {
+  const ran = await repositories("", "remove", "orders");
+
+  expect(ran).toMatchObject({ code: 0, out: `orders is no longer built from ${repository}\n` });
+  expect(asked).toEqual([{ method: "DELETE", path: "/api/v1/repositories/orders", body: undefined }]);
 });

@@ -18,6 +18,7 @@ export const errorCatalogue = {
   "webhook.repository_unknown": { status: 404, title: "No service is registered for this repository" },
   "webhook.payload_invalid": { status: 400, title: "The webhook's payload could not be understood" },
   "repository.invalid": { status: 422, title: "The repository cannot be used" },
+  "repository.not_found": { status: 404, title: "There is no such repository" },
   "build.not_found": { status: 404, title: "There is no such build" },
   "build.log_missing": { status: 404, title: "The build's log is not in the object store" },
   "build.finished": { status: 409, title: "The build has already ended" },

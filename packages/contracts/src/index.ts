@@ -40,6 +40,7 @@ export {
   listRepositories,
   putRepository,
   RepositoryView,
+  removeRepository,
 } from "./http/builds.ts";
 export { Page, Reason, ValidateOnly, WaitingView } from "./http/common.ts";
 export {

@@ -1,4 +1,10 @@
-import { listRepositories, ProblemError, putRepository, type RepositoryView } from "@slipway/contracts";
+import {
+  listRepositories,
+  ProblemError,
+  putRepository,
+  type RepositoryView,
+  removeRepository,
+} from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import type { ServiceApp } from "@slipway/host";
 import { refuse } from "@slipway/kernel";
@@ -6,7 +12,7 @@ import type { Db } from "@slipway/sql";
 import type { BuildServiceConfig } from "./config.ts";
 import { sshIsThere } from "./git.ts";
 import { parseRepositoryUrl } from "./repository-url.ts";
-import { findRepositories, saveRepository } from "./store.ts";
+import { findRepositories, forgetRepository, type RepositoryRow, saveRepository } from "./store.ts";
 import type { BuildTables } from "./tables.ts";
 
 type Ports = { readonly db: Db<BuildTables>; readonly config: BuildServiceConfig };
@@ -35,16 +41,34 @@ export function repositoryRoutes(app: ServiceApp, ports: Ports): void {
     });
     return { service, url: parsed.url };
   });
+  app.serve(removeRepository, async ({ params: { service }, principal, now }) => {
+    const row = await ports.db.transaction().execute(async (tx) => {
+      const forgotten = await forgetRepository(tx, service);
+      if (forgotten === undefined) return undefined;
+      const detail = { url: shownUrl(forgotten).url };
+      await appendAudit(tx, { actor: principal.name, action: "repository.remove", subject: service, detail, at: now });
+      return forgotten;
+    });
+    if (row === undefined) {
+      throw new ProblemError("repository.not_found", `No repository is registered for the service ${service}.`, {
+        remedy: "slipway repositories list",
+      });
+    }
+    return { service, url: shownUrl(row).url };
+  });
   app.serve(listRepositories, async ({ query: { service, page_size: size, page_token } }) => {
     const from = Number(page_token ?? 0);
     const found = await findRepositories(ports.db, { service, from, limit: size + 1 });
     const repositories = found.slice(0, size).map(({ updatedAt, ...row }): RepositoryView => {
-      // What was allowed when it was registered is shown, whatever is now.
-      const parsed = parseRepositoryUrl(row.url, true);
-      const known = "problem" in parsed ? undefined : parsed;
-      const url = known?.url ?? row.matchKey;
-      return { service: row.service, url, credentials: known?.credentials !== undefined, updated_at: updatedAt };
+      return { service: row.service, ...shownUrl(row), updated_at: updatedAt };
     });
     return { repositories, next_page_token: found.length > size ? String(from + size) : null };
   });
+}
+
+/** Without user and password. What was allowed when it was registered is shown, whatever is now. */
+function shownUrl(row: RepositoryRow): { readonly url: string; readonly credentials: boolean } {
+  const parsed = parseRepositoryUrl(row.url, true);
+  if ("problem" in parsed) return { url: row.matchKey, credentials: false };
+  return { url: parsed.url, credentials: parsed.credentials !== undefined };
 }

@@ -23,6 +23,12 @@ export async function saveRepository(tx: Tx<BuildTables>, row: RepositoryRow, no
     .execute();
 }
 
+/** Answers what was forgotten. */
+export async function forgetRepository(tx: Tx<BuildTables>, service: ServiceName): Promise<RepositoryRow | undefined> {
+  const row = await tx.deleteFrom("repository").where("service", "=", service).returningAll().executeTakeFirst();
+  return row === undefined ? undefined : toRepository(row);
+}
+
 export async function repositoryOf(db: Reader, service: ServiceName): Promise<RepositoryRow | undefined> {
   const row = await db.selectFrom("repository").selectAll().where("service", "=", service).executeTakeFirst();
   return row === undefined ? undefined : toRepository(row);

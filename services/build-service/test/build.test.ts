@@ -327,6 +327,22 @@ test("repositories are listed by service for whoever may read, with their URLs a
   expect(JSON.stringify([all, own])).not.toMatch(/p@ss|p%40ss|ada|long enough/);
 });
 
+test("a repository that an admin removes is known no more, once, and its pushes are another's", async () => {
+  const body = { url: "https://git.example.com/team/short-lived.git", secret: "a secret long enough" };
+  const path = "/api/v1/repositories/short-lived";
+  await platform.fetch(path, { method: "PUT", as: "admin", body });
+
+  const refused = await platform.fetch(path, { method: "DELETE", as: "deployer" });
+  const removed = await platform.fetch(path, { method: "DELETE", as: "admin" });
+  const again = await platform.fetch(path, { method: "DELETE", as: "admin" });
+  const other = await platform.fetch("/api/v1/repositories/successor", { method: "PUT", as: "admin", body });
+  await platform.fetch("/api/v1/repositories/successor", { method: "DELETE", as: "admin" });
+
+  expect([refused.status, removed.status, again.status, other.status]).toEqual([403, 200, 404, 200]);
+  expect(await removed.json()).toEqual({ service: "short-lived", url: body.url });
+  expect(await again.json()).toMatchObject({ code: "repository.not_found", remedy: expect.any(String) });
+});
+
 test("a repository belongs to one service", async () => {
   const body = { url: orders.url, secret: "a secret long enough" };
 

@@ -17,6 +17,7 @@ import {
   resumeDeployment,
   rollbackDeployment,
 } from "@slipway/contracts";
+import { appendAudit } from "@slipway/durable";
 import type { Principal, ServiceApp } from "@slipway/host";
 import type { DeploymentId, EnvironmentName, Instant, Refusal } from "@slipway/kernel";
 import { acceptDeployment, environmentOf, planDeployment } from "./accept.ts";
@@ -108,10 +109,15 @@ function actionRoutes(app: ServiceApp, service: Service): void {
 }
 
 function catalogueRoutes(app: ServiceApp, service: Service): void {
-  app.serve(putService, async ({ params, body }) => {
+  app.serve(putService, async ({ params: { name }, body, principal, now }) => {
     refuseProduction(service, body.deploys_to);
-    await upsertService(service.db, params.name, { owner: body.owner, deploysTo: body.deploys_to });
-    return { name: params.name, owner: body.owner };
+    const { owner, deploys_to: deploysTo } = body;
+    await service.db.transaction().execute(async (tx) => {
+      await upsertService(tx, name, { owner, deploysTo });
+      const detail = { owner, ...(deploysTo === undefined ? {} : { deploys_to: deploysTo }) };
+      await appendAudit(tx, { actor: principal.name, action: "service.put", subject: name, detail, at: now });
+    });
+    return { name, owner };
   });
   app.serve(getService, async ({ params }) => {
     const view = await serviceView(service, params.name);

@@ -144,7 +144,7 @@ export async function isBanned(db: Db<Tables>, environment: EnvironmentName, ver
 
 /** `deploysTo` undefined leaves it as it is. */
 export async function upsertService(
-  db: Db<Tables>,
+  db: Db<Tables> | Tx<Tables>,
   name: ServiceName,
   own: { readonly owner: string; readonly deploysTo: string | null | undefined },
 ): Promise<void> {

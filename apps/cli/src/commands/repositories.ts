@@ -13,7 +13,7 @@ type Own = { readonly secretFile?: string; readonly username?: string; readonly 
 
 const longest = { secret: 200, password: 1_000 };
 
-/** `slipway repositories set|list`. Passwords and secrets are read, never given as arguments, and never shown. */
+/** `slipway repositories set|list|remove`. Passwords and secrets are read, never given as arguments, and never shown. */
 export function repositoriesCommand(root: Command): void {
   const repositories = root
     .command("repositories")
@@ -36,6 +36,16 @@ export function repositoriesCommand(root: Command): void {
       }
       const none = name === undefined ? "No service has a repository." : `${name} has no repository.`;
       print(root, { repositories: all }, all.length === 0 ? none : table(all.map(row)));
+    });
+  repositories
+    .command("remove")
+    .description("build a service from its repository no more; what was built, and what serves, stays")
+    .argument("<service>")
+    .action(async (name: string) => {
+      const { removeRepository, ServiceNameSchema } = await import("@slipway/contracts");
+      const client = await connect(root.opts<Common>());
+      const removed = await client.call(removeRepository, { params: { service: typed(ServiceNameSchema, name) } });
+      print(root, removed, `${removed.service} is no longer built from ${removed.url}`);
     });
 }
 

@@ -64,6 +64,17 @@ export const listRepositories = endpoint({
   response: z.object({ repositories: z.array(RepositoryView), next_page_token: z.string().nullable() }),
 });
 
+export const removeRepository = endpoint({
+  id: "removeRepository",
+  method: "DELETE",
+  path: "/api/v1/repositories/:service",
+  summary: "Forget a service's repository, with the password and the webhook's secret; what was built of it stays",
+  roles: ["admin"],
+  params: z.object({ service: ServiceNameSchema }),
+  status: 200,
+  response: z.object({ service: ServiceNameSchema, url: z.string() }),
+});
+
 export const listBuilds = endpoint({
   id: "listBuilds",
   method: "GET",
