@@ -100,7 +100,7 @@ export {
   ServiceLogQuery,
   serviceLogPath,
 } from "./http/service-logs.ts";
-export { getService, listServices, putService, ServiceView } from "./http/services.ts";
+export { getService, listServices, putService, ServiceEntry, ServiceView } from "./http/services.ts";
 export { getWatch, listWatches, putWatch, shutWatch, WatchRequest, WatchView } from "./http/watches.ts";
 export {
   BuildIdSchema,

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { callees, type PlatformService, pathOfOwner, platformServices } from "@slipway/client";
-import { awakeFor, certificateTrouble, errorCodes } from "@slipway/kernel";
+import { awake, certificateTrouble, errorCodes } from "@slipway/kernel";
 import type { HostConfig } from "./config.ts";
 import { tokensFolder } from "./start-module.ts";
 import { urlVariable } from "./url-variable.ts";
@@ -47,9 +47,8 @@ async function serviceProblem(service: PlatformService, url: string): Promise<st
   const variable = urlVariable(service);
   const remedy = `see that the ${service} runs, or correct ${variable}`;
   try {
-    const answer = await fetch(`${url.replace(/\/+$/, "")}${pathOfOwner(service)}`, {
-      ...{ redirect: "manual", signal: awakeFor(withinMs) },
-    });
+    const asked = `${url.replace(/\/+$/, "")}${pathOfOwner(service)}`;
+    const answer = await awake(withinMs, (signal) => fetch(asked, { redirect: "manual", signal }));
     await answer.body?.cancel();
     if (answer.headers.get("content-type")?.startsWith("application/problem+json")) return undefined;
     return `what answers at ${host} is no service of Slipway (${answer.status}): ${remedy}`;

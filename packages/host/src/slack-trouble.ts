@@ -1,4 +1,4 @@
-import { awakeFor } from "@slipway/kernel";
+import { awake } from "@slipway/kernel";
 import { words } from "./service-trouble.ts";
 
 const withinMs = 3_000;
@@ -7,7 +7,7 @@ const withinMs = 3_000;
 export async function slackTrouble(webhook: string): Promise<readonly string[]> {
   const { origin, host } = new URL(webhook);
   try {
-    const answer = await fetch(origin, { redirect: "manual", signal: awakeFor(withinMs) });
+    const answer = await awake(withinMs, (signal) => fetch(origin, { redirect: "manual", signal }));
     await answer.body?.cancel();
     return [];
   } catch (error) {

@@ -1,4 +1,4 @@
-export { awakeFor } from "./awake-for.ts";
+export { awake } from "./awake.ts";
 export type {
   Brand,
   BuildId,

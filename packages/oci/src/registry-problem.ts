@@ -1,4 +1,4 @@
-import { awakeFor, errorCodes } from "@slipway/kernel";
+import { awake, errorCodes } from "@slipway/kernel";
 import { authOf, type Credentials } from "./auth.ts";
 import { OciError } from "./errors.ts";
 import { deadlineIn, Transport } from "./transport.ts";
@@ -18,7 +18,7 @@ export async function registryProblem(
   const at = registry.host === host ? `the registry ${host}` : `${registry.host}, which stands for ${host},`;
   try {
     // What is issued may not be had, which is no word of the registry's: the issuer's says what to do.
-    await authOf(auth, awakeFor(withinMs));
+    await awake(withinMs, (signal) => authOf(auth, signal));
   } catch (error) {
     return `there is no password for ${at}: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -3,6 +3,7 @@ import {
   EnvironmentNameSchema,
   listServices,
   putService,
+  ServiceEntry,
   ServiceNameSchema,
   type ServiceView,
 } from "@slipway/contracts";
@@ -41,7 +42,7 @@ async function setService(root: Command, given: string, { owner, deploysTo, depl
     throw new Unusable("--deploys-to and --deploys-nowhere say the opposite: leave one away.");
   const environment = deploysTo === undefined ? undefined : typed(EnvironmentNameSchema, deploysTo, "--deploys-to");
   const to = deploysNowhere === true ? null : environment;
-  const body = typed(putService.body, { owner, ...(to === undefined ? {} : { deploys_to: to }) }, { owner: "--owner" });
+  const body = typed(ServiceEntry, { owner, ...(to === undefined ? {} : { deploys_to: to }) }, { owner: "--owner" });
   await withClient(root, async (client) => {
     const set = await suggesting(client, { environment }, () => client.call(putService, { params: { name }, body }));
     print(root, { ...set, ...(to === undefined ? {} : { deploys_to: to }) }, `${name} is ${owner}'s${goes(to)}`);

@@ -11,6 +11,13 @@ import { Page } from "./common.ts";
 import { DeploymentStatus } from "./deployments.ts";
 import { anyRole, endpoint } from "./endpoint.ts";
 
+/** What an admin says of a service. */
+export const ServiceEntry = z.strictObject({
+  owner: z.string().min(1).max(100),
+  /** Where builds of its main branch are deployed by themselves; never production. Null: nowhere; absent: as it is. */
+  deploys_to: EnvironmentNameSchema.nullable().optional(),
+});
+
 export const putService = endpoint({
   id: "putService",
   method: "PUT",
@@ -18,11 +25,7 @@ export const putService = endpoint({
   summary: "Register a service with its owner",
   roles: ["admin"],
   params: z.object({ name: ServiceNameSchema }),
-  body: z.strictObject({
-    owner: z.string().min(1).max(100),
-    /** Where builds of its main branch are deployed by themselves; never production. Null: nowhere; absent: as it is. */
-    deploys_to: EnvironmentNameSchema.nullable().optional(),
-  }),
+  body: ServiceEntry,
   status: 200,
   response: z.object({ name: ServiceNameSchema, owner: z.string() }),
 });
