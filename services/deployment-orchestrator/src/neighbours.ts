@@ -1,12 +1,13 @@
 import type { Db } from "@slipway/sql";
 import type { Deployment } from "./domain/deployment.ts";
 import type { Ports } from "./effects.ts";
-import { listDeployments, type Tables } from "./store.ts";
+import { listDeployments, type Tables, takenBackSince } from "./store.ts";
 
 /** What a deployment's effects may know of the others that share a target with it. */
-export function neighbours(db: Db<Tables>): Pick<Ports, "sharing" | "wayBack"> {
+export function neighbours(db: Db<Tables>): Pick<Ports, "sharing" | "wayBack" | "takenBackBy"> {
   return {
     sharing: async (state, phases) => (await othersOf(db, state, phases)).map((other) => other.plan.id),
+    takenBackBy: async ({ plan }) => takenBackSince(db, plan),
     wayBack: async (state) =>
       (await othersOf(db, state, ["watching"]))
         .filter((other) => other.phase === "watching" && other.replacedBy === null)

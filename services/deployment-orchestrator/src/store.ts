@@ -118,9 +118,29 @@ export async function raiseDeploymentNumber(tx: Tx<Tables>, number: number): Pro
               is_called or ${number}::bigint >= last_value) from deployment_number`.execute(tx);
 }
 
-/** True when this version was taken back in this environment. */
+/** Whether this version was taken back in this environment, or is being taken back. */
 export async function isBanned(db: Db<Tables>, environment: EnvironmentName, version: VersionName): Promise<boolean> {
-  const row = await db
+  return (await takenBack(db, environment, version).limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** Which deployment took the version back after this one of it was asked for. An approver who asks for it later knows of that. */
+export async function takenBackSince(
+  db: Db<Tables>,
+  { id, environment, version, createdAt }: Pick<Plan, "id" | "environment" | "version" | "createdAt">,
+): Promise<DeploymentId | undefined> {
+  const found = await takenBack(db, environment, version)
+    .where("deployment.id", "!=", id)
+    // Rows of older releases know only when it was over.
+    .where(sql<string>`coalesce(machine.state ->> 'since', machine.state ->> 'at')`, ">", createdAt)
+    .where("machine.phase", "in", ["restoring", "rolled_back"])
+    .orderBy("deployment.number", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return found?.id as DeploymentId | undefined;
+}
+
+function takenBack(db: Db<Tables>, environment: EnvironmentName, version: VersionName) {
+  return db
     .selectFrom("deployment")
     .innerJoin("machine", (join) =>
       join.onRef("machine.id", "=", "deployment.id").on("machine.kind", "=", "deployment"),
@@ -131,15 +151,13 @@ export async function isBanned(db: Db<Tables>, environment: EnvironmentName, ver
     .where((or) =>
       or.or([
         or("machine.phase", "=", "rolled_back"),
+        sql<boolean>`machine.phase = 'restoring' and machine.state ->> 'outcome' = 'rolled_back'`,
         // Found bad after it was verified: the deployment that led away from it says so.
         sql<boolean>`exists (select 1 from machine as back where back.kind = 'deployment'
           and back.state -> 'plan' ->> 'rollsBack' = deployment.id
           and back.state -> 'plan' ->> 'requestedBy' = 'rollback-controller')`,
       ]),
-    )
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+    );
 }
 
 /** `deploysTo` undefined leaves it as it is. */

@@ -194,7 +194,13 @@ export type Restoring = {
   readonly since: Instant;
 };
 
-export type Ended = { readonly reason: string; readonly at: Instant; readonly hadWeight: boolean };
+/** `since`: when its way back began; absent where there was none, and in older rows. */
+export type Ended = {
+  readonly reason: string;
+  readonly at: Instant;
+  readonly hadWeight: boolean;
+  readonly since?: Instant;
+};
 
 /** Phases in which a deployment holds its targets. */
 export const holdingPhases: readonly Phase[] = [

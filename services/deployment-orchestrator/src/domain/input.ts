@@ -17,6 +17,8 @@ export type Intent =
 export type Fact =
   /** Its image cannot be had where its pods would pull it from. */
   | Dated<"ImageMissing", { reason: string }>
+  /** The version was taken back in this environment after this deployment of it was asked for. */
+  | Dated<"VersionBanned", { by: DeploymentId }>
   | Dated<"LockGranted", { epochs: Readonly<Record<string, Epoch>> }>
   | Dated<"LockWaiting", { behind: string }>
   | Dated<"LockLost", { to: string }>

@@ -217,11 +217,12 @@ export function end(
     reason: string;
     now: Instant;
     hadWeight: boolean;
+    since?: Instant;
     release: readonly string[];
   },
 ): Decision {
-  const { outcome, reason, now, hadWeight, release } = options;
-  const ended: Ended = { reason, at: now, hadWeight };
+  const { outcome, reason, now, hadWeight, since, release } = options;
+  const ended: Ended = { reason, at: now, hadWeight, ...(since === undefined ? {} : { since }) };
   const next: Deployment = { phase: outcome, ...pickCommon(state), ...ended };
   return {
     ...step<Deployment, Command>(next, [

@@ -63,6 +63,7 @@ function inputs(phase: Phase): { readonly [T in InputType]: Extract<Input, { typ
     Promote: { type: "Promote", by: "ada", expectedStep: 0, now },
     Approve: { type: "Approve", by: "grace", reason: "urgent", now },
     ImageMissing: { type: "ImageMissing", reason: "its image was not copied", now },
+    VersionBanned: { type: "VersionBanned", by: "D-5" as never, now },
     LockGranted: { type: "LockGranted", epochs: grantOf(["a"], 2), now },
     LockWaiting: { type: "LockWaiting", behind: "D-5", now },
     LockLost: { type: "LockLost", to: "D-9", now },
@@ -100,6 +101,7 @@ const refusedIntents = {
 
 const ignoredFacts = {
   ImageMissing: "=",
+  VersionBanned: "=",
   LockGranted: "=",
   LockWaiting: "=",
   LockLost: "=",
@@ -131,6 +133,7 @@ const nothing = { ...refusedIntents, ...ignoredFacts };
 const open = { ...nothing, Voided: "superseded" } as const;
 const ungranted = {
   ...open,
+  VersionBanned: "failed",
   LockGranted: "opening",
   LockWaiting: "queued",
   LockLost: "superseded",

@@ -15,12 +15,16 @@ export async function acquireLock(
   const targets = regions.map((region) => ({ service, environment, region }));
   const answer = await ports.locks.acquire({ holder: command.holder, targets, preempt: command.preempt });
   switch (answer.kind) {
-    case "granted":
+    case "granted": {
+      // What was found out while it waited counts: nothing that was taken back comes again by waiting for it.
+      const by = command.preempt ? undefined : await ports.takenBackBy(state);
+      if (by !== undefined) return { kind: "fact", fact: (now) => ({ type: "VersionBanned", by, now }) };
       if (command.preempt) await tellLost(ports, state);
       return {
         kind: "fact",
         fact: (now) => ({ type: "LockGranted", epochs: answer.epochs as Record<string, Epoch>, now }),
       };
+    }
     case "lost":
       return { kind: "fact", fact: (now) => ({ type: "LockLost", to: answer.to, now }) };
     case "waiting":

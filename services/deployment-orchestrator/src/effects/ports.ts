@@ -2,7 +2,7 @@ import type { Bus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
 import type { Regions } from "@slipway/cluster";
 import type { AuditEntry, CommandContext, Outcome } from "@slipway/durable";
-import type { Clock, VersionName } from "@slipway/kernel";
+import type { Clock, DeploymentId, VersionName } from "@slipway/kernel";
 import type { Locks } from "@slipway/lock";
 import type { MetricsSource } from "@slipway/metrics";
 import type { SecretStore } from "@slipway/secrets";
@@ -25,6 +25,8 @@ export type Ports = {
   send(id: string, input: (now: Input["now"]) => Input): Promise<void>;
   /** Ids of deployments in these phases that share a target with this one, itself left out. */
   sharing(state: Deployment, phases: readonly Deployment["phase"][]): Promise<readonly string[]>;
+  /** The deployment that took this one's version back in its environment after this one was asked for. */
+  takenBackBy(state: Deployment): Promise<DeploymentId | undefined>;
   /** Appends an audit entry, once for each key. */
   audit(key: string, entry: AuditEntry): Promise<void>;
   /** What deployments that are watched at 100% and share a target with this one would be rolled back to. */

@@ -168,9 +168,8 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
       const version = versionOf(number);
       const baselines = Object.fromEntries(clusters.map(({ region, live }) => [region, live]));
       const steps = [quick(5), quick(25), quick(100)];
-      const accepted = newDeployment(
-        samplePlan({ ...fast, regions: [...regions.names], baselines, steps, id, version, ...change }),
-      );
+      const drawn = { regions: [...regions.names], baselines, steps, id, version, createdAt: systemClock.now() };
+      const accepted = newDeployment(samplePlan({ ...fast, ...drawn, ...change }));
       await db.transaction().execute((tx) => insertDeployment(tx, number, accepted.plan, undefined));
       await durable.create(undefined, machine, id, accepted, firstCommands(accepted, awaitImage));
       return id;

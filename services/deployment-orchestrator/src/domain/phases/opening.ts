@@ -1,4 +1,4 @@
-import { addMs, type Instant, type RegionName, type Step, step } from "@slipway/kernel";
+import { addMs, type DeploymentId, type Instant, type RegionName, type Step, step } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
 import type { Command } from "../command.ts";
 import { common, type Deployment, type Granted, type In, setRegion, setRegions } from "../deployment.ts";
@@ -65,6 +65,8 @@ function onUngranted(state: In<"accepted" | "queued">, input: Input): Answer {
   switch (input.type) {
     case "LockGranted":
       return open(state, input.epochs, input.now);
+    case "VersionBanned":
+      return endUntouched(state, "failed", bannedMeanwhile(state, input.by), input.now);
     case "Superseded":
       return endUntouched(state, "superseded", `${input.by} is newer and covers its regions`, input.now);
     case "LockLost":
@@ -74,6 +76,10 @@ function onUngranted(state: In<"accepted" | "queued">, input: Input): Answer {
     default:
       return ignoreFacts(state, input);
   }
+}
+
+function bannedMeanwhile({ plan }: In<"accepted" | "queued">, by: DeploymentId): string {
+  return `${plan.version} was rolled back in ${plan.environment} meanwhile (${by}): deploy another version, or have an approver deploy this one again`;
 }
 
 function open(

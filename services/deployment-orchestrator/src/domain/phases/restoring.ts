@@ -110,8 +110,8 @@ function onRetired(state: In<"restoring">, input: Extract<Input, { type: "Retire
   const release = state.relock === "not_needed" ? [holderOf(state)] : [holderOf(state), restoreHolderOf(state)];
   if (!all) return step(next, [...followed, ...release.map((holder) => releaseRegion(holder, region))]);
   const regions = setRegions(next, { state: "retired" });
-  const { outcome, reason } = state;
-  const how = { outcome, reason, now: input.now, hadWeight: outcome === "rolled_back", release };
+  const { outcome, reason, since } = state;
+  const how = { outcome, reason, since, now: input.now, hadWeight: outcome === "rolled_back", release };
   const ended = end({ ...next, regions }, how);
   return { ...ended, commands: [...followed, ...ended.commands] };
 }
