@@ -1,4 +1,5 @@
 import type { Deployment } from "./deployment.ts";
+import { weightAt } from "./plan.ts";
 
 /** A region's traffic as it was read: what the comparison needs of it. */
 export type TrafficSeen = {
@@ -56,7 +57,7 @@ function rangeOf(state: Deployment, region: string): Pick<Approved, "least" | "m
       return { least: given, most: given, limit: given };
     case "raising":
     case "held": {
-      const limit = Math.max(given, state.plan.steps[state.step]?.weightPercent ?? 0);
+      const limit = Math.max(given, weightAt(state.plan, state.step));
       const writing = state.phase === "raising" && state.stage === "weighting";
       return { least: given, most: writing ? limit : given, limit };
     }

@@ -15,7 +15,7 @@ import {
   setRegions,
 } from "./deployment.ts";
 import { mayExpose } from "./exposure.ts";
-import { replicasAt } from "./plan.ts";
+import { replicasAt, weightAt } from "./plan.ts";
 
 export type Decision = Step<Deployment, Command>;
 
@@ -75,7 +75,7 @@ export function awaitApproval(state: Common & Granted, index: number, why: strin
 }
 
 export function armWatch(state: Common & Granted, index: number): Extract<Command, { type: "ArmWatch" }> {
-  const weightPercent = state.plan.steps[index]?.weightPercent ?? 0;
+  const weightPercent = weightAt(state.plan, index);
   const mode = state.plan.initial || state.plan.rollsBack !== null ? "initial" : "canary";
   return { type: "ArmWatch", step: index, weightPercent, mode, epochs: state.epochs };
 }
@@ -85,7 +85,7 @@ export function raiseAll(state: In<"raising">, now: Instant): readonly Command[]
 }
 
 export function raiseCommand(state: In<"raising">, region: string, now: Instant, at: Instant | null) {
-  const percent = state.plan.steps[state.step]?.weightPercent ?? 0;
+  const percent = weightAt(state.plan, state.step);
   const exposure = mayExpose(state, percent, now);
   return {
     type: "RaiseWeight" as const,

@@ -1,6 +1,6 @@
 import type { DeploymentRequest, RunSpec } from "@slipway/contracts";
 import { type Refusal, refuse } from "@slipway/kernel";
-import type { PlanStep } from "./deployment.ts";
+import type { Plan, PlanStep } from "./deployment.ts";
 
 export type PlanRules = { readonly name: string; readonly production: boolean; readonly minimumBakeMs: number };
 
@@ -62,6 +62,11 @@ function oneLook(steps: readonly PlanStep[]): readonly PlanStep[] {
 /** The first deployment of a service, and the way back: everything at once. */
 export function wholePlan(bakeMs: number): readonly PlanStep[] {
   return [{ weightPercent: 100, bakeMs }];
+}
+
+/** What a version is given at a step of its plan, in percent; nothing at a step that the plan does not have. */
+export function weightAt({ steps }: Pick<Plan, "steps">, step: number): number {
+  return steps[step]?.weightPercent ?? 0;
 }
 
 /** Pods of the new version at a weight: its share of the full size, never fewer than two beside a baseline. */

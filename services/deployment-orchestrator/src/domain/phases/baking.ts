@@ -7,6 +7,7 @@ import { gatePasses } from "../exposure.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
 import { armBake, beginFinish, beginStep, checkWatch, gateEvent, haltOf, hold, recordGate, stay } from "../moves.ts";
+import { weightAt } from "../plan.ts";
 import { approvedBy } from "../said-by.ts";
 import { holdForHarm, isFail, isHarm, onExposed, onFail, sameEpochs } from "./failing.ts";
 import { takeBack } from "./taking-back.ts";
@@ -78,7 +79,7 @@ function advance(state: In<"baking">, now: Instant): Answer {
  */
 function gateAllows(state: In<"baking">, gate: Gate | null): boolean {
   if (!state.plan.production || state.plan.initial || state.plan.rollsBack !== null) return true;
-  const last = state.step === state.plan.steps.length - 1 && state.plan.steps[state.step]?.weightPercent === 100;
+  const last = state.step === state.plan.steps.length - 1 && weightAt(state.plan, state.step) === 100;
   return last || approvalOfStep(state) !== null || (gate !== null && gatePasses(gate, state.plan.regions));
 }
 
@@ -119,7 +120,7 @@ function onPromote(state: In<"baking">, input: Extract<Input, { type: "Promote" 
     const { plan, step: at } = state;
     return refuse(
       "deployment.too_soon",
-      `${plan.id} came to its step at ${plan.steps[at]?.weightPercent ?? 0}% a moment ago, and this may be meant for the one before.`,
+      `${plan.id} came to its step at ${weightAt(plan, at)}% a moment ago, and this may be meant for the one before.`,
       `Name the step you mean: expected_step ${at} (slipway promote ${plan.id} --expected-step ${at}).`,
     );
   }

@@ -16,7 +16,7 @@ import {
   restore,
   stay,
 } from "../moves.ts";
-import { replicasAt } from "../plan.ts";
+import { replicasAt, weightAt } from "../plan.ts";
 import { onDrift, onDriftGone } from "./drifting.ts";
 import { isFail } from "./failing.ts";
 
@@ -171,7 +171,7 @@ export function preparing(state: In<"opening">, now: In<"preparing">["since"]): 
 }
 
 export function prepareIn(state: In<"opening" | "preparing">, region: RegionName): Command {
-  const replicas = replicasAt(state.plan.workload.replicas, state.plan.steps[0]?.weightPercent ?? 100);
+  const replicas = replicasAt(state.plan.workload.replicas, weightAt(state.plan, 0));
   return { type: "PrepareWorkload", region, epoch: epochOf(state, region), step: 0, replicas };
 }
 

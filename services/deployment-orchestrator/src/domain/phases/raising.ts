@@ -16,6 +16,7 @@ import {
   stay,
   withRegion,
 } from "../moves.ts";
+import { weightAt } from "../plan.ts";
 import { onExposed, onLost } from "./failing.ts";
 import { withLines } from "./opening.ts";
 import { takeBack } from "./taking-back.ts";
@@ -49,7 +50,7 @@ export function onRaising(state: In<"raising">, input: Input): Answer {
 
 /** Looked at again here: a proof may have grown too old while the workload grew. */
 function beginWeighting(state: In<"raising">, now: Instant): Answer {
-  const rising = state.plan.steps[state.step]?.weightPercent ?? 0;
+  const rising = weightAt(state.plan, state.step);
   const exposure = mayExpose(state, rising, now);
   if (!exposure.allowed) return awaitApproval(state, state.step, exposure.why, now);
   const next: In<"raising"> = {
@@ -129,7 +130,7 @@ function found({ why, percent }: Extract<Input, { type: "RaiseRefused" }>) {
 }
 
 function raiseAgain(state: In<"raising">, region: string, now: Instant, pauseMs: number): Answer {
-  const exposure = mayExpose(state, state.plan.steps[state.step]?.weightPercent ?? 0, now);
+  const exposure = mayExpose(state, weightAt(state.plan, state.step), now);
   if (exposure.allowed) {
     const again = raiseCommand(state, region, now, addMs(now, pauseMs));
     return step(withRegion(state, region, { rising: again.percent }), [again]);
