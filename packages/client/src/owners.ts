@@ -8,6 +8,7 @@ const owners = {
     "/api/v1/environments",
     "/api/v1/regions",
     "/api/v1/pushes",
+    "/api/v1/restore",
   ],
   "rollback-controller": ["/api/v1/watches"],
   "notification-service": ["/api/v1/notifications", "/inbox"],

@@ -19,7 +19,7 @@ artifact-registry:
   reaches: [objects, foreignRegistries]
 deployment-orchestrator:
   schema: deployment
-  paths: [/api/v1/deployments, /api/v1/services, /api/v1/environments, /api/v1/regions, /api/v1/pushes, /docs, /openapi.json]
+  paths: [/api/v1/deployments, /api/v1/services, /api/v1/environments, /api/v1/regions, /api/v1/pushes, /api/v1/restore, /docs, /openapi.json]
   valuesKey: true
   regions: regions
   calls: [artifact-registry, rollback-controller]

@@ -244,6 +244,7 @@ test("the gateway sends each path of the API to the service that owns it", () =>
   expect(paths.length).toBeGreaterThan(30);
   for (const path of [...paths, "/v2", "/v2/", "/v2/shop/manifests/x", "/webhooks/github", "/inbox"])
     expect([path, leads(path)]).toEqual([path, ownerOf(path)]);
+  expect(paths.filter((path) => ownerOf(path) === undefined)).toEqual([]);
   expect(leads("/livez")).toBeUndefined();
   expect(leads("/api/v1/deploymentsx")).toBeUndefined();
 });
