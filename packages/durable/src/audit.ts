@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Instant } from "@slipway/kernel";
-import { ahead, type Db, jsonText, type Tx } from "@slipway/sql";
+import { ahead, jsonText, type Tx } from "@slipway/sql";
 import { sql } from "kysely";
-import { durableTables, durableTransaction } from "./tables.ts";
+import { durableTransaction } from "./tables.ts";
 
 export type AuditEntry = {
   readonly actor: string;
@@ -13,13 +13,8 @@ export type AuditEntry = {
   readonly at: Instant;
 };
 
-/** `head` is the last hash: kept elsewhere, it also shows that nothing was cut off at the end. */
-export type AuditVerdict =
-  | { readonly kind: "intact"; readonly entries: number; readonly head: string }
-  | { readonly kind: "broken"; readonly seq: number; readonly why: string };
-
-const beforeFirst = "0".repeat(64);
-const pageSize = 1_000;
+/** What the first entry follows. */
+export const beforeFirst = "0".repeat(64);
 
 /** Adds an entry in the caller's transaction. Callers of one schema wait for one another until their transactions end. */
 export async function appendAudit<T>(tx: Tx<T>, entry: AuditEntry): Promise<void> {
@@ -39,31 +34,6 @@ export async function appendAudit<T>(tx: Tx<T>, entry: AuditEntry): Promise<void
     .values({ seq, at, actor, action, subject, detail: JSON.stringify(detail), prev_hash: prevHash, hash })
     .modifyEnd(ahead)
     .execute();
-}
-
-/** Reads the whole log and recomputes every hash. */
-export async function verifyAudit<T>(db: Db<T>): Promise<AuditVerdict> {
-  const own = durableTables(db);
-  let head = beforeFirst;
-  let entries = 0;
-  for (;;) {
-    const page = await own
-      .selectFrom("audit")
-      .selectAll()
-      .where("seq", ">", entries)
-      .orderBy("seq")
-      .limit(pageSize)
-      .execute();
-    for (const { prev_hash: prevHash, hash, ...entry } of page) {
-      const seq = entries + 1;
-      if (entry.seq !== seq) return { kind: "broken", seq, why: "the entry is missing" };
-      if (prevHash !== head) return { kind: "broken", seq, why: "it does not follow the entry before it" };
-      if (auditHash(prevHash, entry) !== hash) return { kind: "broken", seq, why: "its content was changed" };
-      head = hash;
-      entries = seq;
-    }
-    if (page.length < pageSize) return { kind: "intact", entries, head };
-  }
 }
 
 type Hashed = AuditEntryColumns & { readonly seq: number };
