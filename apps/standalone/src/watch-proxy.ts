@@ -1,16 +1,31 @@
-import { type Endpoint, getWatch, listWatches, ProblemError, type RawOperation, shutWatch } from "@slipway/contracts";
+import {
+  type Endpoint,
+  getWatch,
+  listAuditOf,
+  listWatches,
+  ProblemError,
+  type RawOperation,
+  type RawParameter,
+  shutWatch,
+  verifyAuditOf,
+} from "@slipway/contracts";
 import type { ServiceApp } from "@slipway/host";
 import { request as send } from "undici";
+import { z } from "zod";
 
 const withinMs = 10_000;
-const proxied = [listWatches, getWatch, shutWatch];
+const controller = "rollback-controller";
+const proxied: readonly Endpoint[] = [
+  ...[listWatches, getWatch, shutWatch],
+  ...[listAuditOf(controller), verifyAuditOf(controller)],
+];
 
 type Request = Parameters<ServiceApp["authorize"]>[0];
 /** Passed on as the controller said them. */
 const answerHeaders = ["content-type", "www-authenticate", "retry-after", "idempotent-replayed"] as const;
 
 /**
- * `/api/v1/watches`: the rollback-controller runs in a process of its own, and people reach the whole API at one address all the same. Services call
+ * `/api/v1/watches` and its audit log: the rollback-controller runs in a process of its own, and people reach the whole API at one address all the same. Services call
  * it directly. The controller reads the body and checks the token itself.
  */
 export function watchProxyRoutes(app: ServiceApp, controllerUrl: string): void {
@@ -60,7 +75,7 @@ async function forward(request: Request, url: string) {
 }
 
 /** The controller's own endpoint, described here too: this process does not serve it from the contract. */
-function operationOf({ id, method, path, summary, roles, body, status, response }: Endpoint): RawOperation {
+function operationOf({ id, method, path, summary, roles, query, body, status, response }: Endpoint): RawOperation {
   return {
     id,
     method,
@@ -68,8 +83,15 @@ function operationOf({ id, method, path, summary, roles, body, status, response 
     summary,
     auth: "token",
     roles,
+    parameters: parametersOf(query),
     ...(body === undefined ? {} : { body: { "application/json": body } }),
     answers: { [status]: { description: summary, type: "application/json", schema: response } },
     errors: "problem",
   };
+}
+
+function parametersOf(query: z.ZodType | undefined): readonly RawParameter[] {
+  if (!(query instanceof z.ZodObject)) return [];
+  const fields: readonly (readonly [string, z.ZodType])[] = Object.entries(query.shape);
+  return fields.map(([name, field]) => ({ name, in: "query", description: field.description ?? "As of other lists" }));
 }

@@ -57,6 +57,8 @@ test("the platform's document has the streams, the webhook, the registry, git an
       "POST /webhooks/github",
       "GET /api/v1/watches",
       "POST /api/v1/watches/{id}/shut",
+      "GET /api/v1/audit/deployment-orchestrator",
+      "GET /api/v1/audit/rollback-controller/verification",
       "PUT /v2/{name}/manifests/{reference}",
       "POST /git/{repository}/git-receive-pack",
       "GET /page/events",

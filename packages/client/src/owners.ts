@@ -1,7 +1,13 @@
 /** Which service answers which paths, so that one client can speak to services that run apart. */
 const owners = {
-  "build-service": ["/api/v1/builds", "/api/v1/repositories", "/webhooks"],
-  "artifact-registry": ["/api/v1/artifacts", "/api/v1/imports", "/api/v1/promotions", "/v2"],
+  "build-service": ["/api/v1/builds", "/api/v1/repositories", "/api/v1/audit/build-service", "/webhooks"],
+  "artifact-registry": [
+    "/api/v1/artifacts",
+    "/api/v1/imports",
+    "/api/v1/promotions",
+    "/api/v1/audit/artifact-registry",
+    "/v2",
+  ],
   "deployment-orchestrator": [
     "/api/v1/deployments",
     "/api/v1/services",
@@ -9,10 +15,11 @@ const owners = {
     "/api/v1/regions",
     "/api/v1/pushes",
     "/api/v1/restore",
+    "/api/v1/audit/deployment-orchestrator",
   ],
-  "rollback-controller": ["/api/v1/watches"],
-  "notification-service": ["/api/v1/notifications", "/inbox"],
-  "metrics-aggregator": ["/api/v1/reports", "/api/v1/events"],
+  "rollback-controller": ["/api/v1/watches", "/api/v1/audit/rollback-controller"],
+  "notification-service": ["/api/v1/notifications", "/api/v1/audit/notification-service", "/inbox"],
+  "metrics-aggregator": ["/api/v1/reports", "/api/v1/events", "/api/v1/audit/metrics-aggregator"],
 } as const;
 
 export type PlatformService = keyof typeof owners;

@@ -1,5 +1,6 @@
+import { listAuditOf, verifyAuditOf } from "@slipway/contracts";
 import { expect, test } from "vitest";
-import { ownerOf } from "./owners.ts";
+import { ownerOf, platformServices } from "./owners.ts";
 import { pathOf } from "./paths.ts";
 
 test("parameters are escaped and undefined query values left out", () => {
@@ -17,5 +18,9 @@ test("each path belongs to one service", () => {
   expect(ownerOf("/api/v1/watches/D-1")).toBe("rollback-controller");
   expect(ownerOf("/api/v1/deployments")).toBe("deployment-orchestrator");
   expect(ownerOf("/api/v1/deploymentsx")).toBeUndefined();
+  for (const service of platformServices) {
+    expect(ownerOf(listAuditOf(service).path)).toBe(service);
+    expect(ownerOf(verifyAuditOf(service).path)).toBe(service);
+  }
   expect(ownerOf("/readyz")).toBeUndefined();
 });

@@ -30,6 +30,7 @@ export {
   registerArtifact,
   requestPromotion,
 } from "./http/artifacts.ts";
+export { AuditEntryView, AuditHead, AuditQuery, AuditVerdict, listAuditOf, verifyAuditOf } from "./http/audit.ts";
 export {
   BuildStepView,
   BuildView,

@@ -1,6 +1,7 @@
 import type { RawOperation } from "@slipway/contracts";
 import { systemClock } from "@slipway/kernel";
 import type { ServiceApp } from "./app.ts";
+import { auditRoutes } from "./audit-routes.ts";
 import { authorizer } from "./authorizer.ts";
 import { eventStreams } from "./event-stream.ts";
 import { measureFigures } from "./figures.ts";
@@ -64,7 +65,11 @@ export async function assemble(
     await serveDocs(app, described);
     const serving = started.map((module) => ({ module, parts: servePartsOf(module, stopping.signal) }));
     for (const { module, parts: serve } of serving) {
-      await addRoutes(app, (service) => module.running.routes(service), serve, streams, described);
+      const routes: Routes = async (service) => {
+        await module.running.routes(service);
+        auditRoutes(service, module);
+      };
+      await addRoutes(app, routes, serve, streams, described);
     }
     const first = serving[0];
     if (own.routes !== undefined && first !== undefined) {

@@ -5,41 +5,41 @@ other services it calls, and what it reaches beside database and bus.
 {{- define "slipway.facts" -}}
 build-service:
   schema: build
-  paths: [/api/v1/builds, /api/v1/repositories, /webhooks]
+  paths: [/api/v1/builds, /api/v1/repositories, /api/v1/audit/build-service, /webhooks]
   valuesKey: true
   objects: true
   calls: [artifact-registry]
   reaches: [objects, builds]
 artifact-registry:
   schema: registry
-  paths: [/api/v1/artifacts, /api/v1/imports, /api/v1/promotions, /v2]
+  paths: [/api/v1/artifacts, /api/v1/imports, /api/v1/promotions, /api/v1/audit/artifact-registry, /v2]
   objects: true
   registries: true
   calls: []
   reaches: [objects, foreignRegistries]
 deployment-orchestrator:
   schema: deployment
-  paths: [/api/v1/deployments, /api/v1/services, /api/v1/environments, /api/v1/regions, /api/v1/pushes, /api/v1/restore, /docs, /openapi.json]
+  paths: [/api/v1/deployments, /api/v1/services, /api/v1/environments, /api/v1/regions, /api/v1/pushes, /api/v1/restore, /api/v1/audit/deployment-orchestrator, /docs, /openapi.json]
   valuesKey: true
   regions: regions
   calls: [artifact-registry, rollback-controller]
   reaches: [lock, cache, regions]
 rollback-controller:
   schema: rollback
-  paths: [/api/v1/watches]
+  paths: [/api/v1/watches, /api/v1/audit/rollback-controller]
   regions: rollbackRegions
   startsAnyway: true
   calls: []
   reaches: [regions]
 notification-service:
   schema: notification
-  paths: [/api/v1/notifications, /inbox]
+  paths: [/api/v1/notifications, /api/v1/audit/notification-service, /inbox]
   slack: true
   calls: []
   reaches: [slack]
 metrics-aggregator:
   schema: metrics
-  paths: [/api/v1/reports, /api/v1/events]
+  paths: [/api/v1/reports, /api/v1/events, /api/v1/audit/metrics-aggregator]
   calls: []
   reaches: []
 {{- end }}

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { ownerOf } from "@slipway/client";
+import { ownerOf, platformServices } from "@slipway/client";
 import * as contracts from "@slipway/contracts";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -242,7 +242,8 @@ test("the gateway sends each path of the API to the service that owns it", () =>
   const leads = (path: string) => map.find(({ pattern }) => pattern.test(path))?.service;
 
   expect(paths.length).toBeGreaterThan(30);
-  for (const path of [...paths, "/v2", "/v2/", "/v2/shop/manifests/x", "/webhooks/github", "/inbox"])
+  const audits = platformServices.map((service) => contracts.verifyAuditOf(service).path);
+  for (const path of [...paths, ...audits, "/v2", "/v2/", "/v2/shop/manifests/x", "/webhooks/github", "/inbox"])
     expect([path, leads(path)]).toEqual([path, ownerOf(path)]);
   expect(paths.filter((path) => ownerOf(path) === undefined)).toEqual([]);
   expect(leads("/livez")).toBeUndefined();

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ownerOf } from "@slipway/client";
+import { ownerOf, platformServices } from "@slipway/client";
 import * as contracts from "@slipway/contracts";
 import { realPart } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -172,7 +172,8 @@ describe.skipIf(part === undefined)("the chart's pods", () => {
 
     expect(rules.map(({ host }) => host)).toEqual(["slipway.example.com"]);
     expect(paths.length).toBeGreaterThan(30);
-    for (const path of [...paths, "/v2", "/v2/", "/v2/shop/manifests/x", "/webhooks/github", "/inbox"])
+    const audits = platformServices.map((service) => contracts.verifyAuditOf(service).path);
+    for (const path of [...paths, ...audits, "/v2", "/v2/", "/v2/shop/manifests/x", "/webhooks/github", "/inbox"])
       expect([path, leads(path)]).toEqual([path, ownerOf(path)]);
     for (const path of ["/docs", "/openapi.json"])
       expect([path, leads(path)]).toEqual([path, "deployment-orchestrator"]);
