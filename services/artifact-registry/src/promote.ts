@@ -114,7 +114,7 @@ export async function approvePromotion(
 async function recordGrant(tx: Tx<Tables>, state: Promotion, by: string, at: Instant): Promise<void> {
   const { id, digest, to } = state.request;
   await addEnvironment(tx, { digest, environment: to, by, at, promotion: id });
-  await appendAudit(tx, { actor: by, action: "promotion.granted", subject: digest, detail: chainOf(state), at });
+  await appendAudit(tx, { actor: by, action: "promotion.granted", subject: id, detail: chainOf(state), at });
 }
 
 /** Who asked, when, and who agreed: what the audit log keeps of each step. */

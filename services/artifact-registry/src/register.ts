@@ -114,7 +114,8 @@ async function meetAgain(tx: Tx<Tables>, asked: Registration, by: string, now: I
   }
   if (!provesMore(known.provenance, asked.provenance)) return;
   await setProvenance(tx, asked.digest, asked.provenance);
-  const detail = { from: known.provenance.isolation, to: asked.provenance.isolation, build: asked.provenance.build_id };
+  const isolation = { from: known.provenance.isolation, to: asked.provenance.isolation };
+  const detail = { service: known.service, ...isolation, build: asked.provenance.build_id };
   await appendAudit(tx, { actor: by, action: "artifact.provenance_replaced", subject: asked.digest, detail, at: now });
 }
 

@@ -65,7 +65,7 @@ async function markBad(service: Service, tx: Tx<Tables>, event: RolledBack, at: 
     actor,
     action: "artifact.marked_bad",
     subject: digest,
-    detail: { environment, deployment, reason },
+    detail: { service: artifact.service, environment, deployment, reason },
     at,
   });
   await rejectOpen(service, tx, event, at);

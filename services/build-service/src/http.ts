@@ -42,12 +42,12 @@ export function apiRoutes(app: ServiceApp, ports: ApiPorts): void {
       const input = (at: Instant) => ({ type: "cancel", by: principal.name, reason, at }) as const;
       const sent = await ports.durable.send(ports.machine, params.id, input, tx);
       if (sent.kind === "applied" && sent.state.phase === "cancelled") {
-        const { endedAt: at } = sent.state;
+        const { endedAt: at, service, gitSha } = sent.state;
         await appendAudit(tx, {
           actor: principal.name,
           action: "build.cancel",
           subject: params.id,
-          detail: { reason },
+          detail: { service, git_sha: gitSha, reason },
           at,
         });
       }

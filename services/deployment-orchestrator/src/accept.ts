@@ -82,12 +82,12 @@ export async function acceptDeployment(
     const state = newDeployment({ ...draft, id });
     await insertDeployment(tx, number, state.plan, requestKey);
     await service.durable.create(tx, service.machine, id, state, firstCommands(state, awaitImage));
-    const { version, environment, regions } = draft;
+    const { service: name, version, digest, environment, regions } = draft;
     await appendAudit(tx, {
       actor: draft.requestedBy,
       action: "deployment.requested",
       subject: id,
-      detail: { version, environment, regions },
+      detail: { service: name, version, digest, environment, regions },
       at: draft.createdAt,
     });
     if (alsoAudited !== undefined) await appendAudit(tx, alsoAudited(id));

@@ -19,12 +19,13 @@ export async function intend(
     if (answer.kind === "not_found") throw new ProblemError("deployment.not_found", `There is no deployment ${id}.`);
     if (answer.kind === "refusal") return answer;
     if (asked === undefined) throw new Error("the input was never made");
-    const { type, now: at, ...detail } = asked;
+    const { type, now: at, ...wish } = asked;
+    const { service: name, environment } = answer.state.plan;
     await appendAudit(tx, {
       actor: principal.name,
       action: `deployment.${type.toLowerCase()}`,
       subject: id,
-      detail,
+      detail: { service: name, environment, ...wish },
       at,
     });
     return answer.state;

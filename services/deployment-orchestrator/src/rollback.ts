@@ -92,7 +92,7 @@ function takenBack({ plan, regions }: In<"verified">, why: Why, wayBack: Deploym
  * back the watch's event has paged, and why is in the audit log.
  */
 export async function rollBackFailed(service: Service, state: In<"verified">, judgement: Judgement): Promise<void> {
-  const { id } = state.plan;
+  const { id, service: name, environment, version } = state.plan;
   const now = service.clock.now();
   try {
     await refuseWhileObserving(service.behind, state.plan, state.plan.regions);
@@ -103,7 +103,7 @@ export async function rollBackFailed(service: Service, state: In<"verified">, ju
     const entry = { actor: "rollback-controller", action: "deployment.no_way_back", subject: id, at: now };
     await auditOnce(service.db)(`no-way-back-${id}`, {
       ...entry,
-      detail: { sentence: judgement.sentence, why: error.message },
+      detail: { service: name, environment, version, sentence: judgement.sentence, why: error.message },
     });
   }
 }

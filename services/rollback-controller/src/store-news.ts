@@ -30,6 +30,8 @@ export async function storeNews(
     if (answer.kind === "refusal") throw new Error(`${answer.code}: ${answer.detail}`);
     if (news.type !== "Failed" || news.by === undefined) return;
     const { name, reason } = news.by;
-    await appendAudit(tx, { actor: name, action: "watch.shut", subject: id, detail: { reason }, at: clock.now() });
+    const { service, environment, version } = answer.state.spec;
+    const detail = { service, environment, version, reason };
+    await appendAudit(tx, { actor: name, action: "watch.shut", subject: id, detail, at: clock.now() });
   });
 }

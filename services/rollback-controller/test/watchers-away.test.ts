@@ -107,9 +107,10 @@ test("who shuts a version by hand is in the audit log with the FAIL, also when t
 
   await until(async () => (await audited()).length === 2, { what: "the audit log" });
   expect(await phase(controller)).toBe("failed");
+  const about = { service: "orders", environment: "prod", version: expect.any(String) };
   expect(await audited()).toEqual([
-    { actor: "ada", action: "watch.shut", subject: id, detail: { reason: "it smells" } },
-    { actor: "ada", action: "watch.shut", subject: id, detail: { reason: "no reason given" } },
+    { actor: "ada", action: "watch.shut", subject: id, detail: { ...about, reason: "it smells" } },
+    { actor: "ada", action: "watch.shut", subject: id, detail: { ...about, reason: "no reason given" } },
   ]);
 });
 

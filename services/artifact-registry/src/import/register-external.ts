@@ -91,5 +91,6 @@ async function startAgain(
     });
   }
   const left = known.environments.map(({ environment }) => environment).filter((name) => name !== first);
-  await appendAudit(tx, { actor: by, action: "artifact.revised", subject: known.digest, detail: { left }, at: now });
+  const detail = { service: known.service, left };
+  await appendAudit(tx, { actor: by, action: "artifact.revised", subject: known.digest, detail, at: now });
 }

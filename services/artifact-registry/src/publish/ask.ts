@@ -45,7 +45,7 @@ export async function askPublication(service: Service, artifact: Published, by: 
   await service.db.transaction().execute(async (tx) => {
     const begun = await beginPublication(service, tx, artifact, by, now);
     if (!begun) await service.durable.send(machine, image, input, tx);
-    const detail = { image };
+    const detail = { service: artifact.service, image };
     await appendAudit(tx, {
       actor: by,
       action: "artifact.publication_asked",

@@ -139,7 +139,11 @@ async function setTag(
     actor: tag.by,
     action: before.kind === "new" ? "image.tagged" : "image.tag_moved",
     subject: `${tag.repository}:${tag.name}`,
-    detail: { digest: tag.digest, ...(before.kind === "other" ? { before: before.digest } : {}) },
+    detail: {
+      service: tag.repository,
+      digest: tag.digest,
+      ...(before.kind === "other" ? { before: before.digest } : {}),
+    },
     at: registry.clock.now(),
   });
 }

@@ -41,7 +41,8 @@ export async function reportDrift(
   { region, what, by, key }: DriftReport,
 ): Promise<void> {
   const at = ports.clock.now();
-  await ports.audit(key, { actor: by, action: "region.drift", subject: id, detail: { region, what }, at });
+  const detail = { service, environment, region, what };
+  await ports.audit(key, { actor: by, action: "region.drift", subject: id, detail, at });
   await ports.bus.publish(regionTopic.name, [
     {
       ...{ specversion: "1.0", id: `drift-${key}`, source: "deployment-orchestrator", type: "region.drift_seen" },
