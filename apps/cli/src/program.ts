@@ -2,6 +2,7 @@ import { Command } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { approveCommand } from "./commands/approve.ts";
 import { artifactsCommand } from "./commands/artifacts.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
@@ -43,7 +44,7 @@ export function program(json = false): Command {
   for (const add of [deployCommand, statusCommand, servicesCommand, logsCommand]) add(root);
   for (const add of [promoteCommand, haltCommand, resumeCommand, approveCommand, rollbackCommand]) add(root);
   for (const add of [artifactsCommand, promotionsCommand, repositoriesCommand, secretsCommand]) add(root);
-  for (const add of [eventsCommand, restoreCommand]) add(root);
+  for (const add of [eventsCommand, auditCommand, restoreCommand]) add(root);
   if (!json) tellWhereHelpIs(root, root.name());
   return root;
 }

@@ -5,6 +5,7 @@ import { connect } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
 import { note } from "../note.ts";
 import { type Common, say, wantsJson } from "../output.ts";
+import { recordOf, shortened } from "../said.ts";
 import { typed } from "../typed.ts";
 
 type Own = { readonly from: string; readonly topic?: string; readonly about?: string };
@@ -73,10 +74,5 @@ function lineOf({ time, type, subject, data }: CloudEvent): string {
   const said = saidFields
     .filter((field) => ["string", "number"].includes(typeof own[field]))
     .map((field) => `${field}=${String(own[field])}`);
-  const about = subject.startsWith("sha256:") ? subject.slice(0, 19) : subject;
-  return [time, type.padEnd(28), about.padEnd(19), said.join(" ").slice(0, 160)].join("  ").trimEnd();
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  return [time, type.padEnd(28), shortened(subject).padEnd(19), said.join(" ").slice(0, 160)].join("  ").trimEnd();
 }
