@@ -47,18 +47,20 @@ export function kafkaBus({ url, log, keepEventsMs = 30 * dayMs }: KafkaBusOption
   const publisher = openPublisher(producers, topics, address);
   const reader = openReader(kafka, { questions, topics, address });
   const subscriptions = new Set<KafkaSubscription>();
+  const named = (name: string): string => `${address.prefix}${name}`;
   const world = { kafka, questions, topics, address, log };
 
   return {
-    publish: (topic, events) => publisher.publish(topic, events),
-    read: (topic, from, limit) => reader.read(topic, from, limit),
+    publish: (topic, events) => publisher.publish(named(topic), events),
+    read: (topic, from, limit) => reader.read(named(topic), from, limit),
 
     // Kafka forgets by itself: retention.ms of the topic.
     forget: async () => 0,
 
     async subscribe(options) {
-      options.topics.forEach(checkTopic);
-      const subscription = await subscribeKafka(world, options);
+      const topics = options.topics.map(named);
+      topics.forEach(checkTopic);
+      const subscription = await subscribeKafka(world, { ...options, topics, group: named(options.group) });
       subscriptions.add(subscription);
       return {
         async stop() {

@@ -40,6 +40,31 @@ describe.skipIf(part === undefined)("the bus on Kafka", () => {
     expect(await world.bus.ready()).toBeUndefined();
   });
 
+  test("two that are given a prefix each share one Kafka, and neither has an event of the other", async () => {
+    const [topic, group] = [freshName("topic"), freshName("group")];
+    const seen: Record<string, string[]> = {};
+    const pair = ["team-a.", "team-b."].map((prefix) => {
+      const bus = kafkaBus({ url: `${kafka.url}?prefix=${prefix}`, log: silentLogger });
+      const own: string[] = [];
+      seen[prefix] = own;
+      const handler = async ({ id }: { id: string }) => void own.push(id);
+      return { prefix, bus, subscription: bus.subscribe({ group, topics: [topic], handler }) };
+    });
+    try {
+      for (const { subscription } of pair) await subscription;
+
+      for (const { bus, prefix } of pair) await bus.publish(topic, [testEvent(`of ${prefix}`, "D-1")]);
+      await until(() => Object.values(seen).every((own) => own.length > 0), { what: "an event of each" });
+
+      expect(seen).toEqual({ "team-a.": ["of team-a."], "team-b.": ["of team-b."] });
+      for (const { bus, prefix } of pair)
+        expect((await bus.read(topic, 0, 10)).events.map(({ id }) => id)).toEqual([`of ${prefix}`]);
+      expect(await world.bus.read(topic, 0, 10)).toEqual({ events: [], next: 0 });
+    } finally {
+      for (const { bus } of pair) await bus.close();
+    }
+  });
+
   test("a page of a topic with more than one fetch brings is read to its end", async () => {
     const topic = freshName("topic");
     const filler = "x".repeat(20_000);
