@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { kafkaTrial } from "@slipway/bus";
 import { lookAtRegion, type RegionAccount, type RegionLook, regionProblems } from "@slipway/cluster";
+import { consumerGroups } from "@slipway/contracts";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
 import { meshUnseen, metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
@@ -87,7 +88,8 @@ export async function busTrouble(config: Pick<HostConfig, "busUrl" | "keepEvents
   const bus = openBus(config, "", silentLogger);
   try {
     const problem = await bus.ready();
-    return problem ?? (await kafkaTrial({ url: config.busUrl, log: silentLogger, keepEventsMs: config.keepEventsMs }));
+    const options = { url: config.busUrl, log: silentLogger, keepEventsMs: config.keepEventsMs };
+    return problem ?? (await kafkaTrial(options, consumerGroups));
   } finally {
     await bus.close();
   }
