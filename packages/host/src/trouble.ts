@@ -83,12 +83,16 @@ export async function executorTrouble({ executorUrl }: Pick<HostConfig, "executo
 const noMetrics = "it has no metrics_url in the regions file, so that no deployment there can be judged: add it";
 
 /** What is wrong with a bus outside of the database. */
-export async function busTrouble(config: Pick<HostConfig, "busUrl" | "keepEventsMs">): Promise<string | undefined> {
+export async function busTrouble(
+  config: Pick<HostConfig, "busUrl" | "keepEventsMs">,
+  installation: () => Promise<string | undefined>,
+): Promise<string | undefined> {
   if (adapterOf("SLIPWAY_BUS_URL", config.busUrl) === "postgres") return undefined;
-  const bus = openBus(config, "", silentLogger);
+  // It would leave a claim there, which is for services to do.
+  const bus = openBus(config, "", silentLogger, async () => undefined);
   try {
     const problem = await bus.ready();
-    const options = { url: config.busUrl, log: silentLogger, keepEventsMs: config.keepEventsMs };
+    const options = { url: config.busUrl, log: silentLogger, keepEventsMs: config.keepEventsMs, installation };
     return problem ?? (await kafkaTrial(options, consumerGroups));
   } finally {
     await bus.close();

@@ -4,7 +4,9 @@ import { type KafkaAddress, parseKafkaUrl } from "./address.ts";
 import { openQuestions } from "./admin.ts";
 import { openKafka } from "./client.ts";
 import { groupRefusal } from "./groups.ts";
+import { openOwnership } from "./ownership.ts";
 import { openProducers } from "./producers.ts";
+import { openReader } from "./reader.ts";
 import { kafkaSockets } from "./sockets.ts";
 import { openTopics } from "./topics.ts";
 import { type BusUnavailable, busUnavailable } from "./trouble.ts";
@@ -14,10 +16,10 @@ const name = "slipway.doctor";
 
 /**
  * What services would meet that publish and subscribe for the first time with a Kafka which answers: no right to make topics, to send so that nothing is
- * there twice, or to be in one of these groups; or more copies asked for than there are brokers. A sentence, or undefined; nothing is made. Never rejects.
+ * there twice, or to be in one of these groups; topics of another installation; or more copies asked for than there are brokers. A sentence, or undefined; nothing is made. Never rejects.
  */
 export async function kafkaTrial(
-  { url, log, keepEventsMs = 0 }: KafkaBusOptions,
+  { url, log, keepEventsMs = 0, installation = async () => undefined }: KafkaBusOptions,
   groups: readonly string[],
 ): Promise<string | undefined> {
   const address = parseKafkaUrl(url);
@@ -27,8 +29,11 @@ export async function kafkaTrial(
   const kafka = () => client;
   const questions = openQuestions(kafka, address);
   const producers = openProducers(kafka);
+  const topics = openTopics(questions, address, keepEventsMs);
+  const reader = openReader(kafka, { questions, topics, address });
   try {
-    await openTopics(questions, address, keepEventsMs).tryOut(topic);
+    await openOwnership({ ...{ reader, address, log, installation }, publisher: undefined }).check();
+    await topics.tryOut(topic);
     await producers.tryOut();
     return (await groupsTrouble(await kafka(), groups, address))?.message;
   } catch (error) {
@@ -36,6 +41,7 @@ export async function kafkaTrial(
   } finally {
     await questions.close();
     await producers.close();
+    await reader.close();
     sockets.cut();
   }
 }
