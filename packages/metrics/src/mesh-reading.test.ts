@@ -45,7 +45,8 @@ describe("the metrics page of a mesh proxy", () => {
       `reporter="source",response_flags="${flags}",destination_service="${service}",destination_workload="${workload}",destination_workload_namespace="${workload === "unknown" ? "unknown" : "prod"}"`;
     const more = [
       `istio_requests_total{${from("UH")},response_code="503"} 20`,
-      `istio_requests_total{${from("UF,URX", undefined, bad)},response_code="503"} 3`,
+      `istio_requests_total{${from("URX,UF", undefined, bad)},response_code="503"} 2`,
+      `istio_requests_total{${from("UF,URX", undefined, bad)},response_code="503"} 1`,
       `istio_requests_total{${from("UH")},response_code="200",grpc_response_status="14"} 2`,
       // The destination has counted these, or they never were for it.
       ...["-", "URX", "UC", "UT", "DC", "UC,URX", "UF,DC", "NR", "NC"].map(

@@ -48,20 +48,20 @@ export const MetricShapeSchema = Shape.refine(
 export type MetricShape = z.output<typeof MetricShapeSchema>;
 
 /**
- * Envoy's flags of an answer that a caller's proxy gave itself with no proxy of the destination knowing of the request, joined by commas. They are those
- * of the last attempt: earlier ones that came through are counted there, this one here.
- * UH: there was no pod to choose. UF: no pod took the connection, or none its TLS. UO: no place in the caller's pool of connections; a retry without a
- * place has this flag as well, whose answer the destination has counted too, as a failure as here, but only where a DestinationRule of people's says
- * `maxRetries`. URX (no more retries) and DI (a delay on purpose) say nothing alone, only beside these.
- * Others are left to the destination, or nobody's: with UC, UR, LR, UMSDR and UPE the connection or the stream broke under a request that was there; with
- * UT it may be at work there still; with DC the client left; NR, FI, RL and UAEX are not the version's doing; NC (its Service is gone) names no version.
+ * Envoy's flags of an answer that a caller's proxy gave itself, with no proxy of the destination knowing of the request; joined by commas, in an order that
+ * differs from one Envoy to another. They are those of the last attempt: earlier ones that came through are counted there, this one here.
+ * UH: there was no pod to choose. UF: no pod took the connection, or none its TLS. UO: no place in the caller's pool of connections. (A retry without a
+ * place has UO as well, and the answer before it was counted by the destination: as a failure, as here, and only where people's DestinationRule limits
+ * retries.) URX (no more retries) and DI (a delay on purpose) may stand beside them; alone they are of an answer that the destination gave.
+ * All others are left out. UC, UR, LR, UMSDR, UPE: broken off under a request that was there. UT: it may be at work there still. DC: the client left.
+ * NR, FI, RL, UAEX: no doing of the version. NC: its Service is gone, and nothing names the version.
  */
-export const unreachedFlags = "(?:UH|UF|UO)(?:,(?:UF|UO|DI|URX))*";
+export const unreachedFlags = "(?:(?:DI|URX),)*(?:UH|UF|UO)(?:,(?:UH|UF|UO|DI|URX))*";
 
 /**
- * Istio's standard metrics, as the proxies of the destination count them. By workload: as the name of the service such a proxy takes the first Service that selects its pod, which is the
- * version's own. What reached no pod has the callers' proxies (sidecars and gateways) as its only witnesses, who know the Service that the route led to,
- * which is the version's own as well, by its whole name: where no pod was chosen, workload and namespace are "unknown".
+ * Istio's standard metrics, as the proxies of the destination count them. By workload: as the name of the service such a proxy takes the first Service that
+ * selects its pod, which is the version's own. What reached no pod has the callers' proxies (sidecars and gateways) as its only witnesses, who name the
+ * Service that the route led to, the version's own as well. By its whole name: where no pod was chosen, workload and namespaces are "unknown".
  */
 const istio = {
   requests: "istio_requests_total",
