@@ -52,7 +52,8 @@ type Asked = {
 
 /**
  * Now, by Prometheus's clock; it is an error when nothing of the mesh was scraped lately, since then nothing counted means nothing. A sample of the
- * versions that are asked about says it for the whole mesh. Only where they have none all of its series are looked at, which are very many.
+ * versions that are asked about says it for the whole mesh. Only where they have none all of its series are looked at, which are very many; and last
+ * what callers say of versions that nobody reaches, which is all that there is where an environment has no other.
  */
 async function momentOf(
   { ask, newestOf, host, staleAfterMs }: Asked,
@@ -60,25 +61,23 @@ async function momentOf(
   request: ReadRequest,
 ): Promise<number> {
   const { alive, version } = shape;
-  const counted = selectorOf(alive.name, alive.labels, request, [versionsOf(version, request)]);
-  // Of a version that nobody reaches there may be nothing else.
-  const unreached = unreachedOf(shape, request);
-  const own = [counted, ...(unreached === undefined ? [] : [unreached])].map((one) => `timestamp(${one})`).join(" or ");
+  const own = selectorOf(alive.name, alive.labels, request, [versionsOf(version, request)]);
   // With something in the place of nothing, so that there is an answer to tell the time by.
-  const { at, series } = await ask(`max(${own}) or vector(0)`);
-  const isFresh = (newest: number) => (at - newest) * 1_000 <= staleAfterMs;
-  if (isFresh(series[0]?.value ?? 0)) return at;
+  const { at, series } = await ask(`max(timestamp(${own})) or vector(0)`);
+  const isFresh = (newest: number | undefined) => newest !== undefined && (at - newest) * 1_000 <= staleAfterMs;
+  if (isFresh(series[0]?.value)) return at;
   const selector = selectorOf(alive.name, alive.labels, request);
   const newest = await newestOf(selector, at);
+  if (isFresh(newest)) return at;
+  const unreached = unreachedOf(shape, request);
+  const ofCallers = unreached === undefined ? [] : (await ask(`max(timestamp(${unreached}))`, at)).series;
+  if (isFresh(ofCallers[0]?.value)) return at;
   if (newest === undefined) {
     throw new MetricsUnreadable(
       `Prometheus at ${host} has no ${selector}: let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file)`,
     );
   }
-  if (!isFresh(newest)) {
-    throw new MetricsUnreadable(`the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old`);
-  }
-  return at;
+  throw new MetricsUnreadable(`the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old`);
 }
 
 /** With what reached no pod in the same answer, so that a look costs no question more. Its series alone have the label that names their version. */
