@@ -186,4 +186,20 @@ describe("the judge", () => {
 
     expect(verdict(state, ["a"]).verdict).toBe("NONE");
   });
+
+  test("a version of which none is reached any more is condemned, however many of its hosts answered well before", () => {
+    const latency = { le: [], counts: [] };
+    const host = { requests: 400, errors: 0 };
+    const well: Sample = { requests: 1_200, errors: 0, latency, hosts: { one: host, two: host, three: host } };
+    const gone: Sample = { requests: 20, errors: 20, latency, hosts: {} };
+    const baseline: Sample = { requests: 1_000, errors: 0, latency, hosts: {} };
+    const looks = (...canaries: readonly Sample[]) =>
+      canaries.reduce((state, canary) => look(state, { regions: { a: { canary, baseline } } }), startJudge("canary"));
+
+    expect(verdict(looks(well), ["a"]).verdict).toBe("PASS");
+    expect(verdict(looks(well, gone), ["a"])).toMatchObject({
+      verdict: "FAIL",
+      sentence: expect.stringMatching(/^20 of 1220 requests failed/) as string,
+    });
+  });
 });

@@ -9,7 +9,7 @@ export type Sample = {
   readonly requests: number;
   readonly errors: number;
   readonly latency: Histogram;
-  /** By host; empty where the source names none. */
+  /** By host, of those requests that reached one; empty where the source names none. */
   readonly hosts: Readonly<Record<string, { readonly requests: number; readonly errors: number }>>;
 };
 
@@ -228,9 +228,15 @@ function errorsCount(state: JudgeState): boolean {
   return x >= leastErrors && excess >= leastExcess && guiltyHosts(state);
 }
 
-function guiltyHosts(state: JudgeState): boolean {
-  const busy = Object.values(state.hosts).filter((host) => host.requests > 0);
-  return busy.length < 2 || busy.filter((host) => host.errors > 0).length >= 2;
+/** One bad host does not condemn a version. Requests that reached none of its hosts are no single one's fault. */
+function guiltyHosts({ hosts, total }: JudgeState): boolean {
+  const busy = Object.values(hosts).filter((host) => host.requests > 0);
+  const ofHosts = busy.reduce((sum, host) => sum + host.errors, 0);
+  return (
+    busy.length < 2 ||
+    busy.filter((host) => host.errors > 0).length >= 2 ||
+    total.canary_errors - ofHosts >= leastErrors
+  );
 }
 
 type Failure = Pick<Finding, "sentence" | "slow">;

@@ -27,6 +27,7 @@ export function diffReadings(before: Reading | null, after: Reading): ReadingDel
 
 function diffHost(before: HostReading | undefined, after: HostReading): HostDelta {
   if (before === undefined) return { counted: after, reset: false };
+  const unreached = after.unreached === undefined ? {} : { unreached: after.unreached };
   const requests = after.requests - before.requests;
   const errors = after.errors - before.errors;
   // A host's first requests may have come before its first latency: then there was nothing to subtract.
@@ -34,5 +35,5 @@ function diffHost(before: HostReading | undefined, after: HostReading): HostDelt
   const nothingBefore = (before.latency.counts.at(-1) ?? 0) === 0;
   const latency = nothingBefore ? after.latency : subtractHistogram(after.latency, before.latency);
   if (anew || requests < 0 || errors < 0 || latency === undefined) return { counted: after, reset: true };
-  return { counted: { requests, errors, latency }, reset: false };
+  return { counted: { requests, errors, latency, ...unreached }, reset: false };
 }

@@ -40,6 +40,31 @@ describe("the metrics page of a mesh proxy", () => {
     });
   });
 
+  it("gives what reached no pod as requests and errors of the caller, and nothing twice or of somebody else", () => {
+    const from = (flags: string, service = `${bad}.prod.svc.cluster.local`, workload = "unknown") =>
+      `reporter="source",response_flags="${flags}",destination_service="${service}",destination_workload="${workload}",destination_workload_namespace="${workload === "unknown" ? "unknown" : "prod"}"`;
+    const more = [
+      `istio_requests_total{${from("UH")},response_code="503"} 20`,
+      `istio_requests_total{${from("URX,UF", undefined, bad)},response_code="503"} 2`,
+      `istio_requests_total{${from("UF,URX", undefined, bad)},response_code="503"} 1`,
+      `istio_requests_total{${from("UH")},response_code="200",grpc_response_status="14"} 2`,
+      // The destination has counted these, or they never were for it.
+      ...["-", "URX", "UC", "UT", "DC", "UC,URX", "UF,DC", "NR", "NC"].map(
+        (flags) => `istio_requests_total{${from(flags, undefined, bad)},response_code="503"} 1000`,
+      ),
+      `istio_requests_total{${from("UH", `${bad}.dev.svc.cluster.local`)},response_code="503"} 1000`,
+      `istio_requests_total{${from("UH", "orders.prod.svc.cluster.local")},response_code="503"} 1000`,
+      `istio_request_duration_milliseconds_bucket{${from("UH")},le="+Inf"} 20`,
+    ];
+
+    const { versions } = meshPageReader()(`${page}${more.join("\n")}\n`, request);
+
+    const latency = { le: [Number.POSITIVE_INFINITY], counts: [0] };
+    expect(versions[bad]?.hosts).toEqual({ "from mesh": { requests: 25, errors: 25, latency, unreached: true } });
+    expect(versions[good]?.hosts).toHaveProperty("p1");
+    expect(Object.keys(versions[good]?.hosts ?? {})).toHaveLength(1);
+  });
+
   it("says null where the proxy serves no route of the service", () => {
     const reading = meshPageReader()(page, { ...request, service: "billing" as ServiceName });
 

@@ -1,5 +1,6 @@
+import type { VersionName } from "@slipway/kernel";
 import { carriedHosts } from "./carried-hosts.ts";
-import { type HostTotals, histogram, noTotals } from "./host-totals.ts";
+import { callerName, type HostTotals, noTotals, readingOfHost } from "./host-totals.ts";
 import { fillPattern, fillValue, type MetricShape, metricShapes } from "./metric-shape.ts";
 import { newestSamples } from "./newest-samples.ts";
 import { type PrometheusQuery, prometheusQuery, type Series } from "./prometheus-query.ts";
@@ -31,7 +32,7 @@ export function prometheusMetrics(options: PrometheusOptions): MetricsSource {
       const at = await momentOf({ ask, newestOf, host, staleAfterMs }, shape, request);
       const series = async (query: string | undefined) => (query === undefined ? [] : (await ask(query, at)).series);
       const [requests, latency, started, weights] = await Promise.all([
-        series(countersOf(shape, shape.requests, shape.error.label, request)),
+        series(requestsOf(shape, request)),
         series(countersOf(shape, shape.latency, "le", request)),
         series(startedOf(shape, request)),
         series(weightsOf(shape, request)),
@@ -51,29 +52,47 @@ type Asked = {
 
 /**
  * Now, by Prometheus's clock; it is an error when nothing of the mesh was scraped lately, since then nothing counted means nothing. A sample of the
- * versions that are asked about says it for the whole mesh. Only where they have none all of its series are looked at, which are very many.
+ * versions that are asked about says it for the whole mesh. Only where they have none all of its series are looked at, which are very many; and last
+ * what callers say of versions that nobody reaches, which is all that there is where an environment has no other.
  */
 async function momentOf(
   { ask, newestOf, host, staleAfterMs }: Asked,
-  { alive, version }: MetricShape,
+  shape: MetricShape,
   request: ReadRequest,
 ): Promise<number> {
+  const { alive, version } = shape;
   const own = selectorOf(alive.name, alive.labels, request, [versionsOf(version, request)]);
   // With something in the place of nothing, so that there is an answer to tell the time by.
   const { at, series } = await ask(`max(timestamp(${own})) or vector(0)`);
-  const isFresh = (newest: number) => (at - newest) * 1_000 <= staleAfterMs;
-  if (isFresh(series[0]?.value ?? 0)) return at;
+  const isFresh = (newest: number | undefined) => newest !== undefined && (at - newest) * 1_000 <= staleAfterMs;
+  if (isFresh(series[0]?.value)) return at;
   const selector = selectorOf(alive.name, alive.labels, request);
   const newest = await newestOf(selector, at);
+  if (isFresh(newest)) return at;
+  const unreached = unreachedOf(shape, request);
+  const ofCallers = unreached === undefined ? [] : (await ask(`max(timestamp(${unreached}))`, at)).series;
+  if (isFresh(ofCallers[0]?.value)) return at;
   if (newest === undefined) {
     throw new MetricsUnreadable(
       `Prometheus at ${host} has no ${selector}: let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file)`,
     );
   }
-  if (!isFresh(newest)) {
-    throw new MetricsUnreadable(`the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old`);
-  }
-  return at;
+  throw new MetricsUnreadable(`the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old`);
+}
+
+/** With what reached no pod in the same answer, so that a look costs no question more. Its series alone have the label that names their version. */
+function requestsOf(shape: MetricShape, request: ReadRequest): string {
+  const counted = countersOf(shape, shape.requests, shape.error.label, request);
+  const selector = unreachedOf(shape, request);
+  if (shape.unreached === undefined || selector === undefined) return counted;
+  const labels = [...new Set([shape.unreached.version.label, ...shape.host, "instance"])];
+  return `${counted} or sum by (${labels.join(", ")}) (${selector})`;
+}
+
+function unreachedOf({ requests, unreached }: MetricShape, request: ReadRequest): string | undefined {
+  if (unreached === undefined) return undefined;
+  const labels = Object.entries(unreached.labels).map(([label, pattern]) => matcherOf({ label, pattern }, request));
+  return selectorOf(requests, {}, request, [...labels, versionsOf(unreached.version, request)]);
 }
 
 function countersOf(shape: MetricShape, name: string, by: string, request: ReadRequest): string {
@@ -100,7 +119,9 @@ function selectorOf(
   return `{${[`__name__=~${quoted(fillPattern(name, request))}`, ...own, ...more].join(",")}}`;
 }
 
-function versionsOf({ label, pattern }: MetricShape["version"], request: ReadRequest): string {
+const versionsOf = matcherOf;
+
+function matcherOf({ label, pattern }: MetricShape["version"], request: ReadRequest): string {
   return `${label}=~${quoted(fillPattern(pattern, request))}`;
 }
 
@@ -113,12 +134,13 @@ function readingOf(shape: MetricShape, request: ReadRequest, answers: Answers): 
   const began = new Map(answers.started.map(({ labels, value }) => [labels.instance ?? "", String(value)]));
   const isError = wholly(shape.error.pattern);
   const versions = request.versions.map((version) => {
-    const isOurs = wholly(fillPattern(shape.version.pattern, request, [version]));
-    const ours = ({ labels }: Series) => isOurs.test(labels[shape.version.label] ?? "");
+    const ours = namedBy(shape.version, request, version);
+    const unreached = namedBy(shape.unreached?.version, request, version);
     const hosts = new Map<string, HostTotals & { readonly epochs: Set<string> }>();
-    const hostOf = ({ labels }: Series) => {
-      const name = shape.host.map((label) => labels[label]).find((value) => value !== undefined && value !== "") ?? "";
-      const host = hosts.get(name) ?? { ...noTotals(), epochs: new Set<string>() };
+    const hostOf = ({ labels }: Series, isCaller = false) => {
+      const own = shape.host.map((label) => labels[label]).find((value) => value !== undefined && value !== "") ?? "";
+      const name = isCaller ? callerName(own) : own;
+      const host = hosts.get(name) ?? { ...noTotals(), unreached: isCaller, epochs: new Set<string>() };
       hosts.set(name, host);
       const epoch = began.get(labels.instance ?? "");
       if (epoch !== undefined) host.epochs.add(`${labels.instance ?? ""} ${epoch}`);
@@ -128,6 +150,12 @@ function readingOf(shape: MetricShape, request: ReadRequest, answers: Answers): 
       const host = hostOf(series);
       host.requests += counted(series);
       if (isError.test(series.labels[shape.error.label] ?? "")) host.errors += counted(series);
+    }
+    for (const series of answers.requests.filter(unreached)) {
+      const caller = hostOf(series, true);
+      caller.requests += counted(series);
+      // Whatever its status: to gRPC's callers a proxy says it in a trailer of a 200.
+      caller.errors += counted(series);
     }
     for (const series of answers.latency.filter(ours)) {
       const { buckets } = hostOf(series);
@@ -148,13 +176,15 @@ function readingOf(shape: MetricShape, request: ReadRequest, answers: Answers): 
   };
 }
 
-function hostReading({
-  requests,
-  errors,
-  buckets,
-  epochs,
-}: HostTotals & { readonly epochs: Set<string> }): HostReading {
-  const counted = { requests, errors, latency: histogram(buckets) };
+/** Whether a series is the version's by this label. */
+function namedBy(by: MetricShape["version"] | undefined, request: ReadRequest, version: VersionName) {
+  if (by === undefined) return () => false;
+  const isOurs = wholly(fillPattern(by.pattern, request, [version]));
+  return ({ labels }: Series) => isOurs.test(labels[by.label] ?? "");
+}
+
+function hostReading({ epochs, ...totals }: HostTotals & { readonly epochs: Set<string> }): HostReading {
+  const counted = readingOfHost(totals);
   return epochs.size === 0 ? counted : { ...counted, epoch: [...epochs].sort().join() };
 }
 

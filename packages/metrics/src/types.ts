@@ -10,6 +10,8 @@ export type HostReading = {
   readonly latency: Histogram;
   /** Changes when this host's own counters started again from nothing; absent where the reading's epoch says it for all, or nobody knows. */
   readonly epoch?: string;
+  /** The host is a caller, which answered these itself since it reached no pod of the version. */
+  readonly unreached?: true;
 };
 
 export type VersionReading = { readonly hosts: Readonly<Record<string, HostReading>> };

@@ -47,9 +47,10 @@ const wanted = {
   versions: [good, bad],
 };
 const inf = Number.POSITIVE_INFINITY;
-
-/** As Istio's proxies and an Envoy without Istio's filters print it. */
-const pages = { istio: istioPage(), envoy: envoyPage() };
+const unreached = (count: number) => ({
+  ...{ requests: count, errors: count, unreached: true },
+  latency: { le: [inf], counts: [0] },
+});
 
 function istioPage(): string {
   // A pod's proxy names the first Service that selects it, which is that of its version.
@@ -66,10 +67,28 @@ function istioPage(): string {
     `istio_requests_total{${of(`${bad}x`, 500)}} 77`,
     `istio_requests_total{${of(good, 500).replace("destination", "source")}} 88`,
     `istio_requests_total{${of(good, 500).replaceAll('"shop"', '"dev"')}} 99`,
+    ...callerLines,
     "# TYPE istio_request_duration_milliseconds histogram",
     ...[bucket(good, "5", 60), bucket(good, "+Inf", 98), bucket(bad, "5", 4), bucket(bad, "+Inf", 4)],
     "",
   ].join("\n");
+}
+
+/** What proxies of callers say of those versions: of what reached no pod they alone. */
+const callerLines = [
+  from(bad, "UH", 20),
+  from(bad, "URX,UF", 2, bad),
+  from(bad, "UF,URX", 1, bad),
+  from(bad, "UH", 2, "unknown", 200),
+  // Counted by the destination as well, or none of the version's.
+  ...["-", "URX", "UC", "UC,URX", "UT", "DC", "UF,DC", "NR", "NC", "FI"].map((flags) => from(bad, flags, 1_000, bad)),
+  ...[from(`${bad}x`, "UH", 1_000), from(bad, "UH", 1_000, "unknown", 503, "dev")],
+  from(bad, "UH", 9, "unknown", 503, "lost"),
+];
+
+function from(version: string, flags: string, count: number, workload = "unknown", code = 503, namespace = "shop") {
+  const chosen = workload === "unknown" ? "unknown" : namespace;
+  return `istio_requests_total{reporter="source",source_workload="web",destination_service="${version}.${namespace}.svc.cluster.local",destination_service_name="${version}",destination_service_namespace="${chosen}",destination_workload="${workload}",destination_workload_namespace="${chosen}",response_flags="${flags}",response_code="${code}"} ${count}`;
 }
 
 function envoyPage(): string {
@@ -83,12 +102,16 @@ function envoyPage(): string {
     "envoy_server_live 1",
     `# TYPE ${name}_xx counter`,
     ...[xx(good, 2, 90), xx(good, 4, 5), xx(good, 5, 3), xx(bad, 2, 4), xx(`${bad}x`, 5, 77)],
+    `envoy_cluster_lost_svc_cluster_local__upstream_rq_xx{envoy_response_code_class="5",${cluster(bad)}} 9`,
     `envoy_cluster_dev_svc_cluster_local__upstream_rq_xx{envoy_response_code_class="5",${cluster(good)}} 99`,
     `# TYPE ${name}_time histogram`,
     ...[bucket(good, "5", 60), bucket(good, "+Inf", 98), bucket(bad, "5", 4), bucket(bad, "+Inf", 4)],
     "",
   ].join("\n");
 }
+
+/** As Istio's proxies and an Envoy without Istio's filters print it. */
+const pages = { istio: istioPage(), envoy: envoyPage() };
 
 describe.skipIf(part === undefined).each(["istio", "envoy"] as const)("metrics as %s names them", (shape) => {
   let page: Server;
@@ -116,9 +139,26 @@ describe.skipIf(part === undefined).each(["istio", "envoy"] as const)("metrics a
       processEpoch: "prometheus",
       versions: {
         [good]: { hosts: { [target]: { requests: 98, errors: 3, latency: { le: [5, inf], counts: [60, 98] } } } },
-        [bad]: { hosts: { [target]: { requests: 4, errors: 0, latency: { le: [5, inf], counts: [4, 4] } } } },
+        [bad]: {
+          hosts: {
+            [target]: { requests: 4, errors: 0, latency: { le: [5, inf], counts: [4, 4] } },
+            ...(shape === "istio" ? { [`from ${target}`]: unreached(25) } : {}),
+          },
+        },
       },
       servedWeight: null,
+    });
+  });
+
+  it("are read of a mesh where no version was ever reached, which is no dead mesh", async () => {
+    const source = prometheusMetrics({ url: prometheus.url, shape: metricShapes[shape] });
+    const lost = { ...wanted, environment: "lost" as EnvironmentName, versions: [bad] };
+
+    const { versions } = await until(() => source.read(lost), { what: "Prometheus has scraped" });
+
+    const { unreached: _, ...counted } = unreached(9);
+    expect(versions).toEqual({
+      [bad]: { hosts: shape === "istio" ? { [`from ${target}`]: unreached(9) } : { [target]: counted } },
     });
   });
 

@@ -25,6 +25,7 @@ export {
   startBuildsCluster,
   toolImage,
 } from "./real/builds-cluster.ts";
+export { startCallersEnvoy } from "./real/callers-envoy.ts";
 export { type StagedCanary, stageCanary } from "./real/canary-stage.ts";
 export { makeCertificates, type TestCertificates } from "./real/certificates.ts";
 export { freePort } from "./real/free-ports.ts";

@@ -25,6 +25,16 @@ test("hosts are added up, and each is named with what it did", () => {
   expect(samples.baseline).toMatchObject({ requests: 900, errors: 2 });
 });
 
+test("requests that reached no pod are the version's, and of none of its hosts", () => {
+  const caller: HostReading = { requests: 7, errors: 7, latency: { le: [Infinity], counts: [0] }, unreached: true };
+  const hosts = { p1: host(10, 1), "from web": caller };
+
+  const samples = samplesOf({ versions: { [canary]: { hosts } }, reset: false }, canary, null);
+
+  expect(samples.canary).toMatchObject({ requests: 17, errors: 8, latency: { counts: [9, 10] } });
+  expect(samples.canary.hosts).toEqual({ p1: { requests: 10, errors: 1 } });
+});
+
 test("a histogram's last bound survives JSON", () => {
   const { latency } = samplesOf(delta, canary, baseline).canary;
 

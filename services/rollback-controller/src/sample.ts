@@ -23,12 +23,13 @@ export function versionsOf(spec: WatchRequest, region: string): readonly Version
 
 function sampleOf(reading: VersionReading | undefined): Sample {
   const hosts = Object.entries(reading?.hosts ?? {});
+  const reached = hosts.filter(([, host]) => host.unreached === undefined);
   const { le, counts } = mergeHistograms(hosts.map(([, host]) => host.latency));
   return {
     requests: hosts.reduce((sum, [, host]) => sum + host.requests, 0),
     errors: hosts.reduce((sum, [, host]) => sum + host.errors, 0),
     latency: { le: le.map(storable), counts },
-    hosts: Object.fromEntries(hosts.map(([name, { requests, errors }]) => [name, { requests, errors }])),
+    hosts: Object.fromEntries(reached.map(([name, { requests, errors }]) => [name, { requests, errors }])),
   };
 }
 

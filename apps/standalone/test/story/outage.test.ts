@@ -3,13 +3,14 @@ import { until } from "@slipway/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { killAndAwait } from "../support/comes-back.ts";
 import { eventsOf } from "../support/events.ts";
+import { failedBy } from "../support/mesh.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
 import { podsOf } from "../support/processes.ts";
 import { rollouts } from "../support/rollouts.ts";
 import { steadyRequests } from "../support/steady-requests.ts";
 import { type Hanging, hang, hangPostgres } from "../support/stopped.ts";
 import { expectToldOnce } from "../support/told-once.ts";
-import { turnBad } from "../support/turnable.ts";
+import { turnBad, turnUnready } from "../support/turnable.ts";
 
 const { dataDir } = inject("story");
 const regions = ["us-east-1", "eu-west-1", "ap-southeast-1"] as const;
@@ -34,6 +35,25 @@ afterAll(async () => {
 });
 
 const { canary, isServed, viewOf, isRolledBack, expectLowered } = rollouts(() => platform);
+
+describe("a canary of which no pod is ready any more", () => {
+  test("is taken back by what its callers' proxies counted, while no pod of it failed a request", async () => {
+    const shipped = await canary("outage");
+    await turnUnready(platform, shipped);
+
+    await isServed(shipped, Object.fromEntries(regions.map((name) => [name, 0])), "the baseline everywhere");
+    await isRolledBack(shipped);
+    expectLowered(shipped);
+    const { gates } = await viewOf(shipped);
+    expect(gates.at(-1)).toMatchObject({ verdict: "FAIL", weight_percent: 5 });
+    const failed = await failedBy(platform.endpoints().regions, shipped.version);
+    expect(failed).toEqual({ pods: 0, callers: expect.any(Number) as number });
+    expect(failed.callers).toBeGreaterThan(0);
+    const { counts } = gates.at(-1) ?? {};
+    expect(counts?.canary_errors).toBeGreaterThan(0);
+    expect(counts?.canary_errors).toBeLessThanOrEqual(failed.callers);
+  });
+});
 
 describe("a canary that turns bad", () => {
   test("while the database hangs, a region hangs and the rollback-controller is killed, is out of traffic before the database is back", async () => {

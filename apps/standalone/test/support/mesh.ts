@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { prometheusParser } from "@slipway/metrics";
 import { Agent, request } from "undici";
 import { servedWeight } from "../../src/story/traffic.ts";
 
@@ -40,4 +41,20 @@ export async function servedNow(
     }),
   );
   return Object.fromEntries(entries);
+}
+
+/** Requests of a version that its pods failed, and those that the proxies answered since they reached none, in all regions. */
+export async function failedBy(regions: Readonly<Record<string, { readonly admin: number }>>, version: string) {
+  const failed = { pods: 0, callers: 0 };
+  for (const { admin } of Object.values(regions)) {
+    const { body } = await request(`http://127.0.0.1:${admin}/metrics`);
+    const samples = prometheusParser(new Set(["istio_requests_total"]))(await body.text());
+    for (const { labels, value } of samples) {
+      const isOfCaller = labels.reporter === "source" && labels.destination_service_name === version;
+      const isOfPod = labels.reporter === "destination" && labels.destination_workload === version;
+      if (isOfCaller) failed.callers += value;
+      if (isOfPod && Number(labels.response_code) >= 500) failed.pods += value;
+    }
+  }
+  return failed;
 }

@@ -29,10 +29,12 @@ export type Turnable = {
 };
 
 const behaviour = (release: string) => `export const release = "${release}";
+export let isReady = true;
 let bad = false;
 
 export async function beforeAnswer(_sequence, url) {
-  if (url === "/orders/turn-bad?${release}") bad = true;
+  if (url === "/orders/be-unready?${release}") isReady = false;
+  else if (url === "/orders/turn-bad?${release}") bad = true;
   else if (bad) throw new Error("it has turned");
 }
 `;
@@ -85,7 +87,12 @@ export async function pushed(platform: Platform, release: string): Promise<GitSh
     cpSync(join(home, "examples/order-service"), folder, { recursive: true });
     edit("slipway.yaml", (text) => text.replaceAll(/replicas: \d+/g, "replicas: 2"));
     edit("src/behaviour.mjs", () => behaviour(release));
-    edit("src/app.mjs", (text) => text.replace("beforeAnswer(sequence)", "beforeAnswer(sequence, request.url)"));
+    edit("src/app.mjs", (text) =>
+      text
+        .replace("beforeAnswer(sequence)", "beforeAnswer(sequence, request.url)")
+        .replace("{ beforeAnswer, release }", "{ beforeAnswer, isReady, release }")
+        .replace('answer(200, { status: "ok"', 'answer(isReady ? 200 : 503, { status: "ok"'),
+    );
     git("init", "--quiet", "--initial-branch=main");
     git("add", "--all");
     git("commit", "--quiet", "-m", `feat: ${release}`);
@@ -137,18 +144,23 @@ const meshesOf = (platform: Platform) =>
   Object.values(regionsOf(platform)).map(({ mesh }) => `http://127.0.0.1:${mesh}`);
 
 /** Asks the canary of each region for what turns it, and it alone: most of these go to the baseline. One that is caught meanwhile is asked no more: it gets no requests. */
-export async function turnBad(
-  platform: Platform,
-  { release, version }: Turnable,
-  meshes = meshesOf(platform),
-): Promise<void> {
+export async function turnBad(platform: Platform, shipped: Turnable, meshes = meshesOf(platform)): Promise<void> {
+  await turn(meshes, shipped, "turn-bad");
+}
+
+/** From now on its pods say that they are not ready, and answer well whoever asks them. */
+export async function turnUnready(platform: Platform, shipped: Turnable): Promise<void> {
+  await turn(meshesOf(platform), shipped, "be-unready");
+}
+
+async function turn(meshes: readonly string[], { release, version }: Turnable, how: string): Promise<void> {
   const agent = new Agent({ connections: 20, pipelining: 1 });
   await Promise.all(
     meshes.map(async (mesh) => {
       for (let round = 0, turned = 0; turned < 4 && round < mostRounds; round += 1) {
         const answers = await Promise.all(
           Array.from({ length: 20 }, () =>
-            request(`${mesh}/orders/turn-bad?${release}`, {
+            request(`${mesh}/orders/${how}?${release}`, {
               dispatcher: agent,
               headers: { host: "orders.prod" },
             }),

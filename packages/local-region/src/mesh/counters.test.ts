@@ -8,7 +8,11 @@ const second = 1_000;
 function routes(versions: Readonly<Record<string, readonly [weight: number, ...pods: string[]]>>): RouteTable {
   const destinations = Object.entries(versions).map(([version, [weight, ...pods]]) => ({
     weight,
-    backend: { version, endpoints: pods.map((pod) => ({ host: "127.0.0.1", port: 1, pod, version })) },
+    backend: {
+      host: `${version}.prod.svc.cluster.local`,
+      version,
+      endpoints: pods.map((pod) => ({ host: "127.0.0.1", port: 1, pod, version })),
+    },
   }));
   return new Map([
     ["orders.prod", { service: "orders", namespace: "prod", routes: [{ name: "", matches: null, destinations }] }],
@@ -18,8 +22,10 @@ function routes(versions: Readonly<Record<string, readonly [weight: number, ...p
 function counting() {
   const clock = { now: 0 };
   const counters = createCounters(() => clock.now);
-  const answer = (version: string, pod: string, code: number) =>
-    counters.observe({ service: "orders", namespace: "prod", version, pod, code, ms: 4 });
+  const answer = (version: string, pod: string, code: number, flags?: "UH" | "UF") => {
+    const unreached = flags && { flags, host: `${version}.prod.svc.cluster.local` };
+    counters.observe({ service: "orders", namespace: "prod", version, pod, code, ms: 4, unreached });
+  };
   /** Of each line with this name: the label's value, the code where it has one, and the count. */
   const linesOf = (name: string, label = "pod") =>
     counters
@@ -105,7 +111,8 @@ test("the answers of a version stay counted after its pods went, also those that
   counters.serve(routes({ v1: [95, "a"], v2: [5, "b"] }));
   answer("v2", "b", 200);
   answer("v2", "b", 500);
-  answer("v2", "", 503);
+  answer("v2", "", 503, "UH");
+  answer("v2", "b", 503, "UF");
   counters.serve(routes({ v1: [100, "a"] }));
   clock.now += 3_600 * second;
   counters.render();
@@ -113,7 +120,10 @@ test("the answers of a version stay counted after its pods went, also those that
   expect(linesOf("slipway_mesh_requests_total", "version")).toEqual([
     ["v2", "200", "1"],
     ["v2", "500", "1"],
-    ["v2", "503", "1"],
+    ["v2", "503", "2"],
   ]);
-  expect(linesOf("istio_requests_total")).toEqual([["", "503", "1"]]);
+  expect(linesOf("istio_requests_total", "response_flags")).toEqual([
+    ["UH", "503", "1"],
+    ["UF", "503", "1"],
+  ]);
 });

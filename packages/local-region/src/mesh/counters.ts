@@ -19,11 +19,18 @@ export type Observation = {
   readonly service: string;
   readonly namespace: string;
   readonly version: string;
-  /** Empty where no pod was reached. */
+  /** The last that was asked; empty where there was none to ask. */
   readonly pod: string;
   readonly code: number;
   readonly ms: number;
+  readonly unreached?: Unreached | undefined;
 };
+
+/**
+ * What the caller's proxy answered itself, in Envoy's words: UH = there was no pod to choose, UF = none took the connection, NC = there is no such
+ * Service. `host`: of the Service that the route led to, or of the request where there is none.
+ */
+export type Unreached = { readonly flags: "UH" | "UF" | "NC"; readonly host: string };
 
 type Series = {
   readonly pod: string;
@@ -57,18 +64,20 @@ export function createCounters(now: () => number): Counters {
   const gauges = new Map<string, Gauge>();
   const totals = new Totals();
   let routed: ReadonlySet<string> = new Set();
+  const begun = (observation: Observation): Series => {
+    const pod = podOf(observation);
+    return {
+      ...{ pod, labels: labelsOf(observation), codes: new Map(), totals: totals.of(observation) },
+      ...{ buckets: new Array<number>(bounds.length + 1).fill(0), sumMs: 0, count: 0 },
+      leftAtMs: pod === "" || routed.has(pod) ? undefined : now(),
+    };
+  };
   return {
-    observe({ service, namespace, version, pod, code, ms }) {
-      const key = `${namespace}/${service}/${version}/${pod}`;
-      let known = series.get(key);
-      if (known === undefined) {
-        const buckets = new Array<number>(bounds.length + 1).fill(0);
-        const labels = labelsOf(service, namespace, version, pod);
-        const leftAtMs = pod === "" || routed.has(pod) ? undefined : now();
-        const ofVersion = totals.of({ service, namespace, version });
-        known = { pod, labels, codes: new Map(), totals: ofVersion, buckets, sumMs: 0, count: 0, leftAtMs };
-        series.set(key, known);
-      }
+    observe(observation) {
+      const { code, ms } = observation;
+      const key = keyOf(observation);
+      const known = series.get(key) ?? begun(observation);
+      series.set(key, known);
       for (const codes of [known.codes, known.totals]) codes.set(code, (codes.get(code) ?? 0) + 1);
       const bucket = bounds.findIndex((bound) => ms <= bound);
       const index = bucket === -1 ? bounds.length : bucket;
@@ -102,6 +111,14 @@ export function createCounters(now: () => number): Counters {
       return `${lines.flat().join("\n")}\n`;
     },
   };
+}
+
+/** As Istio's, a caller's lines are of no pod, and outlive all of them. */
+const podOf = ({ pod, unreached }: Observation) => (unreached === undefined ? pod : "");
+
+function keyOf(observation: Observation): string {
+  const { service, namespace, version, unreached } = observation;
+  return `${namespace}/${service}/${version}/${podOf(observation)}/${unreached?.flags}`;
 }
 
 function podsOf(table: RouteTable): ReadonlySet<string> {
@@ -148,7 +165,9 @@ function seriesLines(series: ReadonlyMap<string, Series>): string[] {
   ];
 }
 
-function labelsOf(service: string, namespace: string, version: string, pod: string): string {
+function labelsOf(observation: Observation): string {
+  const { service, namespace, version, pod, unreached } = observation;
+  if (unreached !== undefined) return callerLabels(observation, unreached);
   return labelText({
     reporter: "destination",
     destination_service: `${service}.${namespace}.svc.cluster.local`,
@@ -159,5 +178,21 @@ function labelsOf(service: string, namespace: string, version: string, pod: stri
     destination_version: version,
     request_protocol: "http",
     pod,
+  });
+}
+
+/** Where no pod was chosen a caller knows nothing of it, not its namespace either. */
+function callerLabels({ version, namespace }: Observation, { flags, host }: Unreached): string {
+  const chosen = flags === "UF";
+  return labelText({
+    reporter: "source",
+    destination_service: host,
+    destination_service_name: host.split(".")[0] ?? host,
+    destination_service_namespace: chosen ? namespace : "unknown",
+    destination_workload: chosen ? version : "unknown",
+    destination_workload_namespace: chosen ? namespace : "unknown",
+    destination_version: chosen ? version : "unknown",
+    request_protocol: "http",
+    response_flags: flags,
   });
 }

@@ -1,6 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { type Choice, chooseBackend } from "./choose.ts";
-import type { Counters } from "./counters.ts";
+import type { Counters, Unreached } from "./counters.ts";
 import type { Backend, Endpoint, RouteTable } from "./routes.ts";
 
 export type ProxyContext = {
@@ -55,6 +55,13 @@ export function endpointsInTurn(backend: Backend): readonly Endpoint[] {
   return ordered.filter((endpoint) => endpoint.version === ordered[0]?.version);
 }
 
+/** What is told of a request that no pod took. `asked`: the last pod that was. */
+export function unreachedOf({ routes, backend }: Chosen, asked: Endpoint | undefined): Unreached {
+  const own = `${routes.service}.${routes.namespace}.svc.cluster.local`;
+  if (backend.host === null) return { flags: "NC", host: own };
+  return { flags: asked === undefined ? "UH" : "UF", host: backend.host };
+}
+
 /** One request and its answer. Counted once, when the answer has ended, whatever was tried for it. */
 class Exchange {
   readonly #context: ProxyContext;
@@ -67,6 +74,7 @@ class Exchange {
   #endpoint: Endpoint | undefined;
   #upstream: ClientRequest | undefined;
   #code = 0;
+  #unreached: Unreached | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: ProxyContext, choice: Chosen, client: IncomingMessage, answer: ServerResponse) {
@@ -88,6 +96,7 @@ class Exchange {
   #tryNext(): void {
     const endpoint = this.#waiting.shift();
     if (endpoint === undefined) {
+      this.#unreached = unreachedOf(this.#choice, this.#endpoint);
       this.#fail(503, this.#endpoint === undefined ? "no_ready_endpoint" : "upstream_unreachable");
       return;
     }
@@ -170,7 +179,9 @@ class Exchange {
     const { version, pod } = this.#endpoint ?? { version: this.#choice.backend.version, pod: "" };
     // 499 = the client left before there was an answer.
     const code = this.#code === 0 ? 499 : this.#code;
-    this.#context.counters.observe({ service, namespace, version, pod, code, ms: performance.now() - this.#startedAt });
+    const ms = performance.now() - this.#startedAt;
+    const unreached = this.#unreached;
+    this.#context.counters.observe({ service, namespace, version, pod, code, ms, unreached });
   }
 }
 

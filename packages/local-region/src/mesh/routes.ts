@@ -4,6 +4,8 @@ export type Endpoint = { readonly host: string; readonly port: number; readonly 
 
 /** What a destination stands for: the ready pods that its Service selects. */
 export type Backend = {
+  /** The Service's whole name; null where there is none. */
+  readonly host: string | null;
   readonly version: string;
   readonly endpoints: readonly Endpoint[];
 };
@@ -53,6 +55,7 @@ function backendOf({ name, namespace, selector }: MeshService, pods: readonly Me
       wanted.length > 0 && pod.namespace === namespace && wanted.every(([label, value]) => pod.labels[label] === value),
   );
   return {
+    host: `${name}.${namespace}.svc.cluster.local`,
     version: versionOf(selector) ?? name,
     endpoints: selected
       .map((pod) => ({ host: pod.host, port: pod.port, pod: pod.name, version: versionOf(pod.labels) ?? name }))
@@ -69,7 +72,7 @@ function resolveRoute(route: HttpRoute, namespace: string, backends: ReadonlyMap
     const target = splitHost(host, namespace);
     const backend = backends.get(`${target.service}.${target.namespace}`);
     // A destination that does not exist, or a subset (not known here), keeps its share and fails it, as in Istio.
-    const missing: Backend = { version: target.service, endpoints: [] };
+    const missing: Backend = { host: null, version: target.service, endpoints: [] };
     return { backend: subset === undefined ? (backend ?? missing) : missing, weight };
   });
   return { ...route, destinations };

@@ -2,7 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { chooseBackend } from "./choose.ts";
-import { endpointsInTurn, type ProxyContext } from "./proxy.ts";
+import type { Unreached } from "./counters.ts";
+import { endpointsInTurn, type ProxyContext, unreachedOf } from "./proxy.ts";
 
 const connectTimeoutMs = 2_000;
 
@@ -15,16 +16,21 @@ export function proxyUpgrade(context: ProxyContext, client: IncomingMessage, soc
   const { method = "GET", url = "/", headers } = client;
   socket.on("error", () => socket.destroy());
   const choice = chooseBackend(context.table(), { method, url, headers }, context.random());
-  const endpoint = choice.kind === "backend" ? endpointsInTurn(choice.backend)[0] : undefined;
-  if (choice.kind === "none" || endpoint === undefined) {
-    socket.end("HTTP/1.1 503 Service Unavailable\r\nx-slipway-error: no_ready_endpoint\r\ncontent-length: 0\r\n\r\n");
+  if (choice.kind === "none") {
+    refuse(socket);
     return;
   }
+  const endpoint = endpointsInTurn(choice.backend)[0];
   const { service, namespace } = choice.routes;
-  const { version, pod, host, port } = endpoint;
-  const count = (code: number): void =>
-    context.counters.observe({ service, namespace, version, pod, code, ms: performance.now() - startedAt });
-  const upstream = connect({ host, port });
+  const { version, pod } = endpoint ?? { version: choice.backend.version, pod: "" };
+  const count = (code: number, unreached?: Unreached): void =>
+    context.counters.observe({ service, namespace, version, pod, code, ms: performance.now() - startedAt, unreached });
+  if (endpoint === undefined) {
+    count(503, unreachedOf(choice, endpoint));
+    refuse(socket);
+    return;
+  }
+  const upstream = connect({ host: endpoint.host, port: endpoint.port });
   let connected = false;
   upstream.setTimeout(connectTimeoutMs, () => upstream.destroy());
   upstream.once("connect", () => {
@@ -37,10 +43,16 @@ export function proxyUpgrade(context: ProxyContext, client: IncomingMessage, soc
   });
   upstream.on("error", () => upstream.destroy());
   upstream.once("close", () => {
-    if (!connected) count(503);
+    // 499 = the client left before there was a connection.
+    if (!connected && socket.destroyed) count(499);
+    else if (!connected) count(503, unreachedOf(choice, endpoint));
     socket.destroy();
   });
   socket.once("close", () => upstream.destroy());
+}
+
+function refuse(socket: Duplex): void {
+  socket.end("HTTP/1.1 503 Service Unavailable\r\nx-slipway-error: no_ready_endpoint\r\ncontent-length: 0\r\n\r\n");
 }
 
 function requestHead(client: IncomingMessage, method: string, url: string): string {

@@ -136,6 +136,19 @@ async function metric(of: Mesh, start: string): Promise<number | undefined> {
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ") + 1));
 }
 
+/** So many requests that the proxy answered as one of Istio's would for a caller, having reached no pod. */
+async function callerCounted(of: Mesh, flags: "UH" | "UF", host = `${good}.prod.svc.cluster.local`): Promise<number> {
+  const page = await (await fetch(`${of.adminUrl}/metrics`)).text();
+  const workload = flags === "UH" ? "unknown" : good;
+  const marks = [`reporter="source"`, `response_flags="${flags}"`, `destination_service="${host}"`];
+  const line = page
+    .split("\n")
+    .find((one) =>
+      [...marks, `destination_workload="${workload}"`, "istio_requests_total"].every((mark) => one.includes(mark)),
+    );
+  return Number(line?.slice(line.lastIndexOf(" ") + 1) ?? 0);
+}
+
 const weightOf = (version: string, suffix = "") =>
   `slipway_mesh_route_weight${suffix}{service="orders",namespace="prod",version="${version}"}`;
 
@@ -201,6 +214,7 @@ describe("the mesh proxy", () => {
     const leaving = await pod("good-1", good);
     await pod("good-2", good);
     services();
+    weights(100, 0);
     const proxy = await mesh();
     await until(async () => (await ask(proxy.url)).body === "good-1", { what: "both pods serve" });
 
@@ -213,12 +227,19 @@ describe("the mesh proxy", () => {
     kube.remove("pods", "prod", "good-2");
     await until(async () => (await ask(proxy.url)).status === 503, { what: "nobody is left" });
     expect(await ask(proxy.url)).toMatchObject({ status: 503, error: "no_ready_endpoint", version: good });
+    await until(async () => (await callerCounted(proxy, "UH")) >= 2, {
+      what: "these are counted as the caller's proxy does",
+    });
     expect(await ask(proxy.url, { host: "billing.prod" })).toMatchObject({ status: 404, error: "unknown_service" });
   });
 
   it("asks another pod of the same version when one refuses the connection, with the body still whole", async () => {
     const gone = await pod("good-1", good);
-    await pod("good-2", good, (incoming, answer) => void text(incoming).then((body) => answer.end(`got ${body}`)));
+    const other = await pod(
+      "good-2",
+      good,
+      (incoming, answer) => void text(incoming).then((body) => answer.end(`got ${body}`)),
+    );
     await pod("bad-1", bad);
     services();
     weights(100, 0);
@@ -233,6 +254,11 @@ describe("the mesh proxy", () => {
     expect(new Set(replies.map(({ status, body, version }) => `${status} ${body.length} ${version}`))).toEqual(
       new Set([`200 10004 ${good}`]),
     );
+    expect(await callerCounted(proxy, "UF")).toBe(0);
+
+    await closed(other);
+    expect(await ask(proxy.url)).toMatchObject({ status: 503, error: "upstream_unreachable", version: good });
+    await until(async () => (await callerCounted(proxy, "UF")) === 1, { what: "a refused connection is counted" });
   });
 
   it("does not repeat a request that a pod may have begun to work on", async () => {

@@ -41,7 +41,8 @@ export async function startScriptedPrometheus() {
   };
 }
 
-const isOfVersions = (query: string) => query.startsWith("max(timestamp(") && query.includes("destination_workload=~");
+const isOfVersions = (query: string) =>
+  query.startsWith("max(timestamp(") && /destination_(?:workload|service)=~/.test(query);
 const isOfAll = (query: string) => query.startsWith("max(timestamp(") && !isOfVersions(query);
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
