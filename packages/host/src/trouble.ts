@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { kafkaTrial } from "@slipway/bus";
 import { lookAtRegion, type RegionAccount, type RegionLook, regionProblems } from "@slipway/cluster";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
-import { meshUnseen, metricsProblem } from "@slipway/metrics";
+import { meshDoubt, metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
 import { openBus, openObjects } from "./adapters.ts";
 import type { HostConfig } from "./config.ts";
@@ -51,11 +51,11 @@ async function metricsTrouble({ metrics_url: url, name }: RegionEntry): Promise<
   return problem === undefined ? [] : [`region ${name}: ${problem}`];
 }
 
-/** Each Prometheus that answers and has nothing of a mesh: so it is where nobody has asked anything yet, too. */
+/** Each Prometheus that answers and has nothing of a mesh, as where nobody has asked anything yet, or too little. Too dear to be asked again and again. */
 export async function metricsDoubts(regions: readonly RegionEntry[]): Promise<readonly string[]> {
   const found = await Promise.all(
     regions.map(async ({ name, metrics_url: url, metrics_shape: shape }) => {
-      const doubt = url === undefined ? undefined : await meshUnseen(url, shape);
+      const doubt = url === undefined ? undefined : await meshDoubt(url, shape);
       return doubt === undefined ? undefined : `region ${name}: ${doubt}`;
     }),
   );

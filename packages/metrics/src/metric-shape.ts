@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { ReadRequest } from "./types.ts";
 
 const pattern = z.string().min(1).max(500);
-const label = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, "not the name of a label");
+/** The name of a label. */
+export const MetricLabelSchema = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, "not the name of a label");
 
 /**
  * How a mesh's metrics are named. Patterns are whole regular expressions (RE2). In patterns and label values `{version}`, `{service}` and
@@ -15,21 +16,26 @@ export const MetricShapeSchema = z.strictObject({
   latency: pattern,
   latency_unit: z.enum(["ms", "s"]).default("ms"),
   /** Labels that a series of the service has. */
-  labels: z.record(label, z.string()).default({}),
+  labels: z.record(MetricLabelSchema, z.string()).default({}),
   /** The label from which the version is read, and its pattern for one version. */
-  version: z.strictObject({ label, pattern }),
+  version: z.strictObject({ label: MetricLabelSchema, pattern }),
   /** The first of these labels that a series has names the host that counted. */
-  host: z.array(label).min(1).default(["pod", "instance"]),
+  host: z.array(MetricLabelSchema).min(1).default(["pod", "instance"]),
   /** The label of the status, and its pattern where that is an error of the service. */
-  error: z.strictObject({ label, pattern }),
+  error: z.strictObject({ label: MetricLabelSchema, pattern }),
   /** A gauge of each target that changes when the target's counters begin anew; joined by `instance`. */
   started: pattern.optional(),
   /** Percent by version that is served now: a gauge and its labels. */
-  weight: z.strictObject({ name: pattern, labels: z.record(label, z.string()), version: label }).optional(),
+  weight: z
+    .strictObject({ name: pattern, labels: z.record(MetricLabelSchema, z.string()), version: MetricLabelSchema })
+    .optional(),
   /** Pattern of the name of a series which is there whenever the mesh is scraped, also where nothing was asked yet, and labels of it. */
-  alive: z.strictObject({ name: pattern, labels: z.record(label, z.string()).default({}) }),
+  alive: z.strictObject({ name: pattern, labels: z.record(MetricLabelSchema, z.string()).default({}) }),
 });
-export type MetricShape = z.output<typeof MetricShapeSchema>;
+export type MetricShape = z.output<typeof MetricShapeSchema> & {
+  /** Labels that all series of a region have, where one Prometheus has those of several. */
+  readonly everywhere?: Readonly<Record<string, string>>;
+};
 
 /**
  * Istio's standard metrics, as the proxies of the destination count them. By workload: as the name of the service such a proxy takes the first Service that selects its pod, which is the

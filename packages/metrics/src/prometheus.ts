@@ -1,7 +1,7 @@
 import { carriedHosts } from "./carried-hosts.ts";
 import { type HostTotals, histogram, noTotals } from "./host-totals.ts";
 import { fillPattern, fillValue, type MetricShape, metricShapes } from "./metric-shape.ts";
-import { newestSamples } from "./newest-samples.ts";
+import { newestSamples, scrapeOftener, staleAfterMs as staleByDefault } from "./newest-samples.ts";
 import { type PrometheusQuery, prometheusQuery, type Series } from "./prometheus-query.ts";
 import { type HostReading, type MetricsSource, MetricsUnreadable, type Reading, type ReadRequest } from "./types.ts";
 
@@ -21,7 +21,7 @@ const wholeMeshTimes = 5;
 
 /** Reads the counters of a region's mesh from a Prometheus which scrapes it. All numbers of a reading are of one moment. */
 export function prometheusMetrics(options: PrometheusOptions): MetricsSource {
-  const { url, shape = metricShapes.istio, timeoutMs = 2_000, staleAfterMs = 30_000 } = options;
+  const { url, shape = metricShapes.istio, timeoutMs = 2_000, staleAfterMs = staleByDefault } = options;
   const ask = prometheusQuery(url, timeoutMs);
   const { host } = new URL(url);
   const newestOf = newestSamples(prometheusQuery(url, wholeMeshTimes * timeoutMs), staleAfterMs);
@@ -55,15 +55,16 @@ type Asked = {
  */
 async function momentOf(
   { ask, newestOf, host, staleAfterMs }: Asked,
-  { alive, version }: MetricShape,
+  shape: MetricShape,
   request: ReadRequest,
 ): Promise<number> {
-  const own = selectorOf(alive.name, alive.labels, request, [versionsOf(version, request)]);
+  const { alive, version } = shape;
+  const own = selectorOf(shape, alive.name, alive.labels, request, [versionsOf(version, request)]);
   // With something in the place of nothing, so that there is an answer to tell the time by.
   const { at, series } = await ask(`max(timestamp(${own})) or vector(0)`);
   const isFresh = (newest: number) => (at - newest) * 1_000 <= staleAfterMs;
   if (isFresh(series[0]?.value ?? 0)) return at;
-  const selector = selectorOf(alive.name, alive.labels, request);
+  const selector = selectorOf(shape, alive.name, alive.labels, request);
   const newest = await newestOf(selector, at);
   if (newest === undefined) {
     throw new MetricsUnreadable(
@@ -71,32 +72,38 @@ async function momentOf(
     );
   }
   if (!isFresh(newest)) {
-    throw new MetricsUnreadable(`the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old`);
+    throw new MetricsUnreadable(
+      `the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old, and says nothing about now after ${staleAfterMs / 1_000} s: ${scrapeOftener}`,
+    );
   }
   return at;
 }
 
 function countersOf(shape: MetricShape, name: string, by: string, request: ReadRequest): string {
-  const selector = selectorOf(name, shape.labels, request, [versionsOf(shape.version, request)]);
+  const selector = selectorOf(shape, name, shape.labels, request, [versionsOf(shape.version, request)]);
   const labels = [...new Set([shape.version.label, ...shape.host, "instance", by])];
   return `sum by (${labels.join(", ")}) (${selector})`;
 }
 
-function startedOf({ started }: MetricShape, request: ReadRequest): string | undefined {
-  return started && `max by (instance) (${selectorOf(started, {}, request)})`;
+function startedOf(shape: MetricShape, request: ReadRequest): string | undefined {
+  return shape.started && `max by (instance) (${selectorOf(shape, shape.started, {}, request)})`;
 }
 
-function weightsOf({ weight }: MetricShape, request: ReadRequest): string | undefined {
-  return weight && `max by (${weight.version}) (${selectorOf(weight.name, weight.labels, request)})`;
+function weightsOf(shape: MetricShape, request: ReadRequest): string | undefined {
+  const { weight } = shape;
+  return weight && `max by (${weight.version}) (${selectorOf(shape, weight.name, weight.labels, request)})`;
 }
 
 function selectorOf(
+  { everywhere }: MetricShape,
   name: string,
   labels: Readonly<Record<string, string>>,
   request: ReadRequest,
   more: readonly string[] = [],
 ): string {
-  const own = Object.entries(labels).map(([label, value]) => `${label}=${quoted(fillValue(value, request))}`);
+  const own = Object.entries({ ...labels, ...everywhere }).map(
+    ([label, value]) => `${label}=${quoted(fillValue(value, request))}`,
+  );
   return `{${[`__name__=~${quoted(fillPattern(name, request))}`, ...own, ...more].join(",")}}`;
 }
 
