@@ -1,6 +1,7 @@
 import { certificateTrouble } from "@slipway/kernel";
 import pg from "pg";
 import { type AppliedMigration, type MigrationFile, planMigrations, readMigrations } from "./migration-files.ts";
+import { requireOwnSession, SessionsShared } from "./session.ts";
 
 export type DatabaseQuestion = {
   readonly url: string;
@@ -28,7 +29,7 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
   ],
   [
     /^53300$/,
-    (_, where) => `Postgres at ${where} has no connection left: raise max_connections, or put a pooler before it`,
+    (_, where) => `Postgres at ${where} has no connection left: raise max_connections, or run fewer processes`,
   ],
   [/^57P0/, (_, where) => `Postgres at ${where} is starting or stopping`],
   [/^ECONNREFUSED$/, ({ urlIn }, where) => `nothing listens at ${where}: start Postgres, or correct ${urlIn}`],
@@ -99,6 +100,7 @@ export async function asked(
   client.on("error", () => {});
   try {
     await client.connect();
+    await requireOwnSession(client, about.url);
     const tooOld = await versionProblem(about, client);
     return tooOld === undefined ? await work(client) : [tooOld];
   } catch (error) {
@@ -122,7 +124,12 @@ export const placeOf = ({ host, port }: pg.Client) => (host.startsWith("/") ? ho
 
 function sentence(about: DatabaseQuestion, client: pg.Client, error: unknown): string {
   const where = placeOf(client);
+  if (error instanceof SessionsShared)
+    return `the pooler at ${where} keeps no sessions, so that statements of others come between: let it keep them (pool_mode = session), or name Postgres itself in ${about.urlIn}`;
   const [code, words] = firstOf(error);
+  // Postgres has codes of its own for these.
+  if (code === "08P01" && /authentication failed|no such user/i.test(words))
+    return `the pooler at ${where} does not let ${client.user ?? ""} in (${words}): tell it each role of Slipway (auth_query), or correct ${about.passwordIn}`;
   const remedy = remedies.find(([pattern]) => pattern.test(code ?? ""))?.[1];
   if (remedy !== undefined) return remedy(about, where, client.database ?? "", client.user ?? "");
   const untrusted = certificateTrouble(error, {
