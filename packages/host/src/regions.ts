@@ -21,6 +21,8 @@ export type RegionEntry = {
   readonly metrics_url: string | undefined;
   /** How the mesh's metrics are named in Prometheus, and the labels that all of the region's have there. Default: Istio's names. */
   readonly metrics_shape?: MetricShape | undefined;
+  /** Path of a file with the bearer token that Prometheus wants, absolute. */
+  readonly metrics_token_file?: string | undefined;
   /** Secret of each environment's namespace with which its nodes pull images. */
   readonly pull_secret?: string | undefined;
   /** How the rollback-controller reaches it, under an account that may only lower. Default: as everybody does. */
@@ -57,6 +59,7 @@ const Entry = z.strictObject({
     )
     .optional(),
   metrics_labels: z.record(MetricLabelSchema, z.string().min(1)).optional(),
+  metrics_token_file: z.string().min(1).optional(),
   pull_secret: z
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "is no name of a Secret")
@@ -66,16 +69,22 @@ const Entry = z.strictObject({
     .optional(),
 });
 
-const LabelledEntry = Entry.refine(
-  ({ metrics_url: url, metrics_labels: labels }) => labels === undefined || url?.startsWith("prometheus:"),
-  {
-    path: ["metrics_labels"],
-    error: "a Prometheus is asked by them: they go with a metrics_url that begins with prometheus:",
-  },
-);
+const MeasuredEntry = Entry.superRefine(({ metrics_url: url, metrics_labels, metrics_token_file }, context) => {
+  const refuse = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
+  for (const [field, value] of Object.entries({ metrics_labels, metrics_token_file }))
+    if (value !== undefined && !url?.startsWith("prometheus:"))
+      refuse(field, "is for a Prometheus: it goes with a metrics_url that begins with prometheus:");
+  if (metrics_token_file !== undefined && url !== undefined && userIn(url))
+    refuse("metrics_token_file", "metrics_url has a user as well: leave one of them out");
+});
+
+function userIn(url: string): boolean {
+  const inner = url.slice(url.indexOf(":") + 1);
+  return URL.canParse(inner) && new URL(inner).username !== "";
+}
 
 const Regions = z
-  .array(LabelledEntry)
+  .array(MeasuredEntry)
   .min(1, "a regions file names at least one region")
   .refine((entries) => new Set(entries.map((entry) => entry.name)).size === entries.length, "a region is named twice");
 
@@ -88,11 +97,12 @@ function parseRegions(text: string, file: string): readonly RegionEntry[] {
   if (!parsed.success) throw new Error(placedText(parsed.error));
   const path = (kubeconfig: string) => resolve(dirname(file), kubeconfig);
   const entries = parsed.data.map(
-    ({ rollback_controller: own, pull_secret, metrics_shape, metrics_labels, ...entry }) => ({
+    ({ rollback_controller: own, pull_secret, metrics_shape, metrics_labels, metrics_token_file, ...entry }) => ({
       ...entry,
       kubeconfig: path(entry.kubeconfig),
       metrics_url: entry.metrics_url,
       ...shapeOf(metrics_shape, metrics_labels),
+      ...(metrics_token_file === undefined ? {} : { metrics_token_file: path(metrics_token_file) }),
       ...(pull_secret === undefined ? {} : { pull_secret }),
       ...(own === undefined
         ? {}

@@ -67,5 +67,12 @@ describe("regions whose series are in one Prometheus", () => {
     expect(told({ metrics_url: "scrape:http://m", metrics_labels: { cluster: "a" } })).toMatch(
       /0\.metrics_labels: .* begins with prometheus:$/,
     );
+    const token = { metrics_url: thanos, metrics_token_file: "a.token" };
+    expect(told(token, { ...token, metrics_token_file: "b.token" })).toBeUndefined();
+    expect(regionsAsked(file)).toMatchObject({ entries: [{ metrics_token_file: join(folder, "a.token") }, {}] });
+    expect(told(token, token)).toMatch(/read the same series/);
+    expect(told({ ...token, metrics_url: "prometheus:https://a:hunter2@p" })).toMatch(
+      /^(?!.*hunter2).*0\.metrics_token_file: metrics_url has a user as well: leave one of them out$/,
+    );
   });
 });

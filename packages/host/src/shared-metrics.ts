@@ -1,7 +1,12 @@
 import { type MetricShape, metricShapes } from "@slipway/metrics";
-import type { RegionEntry } from "./regions.ts";
 
-type Measured = Pick<RegionEntry, "name" | "metrics_url" | "metrics_shape">;
+/** Of an entry of the regions file what says where its metrics are. */
+type Measured = {
+  readonly name: string;
+  readonly metrics_url: string | undefined;
+  readonly metrics_shape?: MetricShape | undefined;
+  readonly metrics_token_file?: string | undefined;
+};
 
 /**
  * Two regions that read the same series, as a sentence that says what to do; undefined: there are none. Each request would count once for either, and
@@ -25,9 +30,10 @@ function sentence(index: number, region: Measured, other: Measured): string {
 const isSameSource = (one: Measured, other: Measured) =>
   one.metrics_url !== undefined &&
   other.metrics_url !== undefined &&
+  one.metrics_token_file === other.metrics_token_file &&
   sourceOf(one.metrics_url) === sourceOf(other.metrics_url);
 
-/** Without the password. The user is a part of it: in front of a store of many tenants each has a user of its own. */
+/** Without the password. The user is a part of it, and so is the token: in front of a store of many tenants each has its own. */
 function sourceOf(url: string): string {
   const [scheme = ""] = url.split(":", 1);
   const inner = new URL(url.slice(scheme.length + 1));

@@ -7,11 +7,11 @@ import { MetricsUnreadable } from "./types.ts";
 const timeoutMs = 2_000;
 
 /** What keeps a source from being asked at all (`scrape:http://…`, `prometheus:http://…`), as a sentence; undefined: nothing. Never rejects. */
-export async function metricsProblem(url: string): Promise<string | undefined> {
+export async function metricsProblem(url: string, tokenFile?: string): Promise<string | undefined> {
   const inner = url.slice(url.indexOf(":") + 1);
   try {
     if (url.startsWith("scrape:")) await fetchPage(pageOf(inner), timeoutMs);
-    else await prometheusQuery(inner, timeoutMs)("vector(1)");
+    else await prometheusQuery(inner, timeoutMs, tokenFile)("vector(1)");
     return undefined;
   } catch (error) {
     return error instanceof MetricsUnreadable ? error.message : "its metrics_url cannot be read: correct it";
@@ -27,7 +27,11 @@ const [countedS, tooFew] = [120, 4];
  * Why a Prometheus that can be asked may show too little of a mesh, in whatever namespace, as a sentence that says what to do: it has no series of one,
  * or scrapes it too seldom. Undefined: it shows enough, or cannot be asked. Never rejects.
  */
-export async function meshDoubt(url: string, shape: MetricShape = metricShapes.istio): Promise<string | undefined> {
+export async function meshDoubt(
+  url: string,
+  shape: MetricShape = metricShapes.istio,
+  tokenFile?: string,
+): Promise<string | undefined> {
   if (!url.startsWith("prometheus:")) return undefined;
   const inner = url.slice("prometheus:".length);
   // Of any namespace: what stands for it in a name may be anything.
@@ -37,7 +41,7 @@ export async function meshDoubt(url: string, shape: MetricShape = metricShapes.i
   const what = own.length === 0 ? name : `${name}{${own.join(",")}}`;
   const prometheus = `Prometheus at ${new URL(inner).host}`;
   try {
-    const ask = prometheusQuery(inner, wholeMeshMs);
+    const ask = prometheusQuery(inner, wholeMeshMs, tokenFile);
     const { at, series } = await ask(`max(timestamp(${selector}))`);
     const newest = series[0]?.value;
     if (newest === undefined)

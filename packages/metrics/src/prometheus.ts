@@ -8,6 +8,8 @@ import { type HostReading, type MetricsSource, MetricsUnreadable, type Reading, 
 export type PrometheusOptions = {
   /** Where its API is, e.g. `http://prometheus.monitoring:9090`, perhaps with user, password and a path before `/api/v1`. */
   readonly url: string;
+  /** A file with a bearer token, read for each question. */
+  readonly tokenFile?: string | undefined;
   /** Default: Istio's. */
   readonly shape?: MetricShape;
   /** Default 2,000. */
@@ -21,10 +23,10 @@ const wholeMeshTimes = 5;
 
 /** Reads the counters of a region's mesh from a Prometheus which scrapes it. All numbers of a reading are of one moment. */
 export function prometheusMetrics(options: PrometheusOptions): MetricsSource {
-  const { url, shape = metricShapes.istio, timeoutMs = 2_000, staleAfterMs = staleByDefault } = options;
-  const ask = prometheusQuery(url, timeoutMs);
+  const { url, tokenFile, shape = metricShapes.istio, timeoutMs = 2_000, staleAfterMs = staleByDefault } = options;
+  const ask = prometheusQuery(url, timeoutMs, tokenFile);
   const { host } = new URL(url);
-  const newestOf = newestSamples(prometheusQuery(url, wholeMeshTimes * timeoutMs), staleAfterMs);
+  const newestOf = newestSamples(prometheusQuery(url, wholeMeshTimes * timeoutMs, tokenFile), staleAfterMs);
   const carried = carriedHosts();
   return {
     async read(request) {
