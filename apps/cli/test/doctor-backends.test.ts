@@ -55,27 +55,45 @@ test("what is wrong is told with a remedy each, and without the passwords", asyn
   expect(JSON.stringify(checks)).not.toContain("hunter2");
 });
 
-test("a Prometheus that scrapes no mesh is doubted, since one of a mesh that nobody asked yet looks the same", async () => {
-  let series: readonly object[] = [];
-  const server = createServer((_, response) => {
-    const answer = { status: "success", data: { resultType: "vector", result: series } };
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+test("a Prometheus that scrapes no mesh, or scrapes it too seldom, is doubted, since one of a mesh that nobody asked yet looks the same", async () => {
+  const answers = { newest: undefined as number | undefined, samples: undefined as number | undefined };
+  const asked: string[] = [];
+  const server = createServer(async (request, response) => {
+    const form = new URLSearchParams(Buffer.concat(await request.toArray()).toString());
+    const query = form.get("query") ?? "";
+    asked.push(query);
+    const value = query.includes("count_over_time") ? answers.samples : answers.newest;
+    const result = value === undefined ? [] : [{ metric: {}, value: [1_000, String(value)] }];
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ status: "success", data: { resultType: "vector", result } }));
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const SLIPWAY_REGIONS = await regionsFile({ metrics_url: `prometheus:http://me:hunter2@${host}` });
-  const metrics = async () => (await backendChecks({ SLIPWAY_REGIONS })).filter(({ name }) => name === "metrics");
+  const SLIPWAY_REGIONS = await regionsFile({
+    ...{ metrics_url: `prometheus:http://me:hunter2@${host}`, metrics_labels: { cluster: "eu" } },
+  });
+  const found = async (newest?: number, samples?: number) => {
+    Object.assign(answers, { newest, samples });
+    const metrics = (await backendChecks({ SLIPWAY_REGIONS })).filter(({ name }) => name === "metrics");
+    return metrics.map(({ state, found, remedy }) => `${state}: ${found}: ${remedy}`);
+  };
+  const series = 'istio_requests_total{cluster="eu"}';
+  const oftener =
+    "Let it scrape the mesh every 15 s or less (scrape_interval), and see among its targets that each answers.";
 
-  expect(await metrics()).toEqual([
-    {
-      ...{ name: "metrics", state: "warning" },
-      found: `region eu: Prometheus at ${host} has no istio_requests_total yet`,
-      remedy:
-        "Where its mesh has had requests, let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file).",
-    },
+  expect(await found()).toEqual([
+    `warning: region eu: Prometheus at ${host} has no ${series} yet: Where its mesh has had requests, let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file).`,
   ]);
-  series = [{ metric: {}, value: [1, "3"] }];
-  expect(await metrics()).toEqual([]);
+  expect(asked.some((query) => query.includes('{__name__=~"istio_requests_total",cluster="eu"}'))).toBe(true);
+  expect(await found(990, 2)).toEqual([
+    `warning: region eu: Prometheus at ${host} has a sample of ${series} every 60 s or so, and one says nothing about now after 30 s: ${oftener}`,
+  ]);
+  expect(await found(900)).toEqual([
+    `warning: region eu: the newest ${series} in Prometheus at ${host} is 100 s old: ${oftener}`,
+  ]);
+  expect(await found(990, 8)).toEqual([]);
+  // Prometheus has just begun.
+  expect(await found(990)).toEqual([]);
   server.closeAllConnections();
   server.close();
 });

@@ -25,6 +25,8 @@ export async function openRedis(url: string, options: { readonly once?: boolean 
     commandTimeout: options.once ? connectMs : commandMs,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
+    // It would wait for one that loads what is on its disk, for minutes, and say nothing.
+    enableReadyCheck: false,
     retryStrategy: (attempt) => (options.once ? null : Math.min(100 * attempt, 2_000)),
   });
   let last: Error | undefined;

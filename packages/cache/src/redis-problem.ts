@@ -13,6 +13,10 @@ export async function redisProblem({ url, urlIn }: RedisAt): Promise<string | un
   const { redis, lastError } = await openRedis(url, { once: true });
   try {
     const info = await redis.info("server");
+    const mode = /^(?:redis|server)_mode:(\w+)/m.exec(info)?.[1];
+    if (mode === "cluster") return inCluster(host, urlIn);
+    if (mode === "sentinel")
+      return `what listens at ${host} is a Sentinel, which nobody asks here: name the primary itself, or an address that follows it, in ${urlIn}`;
     const version = /redis_version:(\d+)\.(\d+)/.exec(info);
     const tooOld = version !== null && Number(version[1]) < 6;
     if (tooOld)
@@ -36,6 +40,10 @@ async function useOnce(redis: Redis): Promise<void> {
 
 type Remedy = (host: string, urlIn: string) => string;
 
+/** Keys lie on several nodes there, and only one is asked. */
+const inCluster: Remedy = (host, urlIn) =>
+  `Redis at ${host} runs in cluster mode, which is not used here: name a single one, or a primary behind one address, in ${urlIn}`;
+
 const remedies: readonly (readonly [RegExp, Remedy])[] = [
   [
     /WRONGPASS|invalid password|NOAUTH/i,
@@ -45,6 +53,37 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
     /NOPERM/,
     (host, urlIn) =>
       `the Redis user of ${urlIn} may not do at ${host} what is needed: allow it EVAL, HGET, HSET, PEXPIRE, DEL and INFO on keys slipway:*`,
+  ],
+  [/MOVED \d|\bASK \d|CLUSTERDOWN|CROSSSLOT/, inCluster],
+  [
+    /\bOOM\b/,
+    (host) =>
+      `Redis at ${host} has no memory left for what is to be kept: raise its maxmemory, or set maxmemory-policy allkeys-lru`,
+  ],
+  [/\bLOADING\b/, (host) => `Redis at ${host} still loads what it has on its disk: wait until it has`],
+  [
+    /MISCONF/,
+    (host) =>
+      `Redis at ${host} takes no writes since it cannot save to its disk: see its log, and make room there, or switch saving off, which is not needed here (save "")`,
+  ],
+  [
+    /MASTERDOWN/,
+    (host, urlIn) =>
+      `Redis at ${host} is a replica that has lost its primary: name the primary in ${urlIn}, or bring it back`,
+  ],
+  [
+    /NOREPLICAS/,
+    (host) =>
+      `Redis at ${host} takes no writes for want of replicas: bring them back, or lower its min-replicas-to-write`,
+  ],
+  [
+    /unknown command/i,
+    (host, urlIn) =>
+      `Redis at ${host} does not have a command that is needed (EVAL, HGET, HSET, PEXPIRE, DEL, INFO): take its rename-command away, or name another Redis in ${urlIn}`,
+  ],
+  [
+    /max number of clients/,
+    (host) => `Redis at ${host} has no connection left: raise its maxclients, or see who else uses it`,
   ],
   [/ECONNREFUSED/, (host, urlIn) => `nothing listens at ${host}: start Redis, or correct host and port in ${urlIn}`],
   [/ENOTFOUND|EAI_AGAIN/, (host, urlIn) => `the host of ${host} is not known: correct ${urlIn}`],

@@ -1,4 +1,4 @@
-/** One hash per subject, so that a cluster of Redis may keep each wherever it likes. */
+/** One hash per subject, which is all that a script touches. */
 export const keyOf = (space: string, subject: string): string => `slipway:${space}:${subject}`;
 
 /** Among the fields beside `edition`. */

@@ -141,6 +141,10 @@ function openMetrics(region: RegionEntry): MetricsSource {
   const refusal = refuseScheme("metrics_url", url);
   if (refusal !== undefined) throw new Error(`metrics_url of region ${region.name}: ${refusal}`);
   if (adapterOf("metrics_url", url) === "scrape") return scrapeMetrics({ url: url.slice("scrape:".length) });
-  const { metrics_shape: shape } = region;
-  return prometheusMetrics({ url: url.slice("prometheus:".length), ...(shape === undefined ? {} : { shape }) });
+  const { metrics_shape: shape, metrics_token_file: tokenFile } = region;
+  return prometheusMetrics({
+    url: url.slice("prometheus:".length),
+    tokenFile,
+    ...(shape === undefined ? {} : { shape }),
+  });
 }

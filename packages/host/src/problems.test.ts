@@ -19,6 +19,7 @@ test("a database that is away is `unavailable`, a missing file is not", () => {
   expect(failed({ code: "ECONNREFUSED" })).toBe("unavailable");
   expect(failed({ code: "ENOENT", syscall: "connect" })).toBe("unavailable");
   expect(failed({ code: "ENOENT", syscall: "open" })).toBe("internal");
+  expect(failed({ code: "25006" })).toBe("unavailable");
   expect(failed({ code: "23505" })).toBe("internal");
 });
 

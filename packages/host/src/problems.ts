@@ -1,5 +1,6 @@
 import { type ErrorCode, isErrorCode, nearest, ProblemError } from "@slipway/contracts";
 import type { Refusal } from "@slipway/kernel";
+import { isReadOnlyError } from "@slipway/sql";
 import { z } from "zod";
 
 /** Fastify's own errors, by their code. */
@@ -21,6 +22,13 @@ export function asProblem(error: unknown): ProblemError {
   if (isDatabaseAway(error)) {
     return new ProblemError("unavailable", "The database does not answer; nothing was changed as far as we know", {
       remedy: "Try again in a few seconds; with the same Idempotency-Key nothing is done twice.",
+      cause: error,
+    });
+  }
+  if (isReadOnlyError(error)) {
+    return new ProblemError("unavailable", "The database takes no writes; nothing was changed.", {
+      remedy:
+        "Whoever operates Slipway names its primary, or lets it take writes again: /readyz and `slipway doctor --backends` say which. The call may then be repeated with the same Idempotency-Key.",
       cause: error,
     });
   }

@@ -3,11 +3,12 @@ import { dirname, resolve } from "node:path";
 import type { RegionAccount } from "@slipway/cluster";
 import { placedText, RegionNameSchema, settingText } from "@slipway/contracts";
 import { errorCodes, type RegionName, unreadableRemedy } from "@slipway/kernel";
-import { type MetricShape, MetricShapeSchema, metricShapes } from "@slipway/metrics";
+import { MetricLabelSchema, type MetricShape, MetricShapeSchema, metricShapes } from "@slipway/metrics";
 import { parse } from "yaml";
 import { z } from "zod";
 import { hiddenPassword } from "./hidden-password.ts";
 import { refuseScheme } from "./schemes.ts";
+import { sharedMetrics } from "./shared-metrics.ts";
 
 /** One region of the regions file: a Kubernetes cluster with its own mesh and metrics source. */
 export type RegionEntry = {
@@ -18,8 +19,10 @@ export type RegionEntry = {
   readonly mesh_url: string;
   /** `scrape:http://…` or `prometheus:http://…`. */
   readonly metrics_url: string | undefined;
-  /** How the mesh's metrics are named in Prometheus. Default: Istio's names. */
+  /** How the mesh's metrics are named in Prometheus, and the labels that all of the region's have there. Default: Istio's names. */
   readonly metrics_shape?: MetricShape | undefined;
+  /** Path of a file with the bearer token that Prometheus wants, absolute. */
+  readonly metrics_token_file?: string | undefined;
   /** Secret of each environment's namespace with which its nodes pull images. */
   readonly pull_secret?: string | undefined;
   /** How the rollback-controller reaches it, under an account that may only lower. Default: as everybody does. */
@@ -55,6 +58,8 @@ const Entry = z.strictObject({
       'must be "istio", "envoy" or "slipway", or a map that names the mesh\'s metrics',
     )
     .optional(),
+  metrics_labels: z.record(MetricLabelSchema, z.string().min(1)).optional(),
+  metrics_token_file: z.string().min(1).optional(),
   pull_secret: z
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "is no name of a Secret")
@@ -64,8 +69,22 @@ const Entry = z.strictObject({
     .optional(),
 });
 
+const MeasuredEntry = Entry.superRefine(({ metrics_url: url, metrics_labels, metrics_token_file }, context) => {
+  const refuse = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
+  for (const [field, value] of Object.entries({ metrics_labels, metrics_token_file }))
+    if (value !== undefined && !url?.startsWith("prometheus:"))
+      refuse(field, "is for a Prometheus: it goes with a metrics_url that begins with prometheus:");
+  if (metrics_token_file !== undefined && url !== undefined && userIn(url))
+    refuse("metrics_token_file", "metrics_url has a user as well: leave one of them out");
+});
+
+function userIn(url: string): boolean {
+  const inner = url.slice(url.indexOf(":") + 1);
+  return URL.canParse(inner) && new URL(inner).username !== "";
+}
+
 const Regions = z
-  .array(Entry)
+  .array(MeasuredEntry)
   .min(1, "a regions file names at least one region")
   .refine((entries) => new Set(entries.map((entry) => entry.name)).size === entries.length, "a region is named twice");
 
@@ -77,16 +96,30 @@ function parseRegions(text: string, file: string): readonly RegionEntry[] {
   const parsed = Regions.safeParse(yamlOf(text), { error: settingText });
   if (!parsed.success) throw new Error(placedText(parsed.error));
   const path = (kubeconfig: string) => resolve(dirname(file), kubeconfig);
-  return parsed.data.map(({ rollback_controller: own, pull_secret, ...entry }) => ({
-    ...entry,
-    kubeconfig: path(entry.kubeconfig),
-    metrics_url: entry.metrics_url,
-    ...(entry.metrics_shape === undefined ? {} : { metrics_shape: entry.metrics_shape }),
-    ...(pull_secret === undefined ? {} : { pull_secret }),
-    ...(own === undefined
-      ? {}
-      : { rollback_controller: { kubeconfig: path(own.kubeconfig), context: own.context ?? entry.context } }),
-  }));
+  const entries = parsed.data.map(
+    ({ rollback_controller: own, pull_secret, metrics_shape, metrics_labels, metrics_token_file, ...entry }) => ({
+      ...entry,
+      kubeconfig: path(entry.kubeconfig),
+      metrics_url: entry.metrics_url,
+      ...shapeOf(metrics_shape, metrics_labels),
+      ...(metrics_token_file === undefined ? {} : { metrics_token_file: path(metrics_token_file) }),
+      ...(pull_secret === undefined ? {} : { pull_secret }),
+      ...(own === undefined
+        ? {}
+        : { rollback_controller: { kubeconfig: path(own.kubeconfig), context: own.context ?? entry.context } }),
+    }),
+  );
+  const shared = sharedMetrics(entries);
+  if (shared !== undefined) throw new Error(shared);
+  return entries;
+}
+
+function shapeOf(
+  shape: MetricShape | undefined,
+  everywhere: Readonly<Record<string, string>> | undefined,
+): { readonly metrics_shape?: MetricShape } {
+  if (everywhere !== undefined) return { metrics_shape: { ...(shape ?? metricShapes.istio), everywhere } };
+  return shape === undefined ? {} : { metrics_shape: shape };
 }
 
 /** The regions as the owner of an account reaches them: the rollback-controller by its own kubeconfig, where the file names one. */

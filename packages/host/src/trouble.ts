@@ -3,7 +3,7 @@ import { kafkaTrial } from "@slipway/bus";
 import { lookAtRegion, type RegionAccount, type RegionLook, regionProblems } from "@slipway/cluster";
 import { consumerGroups } from "@slipway/contracts";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
-import { meshUnseen, metricsProblem } from "@slipway/metrics";
+import { meshDoubt, metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
 import { openBus, openObjects } from "./adapters.ts";
 import type { HostConfig } from "./config.ts";
@@ -47,16 +47,20 @@ export async function regionLooks(
   };
 }
 
-async function metricsTrouble({ metrics_url: url, name }: RegionEntry): Promise<readonly string[]> {
-  const problem = url === undefined ? noMetrics : await metricsProblem(url);
+async function metricsTrouble({
+  metrics_url: url,
+  metrics_token_file: tokenFile,
+  name,
+}: RegionEntry): Promise<readonly string[]> {
+  const problem = url === undefined ? noMetrics : await metricsProblem(url, tokenFile);
   return problem === undefined ? [] : [`region ${name}: ${problem}`];
 }
 
-/** Each Prometheus that answers and has nothing of a mesh: so it is where nobody has asked anything yet, too. */
+/** Each Prometheus that answers and has nothing of a mesh, as where nobody has asked anything yet, or too little. Too dear to be asked again and again. */
 export async function metricsDoubts(regions: readonly RegionEntry[]): Promise<readonly string[]> {
   const found = await Promise.all(
-    regions.map(async ({ name, metrics_url: url, metrics_shape: shape }) => {
-      const doubt = url === undefined ? undefined : await meshUnseen(url, shape);
+    regions.map(async ({ name, metrics_url: url, metrics_shape: shape, metrics_token_file: tokenFile }) => {
+      const doubt = url === undefined ? undefined : await meshDoubt(url, shape, tokenFile);
       return doubt === undefined ? undefined : `region ${name}: ${doubt}`;
     }),
   );

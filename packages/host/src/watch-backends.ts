@@ -1,6 +1,6 @@
 import { callees, platformServices } from "@slipway/client";
 import { within } from "@slipway/kernel";
-import type { Db, Logger } from "@slipway/sql";
+import { type Db, isReadOnly, type Logger } from "@slipway/sql";
 import { redisTrouble } from "./adapters.ts";
 import type { HostConfig } from "./config.ts";
 import type { HostDatabase } from "./database.ts";
@@ -89,7 +89,7 @@ export function watchBackends(
   async function databaseTrouble(module: ServiceModule): Promise<readonly string[]> {
     const db = started.get(module.name)?.db;
     const token = parseToken(world.tokens.get(module.name) ?? "");
-    if (db !== undefined && token !== undefined && (await isKnown(db as Db<AccessTables>, token.kid))) return [];
+    if (db !== undefined && token !== undefined && (await isWell(db as Db<AccessTables>, token.kid))) return [];
     return await startProblems(world.database, config, [module]);
   }
 
@@ -124,11 +124,14 @@ export function watchBackends(
 const calleesOf = ({ name }: ServiceModule): readonly string[] =>
   platformServices.filter((service) => service === name).flatMap((service) => callees[service]);
 
-/** Whether the database answers, and knows the service's token. */
-async function isKnown(db: Db<AccessTables>, kid: string): Promise<boolean> {
+/** Whether the database answers, takes writes, and knows the service's token. */
+async function isWell(db: Db<AccessTables>, kid: string): Promise<boolean> {
   try {
-    const row = await within(databaseMs, findToken(db, kid), () => undefined);
-    return row !== undefined && row.revoked_at === null;
+    const look = async () => {
+      const row = await findToken(db, kid);
+      return row !== undefined && row.revoked_at === null && !(await isReadOnly(db));
+    };
+    return await within(databaseMs, look(), () => false);
   } catch {
     return false;
   }

@@ -1,7 +1,7 @@
 export { diffReadings } from "./diff.ts";
 export { emptyHistogram, mergeHistograms } from "./histogram.ts";
-export { type MetricShape, MetricShapeSchema, metricShapes } from "./metric-shape.ts";
-export { meshUnseen, metricsProblem } from "./metrics-problem.ts";
+export { MetricLabelSchema, type MetricShape, MetricShapeSchema, metricShapes } from "./metric-shape.ts";
+export { meshDoubt, metricsProblem } from "./metrics-problem.ts";
 export { type PrometheusOptions, prometheusMetrics } from "./prometheus.ts";
 export { prometheusParser } from "./prometheus-text.ts";
 export { type ScrapeOptions, scrapeMetrics } from "./scrape.ts";

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { ReadRequest } from "./types.ts";
 
 const pattern = z.string().min(1).max(500);
-const label = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, "not the name of a label");
+/** The name of a label. */
+export const MetricLabelSchema = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, "not the name of a label");
 
 /**
  * How a mesh's metrics are named. Patterns are whole regular expressions (RE2). In patterns and label values `{version}`, `{service}` and
@@ -15,26 +16,31 @@ const Shape = z.strictObject({
   latency: pattern,
   latency_unit: z.enum(["ms", "s"]).default("ms"),
   /** Labels that a series of the service has. */
-  labels: z.record(label, z.string()).default({}),
+  labels: z.record(MetricLabelSchema, z.string()).default({}),
   /** The label from which the version is read, and its pattern for one version. */
-  version: z.strictObject({ label, pattern }),
+  version: z.strictObject({ label: MetricLabelSchema, pattern }),
   /** The first of these labels that a series has names the host that counted. */
-  host: z.array(label).min(1).default(["pod", "instance"]),
+  host: z.array(MetricLabelSchema).min(1).default(["pod", "instance"]),
   /** The label of the status, and its pattern where that is an error of the service. */
-  error: z.strictObject({ label, pattern }),
+  error: z.strictObject({ label: MetricLabelSchema, pattern }),
   /**
    * Of `requests`, what callers' proxies answered themselves since they reached no pod of the version: no series of `labels` has these, each is one
    * request more and an error. Patterns of labels, and the label that names the version where no pod was chosen. Such series have no say in latencies.
    */
   unreached: z
-    .strictObject({ labels: z.record(label, pattern), version: z.strictObject({ label, pattern }) })
+    .strictObject({
+      labels: z.record(MetricLabelSchema, pattern),
+      version: z.strictObject({ label: MetricLabelSchema, pattern }),
+    })
     .optional(),
   /** A gauge of each target that changes when the target's counters begin anew; joined by `instance`. */
   started: pattern.optional(),
   /** Percent by version that is served now: a gauge and its labels. */
-  weight: z.strictObject({ name: pattern, labels: z.record(label, z.string()), version: label }).optional(),
+  weight: z
+    .strictObject({ name: pattern, labels: z.record(MetricLabelSchema, z.string()), version: MetricLabelSchema })
+    .optional(),
   /** Pattern of the name of a series which is there whenever the mesh is scraped, also where nothing was asked yet, and labels of it. */
-  alive: z.strictObject({ name: pattern, labels: z.record(label, z.string()).default({}) }),
+  alive: z.strictObject({ name: pattern, labels: z.record(MetricLabelSchema, z.string()).default({}) }),
 });
 
 export const MetricShapeSchema = Shape.refine(
@@ -45,7 +51,10 @@ export const MetricShapeSchema = Shape.refine(
     error: "must be no label of version, host or error: it tells such series from the others",
   },
 );
-export type MetricShape = z.output<typeof MetricShapeSchema>;
+export type MetricShape = z.output<typeof MetricShapeSchema> & {
+  /** Labels that all series of a region have, where one Prometheus has those of several. */
+  readonly everywhere?: Readonly<Record<string, string>>;
+};
 
 /**
  * Envoy's flags of an answer that a caller's proxy gave itself, with no proxy of the destination knowing of the request; joined by commas, in an order that

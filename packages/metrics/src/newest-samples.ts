@@ -1,5 +1,11 @@
 import type { PrometheusQuery } from "./prometheus-query.ts";
 
+/** Samples that are older say nothing about now: twice as long as a mesh may go between two scrapes. */
+export const staleAfterMs = 30_000;
+
+export const scrapeOftener =
+  "let it scrape the mesh every 15 s or less (scrape_interval), and see among its targets that each answers";
+
 /**
  * When anything of a selector was scraped last, for selectors of very many series: all who ask at the same time share one question, and its answer
  * serves for as long as it shows what is no older than `staleAfterMs`. What is kept can only be older than the truth, so that it never makes a mesh

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { errorCodes } from "@slipway/kernel";
 import { Agent, request } from "undici";
 import { z } from "zod";
 import { MetricsUnreadable } from "./types.ts";
@@ -29,14 +31,16 @@ const Refusal = z.object({ status: z.literal("error"), errorType: z.string(), er
  */
 const connections = new Agent({ connections: 32, connect: { timeout: 2_000 } });
 
-export function prometheusQuery(url: string, timeoutMs: number): PrometheusQuery {
-  const { endpoint, authorization } = endpointOf(url);
+export function prometheusQuery(url: string, timeoutMs: number, tokenFile?: string): PrometheusQuery {
+  const { endpoint, authorization: basic } = endpointOf(url);
   const name = endpoint.host;
-  const headers = {
-    "content-type": "application/x-www-form-urlencoded",
-    ...(authorization === undefined ? {} : { authorization }),
-  };
+  const known: Record<string, string> = basic === undefined ? {} : { authorization: basic };
+  const refused = refusedBy(tokenFile, basic);
   return async (query, at) => {
+    const headers = {
+      "content-type": "application/x-www-form-urlencoded",
+      ...(tokenFile === undefined ? known : { authorization: await bearerOf(tokenFile) }),
+    };
     const form = new URLSearchParams({
       query,
       timeout: `${timeoutMs}ms`,
@@ -44,9 +48,7 @@ export function prometheusQuery(url: string, timeoutMs: number): PrometheusQuery
     });
     const { statusCode, text } = await post(endpoint, headers, form.toString(), timeoutMs);
     if (statusCode === 401 || statusCode === 403) {
-      throw new MetricsUnreadable(
-        `Prometheus at ${name} refuses user and password (${statusCode}): correct them in metrics_url`,
-      );
+      throw new MetricsUnreadable(`Prometheus at ${name} ${refused(statusCode)}`);
     }
     const body = parseJson(text);
     const refusal = Refusal.safeParse(body);
@@ -64,6 +66,31 @@ export function prometheusQuery(url: string, timeoutMs: number): PrometheusQuery
     const series = data.result.map(({ metric, value: [, value] }) => ({ labels: metric, value: numberOf(value) }));
     return { at: data.result[0]?.value[0] ?? 0, series };
   };
+}
+
+/** By what was said to it. */
+function refusedBy(tokenFile: string | undefined, basic: string | undefined): (status: number) => string {
+  if (tokenFile !== undefined) return (status) => `refuses the token (${status}): put a valid one into ${tokenFile}`;
+  if (basic !== undefined) return (status) => `refuses user and password (${status}): correct them in metrics_url`;
+  return (status) =>
+    `wants to know who asks (${status}): put user and password into metrics_url (prometheus:https://user:password@host), or a bearer token into a file that metrics_token_file names`;
+}
+
+/** Read each time, since others renew it. */
+async function bearerOf(file: string): Promise<string> {
+  const token = await readFile(file, "utf8").catch((error: unknown) => {
+    const code = errorCodes(error).trim();
+    throw new MetricsUnreadable(
+      `the token of Prometheus in ${file} cannot be read (${code}): put it there, or correct metrics_token_file`,
+      error,
+    );
+  });
+  // Nothing else may stand in a header, and what a client says of it might be logged.
+  if (!/^[\x21-\x7e]+$/.test(token.trim()))
+    throw new MetricsUnreadable(
+      `${file} holds no token of Prometheus: put one there, on a single line and nothing else`,
+    );
+  return `Bearer ${token.trim()}`;
 }
 
 function endpointOf(text: string): { endpoint: URL; authorization: string | undefined } {

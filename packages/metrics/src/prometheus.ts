@@ -2,13 +2,15 @@ import type { VersionName } from "@slipway/kernel";
 import { carriedHosts } from "./carried-hosts.ts";
 import { callerName, type HostTotals, noTotals, readingOfHost } from "./host-totals.ts";
 import { fillPattern, fillValue, type MetricShape, metricShapes } from "./metric-shape.ts";
-import { newestSamples } from "./newest-samples.ts";
+import { newestSamples, scrapeOftener, staleAfterMs as staleByDefault } from "./newest-samples.ts";
 import { type PrometheusQuery, prometheusQuery, type Series } from "./prometheus-query.ts";
 import { type HostReading, type MetricsSource, MetricsUnreadable, type Reading, type ReadRequest } from "./types.ts";
 
 export type PrometheusOptions = {
   /** Where its API is, e.g. `http://prometheus.monitoring:9090`, perhaps with user, password and a path before `/api/v1`. */
   readonly url: string;
+  /** A file with a bearer token, read for each question. */
+  readonly tokenFile?: string | undefined;
   /** Default: Istio's. */
   readonly shape?: MetricShape;
   /** Default 2,000. */
@@ -22,10 +24,10 @@ const wholeMeshTimes = 5;
 
 /** Reads the counters of a region's mesh from a Prometheus which scrapes it. All numbers of a reading are of one moment. */
 export function prometheusMetrics(options: PrometheusOptions): MetricsSource {
-  const { url, shape = metricShapes.istio, timeoutMs = 2_000, staleAfterMs = 30_000 } = options;
-  const ask = prometheusQuery(url, timeoutMs);
+  const { url, tokenFile, shape = metricShapes.istio, timeoutMs = 2_000, staleAfterMs = staleByDefault } = options;
+  const ask = prometheusQuery(url, timeoutMs, tokenFile);
   const { host } = new URL(url);
-  const newestOf = newestSamples(prometheusQuery(url, wholeMeshTimes * timeoutMs), staleAfterMs);
+  const newestOf = newestSamples(prometheusQuery(url, wholeMeshTimes * timeoutMs, tokenFile), staleAfterMs);
   const carried = carriedHosts();
   return {
     async read(request) {
@@ -61,12 +63,12 @@ async function momentOf(
   request: ReadRequest,
 ): Promise<number> {
   const { alive, version } = shape;
-  const own = selectorOf(alive.name, alive.labels, request, [versionsOf(version, request)]);
+  const own = selectorOf(shape, alive.name, alive.labels, request, [versionsOf(version, request)]);
   // With something in the place of nothing, so that there is an answer to tell the time by.
   const { at, series } = await ask(`max(timestamp(${own})) or vector(0)`);
   const isFresh = (newest: number | undefined) => newest !== undefined && (at - newest) * 1_000 <= staleAfterMs;
   if (isFresh(series[0]?.value)) return at;
-  const selector = selectorOf(alive.name, alive.labels, request);
+  const selector = selectorOf(shape, alive.name, alive.labels, request);
   const newest = await newestOf(selector, at);
   if (isFresh(newest)) return at;
   const unreached = unreachedOf(shape, request);
@@ -77,7 +79,9 @@ async function momentOf(
       `Prometheus at ${host} has no ${selector}: let it scrape the mesh, or say how its metrics are named (metrics_shape in the regions file)`,
     );
   }
-  throw new MetricsUnreadable(`the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old`);
+  throw new MetricsUnreadable(
+    `the newest ${selector} in Prometheus at ${host} is ${Math.round(at - newest)} s old, and says nothing about now after ${staleAfterMs / 1_000} s: ${scrapeOftener}`,
+  );
 }
 
 /** With what reached no pod in the same answer, so that a look costs no question more. Its series alone have the label that names their version. */
@@ -89,33 +93,38 @@ function requestsOf(shape: MetricShape, request: ReadRequest): string {
   return `${counted} or sum by (${labels.join(", ")}) (${selector})`;
 }
 
-function unreachedOf({ requests, unreached }: MetricShape, request: ReadRequest): string | undefined {
+function unreachedOf(shape: MetricShape, request: ReadRequest): string | undefined {
+  const { requests, unreached } = shape;
   if (unreached === undefined) return undefined;
   const labels = Object.entries(unreached.labels).map(([label, pattern]) => matcherOf({ label, pattern }, request));
-  return selectorOf(requests, {}, request, [...labels, versionsOf(unreached.version, request)]);
+  return selectorOf(shape, requests, {}, request, [...labels, versionsOf(unreached.version, request)]);
 }
 
 function countersOf(shape: MetricShape, name: string, by: string, request: ReadRequest): string {
-  const selector = selectorOf(name, shape.labels, request, [versionsOf(shape.version, request)]);
+  const selector = selectorOf(shape, name, shape.labels, request, [versionsOf(shape.version, request)]);
   const labels = [...new Set([shape.version.label, ...shape.host, "instance", by])];
   return `sum by (${labels.join(", ")}) (${selector})`;
 }
 
-function startedOf({ started }: MetricShape, request: ReadRequest): string | undefined {
-  return started && `max by (instance) (${selectorOf(started, {}, request)})`;
+function startedOf(shape: MetricShape, request: ReadRequest): string | undefined {
+  return shape.started && `max by (instance) (${selectorOf(shape, shape.started, {}, request)})`;
 }
 
-function weightsOf({ weight }: MetricShape, request: ReadRequest): string | undefined {
-  return weight && `max by (${weight.version}) (${selectorOf(weight.name, weight.labels, request)})`;
+function weightsOf(shape: MetricShape, request: ReadRequest): string | undefined {
+  const { weight } = shape;
+  return weight && `max by (${weight.version}) (${selectorOf(shape, weight.name, weight.labels, request)})`;
 }
 
 function selectorOf(
+  { everywhere }: MetricShape,
   name: string,
   labels: Readonly<Record<string, string>>,
   request: ReadRequest,
   more: readonly string[] = [],
 ): string {
-  const own = Object.entries(labels).map(([label, value]) => `${label}=${quoted(fillValue(value, request))}`);
+  const own = Object.entries({ ...labels, ...everywhere }).map(
+    ([label, value]) => `${label}=${quoted(fillValue(value, request))}`,
+  );
   return `{${[`__name__=~${quoted(fillPattern(name, request))}`, ...own, ...more].join(",")}}`;
 }
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { EnvironmentName, ServiceName, VersionName } from "@slipway/kernel";
 import { freePort, metricsContract, type RealPrometheus, realPart, startPrometheus, until } from "@slipway/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MetricsUnreadable, metricShapes, prometheusMetrics } from "../src/index.ts";
+import { type MetricShape, MetricsUnreadable, meshDoubt, metricShapes, prometheusMetrics } from "../src/index.ts";
 import { type CountingMesh, startCountingMesh } from "./support/counting-mesh.ts";
 
 const part = realPart("prometheus");
@@ -160,6 +160,21 @@ describe.skipIf(part === undefined).each(["istio", "envoy"] as const)("metrics a
     expect(versions).toEqual({
       [bad]: { hosts: shape === "istio" ? { [`from ${target}`]: unreached(9) } : { [target]: counted } },
     });
+  });
+
+  it("are read by the labels that all series of the region have, and those of other regions are not seen", async () => {
+    const labelled = (instance: string): MetricShape => ({ ...metricShapes[shape], everywhere: { instance } });
+    const source = prometheusMetrics({ url: prometheus.url, shape: labelled(target) });
+
+    const reading = await until(() => source.read(wanted), { what: "Prometheus has scraped" });
+
+    expect(reading.versions[good]?.hosts[target]?.requests).toBe(98);
+    const other = prometheusMetrics({ url: prometheus.url, shape: labelled("elsewhere") });
+    await expect(other.read(wanted)).rejects.toThrow(/has no \{__name__=~.*,instance="elsewhere"\}/);
+    expect(await meshDoubt(`prometheus:${prometheus.url}`, labelled("elsewhere"))).toMatch(
+      /\{instance="elsewhere"\} yet/,
+    );
+    expect(await meshDoubt(`prometheus:${prometheus.url}`, labelled(target))).toBeUndefined();
   });
 
   it("cannot be read under other names, nor from a Prometheus that does not scrape the mesh", async () => {

@@ -1,6 +1,8 @@
 import { certificateTrouble } from "@slipway/kernel";
 import pg from "pg";
 import { type AppliedMigration, type MigrationFile, planMigrations, readMigrations } from "./migration-files.ts";
+import { takesNoWrites } from "./read-only.ts";
+import { requireOwnSession, SessionsShared } from "./session.ts";
 
 export type DatabaseQuestion = {
   readonly url: string;
@@ -28,7 +30,7 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
   ],
   [
     /^53300$/,
-    (_, where) => `Postgres at ${where} has no connection left: raise max_connections, or put a pooler before it`,
+    (_, where) => `Postgres at ${where} has no connection left: raise max_connections, or run fewer processes`,
   ],
   [/^57P0/, (_, where) => `Postgres at ${where} is starting or stopping`],
   [/^ECONNREFUSED$/, ({ urlIn }, where) => `nothing listens at ${where}: start Postgres, or correct ${urlIn}`],
@@ -99,8 +101,9 @@ export async function asked(
   client.on("error", () => {});
   try {
     await client.connect();
-    const tooOld = await versionProblem(about, client);
-    return tooOld === undefined ? await work(client) : [tooOld];
+    await requireOwnSession(client, about.url);
+    const problem = await serverProblem(about, client);
+    return problem === undefined ? await work(client) : [problem];
   } catch (error) {
     return [sentence(about, client, error)];
   } finally {
@@ -111,18 +114,33 @@ export async function asked(
 /** What the migrations and queries of all services were written for. */
 const oldest = 15;
 
-async function versionProblem({ urlIn }: DatabaseQuestion, client: pg.Client): Promise<string | undefined> {
-  const { rows } = await client.query<{ server_version_num: string }>("show server_version_num");
-  const major = Math.floor(Number(rows[0]?.server_version_num) / 10_000);
-  if (!(major < oldest)) return undefined;
-  return `Postgres at ${placeOf(client)} is version ${major}: upgrade it to ${oldest} or newer, or name another in ${urlIn}`;
+/** What no login and no right could mend. */
+async function serverProblem({ urlIn }: DatabaseQuestion, client: pg.Client): Promise<string | undefined> {
+  const { rows } = await client.query<{ version: string; replica: boolean; only_read: boolean }>(
+    `select current_setting('server_version_num') as version, ${takesNoWrites}`,
+  );
+  const { version, replica, only_read: onlyRead } = rows[0] ?? {};
+  const major = Math.floor(Number(version) / 10_000);
+  const where = placeOf(client);
+  if (major < oldest)
+    return `Postgres at ${where} is version ${major}: upgrade it to ${oldest} or newer, or name another in ${urlIn}`;
+  if (replica === true)
+    return `Postgres at ${where} is a replica, which takes no writes: name the primary, or an address that follows it, in ${urlIn}`;
+  if (onlyRead === true)
+    return `Postgres at ${where} takes no writes (default_transaction_read_only is on for ${client.user ?? ""} in ${client.database ?? ""}): find out why that was set, as by a host whose disk is full, and switch it off, or name another in ${urlIn}`;
+  return undefined;
 }
 
 export const placeOf = ({ host, port }: pg.Client) => (host.startsWith("/") ? host : `${host}:${port}`);
 
 function sentence(about: DatabaseQuestion, client: pg.Client, error: unknown): string {
   const where = placeOf(client);
+  if (error instanceof SessionsShared)
+    return `the pooler at ${where} keeps no sessions, so that statements of others come between: let it keep them (pool_mode = session), or name Postgres itself in ${about.urlIn}`;
   const [code, words] = firstOf(error);
+  // Postgres has codes of its own for these.
+  if (code === "08P01" && /authentication failed|no such user/i.test(words))
+    return `the pooler at ${where} does not let ${client.user ?? ""} in (${words}): tell it each role of Slipway (auth_query), or correct ${about.passwordIn}`;
   const remedy = remedies.find(([pattern]) => pattern.test(code ?? ""))?.[1];
   if (remedy !== undefined) return remedy(about, where, client.database ?? "", client.user ?? "");
   const untrusted = certificateTrouble(error, {

@@ -11,5 +11,6 @@ export { ordinaryUserPrefix } from "./ordinary-user.ts";
 export { answers } from "./postgres-server.ts";
 export { type PrepareQuestion, prepareProblems } from "./prepare-problem.ts";
 export { prepared } from "./prepared.ts";
+export { isReadOnly, isReadOnlyError } from "./read-only.ts";
 export { rolePassword } from "./role-password.ts";
 export { serviceRole } from "./roles.ts";

@@ -2,10 +2,11 @@ import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryRes
 import type pg from "pg";
 import { goesAhead } from "./ahead.ts";
 import { isOutOfStep, isPrepared, preparedName } from "./prepared.ts";
+import { isReadOnlyError } from "./read-only.ts";
 
 /**
  * The pool for Kysely. A connection on which nothing comes back any more, though nobody has closed it (a failover, a NAT that forgot it), is given up with the statement
- * that found out, and so are those beside it of which nothing was heard since: the next caller has a new one. Marked statements are prepared; a connection that has lost one goes on without.
+ * that found out, and so are those beside it of which nothing was heard since: the next caller has a new one. So is one that leads to what takes no writes. Marked statements are prepared; a connection that has lost one goes on without.
  */
 export function kyselyPool(pool: pg.Pool): PostgresPool {
   const known = new WeakMap<pg.PoolClient, Wrapped>();
@@ -42,6 +43,8 @@ type Wrapped = PostgresPoolClient & { heardAt(): number; release(destroy?: boole
 function wrap(client: pg.PoolClient, onSilence: (askedAt: number) => void): Wrapped {
   let named = true;
   let silent = false;
+  // After a failover it leads to a replica, for as long as it is kept.
+  let onReplica = false;
   let heardAt = performance.now();
   let ahead: Promise<pg.QueryResult>[] = [];
   const send = (text: string, values: unknown[]): Promise<pg.QueryResult> => {
@@ -66,7 +69,8 @@ function wrap(client: pg.PoolClient, onSilence: (askedAt: number) => void): Wrap
       heardAt = performance.now();
       return answer.command === "COMMIT" ? (earlier.findLast(givesRows) ?? answer) : answer;
     } catch (error) {
-      if (isOutOfStep(error)) named = false;
+      named &&= !isOutOfStep(error);
+      onReplica ||= isReadOnlyError(error);
       if (!isSilence(error)) throw error;
       silent = true;
       onSilence(askedAt);
@@ -79,7 +83,7 @@ function wrap(client: pg.PoolClient, onSilence: (askedAt: number) => void): Wrap
     if (typeof asked !== "string") throw new Error("statements are read whole here, never by a cursor");
     return ask(asked, [...parameters]);
   }
-  const release = (destroy?: boolean) => client.release(destroy === true || silent || ahead.length > 0);
+  const release = (destroy?: boolean) => client.release(destroy === true || silent || onReplica || ahead.length > 0);
   return { query, release, heardAt: () => heardAt };
 }
 

@@ -8,6 +8,7 @@ import {
   readRights,
 } from "./migration-files.ts";
 import { ensureRights, ensureSchema } from "./roles.ts";
+import { beginSession } from "./session.ts";
 
 export type MigrateOptions = {
   /** Of someone who may make roles and schemas. Used for nothing else. */
@@ -34,11 +35,12 @@ export async function migrate({ adminUrl, schema, directories, log, roleUrl }: M
     connectionString: adminUrl,
     connectionTimeoutMillis: 20_000,
     application_name: `slipway-migrate-${schema}`,
-    options: `-c search_path=${schema} -c lock_timeout=${lockPatienceMs} -c timezone=UTC`,
   });
   client.on("error", (error) => log.warn({ err: error, schema }, "the migrating connection broke"));
   try {
     await client.connect();
+    const settings = { search_path: schema, lock_timeout: String(lockPatienceMs), timezone: "UTC" };
+    await beginSession(client, adminUrl, settings);
     await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [`slipway.migrate.${schema}`]);
     await ensureSchema(client, schema, roleUrl);
     const { pending, unknown } = planMigrations(schema, files, await readApplied(client));

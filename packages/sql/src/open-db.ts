@@ -4,6 +4,7 @@ import pg from "pg";
 import { columnTypes } from "./column-types.ts";
 import { kyselyPool } from "./kysely-pool.ts";
 import type { Logger } from "./logger.ts";
+import { beginSession } from "./session.ts";
 
 export type Db<T> = Kysely<T>;
 export type Tx<T> = Transaction<T>;
@@ -28,6 +29,7 @@ export type OpenDbOptions = {
  */
 export function openDb<T>(options: OpenDbOptions): Db<T> {
   const { url, schema, max = 3, applicationName, log, silentAfterMs = 35_000 } = options;
+  const settings = sessionSettings(schema);
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -39,7 +41,8 @@ export function openDb<T>(options: OpenDbOptions): Db<T> {
     keepAliveInitialDelayMillis: 10_000,
     query_timeout: silentAfterMs,
     application_name: applicationName ?? `slipway-${schema}`,
-    options: sessionOptions(schema),
+    // It waits for this, which the types of the driver do not say.
+    onConnect: (client) => beginSession(client, url, settings),
     types: columnTypes,
   });
   // Without a listener an idle connection that breaks would end the process; the pool replaces it by itself.
@@ -58,13 +61,13 @@ export async function dbNow<T>(db: Db<T>): Promise<Instant> {
   return row.now;
 }
 
-function sessionOptions(schema: string): string {
+function sessionSettings(schema: string): Readonly<Record<string, string>> {
   if (!/^[a-z][a-z0-9_]*$/.test(schema)) throw new Error(`not a schema name: ${schema}`);
-  return [
-    `-c search_path=${schema}`,
-    "-c timezone=UTC",
-    "-c statement_timeout=30000",
-    "-c lock_timeout=10000",
-    "-c idle_in_transaction_session_timeout=10000",
-  ].join(" ");
+  return {
+    search_path: schema,
+    timezone: "UTC",
+    statement_timeout: "30000",
+    lock_timeout: "10000",
+    idle_in_transaction_session_timeout: "10000",
+  };
 }

@@ -8,6 +8,8 @@ export type RealRedis = RealServer & { readonly url: string };
 
 export type RedisOptions = {
   readonly password?: string;
+  /** More of its settings, as `--name value`. */
+  readonly settings?: readonly string[];
   /** Its only port speaks TLS then. */
   readonly tls?: Pick<TestCertificates, "certFile" | "keyFile" | "caFile">;
 };
@@ -19,7 +21,7 @@ export async function startRedis(part: RealPart, options: RedisOptions = {}): Pr
     args: ({ port, dir }) => [
       ...(options.tls === undefined ? ["--port", String(port)] : tlsOn(port, options.tls)),
       ...["--bind", "127.0.0.1", "--dir", dir],
-      ...["--save", "", "--appendonly", "no", "--daemonize", "no", ...secret],
+      ...["--save", "", "--appendonly", "no", "--daemonize", "no", ...secret, ...(options.settings ?? [])],
     ],
     // `NOAUTH` is an answer, too.
     answers: async (port) => /^(\+PONG|-NOAUTH)/.test(await ping(port, options.tls !== undefined)),
