@@ -1,12 +1,14 @@
 import { readdirSync } from "node:fs";
 import { type PlatformService, platformServices, schemaOf } from "@slipway/client";
+import type { RegionAccount } from "@slipway/cluster";
 import { redisTrouble } from "./adapters.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { databaseOf, passwordsFolder, roleOf } from "./database.ts";
 import type { ServiceModule } from "./module.ts";
+import { type RegionEntry, regionsFor } from "./regions.ts";
 import { adapterOf, isRedis } from "./schemes.ts";
-import { namedServices, serviceTrouble } from "./service-trouble.ts";
+import { namedServices, ownServices, serviceTrouble } from "./service-trouble.ts";
 import { slackTrouble } from "./slack-trouble.ts";
 import { tokensFolder } from "./start-module.ts";
 import { prepareWith, startProblems } from "./start-problem.ts";
@@ -68,7 +70,7 @@ function checksOf(config: HostConfig): readonly Look[] {
   const entries = regions.kind === "file" ? regions.entries : [];
   const services = namedServices(config);
   const redis = redisTrouble(config);
-  const twoWays = entries.some(({ rollback_controller: own }) => own !== undefined);
+  const { account, twoWays } = whose(config, entries);
   return [
     ["database", adapterOf("SLIPWAY_DATABASE_URL", databaseUrl) === "postgres", () => databaseTrouble(config)],
     ["bus", adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka", async () => one(await busTrouble(config))],
@@ -77,17 +79,35 @@ function checksOf(config: HostConfig): readonly Look[] {
     ["cache", cache.urlIn === "SLIPWAY_CACHE_URL" && isRedis(cache.urlIn, cache.url), redis.cache],
     ["objects", adapterOf("SLIPWAY_OBJECTS_URL", objectsUrl) === "s3", async () => one(await objectsTrouble(config))],
     ["executor", adapterOf("SLIPWAY_EXECUTOR", executorUrl) === "kubernetes", () => executorTrouble(config)],
-    // Whose kubeconfigs these are is known where the rollback-controller has others.
     [
       "regions",
       regions.kind === "file",
-      () => regionTrouble(entries, config.environments, twoWays ? "orchestrator" : undefined),
+      () => regionTrouble(regionsFor(account, entries), config.environments, account),
     ],
     ["notifications", slack !== "", () => slackTrouble(slack)],
     ["services", services.length > 0, () => serviceTrouble(config, services)],
     ["regions, as the rollback-controller", twoWays, () => rollbackTrouble(entries)],
   ];
 }
+
+/**
+ * Whose kubeconfigs the regions file names. In a pod of one service that service's token says it; elsewhere it is known where the rollback-controller has
+ * others (`twoWays`), which are then looked at, too.
+ */
+function whose(
+  config: HostConfig,
+  entries: readonly RegionEntry[],
+): { readonly account: RegionAccount | undefined; readonly twoWays: boolean } {
+  const [own, other] = Object.entries(workers).filter(([service]) =>
+    ownServices(config).some((one) => one === service),
+  );
+  if (own !== undefined && other === undefined) return { account: own[1], twoWays: false };
+  const twoWays = entries.some(({ rollback_controller: way }) => way !== undefined);
+  return { account: twoWays ? "orchestrator" : undefined, twoWays };
+}
+
+/** Under which account each of the services that work in regions does so, as its module says, too. */
+const workers = { "deployment-orchestrator": "orchestrator", "rollback-controller": "rollback-controller" } as const;
 
 /** What its start would say: as the administrator, or where the database was prepared beforehand as each service whose token or password is there. */
 async function databaseTrouble(config: HostConfig): Promise<readonly string[]> {
