@@ -22,6 +22,8 @@ export type RegionEntry = {
   readonly metrics_shape?: MetricShape | undefined;
   /** Secret of each environment's namespace with which its nodes pull images. */
   readonly pull_secret?: string | undefined;
+  /** The revision of Istio whose label the namespaces get that Slipway makes there. Default: `istio-injection=enabled`. */
+  readonly istio_revision?: string | undefined;
   /** How the rollback-controller reaches it, under an account that may only lower. Default: as everybody does. */
   readonly rollback_controller?: { readonly kubeconfig: string; readonly context: string } | undefined;
 };
@@ -59,6 +61,10 @@ const Entry = z.strictObject({
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "is no name of a Secret")
     .optional(),
+  istio_revision: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, "is no revision of Istio")
+    .optional(),
   rollback_controller: z
     .strictObject({ kubeconfig: z.string().min(1), context: z.string().min(1).optional() })
     .optional(),
@@ -77,12 +83,13 @@ function parseRegions(text: string, file: string): readonly RegionEntry[] {
   const parsed = Regions.safeParse(yamlOf(text), { error: settingText });
   if (!parsed.success) throw new Error(placedText(parsed.error));
   const path = (kubeconfig: string) => resolve(dirname(file), kubeconfig);
-  return parsed.data.map(({ rollback_controller: own, pull_secret, ...entry }) => ({
+  return parsed.data.map(({ rollback_controller: own, pull_secret, istio_revision, ...entry }) => ({
     ...entry,
     kubeconfig: path(entry.kubeconfig),
     metrics_url: entry.metrics_url,
     ...(entry.metrics_shape === undefined ? {} : { metrics_shape: entry.metrics_shape }),
     ...(pull_secret === undefined ? {} : { pull_secret }),
+    ...(istio_revision === undefined ? {} : { istio_revision }),
     ...(own === undefined
       ? {}
       : { rollback_controller: { kubeconfig: path(own.kubeconfig), context: own.context ?? entry.context } }),
