@@ -98,16 +98,12 @@ function whose(
   config: HostConfig,
   entries: readonly RegionEntry[],
 ): { readonly account: RegionAccount | undefined; readonly twoWays: boolean } {
-  const [own, other] = Object.entries(workers).filter(([service]) =>
-    ownServices(config).some((one) => one === service),
-  );
-  if (own !== undefined && other === undefined) return { account: own[1], twoWays: false };
+  const own = ownServices(config);
+  const [deploys, lowers] = [own.includes("deployment-orchestrator"), own.includes("rollback-controller")];
+  if (lowers && !deploys) return { account: "rollback-controller", twoWays: false };
   const twoWays = entries.some(({ rollback_controller: way }) => way !== undefined);
-  return { account: twoWays ? "orchestrator" : undefined, twoWays };
+  return { account: twoWays || (deploys && !lowers) ? "orchestrator" : undefined, twoWays };
 }
-
-/** Under which account each of the services that work in regions does so, as its module says, too. */
-const workers = { "deployment-orchestrator": "orchestrator", "rollback-controller": "rollback-controller" } as const;
 
 /** What its start would say: as the administrator, or where the database was prepared beforehand as each service whose token or password is there. */
 async function databaseTrouble(config: HostConfig): Promise<readonly string[]> {
