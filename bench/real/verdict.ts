@@ -74,7 +74,7 @@ export const verdictLeg: RealLeg = {
 async function measureAll(world: World, baseline: VersionName): Promise<Record<string, number>> {
   const { regions, say } = world;
   const plain = await takeBack(world, "");
-  const writers = regions.map(startForeignWriter);
+  const writers = regions.map((region, at) => startForeignWriter(region, at / regions.length));
   const foreign = await takeBack(world, "foreign writer, ");
   const written = await Promise.all(writers.map((writer) => writer.stop()));
   say(`the foreign writers wrote ${written.map((rate) => rate.toFixed(1)).join(", ")} times a second`);

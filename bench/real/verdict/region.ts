@@ -104,10 +104,14 @@ function serverPids(): ReadonlySet<number> {
 const everyMs = 50;
 const path = `/apis/networking.istio.io/v1/namespaces/${target.environment}/virtualservices/${target.service}`;
 
-/** Somebody who changes an annotation of the service's VirtualService 20 times a second until it is stopped; answers how often a second it did. */
-export function startForeignWriter({ admin }: BenchRegion): { stop(): Promise<number> } {
+/**
+ * Somebody who changes an annotation of the service's VirtualService 20 times a second until it is stopped; answers how often a second it did. `phase`: where
+ * between two of its writes it begins, from 0 to 1; writers of different clusters know nothing of each other.
+ */
+export function startForeignWriter({ admin }: BenchRegion, phase: number): { stop(): Promise<number> } {
   let going = true;
   const writing = (async () => {
+    await pause(phase * everyMs);
     const began = performance.now();
     let count = 0;
     for (let due = began; going; due += everyMs) {

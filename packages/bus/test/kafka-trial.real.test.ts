@@ -34,7 +34,7 @@ async function looked(url: string): Promise<readonly (string | undefined)[]> {
   const bus = kafkaBus({ url, log: silentLogger });
   try {
     await expect.poll(() => bus.ready(), { timeout: 60_000 }).toBeUndefined();
-    return [await bus.ready(), await kafkaTrial({ url, log: silentLogger })];
+    return [await bus.ready(), await kafkaTrial({ url, log: silentLogger }, ["some-group"])];
   } finally {
     await bus.close();
   }

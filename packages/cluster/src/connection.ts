@@ -45,7 +45,7 @@ export type ConnectOptions = Place & {
 
 type Client = typeof import("./kubernetes-client.ts");
 type Session = {
-  readonly text: string;
+  readonly identity: string;
   readonly server: string;
   readonly dispatcher: Dispatcher;
   freshDispatcher(): Promise<Dispatcher>;
@@ -185,10 +185,10 @@ class ClusterConnection implements KnownConnection {
     return this.#session;
   }
 
-  /** The agent with its open connections stays unless the kubeconfig has changed: the one of this moment, which may be another than when it was read. */
+  /** The agent with its open connections stays unless the kubeconfig, or a file that it names, has changed: the one of this moment, which may be another than when it was read. */
   #take(opened: Session): Session {
     const last = this.#session;
-    const same = last?.text === opened.text;
+    const same = last?.identity === opened.identity;
     if (!same) last?.dispatcher?.close().catch(() => undefined);
     this.#session = same ? { ...opened, dispatcher: last.dispatcher } : opened;
     return this.#session;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { errorCodes } from "@slipway/kernel";
@@ -19,7 +20,8 @@ export type Dispatcher = ReturnType<Probe["getDispatcher"]>;
 
 /** How a cluster is reached: its server, and a request of the client library's that carries what proves who asks. */
 export type Way = {
-  readonly text: string;
+  /** Another one where the kubeconfig, or a certificate or key in a file that it names, has changed: connections of before prove nothing any more. */
+  readonly identity: string;
   readonly server: string;
   readonly probe: Probe;
   /** One more agent with the same credentials, which has no connections yet. */
@@ -32,6 +34,7 @@ export type Way = {
 export async function readWay(client: Client, place: Place): Promise<Way> {
   const { region, kubeconfig, context = "in use" } = place;
   const { config, text } = await loadConfig(client, place);
+  const identity = `${text}\n${await digestOfFiles(config)}`;
   const cluster = config.getCurrentCluster();
   if (cluster === null)
     throw new RegionRejected(region, `the kubeconfig ${kubeconfig ?? "of the pod"} has no context ${context}`);
@@ -45,7 +48,7 @@ export async function readWay(client: Client, place: Place): Promise<Way> {
   if (kubeconfig === undefined) {
     const probe = new client.RequestContext(server, "GET");
     await config.applySecurityAuthentication(probe);
-    return { text, server, probe, freshDispatcher, renewed: true };
+    return { identity, server, probe, freshDispatcher, renewed: true };
   }
   requireServer(region, kubeconfig, server);
   const probe = new client.RequestContext(server, "GET");
@@ -57,7 +60,19 @@ export async function readWay(client: Client, place: Place): Promise<Way> {
   } catch (error) {
     throw credentialsProblem(region, kubeconfig, commandOf(user?.exec), error);
   }
-  return { text, server, probe, freshDispatcher, renewed: user?.exec !== undefined };
+  return { identity, server, probe, freshDispatcher, renewed: user?.exec !== undefined };
+}
+
+/** Of what is renewed in files while the kubeconfig stays as it is. One that cannot be read is told by whoever needs it. */
+async function digestOfFiles(config: InstanceType<Client["KubeConfig"]>): Promise<string> {
+  const { caFile } = config.getCurrentCluster() ?? {};
+  const { certFile, keyFile } = config.getCurrentUser() ?? {};
+  const hash = createHash("sha256");
+  for (const file of [caFile, certFile, keyFile]) {
+    const bytes = file === undefined ? Buffer.alloc(0) : await readFile(file).catch(() => Buffer.alloc(0));
+    hash.update(`${bytes.length}:`).update(bytes);
+  }
+  return hash.digest("hex");
 }
 
 async function loadConfig(client: Client, { region, kubeconfig, context }: Place) {

@@ -1,6 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { RegionName } from "@slipway/kernel";
-import { startFaultProxy, until } from "@slipway/testkit";
+import { makeCertificates, startFaultProxy, until } from "@slipway/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connect } from "../src/connection.ts";
 import { ApiStatus, RegionRejected, RegionUnavailable } from "../src/errors.ts";
@@ -166,6 +168,37 @@ test("headers that have grown old serve one request more, beside which they are 
   await until(call, { what: "the address of before" });
 
   await connection.close();
+});
+
+test("a certificate in a file is taken as it stands there now, though the kubeconfig that names it is the same", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-authority-"));
+  const [authority, kubeconfig] = [join(folder, "ca.pem"), join(folder, "kubeconfig")];
+  const own = /certificate-authority-data: *"?([A-Za-z0-9+/=]+)"?/;
+  const text = await readFile(api.kubeconfig, "utf8");
+  const data = own.exec(text)?.[1] ?? "";
+  await writeFile(authority, Buffer.from(data, "base64"));
+  await writeFile(kubeconfig, text.replace(own, "certificate-authority: ca.pem"));
+  const connection = await connect({
+    region: "us-east-1",
+    kubeconfig,
+    context: api.context,
+    timeoutMs: 5_000,
+    headersLifetimeMs: 0,
+  });
+  const answers = () =>
+    connection.request("GET", "/version").then(
+      () => true,
+      () => false,
+    );
+  expect(await answers()).toBe(true);
+
+  await writeFile(authority, (await makeCertificates(folder)).ca);
+  await until(async () => !(await answers()), { what: "the authority that the file has now" });
+  await writeFile(authority, Buffer.from(data, "base64"));
+  await until(answers, { what: "the authority of before" });
+
+  await connection.close();
+  await rm(folder, { recursive: true });
 });
 
 test("a context that is not in the kubeconfig is refused with words", async () => {

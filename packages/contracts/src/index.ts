@@ -13,6 +13,7 @@ export { artifactTopic } from "./events/artifact.ts";
 export { buildTopic } from "./events/build.ts";
 export { addCounts, Counts, noCounts, Verdict } from "./events/counts.ts";
 export { deploymentTopic } from "./events/deployment.ts";
+export { type ConsumerGroup, consumerGroups } from "./events/groups.ts";
 export { notificationTopic } from "./events/notification.ts";
 export { regionTopic } from "./events/region.ts";
 export { isOfNewerVersion, topics } from "./events/topics.ts";

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Lease } from "./batch.ts";
 import type { DurableDb } from "./tables.ts";
 import type { AnyCommand, AnyState } from "./types.ts";
+import { unflushed } from "./unflushed.ts";
 
 /** Short, so that a killed worker's commands are taken over within two seconds; renewed three times within it. */
 export const leaseMs = 1_500;
@@ -37,7 +38,8 @@ type ClaimedRow = {
 
 /**
  * Takes due heads of lanes. The share lock on the machine makes this and superseding exclude each other: after a supersede
- * is committed none of the older commands can be claimed. Nothing here waits for a lock; what is locked is skipped.
+ * is committed none of the older commands can be claimed. Nothing here waits for a lock; what is locked is skipped, nor for the disk: a database that forgets a lease
+ * when it dies gives the command to the next who asks, as if the lease had run out.
  */
 export async function claimCommands(
   db: DurableDb,
@@ -49,7 +51,7 @@ export async function claimCommands(
     place,
   }: { readonly limit: number; readonly urgentOnly: boolean; readonly place?: string | undefined },
 ): Promise<Claim[]> {
-  const { rows } = await sql<ClaimedRow>`
+  const claim = sql<ClaimedRow>`
     with head as (
       select c.seq, not c.survives and c.generation < m.generation as void, m.state
       from command c join machine m on m.kind = c.kind and m.id = c.id
@@ -65,9 +67,10 @@ export async function claimCommands(
     update command c
     set holder = ${holder}, attempts = c.attempts + 1, leased_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
     from head where c.seq = head.seq
-    returning c.seq, c.kind, c.id, c.payload, c.generation, c.attempts, c.urgent, head.void, head.state`.execute(db);
+    returning c.seq, c.kind, c.id, c.payload, c.generation, c.attempts, c.urgent, head.void, head.state`;
+  const rows = await unflushed(db, claim);
   return rows
-    .sort((a, b) => a.seq - b.seq)
+    .toSorted((a, b) => a.seq - b.seq)
     .map(({ seq, kind, id, payload, state, generation, attempts, urgent, void: isVoid }) => ({
       lease: { seq, kind, id, attempt: attempts, holder },
       command: payload,
@@ -88,8 +91,8 @@ function atPlace(place: string | undefined) {
 export type Renewed = { readonly seq: number; readonly attempts: number; readonly superseded: boolean };
 
 /** A row that is being recorded is locked and skipped: its lease is about to end anyway. */
-export async function renewLeases(db: DurableDb, holder: string, seqs: readonly number[]): Promise<Renewed[]> {
-  const { rows } = await sql<Renewed>`
+export async function renewLeases(db: DurableDb, holder: string, seqs: readonly number[]): Promise<readonly Renewed[]> {
+  const renewal = sql<Renewed>`
     with mine as (
       select c.seq, not c.survives and c.generation < m.generation as superseded
       from command c join machine m on m.kind = c.kind and m.id = c.id
@@ -98,8 +101,8 @@ export async function renewLeases(db: DurableDb, holder: string, seqs: readonly 
     )
     update command c set leased_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
     from mine where c.seq = mine.seq
-    returning c.seq, c.attempts, mine.superseded`.execute(db);
-  return rows;
+    returning c.seq, c.attempts, mine.superseded`;
+  return await unflushed(db, renewal);
 }
 
 /** Gives back what is left at the end of the process, so that others need not wait for the leases to run out. */

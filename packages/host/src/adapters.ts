@@ -18,13 +18,15 @@ import type { Db, Logger } from "@slipway/sql";
 import type { RegionEntry } from "./regions.ts";
 import { adapterOf, isEmbedded, isRedis, refuseScheme, type UrlKind } from "./schemes.ts";
 
-/** `postgres:` alone: the log lies in the platform's own database, used under the service's role. `kafka://…`: there. */
+/** `postgres:` alone: the log lies in the platform's own database, used under the service's role. `kafka://…`: there, where `installation` is known. */
 export function openBus(
   { busUrl, keepEventsMs }: { readonly busUrl: string; readonly keepEventsMs: number },
   roleUrl: string,
   log: Logger,
+  installation: () => Promise<string | undefined>,
 ): Bus {
-  if (adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka") return kafkaBus({ url: busUrl, log, keepEventsMs });
+  if (adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka")
+    return kafkaBus({ url: busUrl, log, keepEventsMs, installation });
   return postgresBus({ url: roleUrl, log });
 }
 

@@ -1,10 +1,12 @@
 import { readdirSync } from "node:fs";
 import { type PlatformService, platformServices, schemaOf } from "@slipway/client";
 import type { RegionAccount } from "@slipway/cluster";
+import { within } from "@slipway/kernel";
+import { openDb, silentLogger } from "@slipway/sql";
 import { redisTrouble } from "./adapters.ts";
 import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
-import { databaseOf, passwordsFolder, roleOf } from "./database.ts";
+import { adminUrlOf, databaseOf, passwordsFolder, roleOf } from "./database.ts";
 import type { ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
 import { adapterOf, isRedis } from "./schemes.ts";
@@ -12,6 +14,7 @@ import { namedServices, ownServices, serviceTrouble } from "./service-trouble.ts
 import { slackTrouble } from "./slack-trouble.ts";
 import { tokensFolder } from "./start-module.ts";
 import { prepareWith, startProblems } from "./start-problem.ts";
+import { type AccessTables, findInstallation } from "./token-rows.ts";
 import {
   busTrouble,
   executorTrouble,
@@ -20,6 +23,8 @@ import {
   regionTrouble,
   rollbackTrouble,
 } from "./trouble.ts";
+
+const installationMs = 3_000;
 
 /** One thing that services work with, and what is wrong with it. None: all is well. */
 export type BackendCheck = {
@@ -73,7 +78,11 @@ function checksOf(config: HostConfig): readonly Look[] {
   const { account, twoWays } = whose(config, entries);
   return [
     ["database", adapterOf("SLIPWAY_DATABASE_URL", databaseUrl) === "postgres", () => databaseTrouble(config)],
-    ["bus", adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka", async () => one(await busTrouble(config))],
+    [
+      "bus",
+      adapterOf("SLIPWAY_BUS_URL", busUrl) === "kafka",
+      async () => one(await busTrouble(config, () => installationIn(config))),
+    ],
     ["locks", isRedis("SLIPWAY_LOCK_URL", lockUrl), redis.locks],
     // One that is taken for the locks is looked at as theirs.
     ["cache", cache.urlIn === "SLIPWAY_CACHE_URL" && isRedis(cache.urlIn, cache.url), redis.cache],
@@ -124,6 +133,27 @@ async function databaseTrouble(config: HostConfig): Promise<readonly string[]> {
     `${tokens} has no token of a service: mount there what ${prepareWith} was given`,
     `${passwords} has no password of a role: mount there what ${prepareWith} was given`,
   ];
+}
+
+/** As whoever may log in here: nothing is wrong with the bus where nobody may, which is told of the database. */
+async function installationIn(config: HostConfig): Promise<string | undefined> {
+  if (adapterOf("SLIPWAY_DATABASE_URL", config.databaseUrl) !== "postgres") return undefined;
+  const database = databaseOf(config);
+  const roles = namesIn(passwordsFolder(config));
+  const role = platformServices.map((name) => roleOf(schemaOf[name])).find((one) => roles.includes(one));
+  const url = role === undefined ? adminUrlOf(database) : database.roleUrl(role);
+  const db = openDb<AccessTables>({
+    url,
+    schema: "access",
+    max: 1,
+    applicationName: "slipway-check",
+    log: silentLogger,
+  });
+  try {
+    return await within(installationMs, findInstallation(db), () => undefined);
+  } finally {
+    await db.destroy();
+  }
 }
 
 function namesIn(folder: string): readonly string[] {

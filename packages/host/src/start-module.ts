@@ -12,6 +12,7 @@ import { type HostDatabase, roleOf } from "./database.ts";
 import { type Idempotency, idempotencyIn } from "./idempotency.ts";
 import type { DatabaseState, RunningService, ServiceContext, ServiceModule } from "./module.ts";
 import { type RegionEntry, regionsFor } from "./regions.ts";
+import { type AccessTables, findInstallation } from "./token-rows.ts";
 import { traceparent } from "./trace.ts";
 
 export type ModuleWorld = {
@@ -43,7 +44,7 @@ export async function startModule(module: ServiceModule, world: ModuleWorld): Pr
   const log = childLog(world.log, module.name);
   const dbUrl = database.roleUrl(roleOf(module.schema));
   const db = openDb<unknown>({ url: dbUrl, schema: module.schema, applicationName: `slipway-${module.name}`, log });
-  const bus = openBus(config, dbUrl, log);
+  const bus = openBus(config, dbUrl, log, () => findInstallation(db as Db<AccessTables>));
   const token = world.tokens.get(module.name) ?? "";
   const client = createClient({
     url: (path) => addresses.of(ownerOf(path) ?? module.name),

@@ -12,7 +12,7 @@ export type TokenTable = {
   revoked_at: Instant | null;
 };
 
-export type AccessTables = { "access.token": TokenTable };
+export type AccessTables = { "access.token": TokenTable; "access.installation": { id: string } };
 
 export type TokenRow = {
   readonly name: string;
@@ -30,4 +30,13 @@ export async function findToken(db: Db<AccessTables>, kid: string): Promise<Toke
     .select(sql<number | null>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as("expires_in_ms"))
     .where("kid", "=", kid)
     .executeTakeFirst();
+}
+
+/** Which Slipway this database is of. Undefined where it does not say: it is away, or was prepared by an older release. */
+export async function findInstallation(db: Db<AccessTables>): Promise<string | undefined> {
+  try {
+    return (await db.selectFrom("access.installation").select("id").executeTakeFirst())?.id;
+  } catch {
+    return undefined;
+  }
 }

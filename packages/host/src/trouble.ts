@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { kafkaTrial } from "@slipway/bus";
 import { lookAtRegion, type RegionAccount, type RegionLook, regionProblems } from "@slipway/cluster";
+import { consumerGroups } from "@slipway/contracts";
 import { kubernetesProblem, readKubernetesUrl } from "@slipway/executor";
 import { meshUnseen, metricsProblem } from "@slipway/metrics";
 import { silentLogger } from "@slipway/sql";
@@ -82,12 +83,17 @@ export async function executorTrouble({ executorUrl }: Pick<HostConfig, "executo
 const noMetrics = "it has no metrics_url in the regions file, so that no deployment there can be judged: add it";
 
 /** What is wrong with a bus outside of the database. */
-export async function busTrouble(config: Pick<HostConfig, "busUrl" | "keepEventsMs">): Promise<string | undefined> {
+export async function busTrouble(
+  config: Pick<HostConfig, "busUrl" | "keepEventsMs">,
+  installation: () => Promise<string | undefined>,
+): Promise<string | undefined> {
   if (adapterOf("SLIPWAY_BUS_URL", config.busUrl) === "postgres") return undefined;
-  const bus = openBus(config, "", silentLogger);
+  // It would leave a claim there, which is for services to do.
+  const bus = openBus(config, "", silentLogger, async () => undefined);
   try {
     const problem = await bus.ready();
-    return problem ?? (await kafkaTrial({ url: config.busUrl, log: silentLogger, keepEventsMs: config.keepEventsMs }));
+    const options = { url: config.busUrl, log: silentLogger, keepEventsMs: config.keepEventsMs, installation };
+    return problem ?? (await kafkaTrial(options, consumerGroups));
   } finally {
     await bus.close();
   }

@@ -3,6 +3,7 @@ import { ahead, type Db, type Logger, prepared } from "@slipway/sql";
 import { sql } from "kysely";
 import { endByPreemption, endTicket, giveBack } from "./ending.ts";
 import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
+import { type EpochOf, type Found, foundIn, type Read, readOrGrant, ticketColumns } from "./read-or-grant.ts";
 import { type Ask, type Queue, rule, type Ticket } from "./ruling.ts";
 
 export type PostgresLocksOptions<T> = {
@@ -26,9 +27,11 @@ export function postgresLocks<T>({ db, log, onChange = nobodyAsks }: PostgresLoc
         regions: request.targets.map((target) => target.region).sort(),
         preempt: request.preempt ?? false,
       };
-      const { answer, changed } = await inQueue(db, queue, (tx) => acquireInside(tx, queue, ask, log));
-      if (changed) await onChange(queue);
-      return answer;
+      const first = await inQueue(db, queue, (tx) => drawOnly(tx, queue, ask, log));
+      const more =
+        first.answer === undefined ? await inQueue(db, queue, (tx) => acquireInside(tx, queue, ask, log)) : undefined;
+      if (first.changed || more?.changed === true) await onChange(queue);
+      return the(more?.answer ?? first.answer);
     },
 
     async release(holder, regions) {
@@ -79,24 +82,40 @@ const forgetEveryMs = 3_600_000;
 const nobodyAsks = async (): Promise<void> => {};
 const done = (): void => {};
 
-type EpochOf = { readonly region: RegionName; readonly epoch: Epoch };
 type Epochs = Record<RegionName, Epoch>;
 type Ruled = { readonly answer: Acquired; readonly changed: boolean };
 
+/**
+ * All in one message to the database and one answer: whoever comes first to an empty queue has what it asks for, whoever has to wait is told so. What takes more is ruled upon in a
+ * transaction of its own, which reads everything again.
+ */
+async function drawOnly<T>(
+  tx: Db<T>,
+  queue: Queue,
+  ask: Ask,
+  log: Logger,
+): Promise<Committed<Read, Partial<Ruled> & Pick<Ruled, "changed">>> {
+  await sql`${ahead} ${readOrGrant(queue, ask)}`.execute(tx);
+  return (rows) => {
+    const found = foundIn(rows);
+    if (found.epochs.length > 0) return granted(queue, found, [], log);
+    if (found.own.state === "released") return { changed: found.drawn };
+    const ruling = rule(found.own, found.others, ask);
+    return ruling.kind === "wait" ? waiting(found, ruling.behind) : { changed: found.drawn };
+  };
+}
+
 /** Answers what is to be said once all of it is committed; a grant's epochs come with the commit. */
 async function acquireInside<T>(tx: Db<T>, queue: Queue, ask: Ask, log: Logger): Promise<Committed<EpochOf, Ruled>> {
-  const found = await readTickets(tx, queue, ask);
+  const found = foundIn((await sql<Read>`${readOrGrant(queue, ask)}`.execute(tx)).rows);
+  if (found.epochs.length > 0) return () => granted(queue, found, [], log);
   // A released holder that asks again is an old command come late, unless it preempts: a rollback always gets its way.
   const again = found.own.state === "released" && ask.preempt;
   const own = again ? await draw(tx, queue, ask) : found.own;
-  const others = found.inQueue.filter(({ id }) => id !== own.id);
-  const ruling = rule(own, others, ask);
+  const ruling = rule(own, found.others, ask);
 
   if (ruling.kind === "lost") return () => ({ answer: ruling, changed: false });
-  if (ruling.kind === "wait") {
-    const { behind } = ruling;
-    return () => ({ answer: { kind: "waiting", behind, since: own.drawnAt }, changed: found.drawn });
-  }
+  if (ruling.kind === "wait") return () => waiting(found, ruling.behind);
   if (ruling.kind === "keep") {
     const regions = ask.regions.filter((region) => own.regions.includes(region));
     const epochs = await epochsOf(tx, queue, { ...ask, regions });
@@ -104,11 +123,22 @@ async function acquireInside<T>(tx: Db<T>, queue: Queue, ask: Ask, log: Logger):
   }
   for (const loser of ruling.losers) await endByPreemption(tx, queue, loser, ask.holder);
   await grant(tx, queue, own);
-  return (granted) => {
-    const losers = ruling.losers.map((loser) => loser.holder);
-    log.info({ ...queue, holder: own.holder, regions: own.regions, losers }, "lock granted");
-    return { answer: { kind: "granted", epochs: epochsByRegion(granted) }, changed: true };
-  };
+  return (epochs) => granted(queue, { own, epochs }, ruling.losers, log);
+}
+
+function waiting({ own, drawn }: Found, behind: string): Ruled {
+  return { answer: { kind: "waiting", behind, since: own.drawnAt }, changed: drawn };
+}
+
+function granted(
+  queue: Queue,
+  { own, epochs }: Pick<Found, "own" | "epochs">,
+  losers: readonly Ticket[],
+  log: Logger,
+): Ruled {
+  const ended = losers.map(({ holder }) => holder);
+  log.info({ ...queue, holder: own.holder, regions: own.regions, losers: ended }, "lock granted");
+  return { answer: { kind: "granted", epochs: epochsByRegion(epochs) }, changed: true };
 }
 
 function queueOf(targets: readonly Target[]): Queue {
@@ -158,33 +188,6 @@ async function queueOfHolder<T>(db: Db<T>, holder: string): Promise<Queue | unde
   const { rows } = await sql<Queue>`
     ${prepared} select service, environment from ticket where holder = ${holder} and state <> 'released'`.execute(db);
   return rows[0];
-}
-
-const ticketColumns = sql`id, holder, regions, state, lost_to as "lostTo", drawn_at as "drawnAt"`;
-
-/** The last ticket of the holder, drawn where it has none, and those that wait or hold in the queue: in one message. */
-async function readTickets<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask) {
-  const { rows } = await sql<Ticket & { readonly place: "own" | "drawn" | "queue" }>`
-    ${prepared} with own as (
-      select ${ticketColumns} from ticket where holder = ${ask.holder} order by id desc limit 1
-    ), drawn as (
-      insert into ticket (holder, service, environment, regions)
-      select ${ask.holder}, ${service}, ${environment}, ${[...ask.regions]}::text[] where not exists (select from own)
-      returning ${ticketColumns}
-    )
-    select *, 'own' as place from own
-    union all
-    select *, 'drawn' from drawn
-    union all
-    (select ${ticketColumns}, 'queue' from ticket
-     where service = ${service} and environment = ${environment} and state in ('waiting', 'granted'))
-    order by id`.execute(tx);
-  const tickets = rows.map(({ place, ...ticket }) => ({ place, ticket }));
-  return {
-    own: the(tickets.find(({ place }) => place !== "queue")).ticket,
-    drawn: tickets.some(({ place }) => place === "drawn"),
-    inQueue: tickets.flatMap(({ place, ticket }) => (place === "queue" ? [ticket] : [])),
-  };
 }
 
 async function draw<T>(tx: Db<T>, { service, environment }: Queue, ask: Ask): Promise<Ticket> {

@@ -1,5 +1,5 @@
 import { inboxOnce } from "@slipway/bus";
-import { deploymentTopic, type EventOf, parseEvent } from "@slipway/contracts";
+import { type ConsumerGroup, deploymentTopic, type EventOf, parseEvent } from "@slipway/contracts";
 import { appendAudit } from "@slipway/durable";
 import type { Subscription } from "@slipway/host";
 import type { Instant } from "@slipway/kernel";
@@ -9,7 +9,7 @@ import type { Service } from "./service.ts";
 import { addBad, closePromotion, lockArtifact, promotionsOf, upsertPin } from "./store/artifacts.ts";
 import type { Tables } from "./store/tables.ts";
 
-const group = "artifact-registry";
+const group: ConsumerGroup = "artifact-registry";
 const actor = "artifact-registry";
 
 type DeploymentEvent = EventOf<typeof deploymentTopic>;

@@ -1,12 +1,12 @@
 import { inboxHas, inboxOnce } from "@slipway/bus";
-import { type Judgement, parseEvent, watchTopic } from "@slipway/contracts";
+import { type ConsumerGroup, type Judgement, parseEvent, watchTopic } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import type { DeploymentId, Instant } from "@slipway/kernel";
 import type { Fact } from "./domain/input.ts";
 import { rollBackFailed } from "./rollback.ts";
 import type { Service } from "./service.ts";
 
-const group = "deployment-orchestrator";
+const group: ConsumerGroup = "deployment-orchestrator";
 
 /** What the rollback-controller saw and did, as facts of the deployment it watches. */
 export function subscriptions(service: Service): readonly Subscription[] {

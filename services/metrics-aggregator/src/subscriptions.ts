@@ -1,7 +1,16 @@
-import { buildTopic, type CloudEvent, deploymentTopic, parseEvent, watchTopic } from "@slipway/contracts";
+import {
+  buildTopic,
+  type CloudEvent,
+  type ConsumerGroup,
+  deploymentTopic,
+  parseEvent,
+  watchTopic,
+} from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import { factsOfDeployment, factsOfWatch } from "./domain/facts.ts";
 import { addCommit, addFacts, type MetricsDb, type MetricsTx } from "./store.ts";
+
+const group: ConsumerGroup = "metrics-aggregator";
 
 export function subscriptions(db: MetricsDb): readonly Subscription[] {
   const topics = [buildTopic.name, deploymentTopic.name, watchTopic.name];
@@ -10,7 +19,7 @@ export function subscriptions(db: MetricsDb): readonly Subscription[] {
       // In whatever order they are added, the rows are the same: so everybody locks them in the same one.
       for (const event of events.toSorted((a, b) => (a.subject < b.subject ? -1 : 1))) await take(tx, event);
     });
-  return [{ group: "metrics-aggregator", topics, handler: (event) => takeAll([event]), batch: takeAll }];
+  return [{ group, topics, handler: (event) => takeAll([event]), batch: takeAll }];
 }
 
 async function take(tx: MetricsTx, event: CloudEvent): Promise<void> {

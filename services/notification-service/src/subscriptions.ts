@@ -3,6 +3,7 @@ import {
   artifactTopic,
   buildTopic,
   type CloudEvent,
+  type ConsumerGroup,
   deploymentTopic,
   parseEvent,
   watchTopic,
@@ -36,7 +37,7 @@ export type Intake = {
   added(): void;
 };
 
-const group = "notification-service";
+const group: ConsumerGroup = "notification-service";
 
 /** How long a watch's event waits for its deployment's own, which comes through another topic. */
 const patienceMs = 10_000;

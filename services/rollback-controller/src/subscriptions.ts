@@ -1,8 +1,10 @@
-import { deploymentTopic, parseEvent, type WatchRequest } from "@slipway/contracts";
+import { type ConsumerGroup, deploymentTopic, parseEvent, type WatchRequest } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import type { DeploymentId } from "@slipway/kernel";
 import type { WatchInput } from "./domain/watch.ts";
 import type { Service } from "./service.ts";
+
+const group: ConsumerGroup = "rollback-controller";
 
 const ending = new Set([
   "deployment.rolled_back",
@@ -16,7 +18,7 @@ const ending = new Set([
 export function subscriptions(service: Service): readonly Subscription[] {
   return [
     {
-      group: "rollback-controller",
+      group,
       topics: [deploymentTopic.name],
       handler: async (event) => {
         const read = parseEvent(deploymentTopic, event);

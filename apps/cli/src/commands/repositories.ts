@@ -1,5 +1,6 @@
 import type { RepositoryView } from "@slipway/contracts";
 import type { Command } from "commander";
+import { allPages } from "../all-pages.ts";
 import { connect, lastConnection } from "../connection.ts";
 import { Unusable } from "../exit-codes.ts";
 import { note } from "../note.ts";
@@ -27,13 +28,8 @@ export function repositoriesCommand(root: Command): void {
       const { listRepositories, ServiceNameSchema } = await import("@slipway/contracts");
       const service = name === undefined ? {} : { service: typed(ServiceNameSchema, name) };
       const client = await connect(root.opts<Common>());
-      const all: RepositoryView[] = [];
-      for (let page: string | null | undefined; page !== null; ) {
-        const query = { ...service, page_size: 500, ...(page === undefined ? {} : { page_token: page }) };
-        const answer = await client.call(listRepositories, { query });
-        all.push(...answer.repositories);
-        page = answer.next_page_token;
-      }
+      const pages = await allPages((page) => client.call(listRepositories, { query: { ...service, ...page } }));
+      const all = pages.flatMap(({ repositories: found }) => found);
       const none = name === undefined ? "No service has a repository." : `${name} has no repository.`;
       print(root, { repositories: all }, all.length === 0 ? none : table(all.map(row)));
     });

@@ -8,6 +8,7 @@ import {
   type ServiceView,
 } from "@slipway/contracts";
 import type { Command } from "commander";
+import { allPages } from "../all-pages.ts";
 import { Unusable } from "../exit-codes.ts";
 import { print, withClient } from "../output.ts";
 import { servicesTable } from "../services-table.ts";
@@ -62,12 +63,6 @@ export async function showServices(root: Command): Promise<void> {
 }
 
 async function allServices(client: Client): Promise<readonly ServiceView[]> {
-  const all: ServiceView[] = [];
-  let page_token: string | undefined;
-  do {
-    const { services, next_page_token } = await client.call(listServices, { query: { page_size: 500, page_token } });
-    all.push(...services);
-    page_token = next_page_token ?? undefined;
-  } while (page_token !== undefined);
-  return all;
+  const pages = await allPages((query) => client.call(listServices, { query }));
+  return pages.flatMap(({ services }) => services);
 }

@@ -8,7 +8,9 @@ test("several brokers, default port, no password in what is shown", () => {
     tls: true,
     sasl: { mechanism: "plain", username: "us@er", password: "p:ss" },
     replication: 2,
+    prefix: "",
   });
+  expect(parseKafkaUrl("kafka://host?prefix=Team_a-1.").prefix).toBe("Team_a-1.");
   expect(parseKafkaUrl("kafka://127.0.0.1:7001,[::1]:7002").brokers).toEqual(["127.0.0.1:7001", "[::1]:7002"]);
 });
 
@@ -21,6 +23,10 @@ test.each([
   ["kafka://user@host", /user:password/],
   ["kafka://host?acks=0", /sasl=/],
   ["kafka://host?replication=0", /replication/],
+  ["kafka://host?prefix=", /prefix=/],
+  ["kafka://host?prefix=a/b", /prefix=.*letters, digits, dot, dash, underscore/],
+  ["kafka://host?prefix=two%20words", /prefix=/],
+  [`kafka://host?prefix=${"a".repeat(101)}`, /prefix=.*100 at most/],
   ["kafka://u:%zz@host", /percent-encoded/],
 ])("%s is told what it lacks", (url, says) => {
   expect(kafkaUrlProblem(url)).toMatch(says);

@@ -13,17 +13,23 @@ export type KafkaAddress = {
     | undefined;
   /** Copies of each event in topics that are made here. Undefined: 3, or one per broker where there are fewer. */
   readonly replication: number | undefined;
+  /** Stands before the name of each topic and consumer group, so that two installations may share one Kafka. */
+  readonly prefix: string;
 };
+
+/** Leaves room for the names themselves: Kafka takes 249 characters. */
+const prefixShape = /^[a-zA-Z0-9._-]{1,100}$/;
 
 const Settings = z.strictObject({
   sasl: z.enum(mechanisms).optional(),
   replication: z.coerce.number().int().min(1).max(10).optional(),
+  prefix: z.string().regex(prefixShape).optional(),
 });
 const shape = /^kafka(\+ssl)?:\/\/(?:([^@/?#]*)@)?([^@/?#]+)\/?(?:\?([^#]*))?$/i;
 const broker = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
 
 /**
- * `kafka://[user:password@]host[:9092][,host…][?sasl=scram-sha-512][&replication=3]`, with TLS as `kafka+ssl://`. Throws Error with a sentence
+ * `kafka://[user:password@]host[:9092][,host…][?sasl=scram-sha-512][&replication=3][&prefix=team-a.]`, with TLS as `kafka+ssl://`. Throws Error with a sentence
  * that says what is wrong and never quotes the password.
  */
 export function parseKafkaUrl(url: string): KafkaAddress {
@@ -39,6 +45,7 @@ export function parseKafkaUrl(url: string): KafkaAddress {
     tls: tls !== undefined,
     sasl: credentials === undefined ? undefined : saslOf(credentials, settings.sasl ?? "scram-sha-512"),
     replication: settings.replication,
+    prefix: settings.prefix ?? "",
   };
 }
 
@@ -64,7 +71,9 @@ function brokerOf(text: string): string {
 function settingsOf(query: string): z.output<typeof Settings> {
   const parsed = Settings.safeParse(Object.fromEntries(new URLSearchParams(query)));
   if (parsed.success) return parsed.data;
-  throw new Error(`behind the ? stand sasl=${mechanisms.join("|")} and replication=1…10, nothing else`);
+  throw new Error(
+    `behind the ? stand sasl=${mechanisms.join("|")}, replication=1…10 and prefix= (letters, digits, dot, dash, underscore; 100 at most), nothing else`,
+  );
 }
 
 function saslOf(credentials: string, mechanism: (typeof mechanisms)[number]): NonNullable<KafkaAddress["sasl"]> {

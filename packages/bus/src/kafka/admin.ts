@@ -2,7 +2,7 @@ import { within } from "@slipway/kernel";
 import type { Admin, Kafka } from "kafkajs";
 import { settled } from "../run-handler.ts";
 import type { KafkaAddress } from "./address.ts";
-import { busUnavailable, isSettling } from "./trouble.ts";
+import { type Asked, busUnavailable, isSettling } from "./trouble.ts";
 
 const callDeadlineMs = 15_000;
 /** So long, brokers that have just started or made a topic are asked again. */
@@ -12,7 +12,7 @@ const askAgainMs = 200;
 /** One connection for questions about topics and offsets, made anew after a failure. */
 export type Questions = {
   /** Rejects with BusUnavailable. */
-  ask<T>(question: (admin: Admin) => Promise<T>, topic?: string): Promise<T>;
+  ask<T>(question: (admin: Admin) => Promise<T>, about?: Asked): Promise<T>;
   close(): Promise<void>;
 };
 
@@ -31,7 +31,7 @@ export function openQuestions(kafka: () => Promise<Kafka>, address: KafkaAddress
   }
 
   return {
-    async ask(question, topic) {
+    async ask(question, about) {
       const notAfter = performance.now() + settlesWithinMs;
       for (;;) {
         current ??= open();
@@ -41,7 +41,7 @@ export function openQuestions(kafka: () => Promise<Kafka>, address: KafkaAddress
         } catch (error) {
           // What it knows of leaders may be old: a new connection asks anew.
           void drop(asked);
-          if (!isSettling(error) || performance.now() > notAfter) throw busUnavailable(error, address, topic);
+          if (!isSettling(error) || performance.now() > notAfter) throw busUnavailable(error, address, about);
           await new Promise((resolve) => setTimeout(resolve, askAgainMs));
         }
       }

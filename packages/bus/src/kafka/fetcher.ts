@@ -38,7 +38,22 @@ export type FetchCluster = {
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   refreshMetadata(): Promise<void>;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
-  findBroker(which: { readonly nodeId: string }): Promise<{ fetch(request: FetchRequest): Promise<FetchAnswer> }>;
+  findBroker(which: { readonly nodeId: string }): Promise<ClusterBroker>;
+  findControllerBroker(): Promise<ClusterBroker>;
+};
+
+type ClusterBroker = {
+  fetch(request: FetchRequest): Promise<FetchAnswer>;
+  findGroupCoordinator(of: {
+    readonly groupId: string;
+    /** 0: of a consumer group. */
+    readonly coordinatorType: 0;
+  }): Promise<{ readonly coordinator: { readonly nodeId: number } }>;
+  heartbeat(of: {
+    readonly groupId: string;
+    readonly groupGenerationId: number;
+    readonly memberId: string;
+  }): Promise<unknown>;
 };
 
 const bytesOfPartition = 1024 * 1024;

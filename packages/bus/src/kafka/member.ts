@@ -1,5 +1,6 @@
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { retry } from "./client.ts";
+import { joiningRefusal } from "./groups.ts";
 import type { Commit } from "./progress.ts";
 import type { Fetched } from "./subjects.ts";
 import { isSettling } from "./trouble.ts";
@@ -36,7 +37,8 @@ export async function joinGroup(over: AbortSignal, ...how: Parameters<typeof joi
     try {
       return await joinOnce(...how);
     } catch (error) {
-      if (!isSettling(error) || performance.now() > deadline || over.aborted) throw error;
+      if (!isSettling(error) || performance.now() > deadline || over.aborted)
+        throw await joiningRefusal(error, how[0], how[1]);
       await new Promise((resolve) => setTimeout(resolve, askAgainMs));
     }
   }

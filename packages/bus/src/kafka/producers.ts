@@ -8,6 +8,8 @@ const sendDeadlineMs = 10_000;
 export type Producers = {
   /** Resolves once every copy that must be there is there. When it rejects, the messages may have been taken or not. */
   send(topic: string, partition: number, messages: Message[]): Promise<void>;
+  /** Makes a producer, which is let in by the brokers, and sends nothing. */
+  tryOut(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -57,6 +59,7 @@ export function openProducers(kafka: () => Promise<Kafka>): Producers {
         throw error;
       }
     },
+    tryOut: async () => void (await answered(sendDeadlineMs, take().producer)),
     async close() {
       await Promise.all([...all].map(retire));
     },

@@ -44,7 +44,7 @@ export function openPublisher(producers: Producers, topics: Topics, address: Kaf
         for (const one of batch) one.resolve();
       } catch (error) {
         topics.forget(lane.topic);
-        for (const one of batch) one.reject(busUnavailable(error, address, lane.topic));
+        for (const one of batch) one.reject(busUnavailable(error, address, { topic: lane.topic }));
       }
     }
     lane.sending = false;

@@ -51,7 +51,7 @@ export function openReader(
         );
       } catch (error) {
         void drop();
-        if (attempt === 2) throw busUnavailable(error, address, topic);
+        if (attempt === 2) throw busUnavailable(error, address, { topic });
       }
     }
   }
@@ -59,7 +59,7 @@ export function openReader(
   async function read(topic: string, from: ReadPosition, limit: number): Promise<ReadPage> {
     const count = await topics.partitions(topic);
     if (count === undefined) return { events: [], next: 0 };
-    const ends = await questions.ask((admin) => admin.fetchTopicOffsets(topic), topic);
+    const ends = await questions.ask((admin) => admin.fetchTopicOffsets(topic), { topic });
     const offsets = parsePosition(from, count).map((offset, partition) =>
       // What retention has taken away is passed over.
       Math.max(offset, Number(ends.find((one) => one.partition === partition)?.low ?? 0)),

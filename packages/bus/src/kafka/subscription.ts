@@ -66,7 +66,7 @@ export async function subscribeKafka(world: SubscriptionWorld, options: Subscrib
       },
       crashed(error) {
         member = undefined;
-        trouble = busUnavailable(error, address).message;
+        trouble = busUnavailable(error, address, { group }).message;
         lapse("the membership in the group has ended");
         partitions.assign([]);
         bell.ring();
@@ -82,7 +82,7 @@ export async function subscribeKafka(world: SubscriptionWorld, options: Subscrib
       if (performance.now() - aliveAt > sessionMs) lapse("the group has not answered for a session's time");
       if (member === undefined) {
         await join().catch((error: unknown) => {
-          trouble = busUnavailable(error, address).message;
+          trouble = busUnavailable(error, address, { group }).message;
           log.warn({ group, topics, reason: trouble }, "no events come from the bus; trying again");
         });
       }
@@ -93,7 +93,7 @@ export async function subscribeKafka(world: SubscriptionWorld, options: Subscrib
     await join();
   } catch (error) {
     await partitions.end(stopGraceMs, stopDeadlineMs);
-    throw busUnavailable(error, address, topics[0]);
+    throw busUnavailable(error, address, { topic: topics[0], group });
   }
   const joined = keepJoined();
   const committing = setInterval(() => void partitions.commit(), commitEveryMs);
@@ -118,7 +118,10 @@ export async function subscribeKafka(world: SubscriptionWorld, options: Subscrib
 }
 
 async function committedIn(questions: Questions, group: string, topic: string) {
-  const answer = await questions.ask((admin) => admin.fetchOffsets({ groupId: group, topics: [topic] }), topic);
+  const answer = await questions.ask((admin) => admin.fetchOffsets({ groupId: group, topics: [topic] }), {
+    topic,
+    group,
+  });
   const partitions = answer.find((one) => one.topic === topic)?.partitions ?? [];
   return new Map(
     partitions.map(({ partition, offset, metadata }) => [partition, { offset: Number(offset), note: metadata }]),

@@ -20,7 +20,7 @@ export function openTopics(questions: Questions, address: KafkaAddress, keepEven
   const known = new Map<string, number>();
 
   async function look(topic: string): Promise<number | undefined> {
-    const count = known.get(topic) ?? (await questions.ask((admin) => partitionsOf(admin, topic), topic));
+    const count = known.get(topic) ?? (await questions.ask((admin) => partitionsOf(admin, topic), { topic }));
     if (count !== undefined) known.set(topic, count);
     return count;
   }
@@ -41,23 +41,26 @@ export function openTopics(questions: Questions, address: KafkaAddress, keepEven
 
   return {
     partitions: look,
-    tryOut: (topic) => questions.ask((admin) => make(admin, topic, true), topic),
+    tryOut: (topic) => questions.ask((admin) => make(admin, topic, true), { topic }),
     async ensure(topic) {
       const there = await look(topic);
       if (there !== undefined) return there;
-      await questions.ask((admin) => make(admin, topic), topic);
+      await questions.ask((admin) => make(admin, topic), { topic });
       // Brokers hear of a new topic one after the other; one that knows of no leader yet is asked again.
-      return await questions.ask(async (admin) => {
-        for (let left = 100; ; left -= 1) {
-          const count = await partitionsOf(admin, topic);
-          if (count !== undefined) {
-            known.set(topic, count);
-            return count;
+      return await questions.ask(
+        async (admin) => {
+          for (let left = 100; ; left -= 1) {
+            const count = await partitionsOf(admin, topic);
+            if (count !== undefined) {
+              known.set(topic, count);
+              return count;
+            }
+            if (left === 0) throw new Error("it was made, and no broker knows of it");
+            await new Promise((resolve) => setTimeout(resolve, 50));
           }
-          if (left === 0) throw new Error("it was made, and no broker knows of it");
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      }, topic);
+        },
+        { topic },
+      );
     },
     forget: (topic) => void known.delete(topic),
   };

@@ -7,11 +7,15 @@ export const oldestKafka = "0.11";
 /** The bus cannot be used now. The message says why, and what to do; it may be otherwise later. */
 export class BusUnavailable extends Error {}
 
-/** What a failure of the client library means, as a sentence that says what to do. `topic` where it was about one. */
-export function busUnavailable(error: unknown, address: KafkaAddress, topic?: string): BusUnavailable {
+/** What was asked for, where it was about one topic, or a consumer group. */
+export type Asked = { readonly topic?: string | undefined; readonly group?: string | undefined };
+
+/** What a failure of the client library means, as a sentence that says what to do. */
+export function busUnavailable(error: unknown, address: KafkaAddress, { topic, group }: Asked = {}): BusUnavailable {
   if (error instanceof BusUnavailable) return error;
   const { names, types, message } = causesOf(error);
-  return new BusUnavailable(sentence({ names, types, message, topic, at: address.shown }), { cause: error });
+  const { shown: at, prefix } = address;
+  return new BusUnavailable(sentence({ names, types, message, topic, group, at, prefix }), { cause: error });
 }
 
 /** What the library has only written to its log. */
@@ -27,6 +31,11 @@ export function isSettling(error: unknown): boolean {
   return settling.test(causesOf(error).types);
 }
 
+/** So the library says, too, where a user has no right on the group. */
+export function isCoordinatorMissing(error: unknown): boolean {
+  return /GroupCoordinatorNotFound/.test(causesOf(error).names);
+}
+
 const unspoken = /ServerDoesNotSupportApiKey|UNSUPPORTED_VERSION|API Versions not supported/;
 
 type Trouble = {
@@ -34,18 +43,21 @@ type Trouble = {
   readonly types: string;
   readonly message: string;
   readonly topic: string | undefined;
+  readonly group: string | undefined;
   readonly at: string;
+  /** Of the names of topics and groups. */
+  readonly prefix: string;
 };
 
-function sentence({ names, types, message, topic, at }: Trouble): string {
+function sentence(trouble: Trouble): string {
+  const { names, types, message, topic, at } = trouble;
   if (/SASLAuthentication|UnsupportedSaslMechanism/.test(names) || /SASL/.test(types))
     return `Kafka at ${at} refuses to let Slipway in (${message}): correct user, password and ?sasl= in SLIPWAY_BUS_URL`;
   const tls = tlsTrouble(message, at);
   if (tls !== undefined) return tls;
   if (unspoken.test(`${names} ${types} ${message}`))
     return `Kafka at ${at} does not speak what Slipway does (${message}): upgrade it to ${oldestKafka} or newer, or name another in SLIPWAY_BUS_URL`;
-  if (/AUTHORIZATION_FAILED/.test(types))
-    return `Kafka at ${at} does not allow it${about(topic)} (${message}): give Slipway's user the rights to read, write and create topics slipway.*`;
+  if (/AUTHORIZATION_FAILED/.test(types)) return notAllowed(trouble);
   if (/INVALID_TOPIC/.test(types) || /Invalid topic/.test(message))
     return `Kafka takes no topic called "${topic ?? ""}": letters, digits, dot, underscore and dash only, 249 at most`;
   if (/INVALID_REPLICATION_FACTOR/.test(types))
@@ -61,6 +73,17 @@ function sentence({ names, types, message, topic, at }: Trouble): string {
   if (/Connection|NoBroker|BrokerNotFound|Timeout|NumberOfRetriesExceeded|LockTimeout|Metadata/.test(names))
     return `Kafka does not answer at ${at} (${message}): start it, or correct SLIPWAY_BUS_URL`;
   return `Kafka at ${at} cannot be used${about(topic)} (${message}): see its own log`;
+}
+
+/** By what it was that may not be done: a user has rights on topics, on groups and on the cluster, each by itself. */
+function notAllowed({ types, message, topic, group, at, prefix }: Trouble): string {
+  if (/GROUP_AUTHORIZATION/.test(types)) {
+    const groups = prefix === "" ? "" : `, best on all that begin with ${prefix}`;
+    return `Kafka at ${at} does not let Slipway's user into ${group === undefined ? "a consumer group" : `the consumer group ${group}`} (${message}): give it the right Read on that group${groups}`;
+  }
+  if (/CLUSTER_AUTHORIZATION/.test(types))
+    return `Kafka at ${at} does not allow it${about(topic)} (${message}): give Slipway's user the right IdempotentWrite on the cluster, which a Kafka before 2.8 asks for, and the right Create on topics ${prefix}slipway.*`;
+  return `Kafka at ${at} does not allow it${about(topic)} (${message}): give Slipway's user the rights to read, write and create topics ${prefix}slipway.*`;
 }
 
 /** In the words of Node, which are all that the library keeps of what was wrong with a certificate. */

@@ -75,7 +75,7 @@ test("the guide has a line for each field of the regions file and for each param
     [],
   );
   expect(fields.length).toBeGreaterThan(7);
-  expect(parameters).toEqual(["sslmode", "sasl", "replication", "endpoint", "region"]);
+  expect(parameters).toEqual(["sslmode", "sasl", "replication", "prefix", "endpoint", "region"]);
   expect(parameters.filter((name) => !new RegExp(`^\\|.*\`${name}=`, "m").test(guide))).toEqual([]);
   expect(inQuotes(mechanisms).filter((name) => !new RegExp(`^\\|.*sasl=.*\\b${name}\\b`, "m").test(guide))).toEqual([]);
 });

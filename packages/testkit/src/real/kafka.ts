@@ -16,6 +16,8 @@ export type RealKafka = {
   readonly proxies: readonly FaultProxy[];
   /** kill -9 of the broker at this place, from 0 on. Resolves when the process is gone. */
   kill(place: number): Promise<void>;
+  /** kill -9 of every broker, and their disks are lost. `restart` starts them on empty ones. */
+  lose(): Promise<void>;
   /** Starts a broker that was killed, on its old port and store. Resolves when its port is open, which is before it serves. */
   restart(place: number): Promise<void>;
   /** Ends every broker and removes what they wrote. */
@@ -77,6 +79,11 @@ export async function startKafka(
     proxies,
     door: plans[0]?.door === undefined ? undefined : `127.0.0.1:${plans[0].door.port}`,
     kill: (place) => end(place, "SIGKILL"),
+    async lose() {
+      await Promise.all(plans.map((_, place) => end(place, "SIGKILL")));
+      await Promise.all(plans.map(({ folder }) => rm(folder, { recursive: true, force: true })));
+      for (const plan of plans) await formatStore(plan);
+    },
     restart: start,
     async stop() {
       // Nothing of them is needed any more: no reason to let them write it down in order.

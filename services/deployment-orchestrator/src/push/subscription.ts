@@ -1,5 +1,5 @@
 import { inboxOnce } from "@slipway/bus";
-import { buildTopic, parseEvent } from "@slipway/contracts";
+import { buildTopic, type ConsumerGroup, parseEvent } from "@slipway/contracts";
 import type { Subscription } from "@slipway/host";
 import type { EnvironmentName } from "@slipway/kernel";
 import { newPush } from "../domain/push.ts";
@@ -7,7 +7,7 @@ import type { Service } from "../service.ts";
 import { findService } from "../store.ts";
 import type { PushMachine } from "./deploy-push.ts";
 
-const group = "deployment-orchestrator-pushes";
+const group: ConsumerGroup = "deployment-orchestrator-pushes";
 /** What git calls the branch that a repository is about. */
 const mainBranches = ["refs/heads/main", "refs/heads/master"];
 
