@@ -98,6 +98,38 @@ test("a Prometheus that scrapes no mesh, or scrapes it too seldom, is doubted, s
   server.close();
 });
 
+test("a remedy that is a command stands there as it is typed, and one that is a sentence as a sentence", async () => {
+  const answers: Readonly<Record<string, object>> = {
+    "/version": { major: "1", minor: "34" },
+    "/apis/networking.istio.io/v1": { resources: [{ name: "virtualservices" }, { name: "destinationrules" }] },
+    "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": { status: { allowed: false } },
+  };
+  const server = createServer(({ url = "" }, response) => {
+    const answer = answers[url];
+    response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" });
+    response.end(JSON.stringify(answer ?? { kind: "Status", code: 404, message: "not found" }));
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const kubeconfig = await written(
+    "here.kubeconfig",
+    JSON.stringify({
+      clusters: [{ name: "c", cluster: { server: at, "insecure-skip-tls-verify": true } }],
+      users: [{ name: "u", user: { token: "of-the-test" } }],
+      contexts: [{ name: "eu", context: { cluster: "c", user: "u" } }],
+    }),
+  );
+
+  const checks = await backendChecks({ SLIPWAY_REGIONS: await regionsFile({ kubeconfig, context: "eu" }) });
+
+  expect(checks.map(({ remedy }) => remedy)).toEqual([
+    "kubectl apply -f deploy/regions, and use its service accounts",
+    "Add it.",
+  ]);
+  server.closeAllConnections();
+  server.close();
+});
+
 test("a store that is no S3 is named, and so is a variable that cannot be read", async () => {
   const server = createServer((_, response) => response.writeHead(418).end("no")).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));

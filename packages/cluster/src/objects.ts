@@ -7,7 +7,7 @@ import { type PatchOperation, pointer, testVersion } from "./json-patch.ts";
 import * as paths from "./paths.ts";
 import type { Logger, Target } from "./port.ts";
 import { VirtualService } from "./virtual-service.ts";
-import { epochOf, Fenced, namespaceObject, ServiceObject } from "./workload.ts";
+import { epochOf, Fenced, NamespaceObject, namespaceObject, ServiceObject } from "./workload.ts";
 
 /** What every effect of a region needs. */
 export type Effects = {
@@ -15,6 +15,7 @@ export type Effects = {
   readonly log: Logger;
   /** The Secret of each namespace with which nodes pull images. */
   readonly pullSecret?: string | undefined;
+  readonly istioRevision?: string | undefined;
   /** 0 <= x < 1: spreads retries. */
   readonly random: () => number;
   /** Milliseconds that never go backwards. */
@@ -50,9 +51,16 @@ export async function readAs<T>(connection: Connection, path: string, schema: z.
   throw new RegionRejected(connection.region, `${path} cannot be understood`, { cause: parsed.error });
 }
 
-export async function ensureNamespace({ connection }: Effects, name: string): Promise<void> {
-  if ((await read(connection, `${paths.namespaces}/${name}`)) !== null) return;
-  await create(connection, paths.namespaces, namespaceObject(name));
+/** Answers its labels; one that exists keeps those that it has. */
+export async function ensureNamespace(
+  { connection, istioRevision }: Effects,
+  name: string,
+): Promise<Readonly<Record<string, string>>> {
+  const found = await readAs(connection, `${paths.namespaces}/${name}`, NamespaceObject);
+  if (found !== null) return found.metadata.labels ?? {};
+  const wanted = namespaceObject(name, istioRevision);
+  await create(connection, paths.namespaces, wanted);
+  return wanted.metadata.labels;
 }
 
 /** `exists`: somebody was faster, or the answer was lost; a read tells. */

@@ -9,6 +9,8 @@ export type RegionAccess = {
   readonly context: string;
   /** Name of a Secret in each environment's namespace, with which the nodes pull images. Default: they need none, or know by themselves. */
   readonly pull_secret?: string | undefined;
+  /** Which revision of Istio puts sidecars into its pods. Default: the one of `istio-injection=enabled`. */
+  readonly istio_revision?: string | undefined;
 };
 
 /** The regions of a platform, each opened at its first use (the Kubernetes client is slow to load). */
@@ -27,8 +29,8 @@ export function openRegions<Access extends RegionAccess>(entries: readonly Acces
   const open = (name: string): Promise<RegionCluster> => {
     const entry = entryOf(name);
     if (entry === undefined) return Promise.reject(new Error(`no region ${name} is configured`));
-    const { kubeconfig, context, pull_secret: pullSecret } = entry;
-    const opening = openRegion({ name: entry.name, kubeconfig, context, pullSecret, log });
+    const { kubeconfig, context, pull_secret: pullSecret, istio_revision: istioRevision } = entry;
+    const opening = openRegion({ name: entry.name, kubeconfig, context, pullSecret, istioRevision, log });
     opening.catch(() => opened.delete(name));
     opened.set(name, opening);
     return opening;

@@ -146,6 +146,8 @@ export type WorkloadStatus = {
   readonly begun: number;
   /** Why pods are not ready, in words of the region; empty when all are. */
   readonly reasons: readonly string[];
+  /** Why the region makes no more pods although some are missing (a quota, a policy, a webhook that is away), in its own words; the first of the reasons. */
+  readonly refused?: string;
 };
 
 export type WorkloadSummary = WorkloadStatus & { readonly version: VersionName; readonly epoch: number };
@@ -231,6 +233,8 @@ export type RegionCluster = {
 export type OpenRegionOptions = {
   /** Secret of each namespace with which nodes pull images. */
   readonly pullSecret?: string | undefined;
+  /** The revision of Istio that puts sidecars into the pods of namespaces that are made. */
+  readonly istioRevision?: string | undefined;
   readonly name: RegionName;
   /** Path of a kubeconfig file. */
   readonly kubeconfig: string;

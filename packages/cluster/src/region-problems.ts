@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { type Connection, connect, type KnownConnection } from "./connection.ts";
 import { ApiStatus, isStatus } from "./errors.ts";
+import { type Injectors, injectorsOf, sidecarArguments, sidecarLabel } from "./injection.ts";
 import type { RegionAccess } from "./open-regions.ts";
 import { namespaces } from "./paths.ts";
 import { type Reached, reachProblem } from "./reach-problem.ts";
 import { install, policiesProblem, type RegionAccount } from "./region-policies.ts";
 import type { TokenLife } from "./token-life.ts";
+import { namespaceObject } from "./workload.ts";
 
 const timeoutMs = 5_000;
 const istioGroup = "/apis/networking.istio.io/v1";
@@ -53,16 +55,19 @@ export async function lookAtRegion(
   const say = (text: string) => `region ${name}: ${text}`;
   let connection: KnownConnection | undefined;
   try {
-    connection = await connect({ region: name, kubeconfig, context, timeoutMs });
+    const opened = await connect({ region: name, kubeconfig, context, timeoutMs });
+    connection = opened;
+    const injectors = await injectorsOf(opened);
     const found = [
-      versionProblem(await connection.request("GET", "/version")),
-      await istioProblem(connection),
-      (await rightsProblem(connection, account)) ?? (await policyProblem(connection, account)),
-      ...(await Promise.all(environments.map((one) => namespaceProblem(connection as Connection, one)))),
-      ...(await Promise.all(environments.map((one) => pullSecretProblem(connection as Connection, one, region)))),
+      versionProblem(await opened.request("GET", "/version")),
+      await istioProblem(opened),
+      (await rightsProblem(opened, account)) ?? (await policyProblem(opened, account)),
+      ...(await Promise.all(environments.map((one) => namespaceProblem(opened, one, region, injectors)))),
+      ...(await Promise.all(environments.map((one) => pullSecretProblem(opened, one, region)))),
     ];
-    const problems = found.filter((problem) => problem !== undefined).map(say);
-    return { reached: true, problems, token: connection.tokenLife() };
+    // What is said of every namespace that is still to be made is said once.
+    const problems = [...new Set(found.filter((problem) => problem !== undefined).map(say))];
+    return { reached: true, problems, token: opened.tokenLife() };
   } catch (error) {
     const problems = [say(reachProblem(error, howReached(region, account)))];
     return { reached: false, problems, token: connection?.tokenLife() };
@@ -136,24 +141,57 @@ async function isAllowed(connection: Connection, resourceAttributes: object): Pr
   return read.success ? read.data.status.allowed : undefined;
 }
 
-async function namespaceProblem(connection: Connection, environment: string): Promise<string | undefined> {
+async function namespaceProblem(
+  connection: Connection,
+  environment: string,
+  { istio_revision: revision }: RegionAccess,
+  injectors: Injectors | undefined,
+): Promise<string | undefined> {
   const answer = await connection.request("GET", `${namespaces}/${environment}`).catch((error: unknown) => {
-    if (error instanceof ApiStatus) return undefined;
+    if (error instanceof ApiStatus) return error;
     throw error;
   });
+  if (isStatus(answer, 404)) return futureProblem(environment, revision, injectors);
   const read = Namespace.safeParse(answer);
   if (!read.success) return undefined;
   const { labels } = read.data.metadata;
+  const sidecars = sidecarArguments(revision);
   const label = `kubectl label --overwrite namespace ${environment}`;
   if (labels["istio.io/dataplane-mode"] === "ambient")
-    return `namespace ${environment} is in ambient mode, in which the weights of a VirtualService count for nothing: ${label} istio.io/dataplane-mode- istio-injection=enabled, and start its pods anew`;
+    return `namespace ${environment} is in ambient mode, in which the weights of a VirtualService count for nothing: ${label} istio.io/dataplane-mode- ${sidecars}, and start its pods anew`;
   const injection = labels["istio-injection"];
   // Istio heeds a revision only where the other label says nothing.
   const injected = injection === "enabled" || (injection === undefined && labels["istio.io/rev"] !== undefined);
   if (labels["app.kubernetes.io/managed-by"] !== "slipway")
-    return `namespace ${environment} was made by somebody else, so that every write to it is refused: ${label} app.kubernetes.io/managed-by=slipway${injected ? "" : " istio-injection=enabled"}`;
-  if (injected) return undefined;
-  return `namespace ${environment} gets no sidecars, without which no request is split or counted: ${label} istio-injection=enabled (or istio.io/rev=REVISION), and start its pods anew`;
+    return `namespace ${environment} was made by somebody else, so that every write to it is refused: ${label} app.kubernetes.io/managed-by=slipway${injected ? "" : ` ${sidecars}`}`;
+  const without = "without which no request is split or counted";
+  const or = revision === undefined ? " (or istio.io/rev=REVISION)" : "";
+  if (!injected)
+    return `namespace ${environment} gets no sidecars, ${without}: ${label} ${sidecars}${or}, and start its pods anew`;
+  if (injectors === undefined || injectors.heed(labels)) return undefined;
+  return `namespace ${environment} gets no sidecars, ${without}, since no webhook of Istio heeds its labels${heeded(injectors)}: ${label} ${sidecarArguments(offered(injectors))}, and start its pods anew`;
+}
+
+/** Of the namespaces that Slipway is still to make there. */
+function futureProblem(
+  environment: string,
+  revision: string | undefined,
+  injectors: Injectors | undefined,
+): string | undefined {
+  const { name, labels } = namespaceObject(environment, revision).metadata;
+  if (injectors === undefined || injectors.heed({ ...labels, "kubernetes.io/metadata.name": name })) return undefined;
+  const [label] = Object.entries(sidecarLabel(revision)).map((pair) => pair.join("="));
+  return `namespaces that Slipway makes there get no sidecars, since no webhook of Istio heeds ${label}${heeded(injectors)}: name the revision of its Istio as istio_revision in the regions file`;
+}
+
+function heeded({ revisions }: Injectors): string {
+  return revisions.length === 0 ? "" : ` (they heed istio.io/rev=${revisions.join(", ")})`;
+}
+
+/** The one revision that there is; of several the operator knows. */
+function offered({ heed, revisions }: Injectors): string | undefined {
+  if (heed(sidecarLabel(undefined))) return undefined;
+  return revisions.length === 1 ? revisions[0] : "REVISION";
 }
 
 const PullSecret = z.looseObject({ type: z.string() });

@@ -13,15 +13,17 @@ import { ensureWorkload, listWorkloads, readWorkload, scaleWorkload } from "./wo
 
 /** Opens one region. Nothing is asked of it yet: a region that is away can be opened and answers later. */
 export async function openRegion(options: OpenRegionOptions): Promise<RegionCluster> {
-  const { name, kubeconfig, context, log, pullSecret, requestTimeoutMs = 10_000, lowerDeadlineMs = 10_000 } = options;
+  const { name, kubeconfig, context, log, pullSecret, istioRevision } = options;
+  const { requestTimeoutMs = 10_000, lowerDeadlineMs = 10_000 } = options;
   const connection = await connect({ region: name, kubeconfig, context, timeoutMs: requestTimeoutMs });
-  return regionOver(connection, { name, log, pullSecret, requestTimeoutMs, lowerDeadlineMs });
+  return regionOver(connection, { name, log, pullSecret, istioRevision, requestTimeoutMs, lowerDeadlineMs });
 }
 
 export type RegionOptions = {
   readonly name: RegionName;
   readonly log: Logger;
   readonly pullSecret?: string | undefined;
+  readonly istioRevision?: string | undefined;
   readonly requestTimeoutMs: number;
   readonly lowerDeadlineMs: number;
   readonly random?: () => number;
@@ -36,6 +38,7 @@ export function regionOver(connection: Connection, options: RegionOptions): Regi
     lastTold: (target) => watches.lastTold(target),
     log: options.log,
     pullSecret: options.pullSecret,
+    istioRevision: options.istioRevision,
     random: options.random ?? Math.random,
     monotonicMs: options.monotonicMs ?? (() => performance.now()),
     pause: options.pause ?? pause,

@@ -16,10 +16,11 @@ const manifest = {
   graceMs: 7_500,
   annotations: { "slipway.dev/commit": "1111111" },
 } as unknown as WorkloadManifest;
+const traits = { isRestricted: false };
 const grant = { epoch: 7 as Epoch, deployment: "D-9" };
 
 test("a version's pods are selected by its own Service and Deployment alone", () => {
-  const { deployment, service } = workloadObjects(manifest, grant);
+  const { deployment, service } = workloadObjects(manifest, grant, traits);
   const spec = deployment.spec as {
     selector: { matchLabels: object };
     template: { metadata: { labels: object } };
@@ -30,7 +31,7 @@ test("a version's pods are selected by its own Service and Deployment alone", ()
 });
 
 test("the container listens on the port that it is told, whatever the service's own env says", () => {
-  const { deployment } = workloadObjects(manifest, grant);
+  const { deployment } = workloadObjects(manifest, grant, traits);
 
   expect(deployment.spec).toMatchObject({
     replicas: 3,
@@ -56,7 +57,7 @@ test("the container listens on the port that it is told, whatever the service's 
 
 test("pods name the Secret with which the region's nodes pull images, where there is one", () => {
   const podSpec = (pullSecret?: string) => {
-    const { deployment } = workloadObjects(manifest, grant, pullSecret);
+    const { deployment } = workloadObjects(manifest, grant, { ...traits, pullSecret });
     return (deployment.spec as { template: { spec: object } }).template.spec;
   };
 

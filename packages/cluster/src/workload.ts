@@ -1,6 +1,7 @@
 import type { Epoch, VersionName } from "@slipway/kernel";
 import { z } from "zod";
 import { baselineAnnotation, epochAnnotation } from "./fence.ts";
+import { sidecarLabel } from "./injection.ts";
 import type { Target, WorkloadManifest } from "./port.ts";
 
 /** The container that a version runs in. A mesh and others may put more into its pods, which are not the version. */
@@ -21,22 +22,33 @@ type KubeObject = {
 };
 type Grant = { readonly epoch: Epoch; readonly deployment: string };
 
-/** The objects of one version, all named after it, in the order in which they are written. `pullSecret`: with which the region's nodes pull its image. */
-export function workloadObjects(manifest: WorkloadManifest, grant: Grant, pullSecret?: string) {
+/** What a region's pods have beside what their version says. */
+type PodTraits = {
+  /** With which the region's nodes pull its image. */
+  readonly pullSecret?: string | undefined;
+  readonly isRestricted: boolean;
+};
+
+/** The objects of one version, all named after it, in the order in which they are written. */
+export function workloadObjects(manifest: WorkloadManifest, grant: Grant, traits: PodTraits) {
   return {
     service: versionService(manifest, grant),
     destinationRule: destinationRule(manifest, grant),
-    deployment: deployment(manifest, grant, pullSecret),
+    deployment: deployment(manifest, grant, traits),
   };
 }
 
-export function namespaceObject(name: string): KubeObject {
+export function namespaceObject(name: string, istioRevision: string | undefined) {
   return {
     apiVersion: "v1",
     kind: "Namespace",
-    metadata: { name, labels: { ...managed, "istio-injection": "enabled" } },
-  };
+    metadata: { name, labels: { ...managed, ...sidecarLabel(istioRevision) } as Record<string, string> },
+  } satisfies KubeObject;
 }
+
+export const NamespaceObject = z.looseObject({
+  metadata: z.looseObject({ labels: z.record(z.string(), z.string()).optional() }),
+});
 
 /** The clients' name for a service. It selects one version's pods, or nobody's. `baseline`: as the VirtualService names it, where that is known. */
 export function baseService(
@@ -85,7 +97,7 @@ function destinationRule(manifest: WorkloadManifest, grant: Grant): KubeObject {
   };
 }
 
-function deployment(manifest: WorkloadManifest, grant: Grant, pullSecret: string | undefined): KubeObject {
+function deployment(manifest: WorkloadManifest, grant: Grant, { pullSecret, isRestricted }: PodTraits): KubeObject {
   const labels = labelsOf(manifest);
   return {
     apiVersion: "apps/v1",
@@ -103,11 +115,22 @@ function deployment(manifest: WorkloadManifest, grant: Grant, pullSecret: string
           automountServiceAccountToken: false,
           terminationGracePeriodSeconds: seconds(manifest.graceMs),
           ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
+          ...(isRestricted ? { securityContext: restrictedSecurity } : {}),
           containers: [container(manifest)],
         },
       },
     },
   };
+}
+
+/**
+ * What Pod Security's level `restricted` wants beside what every container of ours has. Only where a namespace enforces it, so that nothing breaks:
+ * elsewhere images may run as root, and programs make system calls that the profile forbids.
+ */
+const restrictedSecurity = { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } };
+
+export function enforcesRestricted(labels: Readonly<Record<string, string>>): boolean {
+  return labels["pod-security.kubernetes.io/enforce"] === "restricted";
 }
 
 function container(manifest: WorkloadManifest): object {
@@ -213,8 +236,31 @@ export type Fenced = z.infer<typeof Fenced>;
 export const ServiceObject = Fenced.extend({
   spec: z.looseObject({ selector: z.record(z.string(), z.string()).optional() }),
 });
-export const DeploymentObject = Fenced.extend({ spec: z.looseObject({ replicas: z.number().optional() }) });
+export const DeploymentObject = Fenced.extend({
+  spec: z.looseObject({ replicas: z.number().optional() }),
+  status: z
+    .looseObject({
+      conditions: z
+        .array(
+          z.looseObject({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().optional(),
+            message: z.string().optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+});
 export type DeploymentObject = z.infer<typeof DeploymentObject>;
+
+/** A pod that the API refused is nowhere to be seen: its controller alone was told, and wrote it here. */
+export function refusalOf({ status }: DeploymentObject): string | undefined {
+  const found = status?.conditions?.find(({ type, status: holds }) => type === "ReplicaFailure" && holds === "True");
+  if (found === undefined) return undefined;
+  return `${found.reason ?? found.type}: ${found.message ?? ""}`.replaceAll(/\s+/g, " ").trim();
+}
 
 /** 0 for an object that carries no epoch: anybody with a grant may take it over. */
 export function epochOf(object: Fenced): number {

@@ -19,8 +19,10 @@ import { fenceOf, pausedOf, type VirtualService, weightsOf } from "./virtual-ser
 import {
   appContainer,
   DeploymentObject,
+  enforcesRestricted,
   epochOf,
   Fenced,
+  refusalOf,
   revisionsAnnotation,
   revisionsOf,
   secretObject,
@@ -47,8 +49,8 @@ export async function ensureWorkload(
 ): Promise<FencedWrite> {
   const no = guard(await readVirtualService(effects, target), grant.epoch);
   if (no !== null) return no;
-  await ensureNamespace(effects, target.environment);
-  const objects = workloadObjects(manifest, grant, effects.pullSecret);
+  const isRestricted = enforcesRestricted(await ensureNamespace(effects, target.environment));
+  const objects = workloadObjects(manifest, grant, { pullSecret: effects.pullSecret, isRestricted });
   const rest = [
     await ensureSecret(effects, target, manifest, grant, secretValues),
     await ensureObject(effects, paths.services(target), objects.service, grant.epoch),
@@ -164,11 +166,15 @@ export async function listPods(connection: Effects["connection"], target: Target
 
 function statusOf(deployment: DeploymentObject, pods: readonly Pod[]): WorkloadStatus {
   const alive = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  const desired = deployment.spec.replicas ?? 1;
+  // The condition outlives its cause for a moment.
+  const refused = alive.length < desired ? refusalOf(deployment) : undefined;
   return {
-    desired: deployment.spec.replicas ?? 1,
+    desired,
     ready: alive.filter(isReady).length,
     begun: alive.filter(hasBegun).length,
-    reasons: alive.filter((pod) => !isReady(pod)).map(reasonOf),
+    reasons: [...(refused === undefined ? [] : [refused]), ...alive.filter((pod) => !isReady(pod)).map(reasonOf)],
+    ...(refused === undefined ? {} : { refused }),
   };
 }
 

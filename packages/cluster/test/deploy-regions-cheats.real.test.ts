@@ -217,6 +217,7 @@ describe.skipIf(parts === undefined)("with the rollback-controller's token nobod
     for (const body of [
       namespace({ "pod-security.kubernetes.io/enforce": "privileged" }),
       namespace({ "istio-injection": "disabled" }),
+      namespace({ "istio.io/rev": "of-both" }),
       namespace({}, { annotations: { "scheduler.alpha.kubernetes.io/node-selector": "a=b" } }),
       namespace({}, { finalizers: ["evil.example/x"] }),
     ])

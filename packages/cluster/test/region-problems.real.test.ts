@@ -144,7 +144,76 @@ describe.skipIf(!(etcd && kubernetes && crds))("what a real API server lacks", (
     });
     await region.close();
   });
+
+  test("is an Istio that heeds the namespaces, which the region's revision is for, and one that exists is told how", async () => {
+    const { orchestrator, rollbackController } = regionAccounts;
+    const as = async (account: typeof orchestrator | typeof rollbackController) => ({
+      name: "here" as RegionName,
+      kubeconfig: await real.kubeconfigWith(await real.tokenOf(account)),
+      context: real.context,
+    });
+    const access = await as(orchestrator);
+    const istio_revision = "asm-1-27";
+    await real.api("POST", webhooks, onlyOf(istio_revision));
+    await real.kubectl(["create", "namespace", "before"]);
+    await real.kubectl([
+      "label",
+      "namespace",
+      "before",
+      "app.kubernetes.io/managed-by=slipway",
+      "istio-injection=enabled",
+    ]);
+
+    const [future, before = ""] = await regionProblems(access, ["later", "before", "later-still"]);
+    expect(future).toMatch(
+      /namespaces that Slipway makes there get no sidecars, since no webhook of Istio heeds istio-injection=enabled \(they heed istio\.io\/rev=asm-1-27\): name the revision .* istio_revision in the regions file$/,
+    );
+    expect(await regionProblems({ ...access, istio_revision }, ["later", "later-still"])).toEqual([]);
+
+    // As the sentence says it.
+    const [, command = ""] = /: kubectl (label .*), and start its pods anew$/.exec(before) ?? [];
+    await real.kubectl(command.split(" "));
+    expect(await regionProblems({ ...access, istio_revision }, ["before"])).toEqual([]);
+
+    // Whoever is first makes the namespace: the account that lowers may, too.
+    for (const [environment, account] of [
+      ["later", orchestrator],
+      ["later-still", rollbackController],
+    ] as const) {
+      const region = await openRegion({ ...(await as(account)), istioRevision: istio_revision, log: silent });
+      const target = { environment, service: "orders" } as unknown as Target;
+      if (account === orchestrator) await region.openFence(target, { ...grant(1), baseline: null });
+      else await region.lower(target, { ...grant(1), baseline: null, canary: orders.name });
+      const made = (await real.api("GET", `/api/v1/namespaces/${environment}`)) as { metadata: { labels: object } };
+      expect(made.metadata.labels).toMatchObject({ "istio.io/rev": istio_revision });
+      expect(made.metadata.labels).not.toHaveProperty("istio-injection");
+      await region.close();
+    }
+    await real.api("DELETE", `${webhooks}/istio-sidecar-injector`);
+  });
 });
+
+const webhooks = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+
+/** Istio's injector as it is installed by a revision and without a tag. Nothing answers it, and nothing waits for it. */
+function onlyOf(revision: string): object {
+  const namespaceSelector = {
+    matchExpressions: [
+      { key: "istio.io/rev", operator: "In", values: [revision] },
+      { key: "istio-injection", operator: "DoesNotExist" },
+    ],
+  };
+  const webhook = {
+    ...{ name: "rev.namespace.sidecar-injector.istio.io", namespaceSelector, failurePolicy: "Ignore" },
+    clientConfig: { url: "https://127.0.0.1:1/inject" },
+    rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
+    ...{ sideEffects: "None", admissionReviewVersions: ["v1"], timeoutSeconds: 1 },
+  };
+  return {
+    ...{ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration" },
+    ...{ metadata: { name: "istio-sidecar-injector" }, webhooks: [webhook] },
+  };
+}
 
 const orders = {
   ...{ name: "orders-1111111-aaaaa", service: "orders", environment: "pulls", replicas: 0, env: {} },

@@ -24,6 +24,8 @@ const needed = {
     // Routes outlive every version.
     [`${istio}/virtualservices`]: ["get", "list", "watch", "create", "patch"],
     [`${istio}/destinationrules`]: ["get", "create", "patch", "delete"],
+    // Whether any of Istio's heeds the labels of a namespace.
+    "admissionregistration.k8s.io/mutatingwebhookconfigurations": ["list"],
   },
   // By name alone: none is listed.
   "slipway-orchestrator-secrets": { "/secrets": ["get", "create", "patch", "delete"] },

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { type PlatformService, platformServices, schemaOf } from "@slipway/client";
+import type { RegionAccount } from "@slipway/cluster";
 import { within } from "@slipway/kernel";
 import { openDb, silentLogger } from "@slipway/sql";
 import { redisTrouble } from "./adapters.ts";
@@ -7,8 +8,9 @@ import { type HostConfig, readConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { adminUrlOf, databaseOf, passwordsFolder, roleOf } from "./database.ts";
 import type { ServiceModule } from "./module.ts";
+import { type RegionEntry, regionsFor } from "./regions.ts";
 import { adapterOf, isRedis } from "./schemes.ts";
-import { namedServices, serviceTrouble } from "./service-trouble.ts";
+import { namedServices, ownServices, serviceTrouble } from "./service-trouble.ts";
 import { slackTrouble } from "./slack-trouble.ts";
 import { tokensFolder } from "./start-module.ts";
 import { prepareWith, startProblems } from "./start-problem.ts";
@@ -73,7 +75,7 @@ function checksOf(config: HostConfig): readonly Look[] {
   const entries = regions.kind === "file" ? regions.entries : [];
   const services = namedServices(config);
   const redis = redisTrouble(config);
-  const twoWays = entries.some(({ rollback_controller: own }) => own !== undefined);
+  const { account, twoWays } = whose(config, entries);
   return [
     ["database", adapterOf("SLIPWAY_DATABASE_URL", databaseUrl) === "postgres", () => databaseTrouble(config)],
     [
@@ -86,16 +88,30 @@ function checksOf(config: HostConfig): readonly Look[] {
     ["cache", cache.urlIn === "SLIPWAY_CACHE_URL" && isRedis(cache.urlIn, cache.url), redis.cache],
     ["objects", adapterOf("SLIPWAY_OBJECTS_URL", objectsUrl) === "s3", async () => one(await objectsTrouble(config))],
     ["executor", adapterOf("SLIPWAY_EXECUTOR", executorUrl) === "kubernetes", () => executorTrouble(config)],
-    // Whose kubeconfigs these are is known where the rollback-controller has others.
     [
       "regions",
       regions.kind === "file",
-      () => regionTrouble(entries, config.environments, twoWays ? "orchestrator" : undefined),
+      () => regionTrouble(regionsFor(account, entries), config.environments, account),
     ],
     ["notifications", slack !== "", () => slackTrouble(slack)],
     ["services", services.length > 0, () => serviceTrouble(config, services)],
     ["regions, as the rollback-controller", twoWays, () => rollbackTrouble(entries)],
   ];
+}
+
+/**
+ * Whose kubeconfigs the regions file names. In a pod of one service that service's token says it; elsewhere it is known where the rollback-controller has
+ * others (`twoWays`), which are then looked at, too.
+ */
+function whose(
+  config: HostConfig,
+  entries: readonly RegionEntry[],
+): { readonly account: RegionAccount | undefined; readonly twoWays: boolean } {
+  const own = ownServices(config);
+  const [deploys, lowers] = [own.includes("deployment-orchestrator"), own.includes("rollback-controller")];
+  if (lowers && !deploys) return { account: "rollback-controller", twoWays: false };
+  const twoWays = entries.some(({ rollback_controller: way }) => way !== undefined);
+  return { account: twoWays || (deploys && !lowers) ? "orchestrator" : undefined, twoWays };
 }
 
 /** What its start would say: as the administrator, or where the database was prepared beforehand as each service whose token or password is there. */

@@ -182,6 +182,17 @@ test("the rollback-controller may reach a region by a kubeconfig of its own", ()
   expect(problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS).toContain("0.rollback_controller: ");
 });
 
+test("a region may name the revision of Istio that its namespaces are for", () => {
+  const file = join(folder, "revisions.yaml");
+  const entry = (revision: string) =>
+    `- { name: a, kubeconfig: k, context: c, mesh_url: 'http://m', istio_revision: ${revision} }\n`;
+  writeFileSync(file, entry("asm-1-27"));
+  expect(readConfig({ SLIPWAY_REGIONS: file }).regions).toMatchObject({ entries: [{ istio_revision: "asm-1-27" }] });
+
+  writeFileSync(file, entry("Istio 1"));
+  expect(problems({ SLIPWAY_REGIONS: file }).SLIPWAY_REGIONS).toContain("0.istio_revision: is no revision of Istio");
+});
+
 test("a regions file that is no YAML is told by line, without what stands there", () => {
   const file = join(folder, "torn.yaml");
   writeFileSync(file, "- name: a\n  metrics_url: prometheus:http://me: hunter2@prom\n");

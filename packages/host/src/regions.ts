@@ -25,6 +25,8 @@ export type RegionEntry = {
   readonly metrics_token_file?: string | undefined;
   /** Secret of each environment's namespace with which its nodes pull images. */
   readonly pull_secret?: string | undefined;
+  /** The revision of Istio whose label the namespaces get that Slipway makes there. Default: `istio-injection=enabled`. */
+  readonly istio_revision?: string | undefined;
   /** How the rollback-controller reaches it, under an account that may only lower. Default: as everybody does. */
   readonly rollback_controller?: { readonly kubeconfig: string; readonly context: string } | undefined;
 };
@@ -64,6 +66,10 @@ const Entry = z.strictObject({
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "is no name of a Secret")
     .optional(),
+  istio_revision: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, "is no revision of Istio")
+    .optional(),
   rollback_controller: z
     .strictObject({ kubeconfig: z.string().min(1), context: z.string().min(1).optional() })
     .optional(),
@@ -97,13 +103,22 @@ function parseRegions(text: string, file: string): readonly RegionEntry[] {
   if (!parsed.success) throw new Error(placedText(parsed.error));
   const path = (kubeconfig: string) => resolve(dirname(file), kubeconfig);
   const entries = parsed.data.map(
-    ({ rollback_controller: own, pull_secret, metrics_shape, metrics_labels, metrics_token_file, ...entry }) => ({
+    ({
+      rollback_controller: own,
+      pull_secret,
+      istio_revision,
+      metrics_shape,
+      metrics_labels,
+      metrics_token_file,
+      ...entry
+    }) => ({
       ...entry,
       kubeconfig: path(entry.kubeconfig),
       metrics_url: entry.metrics_url,
       ...shapeOf(metrics_shape, metrics_labels),
       ...(metrics_token_file === undefined ? {} : { metrics_token_file: path(metrics_token_file) }),
       ...(pull_secret === undefined ? {} : { pull_secret }),
+      ...(istio_revision === undefined ? {} : { istio_revision }),
       ...(own === undefined
         ? {}
         : { rollback_controller: { kubeconfig: path(own.kubeconfig), context: own.context ?? entry.context } }),

@@ -11,7 +11,7 @@ type Where = Pick<HostConfig, "env">;
 
 /** The services whose addresses this environment names, as far as its own services call them. */
 export function namedServices(config: Where & Pick<HostConfig, "dataDir">): readonly PlatformService[] {
-  const own = tokensIn(tokensFolder(config));
+  const own = ownServices(config);
   // Where no token says whose environment it is, all may be called.
   const called = own.length === 0 ? platformServices : own.flatMap((service) => callees[service]);
   return platformServices.filter(
@@ -19,9 +19,10 @@ export function namedServices(config: Where & Pick<HostConfig, "dataDir">): read
   );
 }
 
-function tokensIn(folder: string): readonly PlatformService[] {
+/** Whose environment it is, by the tokens that are there; a laptop has all of them, whoever calls from elsewhere none. */
+export function ownServices(config: Pick<HostConfig, "dataDir">): readonly PlatformService[] {
   try {
-    const names = readdirSync(folder);
+    const names = readdirSync(tokensFolder(config));
     return platformServices.filter((service) => names.includes(service));
   } catch {
     return [];

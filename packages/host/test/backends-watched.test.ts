@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -248,3 +248,24 @@ test("a database that is well is looked at over the service's own connections, a
   expect(watch.warnings(module.name)).toEqual([]);
   watch.stop();
 });
+
+test.each([
+  ["deployment-orchestrator", /create token orchestrator -n/],
+  ["rollback-controller", /create token rollback-controller -n/],
+  ["notification-service", /create token orchestrator -n/],
+] as const)(
+  "in a pod of the %s the doctor knows by its token whose account the kubeconfigs are to be",
+  async (service, says) => {
+    const SLIPWAY_DATA = join(folder, service);
+    await mkdir(join(SLIPWAY_DATA, "tokens"), { recursive: true });
+    await writeFile(join(SLIPWAY_DATA, "tokens", service), planted);
+    const SLIPWAY_REGIONS = join(folder, `${service}.yaml`);
+    await writeFile(SLIPWAY_REGIONS, "- { name: eu, kubeconfig: eu.kubeconfig, context: eu, mesh_url: 'http://m' }\n");
+
+    const checks = await checkBackends({ SLIPWAY_DATA, SLIPWAY_REGIONS });
+
+    const regions = checks.filter(({ name }) => name.startsWith("regions"));
+    expect(regions.map(({ name }) => name)).toEqual(["regions"]);
+    expect(regions[0]?.problems[0]).toMatch(says);
+  },
+);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import { driftContract } from "./cluster-drift.contract.ts";
 import { loweringContract } from "./cluster-lowering.contract.ts";
+import { refusedContract } from "./cluster-refused.contract.ts";
 import { type ClusterWorld, clusterStage } from "./cluster-stage.ts";
 import { trafficContract } from "./cluster-traffic.contract.ts";
 import { workloadContract } from "./cluster-workload.contract.ts";
@@ -20,5 +21,6 @@ export function clusterContract(start: () => Promise<ClusterWorld>): void {
   trafficContract(world, stage);
   loweringContract(world, stage);
   workloadContract(world, stage);
+  refusedContract(world, stage);
   driftContract(world, stage);
 }

@@ -8,13 +8,17 @@ import { withUnreadyPods } from "./unready-pods.ts";
 
 const never = new Promise<never>(() => {});
 
-/** The pods' reasons that a view has, by region. */
-async function told(state: Deployment, readWorkload: (region: string) => Promise<unknown>) {
+async function viewed(state: Deployment, readWorkload: (region: string) => Promise<unknown>) {
   const service = {
     regions: { cluster: async (region: string) => ({ readWorkload: () => readWorkload(region) }) },
     secrets: { everyValue: async () => ["hunter22"] },
   } as unknown as Service;
-  const { regions } = await withUnreadyPods(service, state, deploymentView(state, state.plan.createdAt));
+  return withUnreadyPods(service, state, deploymentView(state, state.plan.createdAt));
+}
+
+/** The pods' reasons that a view has, by region. */
+async function told(state: Deployment, readWorkload: (region: string) => Promise<unknown>) {
+  const { regions } = await viewed(state, readWorkload);
   return Object.fromEntries(
     Object.entries(regions).flatMap(([name, { pods }]) => (pods === undefined ? [] : [[name, pods]])),
   );
@@ -30,6 +34,18 @@ test("while pods are awaited each that is not ready says why, without its secret
   expect(await told(preparing(["a"]), async () => ({ reasons }))).toEqual({
     b: ["orders-1: ErrImagePull, no such image, ***"],
   });
+});
+
+test("what a region refuses to make is told in what is waited for, with who can mend it and without its secrets", async () => {
+  const refused = 'FailedCreate: pods "orders-1" is forbidden: exceeded quota: few, hunter22';
+
+  const { waiting, regions } = await viewed(preparing(["a"]), async () => ({ reasons: [refused], refused }));
+
+  expect(waiting).toMatchObject({
+    for: 'ready pods in b: b refuses them, FailedCreate: pods "orders-1" is forbidden: exceeded quota: few, ***',
+    unblockedBy: expect.stringContaining("quota, policy or webhook"),
+  });
+  expect(regions.b?.pods).toEqual(['FailedCreate: pods "orders-1" is forbidden: exceeded quota: few, ***']);
 });
 
 test("a region that fails or does not answer in a second holds nothing up and says nothing", async () => {

@@ -1,3 +1,4 @@
+import type { WorkloadStatus } from "@slipway/cluster";
 import type { DeploymentView } from "@slipway/contracts";
 import { type RegionName, within } from "@slipway/kernel";
 import { maskerFor } from "@slipway/secrets";
@@ -22,14 +23,26 @@ export async function withUnreadyPods(
   const { service: name, environment } = state.plan;
   const values = await service.secrets.everyValue({ service: name, scope: environment });
   const mask = maskerFor(values);
-  await Promise.all(
+  const told = await Promise.all(
     awaited.map(async (region) => {
       const own = regions[region];
-      const pods = await reasonsIn(service, state, region);
-      if (own !== undefined && pods.length > 0) regions[region] = { ...own, pods: pods.slice(0, podsTold).map(mask) };
+      const { reasons, refused } = await statusIn(service, state, region);
+      if (own !== undefined && reasons.length > 0)
+        regions[region] = { ...own, pods: reasons.slice(0, podsTold).map(mask) };
+      return refused === undefined ? [] : [`${region} refuses them, ${mask(refused)}`];
     }),
   );
-  return { ...view, regions };
+  return { ...view, regions, waiting: waitingForRefused(view.waiting, told.flat()) };
+}
+
+/** No readiness check mends what the region does not even make. */
+function waitingForRefused(waiting: DeploymentView["waiting"], refusals: readonly string[]): DeploymentView["waiting"] {
+  if (waiting === null || refusals.length === 0) return waiting;
+  return {
+    ...waiting,
+    for: `${waiting.for}: ${refusals.join("; ")}`,
+    unblockedBy: "the quota, policy or webhook of the region that is named there lets the pods be made",
+  };
 }
 
 function awaitedRegions(state: Deployment): readonly RegionName[] {
@@ -39,18 +52,21 @@ function awaitedRegions(state: Deployment): readonly RegionName[] {
   return [];
 }
 
-async function reasonsIn(
+type Told = Pick<WorkloadStatus, "reasons" | "refused">;
+const nothing: Told = { reasons: [] };
+
+async function statusIn(
   { regions }: Pick<Service, "regions">,
   { plan }: Deployment,
   region: RegionName,
-): Promise<readonly string[]> {
+): Promise<Told> {
   const read = async () => {
     const cluster = await regions.cluster(region);
-    return (await cluster.readWorkload(plan, plan.version))?.reasons ?? [];
+    return (await cluster.readWorkload(plan, plan.version)) ?? nothing;
   };
   try {
-    return await within(answersWithinMs, read(), () => []);
+    return await within(answersWithinMs, read(), () => nothing);
   } catch {
-    return [];
+    return nothing;
   }
 }

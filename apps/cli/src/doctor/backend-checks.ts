@@ -92,4 +92,8 @@ function foundAndRemedy(problem: string, said: string | undefined): Pick<Check, 
   return { found: problem.slice(0, at), remedy: sentence(problem.slice(at + 2)) };
 }
 
-const sentence = (words: string) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+/** What begins with a command is left as it is: people copy it. */
+function sentence(words: string): string {
+  if (/^(?:kubectl|helm|slipway|npm|docker|openssl) /.test(words)) return words;
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+}

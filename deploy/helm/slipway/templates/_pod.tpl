@@ -54,31 +54,9 @@ containers:
     ports:
       - { name: http, containerPort: 7400 }
     env:
-      {{- include "slipway.commonEnv" $root | nindent 6 }}
-      {{- include "slipway.serviceEnv" . | nindent 6 }}
-      {{- include "slipway.urlEnv" (dict "root" $root "keys" $keys) | nindent 6 }}
-      {{- if $service.regions }}
-      - { name: SLIPWAY_REGIONS, value: /etc/slipway/regions/regions.yaml }
-      {{- end }}
-      {{- if $asJobs }}
-      - { name: SLIPWAY_EXECUTOR, value: {{ include "slipway.executorUrl" $root | quote }} }
-      {{- else if eq $name "build-service" }}
-      - { name: SLIPWAY_ISOLATION, value: {{ ternary "auto" "none" $isolated }} }
-      {{- end }}
-      {{- if $service.objects }}
-      {{- with $root.Values.objects.awsRegion }}
-      - { name: AWS_REGION, value: {{ . }} }
-      {{- end }}
-      {{- if $root.Values.objects.credentialsSecret }}
-      - { name: AWS_SHARED_CREDENTIALS_FILE, value: /etc/slipway/objects/credentials }
-      {{- end }}
-      {{- end }}
-      {{- if $service.registries }}
-      {{- with $root.Values.registries.publishTo }}
-      - { name: SLIPWAY_PUBLISH_TO, value: {{ . | quote }} }
-      {{- end }}
-      {{- if $root.Values.registries.secret }}
-      - { name: SLIPWAY_EXTERNAL_REGISTRIES, value: /etc/slipway/registries/registries.json }
+      {{- range include "slipway.chartEnv" (dict "of" . "service" $service "keys" $keys "asJobs" $asJobs "isolated" $isolated) | fromYamlArray }}
+      {{- if not (hasKey (default dict $service.env) .name) }}
+      - {{ toJson . }}
       {{- end }}
       {{- end }}
       {{- range $variable, $value := $service.env }}
@@ -174,6 +152,45 @@ volumes:
   {{- end }}
 {{- end }}
 
+{{/* What the chart itself sets. A variable that services.*.env names is the operator's, and stands once. */}}
+{{- define "slipway.chartEnv" -}}
+{{- $root := .of.root }}
+{{- include "slipway.commonEnv" $root }}
+{{ include "slipway.serviceEnv" .of }}
+{{ include "slipway.urlEnv" (dict "root" $root "keys" .keys) }}
+{{- if .service.regions }}
+- { name: SLIPWAY_REGIONS, value: /etc/slipway/regions/regions.yaml }
+{{- end }}
+{{- if .asJobs }}
+- { name: SLIPWAY_EXECUTOR, value: {{ include "slipway.executorUrl" $root | quote }} }
+{{- else if eq .of.name "build-service" }}
+- { name: SLIPWAY_ISOLATION, value: {{ ternary "auto" "none" .isolated }} }
+{{- end }}
+{{- if .service.objects }}
+{{- with $root.Values.objects.awsRegion }}
+- { name: AWS_REGION, value: {{ . }} }
+{{- end }}
+{{- if $root.Values.objects.credentialsSecret }}
+- { name: AWS_SHARED_CREDENTIALS_FILE, value: /etc/slipway/objects/credentials }
+{{- end }}
+{{- end }}
+{{- if .service.registries }}
+{{- with $root.Values.registries.publishTo }}
+- { name: SLIPWAY_PUBLISH_TO, value: {{ . | quote }} }
+{{- end }}
+{{- if $root.Values.registries.secret }}
+- { name: SLIPWAY_EXTERNAL_REGISTRIES, value: /etc/slipway/registries/registries.json }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "slipway.publicUrl" -}}
+{{- if hasSuffix "/" .Values.publicUrl }}
+{{- fail (printf "publicUrl: what comes behind it begins with a slash: leave the one at the end of %s out" .Values.publicUrl) }}
+{{- end }}
+{{- .Values.publicUrl }}
+{{- end }}
+
 {{/* A name of production that no environment has would take production's rules away from the one that was meant. */}}
 {{- define "slipway.production" -}}
 {{- $none := and (eq (len .Values.production) 1) (has "none" .Values.production) }}
@@ -188,7 +205,7 @@ volumes:
 {{- define "slipway.serviceEnv" -}}
 - { name: SLIPWAY_HOST, value: "0.0.0.0" }
 - { name: SLIPWAY_PORT, value: "7400" }
-- { name: SLIPWAY_URL, value: {{ .root.Values.publicUrl | quote }} }
+- { name: SLIPWAY_URL, value: {{ include "slipway.publicUrl" .root | quote }} }
 - { name: SLIPWAY_ENVIRONMENTS, value: {{ join "," .root.Values.environments | quote }} }
 - { name: SLIPWAY_PRODUCTION, value: {{ include "slipway.production" .root | quote }} }
 - { name: SLIPWAY_MINIMUM_BAKE, value: {{ .root.Values.minimumBake }} }

@@ -69,7 +69,21 @@ export class MemoryApi {
     const path = `${collection}/${body.metadata.name}`;
     if (this.#objects.has(path)) throw new ApiStatus(409, "AlreadyExists", `${path} already exists`);
     const metadata = { ...body.metadata, uid: randomUUID(), resourceVersion: this.#next() };
-    return this.#store("ADDED", path, { ...structuredClone(body), metadata });
+    const refusal = this.#refusal(namespace);
+    if (refusal !== undefined && collection.endsWith("/pods")) throw new ApiStatus(403, "Forbidden", refusal);
+    // A controller would have written this of a Deployment whose pods are refused.
+    const failure = { type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: refusal };
+    const isRefused = refusal !== undefined && collection.endsWith("/deployments");
+    const status = isRefused ? { status: { conditions: [failure] } } : {};
+    return this.#store("ADDED", path, { ...structuredClone(body), ...status, metadata });
+  }
+
+  /** Every quota here is one of no pods. */
+  #refusal(namespace: string | undefined): string | undefined {
+    const quota = [...this.#objects.keys()].find((path) =>
+      path.startsWith(`/api/v1/namespaces/${namespace}/resourceq`),
+    );
+    return quota === undefined ? undefined : `pods "some" is forbidden: exceeded quota: ${quota.split("/").at(-1)}`;
   }
 
   #patch(path: string, found: Kube, { body, contentType }: RequestOptions): Kube {

@@ -106,8 +106,37 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     await expect(render("--set", "registries.publishTo=https://registry.example")).rejects.toThrow(/publishTo/);
   });
 
+  test("a variable that the operator names is the operator's, and no name stands twice", async () => {
+    const own = ["SLIPWAY_LOG_LEVEL=debug", "SLIPWAY_URL=https://elsewhere.example.com", "OWN=mine"];
+    const objects = await render(...own.flatMap((pair) => ["--set", `services.artifact-registry.env.${pair}`]));
+    const Pod = z.looseObject({
+      template: z.looseObject({
+        spec: z.looseObject({
+          containers: z.array(
+            z.looseObject({ env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })) }),
+          ),
+        }),
+      }),
+    });
+    const envs = objects
+      .filter(({ kind }) => kind === "Deployment")
+      .map(({ metadata, spec }) => [metadata.name, Pod.parse(spec).template.spec.containers[0]?.env ?? []] as const);
+
+    expect(envs.length).toBe(6);
+    for (const [name, env] of envs) {
+      const names = env.map((one) => one.name);
+      expect(names.length, name).toBeGreaterThan(8);
+      expect([...new Set(names)], name).toEqual(names);
+    }
+    const registry = new Map(envs).get("slipway-artifact-registry")?.map(({ name, value }) => `${name}=${value}`);
+    expect(registry).toEqual(expect.arrayContaining(own));
+  });
+
   test("what may not be is refused with a sentence", async () => {
     await expect(render("--set", "publicUrl=slipway")).rejects.toThrow(/publicUrl/);
+    await expect(render("--set", "publicUrl=https://slipway.example.com/")).rejects.toThrow(
+      /publicUrl: .*leave the one at the end of https:\/\/slipway\.example\.com\/ out/,
+    );
     await expect(render("--set", "environments={dev,live}")).rejects.toThrow(
       /production: prod is not among .*\(dev, live\)/,
     );

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { alreadyExists, badRequest, forbidden, invalid, notFound } from "./api-error.ts";
 import { readWritten, type Written } from "./body.ts";
 import { withDefaults } from "./defaults.ts";
+import { checkQuota } from "./quota.ts";
 import { namespaceState, type Region, suffix, timestamp } from "./region.ts";
 import { namespaces, nodes, pods, type Resource } from "./resources.ts";
 import { isRecord, keyOf, type Metadata, type Stored } from "./stored.ts";
@@ -25,6 +26,7 @@ export function create(region: Region, { resource, namespace, body, dryRun = fal
   if (region.store.latest(resource, keyOf(object.metadata)) !== undefined) {
     throw alreadyExists(resource, object.metadata.name);
   }
+  checkQuota(region, resource, namespace, object.metadata.name);
   return dryRun ? { object, written: Promise.resolve() } : region.store.put(resource, object);
 }
 

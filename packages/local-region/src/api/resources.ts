@@ -72,11 +72,16 @@ const destinationrules = resource(istio, "v1", "destinationrules", "DestinationR
   categories: ["istio-io", "networking-istio-io"],
   ...istioTraits,
 });
+/** Of what it may limit, the number of pods alone is kept (quota.ts). */
+export const resourcequotas = resource("", "v1", "resourcequotas", "ResourceQuota", {
+  shortNames: ["quota"],
+  status: true,
+});
 const leases = resource("coordination.k8s.io", "v1", "leases", "Lease");
 
 /** In the order in which discovery lists them. */
 export const allResources: readonly Resource[] = [
-  ...[namespaces, nodes, pods, services, endpoints, events, configmaps, secrets],
+  ...[namespaces, nodes, pods, services, endpoints, events, configmaps, secrets, resourcequotas],
   ...[deployments, replicasets, endpointslices, virtualservices, destinationrules, leases],
 ];
 

@@ -140,6 +140,7 @@ const schemas: Readonly<Record<string, z.ZodType>> = {
   "/services": z.looseObject({ spec: ServiceSpec }),
   "/configmaps": z.looseObject({ data: labels.optional() }),
   "/secrets": Secret,
+  "/resourcequotas": z.looseObject({ spec: z.looseObject({ hard: labels.optional() }).optional() }),
   "/events": z.looseObject({ involvedObject: z.looseObject({}) }),
   "apps/deployments": z.looseObject({ spec: DeploymentSpec }),
   "apps/replicasets": z.looseObject({ spec: WorkloadSpec }),

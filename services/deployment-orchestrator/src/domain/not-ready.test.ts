@@ -23,6 +23,12 @@ test("what a region says over many lines is one sentence of a length that people
   expect(said.length).toBeLessThan(350);
 });
 
+test("what the region refuses to make is told in its words", () => {
+  const said = 'FailedCreate: pods "shop-1" is forbidden: exceeded quota: few, requested: pods=1, used: pods=2';
+
+  expect(whyNotReady([said], { ready: 2, wanted: 3 })).toBe(`1 of 3 pods is not ready: ${said}`);
+});
+
 test("without a word of any pod the count is told", () => {
   expect(whyNotReady([], { ready: 1, wanted: 3 })).toBe("2 of 3 pods are not ready");
 });

@@ -101,8 +101,8 @@ function look(region: Region, name: string): number | undefined {
   const present = region.store.latest(resource, key);
   if (present === undefined) return undefined;
   if (resource === deployments) return reconcileDeployment(region, present as Deployment);
-  if (resource === replicasets) reconcileReplicaSet(region, present as ReplicaSet);
-  else if (resource === services) reconcileEndpoints(region, present as Service);
+  if (resource === replicasets) return reconcileReplicaSet(region, present as ReplicaSet);
+  if (resource === services) reconcileEndpoints(region, present as Service);
   else if (resource === namespaces) reconcileNamespace(region, present);
   return undefined;
 }

@@ -1,6 +1,6 @@
 import type { Instant } from "@slipway/kernel";
 import { seconds } from "../stored.ts";
-import type { Condition, Deployment, ReplicaSet } from "./workload-types.ts";
+import { type Condition, type Deployment, failureOf, type ReplicaSet } from "./workload-types.ts";
 
 type Count = "replicas" | "readyReplicas" | "availableReplicas";
 
@@ -29,7 +29,9 @@ export function deploymentStatus(
   const complete = updated === spec.replicas && counts.replicas === spec.replicas && available >= spec.replicas;
   const moved = Object.entries(counts).some(([name, value]) => (before?.[name] ?? 0) !== value);
   const progress = progressOf(deployment, current, { complete, moved }, now);
-  const conditions = [availability(deployment, available, now), progress.condition];
+  const [failure] = [current, ...old].map(failureOf).filter((found) => found !== undefined);
+  const failures = failure === undefined ? [] : [condition(deployment, now, failure)];
+  const conditions = [availability(deployment, available, now), progress.condition, ...failures];
   return {
     status: { observedGeneration: metadata.generation, ...withoutZeros(counts), conditions },
     lookAgainMs: progress.lookAgainMs,

@@ -1,27 +1,59 @@
+import { ApiError } from "../api-error.ts";
 import { create } from "../create.ts";
 import { remove } from "../delete.ts";
 import { type Region, suffix } from "../region.ts";
 import { pods, replicasets } from "../resources.ts";
+import { seconds } from "../stored.ts";
 import { update } from "../update.ts";
 import { recordEvent } from "./record-event.ts";
-import { controllerOf, isActive, isReady, type Pod, type ReplicaSet } from "./workload-types.ts";
+import {
+  type Condition,
+  controllerOf,
+  failureOf,
+  isActive,
+  isReady,
+  type Pod,
+  type ReplicaSet,
+  replicaFailure,
+} from "./workload-types.ts";
 
 const component = "replicaset-controller";
 
-/** Makes as many pods as are wanted, and counts them. */
-export function reconcileReplicaSet(region: Region, set: ReplicaSet): void {
+/** How long until pods that were refused are tried again. */
+const refusedAgainMs = 1_000;
+
+/** Makes as many pods as are wanted, and counts them. The answer says after how many milliseconds to look again, where some were refused. */
+export function reconcileReplicaSet(region: Region, set: ReplicaSet): number | undefined {
   const { namespace } = set.metadata;
-  if (namespace === undefined || set.metadata.deletionTimestamp !== undefined) return;
+  if (namespace === undefined || set.metadata.deletionTimestamp !== undefined) return undefined;
   const own = (region.store.listLatest(pods, namespace) as Pod[]).filter(
     (pod) => controllerOf(pod) === set.metadata.uid,
   );
   const active = own.filter(isActive);
   const missing = set.spec.replicas - active.length;
-  const made = Array.from({ length: Math.max(0, missing) }, () => makePod(region, set, namespace));
+  const { made, refusal } = makePods(region, set, namespace, missing);
   const surplus = active.sort(bySacrifice).slice(0, Math.max(0, -missing));
   for (const pod of surplus) removePod(region, set, pod);
   const left = active.filter((pod) => !surplus.includes(pod));
-  writeStatus(region, set, left, left.length + made.length);
+  writeStatus(region, set, { active: left, replicas: left.length + made, refusal });
+  return refusal === undefined ? undefined : refusedAgainMs;
+}
+
+/** Until one is refused: the next would be, too. */
+function makePods(region: Region, set: ReplicaSet, namespace: string, missing: number) {
+  for (let made = 0; made < missing; made += 1) {
+    try {
+      makePod(region, set, namespace);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (failureOf(set) === undefined) {
+        const message = `Error creating: ${error.message}`;
+        recordEvent(region, set, { type: "Warning", reason: "FailedCreate", message, component });
+      }
+      return { made, refusal: error.message };
+    }
+  }
+  return { made: Math.max(0, missing), refusal: undefined };
 }
 
 /** First what serves least: not ready before ready, then the youngest. */
@@ -61,7 +93,14 @@ export function ownerReference({ apiVersion, kind, metadata }: Pick<ReplicaSet, 
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
-function writeStatus(region: Region, set: ReplicaSet, active: readonly Pod[], replicas: number): void {
+type Counted = {
+  readonly active: readonly Pod[];
+  readonly replicas: number;
+  /** Of a pod that was to be made. */
+  readonly refusal: string | undefined;
+};
+
+function writeStatus(region: Region, set: ReplicaSet, { active, replicas, refusal }: Counted): void {
   const { name, namespace, generation } = set.metadata;
   const ready = active.filter(isReady).length;
   const status = {
@@ -70,9 +109,16 @@ function writeStatus(region: Region, set: ReplicaSet, active: readonly Pod[], re
     readyReplicas: ready,
     availableReplicas: ready,
     observedGeneration: generation,
+    ...(refusal === undefined ? {} : { conditions: [failureOf(set) ?? failure(region, refusal)] }),
   };
   update(region, {
     ...{ resource: replicasets, namespace, name, part: "status" },
     propose: (current) => ({ ...current, status }),
   });
+}
+
+/** The words of the first refusal stay while it lasts: each try has a pod of another name. */
+function failure({ clock }: Region, message: string): Condition {
+  const lastTransitionTime = seconds(clock.now());
+  return { type: replicaFailure, status: "True", reason: "FailedCreate", message, lastTransitionTime };
 }

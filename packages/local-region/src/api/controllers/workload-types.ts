@@ -30,6 +30,7 @@ export type ReplicaSet = Stored & {
     readonly replicas?: number;
     readonly readyReplicas?: number;
     readonly availableReplicas?: number;
+    readonly conditions?: readonly Condition[];
     readonly observedGeneration?: number;
   };
 };
@@ -76,6 +77,13 @@ export type Service = Stored & {
 export function isReady({ status, metadata }: Pod): boolean {
   const ready = status?.conditions?.some(({ type, status: holds }) => type === "Ready" && holds === "True");
   return ready === true && metadata.deletionTimestamp === undefined;
+}
+
+/** The condition of a replica set, and of its deployment, whose pods the API refuses. */
+export const replicaFailure = "ReplicaFailure";
+
+export function failureOf({ status }: ReplicaSet): Condition | undefined {
+  return status?.conditions?.find(({ type }) => type === replicaFailure);
 }
 
 /** Counts toward its replica set: not ending, not over. */
