@@ -9,7 +9,7 @@ import { waitingOf } from "../src/domain/view.ts";
 import { waitingOfAccepted } from "../src/reasons.ts";
 import { rollBackVerified } from "../src/rollback.ts";
 import { type Orchestrator, startOrchestrator } from "./support/orchestrator.ts";
-import { samplePlan } from "./support/sample.ts";
+import { samplePlan, start } from "./support/sample.ts";
 
 const { image } = samplePlan().workload;
 const copying = { image, host: "registry", status: "COPYING" as const, waiting: null, seen_at: null, ended_at: null };
@@ -95,7 +95,7 @@ test("a copy that had failed before, was never begun, or was last seen long ago 
 test("where images are published elsewhere by now it has failed, and says so", async () => {
   orchestrator.images.publication = { ...copying, image: "elsewhere/orders@sha256:1" };
 
-  const failed = await orchestrator.reaches(await orchestrator.deploy({}, true), "failed");
+  const failed = await orchestrator.reaches(await orchestrator.deploy({ createdAt: start }, true), "failed");
 
   expect(failed).toMatchObject({ reason: expect.stringMatching(/published elsewhere now .*: deploy it again$/) });
 });
