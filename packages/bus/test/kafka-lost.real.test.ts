@@ -18,6 +18,17 @@ afterAll(async () => {
   await kafka?.stop();
 });
 
+/** What is published once that is possible again reaches who listens. */
+async function takesAfterwards(topic: string, seen: ReadonlySet<string>): Promise<void> {
+  const published = () =>
+    bus.publish(topic, [testEvent("after", "D-1")]).then(
+      () => true,
+      () => false,
+    );
+  await until(published, { what: "an event to be published again", timeoutMs: 90_000 });
+  await until(() => seen.has("after"), { what: "the event of afterwards", timeoutMs: 60_000 });
+}
+
 describe.skipIf(part === undefined)("a Kafka that comes back empty", () => {
   test("or whose topic was deleted makes a running consumer miss nothing of what is published afterwards", async () => {
     const [topic, group] = [freshName("topic"), freshName("group")];
@@ -33,14 +44,7 @@ describe.skipIf(part === undefined)("a Kafka that comes back empty", () => {
     await admin.connect();
     await admin.deleteTopics({ topics: [topic] });
     await admin.disconnect();
-    const published = () =>
-      bus.publish(topic, [testEvent("after", "D-1")]).then(
-        () => true,
-        () => false,
-      );
-    await until(published, { what: "an event to be published again", timeoutMs: 90_000 });
-
-    await until(() => seen.has("after"), { what: "the event of afterwards", timeoutMs: 60_000 });
+    await takesAfterwards(topic, seen);
     await subscription.stop();
   });
 
@@ -61,14 +65,7 @@ describe.skipIf(part === undefined)("a Kafka that comes back empty", () => {
     await kafka.lose();
     lost.resolve();
     await kafka.restart(0);
-    const published = () =>
-      bus.publish(topic, [testEvent("after", "D-1")]).then(
-        () => true,
-        () => false,
-      );
-    await until(published, { what: "an event to be published again", timeoutMs: 90_000 });
-
-    await until(() => seen.has("after"), { what: "the event of afterwards", timeoutMs: 60_000 });
+    await takesAfterwards(topic, seen);
     await subscription.stop();
     expect(await bus.ready()).toBeUndefined();
   });

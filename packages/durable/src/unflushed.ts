@@ -1,4 +1,4 @@
-import { ahead } from "@slipway/sql";
+import { ahead, aheadTransaction } from "@slipway/sql";
 import { type RawBuilder, sql } from "kysely";
 import type { DurableDb } from "./tables.ts";
 
@@ -7,15 +7,8 @@ import type { DurableDb } from "./tables.ts";
  * once anything later is committed as usual.
  */
 export async function unflushed<Row>(db: DurableDb, statement: RawBuilder<Row>): Promise<readonly Row[]> {
-  return await db.connection().execute(async (own) => {
-    try {
-      await sql`${ahead} begin; set local synchronous_commit = off`.execute(own);
-      await sql`${ahead} ${statement}`.execute(own);
-      return (await sql<Row>`commit`.execute(own)).rows;
-    } catch (error) {
-      // Where the connection broke there is nothing to take back, and the first error is the one to tell.
-      await sql`rollback`.execute(own).catch(() => undefined);
-      throw error;
-    }
+  return await aheadTransaction(db, sql`set local synchronous_commit = off`, async (tx) => {
+    await sql`${ahead} ${statement}`.execute(tx);
+    return (rows: readonly Row[]) => rows;
   });
 }

@@ -1,5 +1,5 @@
 import type { Epoch, Instant, RegionName } from "@slipway/kernel";
-import { ahead, type Db, type Logger, prepared } from "@slipway/sql";
+import { ahead, aheadTransaction, type Committed, type Db, type Logger, prepared } from "@slipway/sql";
 import { sql } from "kysely";
 import { endByPreemption, endTicket, giveBack } from "./ending.ts";
 import type { Acquired, Locks, Target, TargetHolder } from "./port.ts";
@@ -99,7 +99,6 @@ async function drawOnly<T>(
   return (rows) => {
     const found = foundIn(rows);
     if (found.epochs.length > 0) return granted(queue, found, [], log);
-    if (found.own.state === "released") return { changed: found.drawn };
     const ruling = rule(found.own, found.others, ask);
     return ruling.kind === "wait" ? waiting(found, ruling.behind) : { changed: found.drawn };
   };
@@ -152,32 +151,14 @@ function queueOf(targets: readonly Target[]): Queue {
   return { service, environment };
 }
 
-/** Given the rows that the last statement before the commit gave, where that statement went ahead of it. */
-type Committed<Row, R> = (rows: readonly Row[]) => R;
-
-/**
- * One transaction that has the queue to itself. What need not be known in between goes ahead, since every round trip is time in which the queue is closed to others; a text
- * of two statements has no parameters, so that the queue's name stands in it.
- */
+/** One transaction that has the queue to itself. What need not be known in between goes ahead, since every round trip is time in which the queue is closed to others. */
 async function inQueue<T, Row, R>(
   db: Db<T>,
   queue: Queue,
   work: (tx: Db<T>) => Promise<Committed<Row, R>>,
 ): Promise<R> {
-  return await db.connection().execute(async (tx) => {
-    try {
-      await sql`${ahead} begin; select pg_advisory_xact_lock(hashtextextended(${sql.lit(lockName(queue))}, 0))`.execute(
-        tx,
-      );
-      const committed = await work(tx);
-      const { rows } = await sql<Row>`commit`.execute(tx);
-      return committed(rows);
-    } catch (error) {
-      // Where the connection broke there is nothing to take back, and the first error is the one to tell.
-      await sql`rollback`.execute(tx).catch(() => undefined);
-      throw error;
-    }
-  });
+  const closed = sql`select pg_advisory_xact_lock(hashtextextended(${sql.lit(lockName(queue))}, 0))`;
+  return await aheadTransaction(db, closed, work);
 }
 
 function lockName({ service, environment }: Queue): string {

@@ -63,7 +63,7 @@ async function momentOf(
   request: ReadRequest,
 ): Promise<number> {
   const { alive, version } = shape;
-  const own = selectorOf(shape, alive.name, alive.labels, request, [versionsOf(version, request)]);
+  const own = selectorOf(shape, alive.name, alive.labels, request, [matcherOf(version, request)]);
   // With something in the place of nothing, so that there is an answer to tell the time by.
   const { at, series } = await ask(`max(timestamp(${own})) or vector(0)`);
   const isFresh = (newest: number | undefined) => newest !== undefined && (at - newest) * 1_000 <= staleAfterMs;
@@ -97,11 +97,11 @@ function unreachedOf(shape: MetricShape, request: ReadRequest): string | undefin
   const { requests, unreached } = shape;
   if (unreached === undefined) return undefined;
   const labels = Object.entries(unreached.labels).map(([label, pattern]) => matcherOf({ label, pattern }, request));
-  return selectorOf(shape, requests, {}, request, [...labels, versionsOf(unreached.version, request)]);
+  return selectorOf(shape, requests, {}, request, [...labels, matcherOf(unreached.version, request)]);
 }
 
 function countersOf(shape: MetricShape, name: string, by: string, request: ReadRequest): string {
-  const selector = selectorOf(shape, name, shape.labels, request, [versionsOf(shape.version, request)]);
+  const selector = selectorOf(shape, name, shape.labels, request, [matcherOf(shape.version, request)]);
   const labels = [...new Set([shape.version.label, ...shape.host, "instance", by])];
   return `sum by (${labels.join(", ")}) (${selector})`;
 }
@@ -127,8 +127,6 @@ function selectorOf(
   );
   return `{${[`__name__=~${quoted(fillPattern(name, request))}`, ...own, ...more].join(",")}}`;
 }
-
-const versionsOf = matcherOf;
 
 function matcherOf({ label, pattern }: MetricShape["version"], request: ReadRequest): string {
   return `${label}=~${quoted(fillPattern(pattern, request))}`;

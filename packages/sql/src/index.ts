@@ -1,4 +1,5 @@
 export { ahead } from "./ahead.ts";
+export { aheadTransaction, type Committed } from "./ahead-transaction.ts";
 export { databaseProblem, schemaProblem } from "./database-problem.ts";
 export { type EmbeddedOptions, type EmbeddedPostgres, embeddedPostgresAt, startEmbeddedPostgres } from "./embedded.ts";
 export { forgetRows, type OldRows } from "./forget-rows.ts";

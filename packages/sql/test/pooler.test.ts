@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, type TestDatabase, testDatabase, until } from "@slipway/testkit";
 import { sql } from "kysely";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   ahead,
+  answers,
   databaseProblem,
   dbNow,
   listen,
@@ -149,17 +149,3 @@ describe.skipIf(program === undefined)("a PgBouncer before Postgres", () => {
     );
   });
 });
-
-async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    await client.query("select 1");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => {});
-  }
-}

@@ -42,19 +42,19 @@ export function repositoryRoutes(app: ServiceApp, ports: Ports): void {
     return { service, url: parsed.url };
   });
   app.serve(removeRepository, async ({ params: { service }, principal, now }) => {
-    const row = await ports.db.transaction().execute(async (tx) => {
+    const url = await ports.db.transaction().execute(async (tx) => {
       const forgotten = await forgetRepository(tx, service);
       if (forgotten === undefined) return undefined;
       const detail = { url: shownUrl(forgotten).url };
       await appendAudit(tx, { actor: principal.name, action: "repository.remove", subject: service, detail, at: now });
-      return forgotten;
+      return detail.url;
     });
-    if (row === undefined) {
+    if (url === undefined) {
       throw new ProblemError("repository.not_found", `No repository is registered for the service ${service}.`, {
         remedy: "slipway repositories list",
       });
     }
-    return { service, url: shownUrl(row).url };
+    return { service, url };
   });
   app.serve(listRepositories, async ({ query: { service, page_size: size, page_token } }) => {
     const from = Number(page_token ?? 0);

@@ -46,7 +46,7 @@ async function setService(root: Command, given: string, { owner, deploysTo, depl
   const body = typed(ServiceEntry, { owner, ...(to === undefined ? {} : { deploys_to: to }) }, { owner: "--owner" });
   await withClient(root, async (client) => {
     const set = await suggesting(client, { environment }, () => client.call(putService, { params: { name }, body }));
-    print(root, { ...set, ...(to === undefined ? {} : { deploys_to: to }) }, `${name} is ${owner}'s${goes(to)}`);
+    print(root, { ...set, ...body }, `${name} is ${owner}'s${goes(to)}`);
   });
 }
 
