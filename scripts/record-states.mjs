@@ -22,7 +22,7 @@ const services = {
   build: "services/build-service",
 };
 const tests = [
-  ...["sharing", "canary", "push", "drift", "ends", "image-wait"].map(
+  ...["sharing", "canary", "push", "drift", "ends", "image-wait", "found-bad"].map(
     (name) => `services/deployment-orchestrator/test/${name}`,
   ),
   ...["watchers", "watchers-verified", "keeping"].map((name) => `services/rollback-controller/test/${name}`),

@@ -13,7 +13,7 @@ const group: ConsumerGroup = "artifact-registry";
 const actor = "artifact-registry";
 
 type DeploymentEvent = EventOf<typeof deploymentTopic>;
-type RolledBack = Extract<DeploymentEvent, { type: "deployment.rolled_back" }>;
+type FoundBad = Extract<DeploymentEvent, { type: "deployment.rolled_back" | "deployment.found_bad" }>;
 
 /** Steps within a deployment change nothing about what it uses. */
 const passing = new Set<DeploymentEvent["type"]>([
@@ -47,14 +47,16 @@ export function subscriptions(service: Service): readonly Subscription[] {
 }
 
 async function take(service: Service, tx: Tx<Tables>, event: DeploymentEvent, at: Instant): Promise<void> {
+  // A version that was verified, or has nothing to return to, stays in use until another one has taken its place.
+  if (event.type === "deployment.found_bad") return markBad(service, tx, event, at);
   const { digest, deployment_id: deployment, environment, service: name } = event.data;
   const phase = event.type.slice("deployment.".length);
   await upsertPin(tx, { digest, deployment, service: name, environment, phase, at });
   if (event.type === "deployment.rolled_back") await markBad(service, tx, event, at);
 }
 
-/** A rolled-back digest is barred in that environment, and promotions that would carry it further end here. */
-async function markBad(service: Service, tx: Tx<Tables>, event: RolledBack, at: Instant): Promise<void> {
+/** A digest that was found bad is barred in that environment, and promotions that would carry it further end here. */
+async function markBad(service: Service, tx: Tx<Tables>, event: FoundBad, at: Instant): Promise<void> {
   const { digest, deployment_id: deployment, environment, reason } = event.data;
   const artifact = await lockArtifact(tx, digest);
   if (artifact === undefined) return;
@@ -71,7 +73,7 @@ async function markBad(service: Service, tx: Tx<Tables>, event: RolledBack, at: 
   await rejectOpen(service, tx, event, at);
 }
 
-async function rejectOpen(service: Service, tx: Tx<Tables>, event: RolledBack, at: Instant): Promise<void> {
+async function rejectOpen(service: Service, tx: Tx<Tables>, event: FoundBad, at: Instant): Promise<void> {
   const { digest, environment, reason } = event.data;
   const order = service.environments.map((entry) => entry.name);
   for (const promotion of await promotionsOf(tx, digest)) {

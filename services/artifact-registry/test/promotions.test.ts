@@ -57,12 +57,21 @@ async function audited(subject: string) {
 }
 
 async function rollBack(digest: string, environment: string, eventId: string): Promise<void> {
+  await tell("rolled_back", digest, environment, eventId, {});
+}
+
+/** Verified there, and found bad since. */
+async function findBad(digest: string, environment: string, eventId: string): Promise<void> {
+  await tell("found_bad", digest, environment, eventId, { by: "rollback-controller", way_back: "D-8" });
+}
+
+async function tell(name: string, digest: string, environment: string, eventId: string, also: object): Promise<void> {
   await bus.publish(deploymentTopic.name, [
     {
       specversion: "1.0",
       id: eventId,
       source: "deployment-orchestrator",
-      type: "deployment.rolled_back",
+      type: `deployment.${name}`,
       subject: "D-7",
       time: "2026-11-23T11:00:00.000Z" as never,
       datacontenttype: "application/json",
@@ -75,6 +84,7 @@ async function rollBack(digest: string, environment: string, eventId: string): P
         git_sha: "1".repeat(40),
         regions: ["us-east-1"],
         reason: "20% of its requests failed",
+        ...also,
       },
     },
   ]);
@@ -311,6 +321,24 @@ describe("a rolled-back artifact", () => {
     expect(rejected.promotion_id).toBe(asked.promotion_id);
     expect(await codeOf(approve(asked.promotion_id))).toBe("promotion.closed");
     expect((await audited(asked.promotion_id)).at(-1)).toMatchObject({ action: "promotion.rejected" });
+  });
+
+  test("that was verified and is found bad later is barred as well, and ends its open promotion", async () => {
+    const { digest } = await inStaging(registry);
+    const asked = await promote(registry, digest, "prod");
+    await findBad(digest, "staging", "event-f");
+
+    await until(
+      async () => (await promotionsOf(registry, digest)).find((promotion) => promotion.status === "REJECTED"),
+      { what: "the rejection" },
+    );
+
+    expect(await codeOf(approve(asked.promotion_id))).toBe("promotion.closed");
+    expect(await codeOf(promote(registry, digest, "prod"))).toBe("artifact.marked_bad");
+    expect((await registry.as("viewer").call(getArtifact, { params: { digest } })).bad_in).toEqual(["staging"]);
+    // It stays in use until what leads away from it serves: its pin is not that of something ended.
+    const pins = await db.selectFrom("pin").select("phase").where("digest", "=", digest).execute();
+    expect(pins).toEqual([]);
   });
 
   test("in an environment further on may still be promoted to an earlier one", async () => {

@@ -9,10 +9,10 @@ import { startRegistry, type TestRegistry } from "./start-registry.ts";
 const released = releasedEvents([deploymentTopic.name]);
 const [scene] = await scenesOf(new URL("released", import.meta.url).pathname, "artifact");
 const digest = `sha256:${"1".repeat(64)}` as Digest;
-/** They change nothing about what a deployment uses. */
+/** They change nothing about what a deployment uses; found bad after it was verified, its version stays in use until another one serves. */
 const passing = [
   ...["step_started", "gate", "held", "approval_requested", "approved", "resumed"],
-  ...["mesh_behind", "mesh_followed", "region_away", "region_back"],
+  ...["mesh_behind", "mesh_followed", "region_away", "region_back", "found_bad"],
 ];
 
 type Rows = { pin: { digest: string; deployment: string; phase: string; at: string } };
@@ -54,7 +54,8 @@ test.each(released.map(({ version, event }, i) => [version, event.type, event, i
     const name = type.slice("deployment.".length);
     expect(await phaseOf(id)).toBe(passing.includes(name) ? before : name);
     const artifact = await registry.as("viewer").call(getArtifact, { params: { digest } });
-    const isBad = released.findIndex((one) => one.event.type === "deployment.rolled_back") <= i;
+    const bad = ["deployment.rolled_back", "deployment.found_bad"];
+    const isBad = released.findIndex((one) => bad.includes(one.event.type)) <= i;
     expect(artifact.bad_in).toEqual(isBad ? ["prod"] : []);
   },
 );

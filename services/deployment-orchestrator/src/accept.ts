@@ -2,6 +2,7 @@ import { type DeploymentRequest, nearest, ProblemError } from "@slipway/contract
 import { type AuditEntry, appendAudit } from "@slipway/durable";
 import type { EnvironmentEntry, Principal } from "@slipway/host";
 import type { DeploymentId, Instant, RegionName, VersionName } from "@slipway/kernel";
+import type { Command } from "./domain/command.ts";
 import { type In, type Plan, setRegion } from "./domain/deployment.ts";
 import { isThere } from "./domain/image-wait.ts";
 import type { Input } from "./domain/input.ts";
@@ -11,7 +12,7 @@ import { canaryPlan, wholePlan } from "./domain/plan.ts";
 import { refuseWhileObserving } from "./observing.ts";
 import { presentSecrets, resolveArtifact } from "./resolve.ts";
 import type { Service } from "./service.ts";
-import { byRequestKey, insertDeployment, isBanned, listDeployments, nextDeploymentId } from "./store.ts";
+import { byRequestKey, insertDeployment, isBanned, listDeployments, nextDeploymentId, numberOf } from "./store.ts";
 
 export type Asked = { readonly request: DeploymentRequest; readonly principal: Principal; readonly now: Instant };
 
@@ -68,12 +69,15 @@ export async function planDeployment(service: Service, { request, principal, now
   };
 }
 
-/** Stores the deployment, its first commands, the audit entry (and another one that it brings) and the caller's key in one transaction. */
+/** What else is stored with a deployment: an entry of the audit log, and a command beside its first ones. */
+export type Brought = { readonly audit: AuditEntry; readonly command: Command };
+
+/** Stores the deployment, its first commands, the audit entry, what else it brings and the caller's key in one transaction. */
 export async function acceptDeployment(
   service: Service,
   { awaitImage, ...draft }: Draft,
   requestKey: string | undefined,
-  alsoAudited?: (id: DeploymentId) => AuditEntry,
+  brings?: (id: DeploymentId) => Brought,
 ): Promise<In<"accepted">> {
   const known = requestKey === undefined ? undefined : await byRequestKey(service.db, requestKey);
   if (known !== undefined) return storedAs(service, known);
@@ -81,7 +85,9 @@ export async function acceptDeployment(
     const { id, number } = await nextDeploymentId(tx);
     const state = newDeployment({ ...draft, id });
     await insertDeployment(tx, number, state.plan, requestKey);
-    await service.durable.create(tx, service.machine, id, state, firstCommands(state, awaitImage));
+    const brought = brings?.(id);
+    const commands = [...firstCommands(state, awaitImage), ...(brought === undefined ? [] : [brought.command])];
+    await service.durable.create(tx, service.machine, id, state, commands);
     const { service: name, version, digest, environment, regions } = draft;
     await appendAudit(tx, {
       actor: draft.requestedBy,
@@ -90,7 +96,7 @@ export async function acceptDeployment(
       detail: { service: name, version, digest, environment, regions },
       at: draft.createdAt,
     });
-    if (alsoAudited !== undefined) await appendAudit(tx, alsoAudited(id));
+    if (brought !== undefined) await appendAudit(tx, brought.audit);
     return state;
   });
   // Somebody may have asked for it before it was there.
@@ -122,10 +128,6 @@ async function supersedeOlder(service: Service, newer: In<"accepted">): Promise<
       continue;
     await service.durable.send(service.machine, state.plan.id, (now): Input => ({ type: "Superseded", by: id, now }));
   }
-}
-
-function numberOf(id: DeploymentId): number {
-  return Number(id.slice(2));
 }
 
 export function environmentOf(service: Service, name: string): EnvironmentEntry {

@@ -153,7 +153,8 @@ async function publish(ports: Ports, command: Extract<Command, { type: "Publish"
       id: `deployment-${ctx.commandId}`,
       source: "deployment-orchestrator",
       type,
-      subject: ctx.id,
+      // Of a way back's it is the deployment that it leads away from.
+      subject: data.deployment_id,
       time: ports.clock.now(),
       datacontenttype: "application/json",
       data,

@@ -79,17 +79,7 @@ async function start(context: ServiceContext<Config, Tables>): Promise<RunningSe
     onCommit: views.onCommit,
   });
   const service: Service = {
-    db,
-    durable,
-    machine,
-    regions,
-    locks,
-    client,
-    secrets,
-    clock,
-    behind,
-    views,
-    environments,
+    ...{ db, durable, machine, regions, locks, client, bus: ports.bus, secrets, clock, behind, views, environments },
     settleMs: context.config.SLIPWAY_SETTLE_MS,
   };
   const observer = new TrafficObserver({ service, ports, log, everyMs: context.config.SLIPWAY_DRIFT_MS });

@@ -1,22 +1,23 @@
-import { type Judgement, ProblemError } from "@slipway/contracts";
+import { deploymentTopic, type Judgement, ProblemError } from "@slipway/contracts";
 import type { Principal } from "@slipway/host";
 import { type DeploymentId, type Instant, type RegionName, within } from "@slipway/kernel";
 import { acceptDeployment } from "./accept.ts";
 import { auditOnce } from "./audit-once.ts";
 import { evidenceOf } from "./domain/audit-take-back.ts";
-import type { TakenBack } from "./domain/command.ts";
+import type { DeploymentEvent, TakenBack } from "./domain/command.ts";
 import type { Deployment, In, Plan } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
+import { foundBad, publish } from "./domain/moves.ts";
 import { wholePlan } from "./domain/plan.ts";
 import { liveVersions } from "./live.ts";
 import { refuseWhileObserving } from "./observing.ts";
 import type { Service } from "./service.ts";
-import { listDeployments } from "./store.ts";
+import { foundBadSince, listDeployments, numberOf } from "./store.ts";
 
 const answersWithinMs = 2_000;
 
 /**
- * The way back from a verified version: a deployment of its own that goes to the version verified before it, takes the lock by preemption
+ * The way back from a verified version: a deployment of its own that goes to the version verified before it (and not found bad since), takes the lock by preemption
  * and needs no gate. Throws deployment.no_rollback_target when no such version is known, secret.missing when a value that it ran with is gone.
  */
 export async function rollBackVerified(
@@ -73,8 +74,11 @@ async function acceptWayBack(
     rollsBack: state.plan.id,
   };
   return acceptDeployment(service, draft, key, (id) => ({
-    ...{ actor: why.by, action: "deployment.rollback", subject: state.plan.id, at: now },
-    detail: takenBack(state, why, id),
+    audit: {
+      ...{ actor: why.by, action: "deployment.rollback", subject: state.plan.id, at: now },
+      detail: takenBack(state, why, id),
+    },
+    command: publish(foundBad(state, why, { wayBack: id })),
   }));
 }
 
@@ -100,12 +104,26 @@ export async function rollBackFailed(service: Service, state: In<"verified">, ju
     await acceptWayBack(service, state, why, now, `watch-failed-${id}`);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
-    const entry = { actor: "rollback-controller", action: "deployment.no_way_back", subject: id, at: now };
+    const by = "rollback-controller";
+    await tellNoWayBack(
+      service,
+      foundBad(state, { reason: judgement.sentence, by }, { noWayBack: error.message }),
+      now,
+    );
+    const entry = { actor: by, action: "deployment.no_way_back", subject: id, at: now };
     await auditOnce(service.db)(`no-way-back-${id}`, {
       ...entry,
       detail: { service: name, environment, version, sentence: judgement.sentence, why: error.message },
     });
   }
+}
+
+/** Under one id, however often the FAIL comes: who has taken it takes it once. */
+async function tellNoWayBack({ bus }: Service, { type, data }: DeploymentEvent, time: Instant): Promise<void> {
+  const subject = data.deployment_id;
+  const about = { id: `found-bad-${subject}`, source: "deployment-orchestrator", type, subject, time };
+  const event = { specversion: "1.0", ...about, datacontenttype: "application/json", data } as const;
+  await bus.publish(deploymentTopic.name, [event]);
 }
 
 /**
@@ -147,10 +165,11 @@ async function lastVerifiedBefore(service: Service, state: In<"verified">): Prom
     service.db,
     { service: name, environment, phases: ["verified"] },
     50,
-    Number(state.plan.id.slice(2)),
+    numberOf(state.plan.id),
   );
-  const fits = verified.find(
-    (d) => d.state.plan.version !== version && regions.every((region) => d.state.plan.regions.includes(region)),
+  const fits = verified.filter(
+    ({ state: { plan } }) => plan.version !== version && regions.every((region) => plan.regions.includes(region)),
   );
-  return fits?.state;
+  for (const one of fits) if (!(await foundBadSince(service.db, one.state.plan))) return one.state;
+  return undefined;
 }

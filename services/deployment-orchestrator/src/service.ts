@@ -1,3 +1,4 @@
+import type { Bus } from "@slipway/bus";
 import type { Client } from "@slipway/client";
 import type { Regions } from "@slipway/cluster";
 import type { Durable, DurableMachine } from "@slipway/durable";
@@ -21,6 +22,7 @@ export type Service = {
   readonly regions: Regions<RegionEntry>;
   readonly locks: Locks;
   readonly client: Client;
+  readonly bus: Pick<Bus, "publish">;
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly behind: Behind;

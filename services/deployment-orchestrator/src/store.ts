@@ -130,13 +130,27 @@ export async function takenBackSince(
 ): Promise<DeploymentId | undefined> {
   const found = await takenBack(db, environment, version)
     .where("deployment.id", "!=", id)
-    // Rows of older releases know only when it was over.
-    .where(sql<string>`coalesce(machine.state ->> 'since', machine.state ->> 'at')`, ">", createdAt)
-    .where("machine.phase", "in", ["restoring", "rolled_back"])
+    .where((or) =>
+      or.or([
+        // Rows of older releases know only when it was over.
+        sql<boolean>`machine.phase in ('restoring', 'rolled_back')
+          and coalesce(machine.state ->> 'since', machine.state ->> 'at') > ${createdAt}`,
+        ledAwayFrom(sql<boolean>`back.state -> 'plan' ->> 'createdAt' > ${createdAt}`),
+      ]),
+    )
     .orderBy("deployment.number", "desc")
     .limit(1)
     .executeTakeFirst();
   return found?.id as DeploymentId | undefined;
+}
+
+/** Whether the version was found bad after this deployment of it had brought it, by whichever deployment of it. */
+export async function foundBadSince(
+  db: Db<Tables>,
+  plan: Pick<Plan, "id" | "environment" | "version">,
+): Promise<boolean> {
+  const since = takenBack(db, plan.environment, plan.version).where("deployment.number", ">=", numberOf(plan.id));
+  return (await since.limit(1).executeTakeFirst()) !== undefined;
 }
 
 function takenBack(db: Db<Tables>, environment: EnvironmentName, version: VersionName) {
@@ -152,12 +166,19 @@ function takenBack(db: Db<Tables>, environment: EnvironmentName, version: Versio
       or.or([
         or("machine.phase", "=", "rolled_back"),
         sql<boolean>`machine.phase = 'restoring' and machine.state ->> 'outcome' = 'rolled_back'`,
-        // Found bad after it was verified: the deployment that led away from it says so.
-        sql<boolean>`exists (select 1 from machine as back where back.kind = 'deployment'
-          and back.state -> 'plan' ->> 'rollsBack' = deployment.id
-          and back.state -> 'plan' ->> 'requestedBy' = 'rollback-controller')`,
+        ledAwayFrom(),
       ]),
     );
+}
+
+/** Found bad after it was verified, by the judge or by a person: the deployment that leads away from it says so. */
+function ledAwayFrom(when = sql<boolean>`true`) {
+  return sql<boolean>`exists (select 1 from machine as back where back.kind = 'deployment'
+    and back.state -> 'plan' ->> 'rollsBack' = deployment.id and ${when})`;
+}
+
+export function numberOf(id: DeploymentId): number {
+  return Number(id.slice(2));
 }
 
 /** `deploysTo` undefined leaves it as it is. */

@@ -87,7 +87,7 @@ beforeEach(async () => {
   service = {
     secrets: await testSecrets(db),
     ...{ locks, behind: behindRegions({ db, locks }) },
-    ...{ db, client: registry, clock: systemClock, settleMs: 0, machine: parked, views: keptViews(noCache) },
+    ...{ db, bus, client: registry, clock: systemClock, settleMs: 0, machine: parked, views: keptViews(noCache) },
     durable: {
       create: ((...args: Parameters<Durable["create"]>) => durable.create(...args)) as Durable["create"],
       send: ((...args: Parameters<Durable["send"]>) => durable.send(...args)) as Durable["send"],

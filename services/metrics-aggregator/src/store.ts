@@ -20,10 +20,11 @@ const columns = sql`d.id, d.service, d.environment, d.version, d.git_sha as "git
   d.exposed_at as "exposedAt", d.succeeded_at as "succeededAt", d.caught_at as "caughtAt",
   d.caught_reason as "caughtReason", d.ended_at as "endedAt", d.outcome, d.ended_reason as "endedReason",
   d.max_weight_percent as "maxWeightPercent", d.failed_requests as "failedRequests", d.slow_requests as "slowRequests",
-  d.shut,
-  c.committed_at as "committedAt"`;
+  d.shut, d.way_back as "wayBack",
+  c.committed_at as "committedAt", b.succeeded_at as "ledAwayAt"`;
 
-const joined = sql`deployment d left join commit_time c on c.service = d.service and c.git_sha = d.git_sha`;
+const joined = sql`deployment d left join commit_time c on c.service = d.service and c.git_sha = d.git_sha
+  left join deployment b on b.id = d.way_back`;
 
 /** Adds what an event told to the deployment's row. The same event again changes nothing. */
 export async function addFacts(tx: MetricsTx, facts: Facts): Promise<void> {
@@ -43,7 +44,7 @@ export async function addFacts(tx: MetricsTx, facts: Facts): Promise<void> {
       ended_at = ${all.ended?.at ?? null}, outcome = ${all.ended?.outcome ?? null},
       ended_reason = ${all.ended?.reason ?? null}, max_weight_percent = ${all.maxWeightPercent},
       failed_requests = ${all.failedRequests}, slow_requests = ${all.slowRequests}, shut = ${JSON.stringify(all.shut)}::jsonb,
-      counted_at = ${countedAt(all)}
+      way_back = ${all.wayBack}, counted_at = ${countedAt(all)}
     where id = ${all.id}`.execute(tx);
 }
 

@@ -54,6 +54,12 @@ const told: Readonly<Record<string, ((data: Data, time: string) => Row) | null>>
       ({ reason }: Data, time: string) => ({ outcome: name, ended_reason: reason, ended_at: time }),
     ]),
   ),
+  "deployment.found_bad": ({ reason, way_back }, time) => ({
+    caught_reason: reason,
+    caught_at: time,
+    way_back,
+    outcome: null,
+  }),
   "watch.armed": () => ({ caught_at: null, shut: {} }),
   "watch.metrics_missing": () => ({ caught_at: null, shut: {} }),
   "watch.failed": ({ judgement }) => {

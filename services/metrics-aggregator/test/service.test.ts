@@ -94,6 +94,17 @@ async function badDeployment(number: number): Promise<void> {
   await publish(deploymentTopic.name, id, "deployment.rolled_back", after(220), rolled);
 }
 
+/** Verified, found bad by a person, and led away from by the next. */
+async function badLater(number: number): Promise<void> {
+  await goodDeployment(number);
+  const bad = { ...about(number), reason: "it smells", by: "ada", way_back: `D-${number + 1}` };
+  await publish(deploymentTopic.name, `D-${number}`, "deployment.found_bad", after(600), bad);
+  await publish(deploymentTopic.name, `D-${number + 1}`, "deployment.succeeded", after(603), {
+    ...about(number + 1),
+    created_at: after(600),
+  });
+}
+
 test("before anything happened the figures are unknown, not zero", async () => {
   expect(await report("dora")).toEqual({
     days: 30,
@@ -170,4 +181,15 @@ test("the events of a topic are read from the first one on, a page at a time, an
   expect(end.body).toEqual({ events: [], next: rest.body.next });
   for (const query of [`${topic}&from=7`, `${topic}&from=x`, "topic=slipway.gossip.v1"])
     expect((await read(query)).status).toBe(400);
+});
+
+test("a deployment that was found bad after it was verified counts as bad, restored when what leads away from it serves", async () => {
+  await badLater(4);
+
+  await until(async () => (await badOnes()).some(({ deployment_id: id, seconds }) => id === "D-4" && seconds === 3), {
+    what: "the bad one to be restored",
+  });
+  expect((await badOnes()).find(({ deployment_id: id }) => id === "D-4")).toMatchObject({
+    ...{ reason: "it smells", max_weight_percent: 100, seconds: 3, ended_at: after(603) },
+  });
 });

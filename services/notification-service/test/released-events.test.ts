@@ -35,7 +35,7 @@ const expected: Readonly<Record<string, readonly [RegExp | null, readonly Wait[]
   "deployment.resumed": [null, ["resume"]],
   "deployment.succeeded": [/^Deployed: orders in prod \(D-1\)$/, both],
   // The watch has told it.
-  "deployment.restoring": [null, both],
+  ...{ "deployment.restoring": [null, both], "deployment.found_bad": [null, []] },
   "deployment.mesh_behind": [/^The mesh of a does not follow: orders in prod \(D-\d\)$/, []],
   "deployment.mesh_followed": [/^The mesh of a follows: orders in prod \(D-\d\)$/, []],
   "deployment.region_away": [/^Not taken back in a, whose API is away or refuses it: orders in prod \(D-\d\)$/, []],

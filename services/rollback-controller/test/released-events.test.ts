@@ -27,6 +27,7 @@ const passing = [
   "region_away",
   "region_back",
   "succeeded",
+  "found_bad",
 ];
 
 let place: Place;

@@ -71,6 +71,14 @@ export const deploymentTopic = topic("slipway.deployment.v1", "deployment", {
     ...{ ...about, region: RegionNameSchema, since: InstantSchema },
     instead: VersionNameSchema.optional(),
   }),
+  /**
+   * The version was found bad, by the judge or by a person, and this deployment does not take it back itself: it has been verified, or has nothing to return to.
+   * `way_back`: the deployment that leads away from it; null where none does, and `no_way_back` says why.
+   */
+  found_bad: z.object({
+    ...{ ...about, reason: z.string(), by: z.string() },
+    ...{ way_back: DeploymentIdSchema.nullable(), no_way_back: z.string().optional() },
+  }),
   rolled_back: ended,
   failed: ended,
   cancelled: ended,

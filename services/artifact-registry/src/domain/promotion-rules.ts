@@ -47,11 +47,7 @@ export function barredBy(asked: PromotionCase): Refusal | undefined {
   const onTheWay = environments.slice(0, at + 1).map((environment) => environment.name);
   const bad = onTheWay.find((name) => badIn.includes(name));
   if (bad !== undefined) {
-    return refuse(
-      "artifact.marked_bad",
-      `${digest} was rolled back in ${bad}.`,
-      "Build and promote a repaired commit.",
-    );
+    return refuse("artifact.marked_bad", `${digest} was found bad in ${bad}.`, "Build and promote a repaired commit.");
   }
   if (isolation === "none" && environments[at]?.production === true) {
     const remedy = "Build the commit again on a machine where build steps are isolated.";

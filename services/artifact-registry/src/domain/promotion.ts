@@ -33,7 +33,7 @@ type Pending = { readonly request: PromotionRequest; readonly approvals: readonl
 export type PromotionInput =
   /** A person says yes. */
   | { readonly type: "Approve"; readonly by: string; readonly reason: string | null; readonly now: Instant }
-  /** The artifact was rolled back in an environment on the way. */
+  /** The artifact was found bad in an environment on the way. */
   | {
       readonly type: "MarkedBad";
       readonly environment: EnvironmentName;

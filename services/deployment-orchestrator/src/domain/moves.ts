@@ -1,5 +1,5 @@
 import type { Counts } from "@slipway/contracts";
-import { addMs, type Instant, type Step, step } from "@slipway/kernel";
+import { addMs, type DeploymentId, type Instant, type Step, step } from "@slipway/kernel";
 import type { Command, DeploymentEvent } from "./command.ts";
 import {
   type Common,
@@ -231,6 +231,16 @@ export function end(
     ]),
     supersedes: true,
   };
+}
+
+/** Found bad by somebody, where this deployment does not take its version back: `wayBack` leads away from it, or why nothing does. */
+export function foundBad(
+  state: Common,
+  { reason, by }: { readonly reason: string; readonly by: string },
+  led: { readonly wayBack: DeploymentId } | { readonly noWayBack: string },
+): DeploymentEvent {
+  const way = "wayBack" in led ? { way_back: led.wayBack } : { way_back: null, no_way_back: led.noWayBack };
+  return { type: "deployment.found_bad", data: { ...about(state), reason, by, ...way } };
 }
 
 export function recordGate(state: In<"baking">, gate: Gate): In<"baking"> {

@@ -133,6 +133,25 @@ describe("the first deployment", () => {
     expect(of(stride.commands, "LowerWeight")).toEqual([]);
   });
 
+  test("that fails is told as bad once, with why nothing leads back from it, wherever it stands by then", () => {
+    const told = (stride: ReturnType<typeof failed>) =>
+      of(stride.commands, "Publish").flatMap(({ event }) =>
+        event.type === "deployment.found_bad" ? [event.data] : [],
+      );
+    const begun = given("baking", { initial: true });
+    const whole = given("watching", { initial: true });
+    const back = given("watching", { rollsBack: "D-6" as never, strategy: "rollback" });
+
+    for (const world of [begun, whole, back]) {
+      const [bad, ...more] = told(failed(world));
+      expect(bad).toMatchObject({ deployment_id: "D-7", by: "rollback-controller", way_back: null });
+      expect(bad?.no_way_back).toMatch(world === back ? /It leads back from D-6/ : /is the first version in/);
+      expect(more).toEqual([]);
+      expect(told(failed(world))).toEqual([]);
+    }
+    expect(told(failed(given("baking")))).toEqual([]);
+  });
+
   test("that is held can be given up, so that another version gets the lock", () => {
     const world = given("baking", { initial: true });
     const rollback = { type: "Rollback", by: "ada", reason: "broken", now: world.now } as const;

@@ -128,7 +128,7 @@ export async function startOrchestrator(place?: Place<SeenRegion>): Promise<Orch
     });
   let durable: Durable = create();
   const service: Service = {
-    ...{ db, secrets, locks, machine, regions, behind, views, client: watchClient, clock: systemClock },
+    ...{ db, secrets, locks, machine, regions, behind, views, bus, client: watchClient, clock: systemClock },
     ...{ durable: delegating(() => durable), environments: [], settleMs: fast.settleMs },
   };
   let observer: TrafficObserver;

@@ -51,6 +51,7 @@ describe("the facts of a deployment", () => {
       exposedAt: second(9),
       succeededAt: null,
       caught: { at: second(15), reason: "It fails 20%." },
+      wayBack: null,
       ended: { at: second(30), outcome: "rolled_back", reason: "It fails 20%." },
       maxWeightPercent: 5,
       failedRequests: 11,
@@ -77,6 +78,14 @@ describe("the facts of a deployment", () => {
     expect(caught).toMatchObject({ failedRequests: 0, slowRequests: 31 });
   });
 
+  test("one that was found bad after it had ended well is caught by whoever found it, and names what leads away from it", () => {
+    const bad = { reason: "it smells", by: "ada", way_back: "D-8" };
+
+    expect(told("deployment.found_bad", bad, second(40))).toMatchObject({
+      ...{ caught: { at: second(40), reason: "it smells" }, wayBack: "D-8", ended: null },
+    });
+  });
+
   test("a success is 100%, at the time of its event", () => {
     expect(told("deployment.succeeded", { created_at: second(1) }, second(40))).toMatchObject({
       succeededAt: second(40),
@@ -95,6 +104,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
   caught: fc.option(fc.record({ at: fc.constantFrom(second(1), second(2)), reason: fc.constantFrom("x", "y") }), {
     nil: null,
   }),
+  wayBack: fc.constantFrom(null, "D-2"),
   ended: fc.option(
     fc.record({
       at: fc.constantFrom(second(1), second(2)),

@@ -16,8 +16,10 @@ export type Facts = {
   readonly exposedAt: Instant | null;
   /** When it came to 100% and settled. */
   readonly succeededAt: Instant | null;
-  /** The verdict FAIL. */
+  /** The verdict FAIL; or a person found it bad after it had ended well. */
   readonly caught: Caught | null;
+  /** The deployment that leads away from it, where it was found bad after it had ended well. */
+  readonly wayBack: string | null;
   readonly ended: Ended | null;
   readonly maxWeightPercent: number | null;
   /** Requests of users that it failed, as far as its watch counted. */
@@ -43,6 +45,7 @@ function nothingYet(about: About): Facts {
     exposedAt: null,
     succeededAt: null,
     caught: null,
+    wayBack: null,
     ended: null,
     maxWeightPercent: null,
     failedRequests: null,
@@ -62,6 +65,8 @@ export function factsOfDeployment(event: DeploymentEvent, at: Instant): Facts {
       return { ...facts, maxWeightPercent: event.data.weight_percent };
     case "deployment.succeeded":
       return { ...facts, succeededAt: at, maxWeightPercent: 100 };
+    case "deployment.found_bad":
+      return { ...facts, caught: { at, reason: event.data.reason }, wayBack: event.data.way_back };
     case "deployment.rolled_back":
     case "deployment.failed":
     case "deployment.cancelled":
@@ -113,6 +118,7 @@ export function merge(a: Facts, b: Facts): Facts {
     exposedAt: least(a.exposedAt, b.exposedAt),
     succeededAt: least(a.succeededAt, b.succeededAt),
     caught: earlier(a.caught, b.caught),
+    wayBack: least(a.wayBack, b.wayBack),
     ended: earlier(a.ended, b.ended),
     maxWeightPercent: most(a.maxWeightPercent, b.maxWeightPercent),
     failedRequests: most(a.failedRequests, b.failedRequests),

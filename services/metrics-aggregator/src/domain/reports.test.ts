@@ -9,6 +9,7 @@ function change(known: Partial<Change>): Change {
   return {
     ...{ id: "D-1", service: "orders", environment: "prod", version: "v", gitSha: null, regions: ["a", "b"] },
     ...{ exposedAt: null, succeededAt: null, caught: null, ended: null, committedAt: null },
+    ...{ wayBack: null, ledAwayAt: null },
     ...{ maxWeightPercent: null, failedRequests: null, slowRequests: null, shut: {} },
     ...known,
   };
@@ -50,6 +51,15 @@ describe("the DORA figures", () => {
       deployments: 2,
       lead_time_seconds: null,
     });
+  });
+
+  test("one that was good until later counts as bad, from when that was found until what leads away from it served", () => {
+    const caught = { at: second(40), reason: "it smells" };
+    const later = { ...good(0, 10), exposedAt: second(5), caught, wayBack: "D-2" };
+
+    expect(dora([later], 1)).toMatchObject({ deployments: 1, change_failure_percent: 100, recovery_seconds: null });
+    expect(dora([{ ...later, ledAwayAt: second(46) }], 1)).toMatchObject({ recovery_seconds: 6 });
+    expect(costOf({ ...later, ledAwayAt: second(46) })).toMatchObject({ seconds: 6, ended_at: second(46) });
   });
 
   test("a version taken back after it had come to 100% is one change, and a bad one", () => {

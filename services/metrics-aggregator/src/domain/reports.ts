@@ -5,6 +5,8 @@ import type { Facts } from "./facts.ts";
 export type Change = Facts & {
   /** When the commit was made; null when no build has told. */
   readonly committedAt: Instant | null;
+  /** When the deployment that leads away from it came to 100%; null = not yet, or there is none. */
+  readonly ledAwayAt: Instant | null;
 };
 
 export type Dora = {
@@ -27,8 +29,9 @@ export function isBad({ caught, ended }: Facts): boolean {
   return caught !== null || ended?.outcome === "rolled_back";
 }
 
-/** When users were safe again: every region confirmed, else the end of the rollback; null = not yet. */
-export function restoredAt({ regions, shut, ended }: Facts): Instant | null {
+/** When users were safe again: every region confirmed, else the end of the rollback, or of the deployment that led away; null = not yet. */
+export function restoredAt({ regions, shut, ended, wayBack, ledAwayAt }: Change): Instant | null {
+  if (wayBack !== null) return ledAwayAt;
   const confirmed = regions.map((region) => shut[region]);
   const latest = confirmed.filter((at) => at !== undefined).sort();
   if (regions.length > 0 && latest.length === regions.length) return latest.at(-1) ?? null;
@@ -39,7 +42,7 @@ export function restoredAt({ regions, shut, ended }: Facts): Instant | null {
 export function dora(changes: readonly Change[], days: number): Dora {
   const bad = changes.filter(isBad);
   const leadTimes = changes.map((change) => seconds(change.committedAt, change.succeededAt));
-  const recoveries = bad.map((change) => seconds(change.exposedAt, restoredAt(change)));
+  const recoveries = bad.map(sufferedSeconds);
   return {
     deployments: changes.length,
     deployments_per_day: changes.length / days,
@@ -55,22 +58,27 @@ export type BadDeployment = {
   readonly slow_requests: number | null;
   readonly max_weight_percent: number | null;
   readonly reason: string;
-  /** From its first traffic to traffic restored. */
+  /** From its first traffic to traffic restored; of one that was good until later, from then on. */
   readonly seconds: number | null;
   readonly ended_at: Instant | null;
 };
 
 /** What one bad deployment cost. */
-export function costOf(facts: Facts): BadDeployment {
+export function costOf(facts: Change): BadDeployment {
   const restored = restoredAt(facts);
   return {
     failed_requests: facts.failedRequests,
     slow_requests: facts.slowRequests,
     max_weight_percent: facts.maxWeightPercent,
     reason: facts.caught?.reason ?? facts.ended?.reason ?? "",
-    seconds: seconds(facts.exposedAt, restored),
+    seconds: sufferedSeconds(facts),
     ended_at: restored ?? facts.ended?.at ?? facts.caught?.at ?? null,
   };
+}
+
+function sufferedSeconds(change: Change): number | null {
+  const from = change.wayBack === null ? change.exposedAt : (change.caught?.at ?? null);
+  return seconds(from, restoredAt(change));
 }
 
 /** Null when either end is unknown, or when clocks put the end before the beginning. */

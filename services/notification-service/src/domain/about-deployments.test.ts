@@ -71,6 +71,28 @@ describe("a bad deployment", () => {
     expect(notice?.facts).toContainEqual({ name: "Slow canary requests", value: "30 of 40 (75.0%)" });
   });
 
+  test("that was verified and that a person takes back is told with who does it and what leads back", () => {
+    const notice = deployment("found_bad", { reason: "it smells", by: "ada", way_back: "D-8" });
+
+    expect(notice).toMatchObject({
+      ...{ severity: "attention", about: "D-7", title: "Rollback begun: orders in prod (D-7)" },
+      text: "ada takes orders-3f2a91c-x7k2p back, which was verified, by D-8: it smells.",
+    });
+    expect(
+      deployment("found_bad", { reason: "It fails.", by: "rollback-controller", way_back: "D-8" }),
+    ).toBeUndefined();
+  });
+
+  test("from which nothing leads back pages with the reason", () => {
+    const bad = { reason: "It fails 20%", by: "rollback-controller", way_back: null };
+    const notice = deployment("found_bad", { ...bad, no_way_back: "No version was verified before it" });
+
+    expect(notice).toMatchObject({
+      ...{ severity: "problem", title: "Bad, and no way back: orders in prod (D-7)" },
+      text: "It fails 20%. orders-3f2a91c-x7k2p stays where it is: No version was verified before it. Deploy another version.",
+    });
+  });
+
   test("that was verified already pages too, and offers no line that would lead to pods that are gone", () => {
     const notice = watch("failed", { epochs: { "us-east-1": 3 }, judgement, first_error_at: null, verified: true });
 

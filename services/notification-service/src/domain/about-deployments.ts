@@ -65,6 +65,8 @@ export function aboutDeployment(event: DeploymentEvent, world: World): Notice | 
       return regionAway(event.data, world);
     case "deployment.region_back":
       return regionBack(event.data, world);
+    case "deployment.found_bad":
+      return foundBad(event.data);
     case "deployment.rolled_back":
       return rolledBack(event.data, world);
     default:
@@ -93,6 +95,24 @@ function restoring(data: About & { reason: string; by: string }, world: World): 
     text: `${data.by} takes ${data.version} back: ${sentence(data.reason)}`,
     facts: factsOf(data),
     byHand: byHand(data, world),
+  };
+}
+
+/** Of a version that no way back of its own takes back. The watch has paged for its own; that nothing leads away from it wants a person. */
+function foundBad(data: Told<"deployment.found_bad">): Notice | undefined {
+  const { deployment_id, service, environment, version, by, reason, way_back } = data;
+  const where = `${service} in ${environment} (${deployment_id})`;
+  const about = { about: deployment_id, facts: factsOf(data) };
+  if (way_back === null) {
+    return {
+      ...{ ...about, severity: "problem", title: `Bad, and no way back: ${where}` },
+      text: `${sentence(reason)} ${version} stays where it is: ${sentence(data.no_way_back ?? "nothing leads back")} Deploy another version.`,
+    };
+  }
+  if (by === "rollback-controller") return undefined;
+  return {
+    ...{ ...about, severity: "attention", title: `Rollback begun: ${where}` },
+    text: `${by} takes ${version} back, which was verified, by ${way_back}: ${sentence(reason)}`,
   };
 }
 

@@ -2,10 +2,11 @@ import type { Judgement } from "@slipway/contracts";
 import { holdsRamp } from "@slipway/judge";
 import { type Instant, refuse } from "@slipway/kernel";
 import { type Answer, ignoreFacts } from "../answers.ts";
+import type { Command } from "../command.ts";
 import type { In } from "../deployment.ts";
 import { gateOf } from "../gate-of.ts";
 import type { Input } from "../input.ts";
-import { type Decision, end, gateEvent, hold, holderOf, restore, stay } from "../moves.ts";
+import { type Decision, end, foundBad, gateEvent, hold, holderOf, publish, restore, stay } from "../moves.ts";
 import { onDrift, onDriftGone } from "./drifting.ts";
 import { type Exposed, hadWeight, nothingToReturnTo, outcomeOf, takeBack } from "./taking-back.ts";
 
@@ -59,11 +60,29 @@ export function holdForHarm(state: In<"raising" | "baking">, judgement: Judgemen
   });
 }
 
-/** FAIL: what the judge knew is kept with the deployment, and the version is taken back. */
+/** FAIL: what the judge knew is kept with the deployment, and the version is taken back; where it has nothing to return to it is told as bad. */
 export function onFail(state: Exposed | In<"watching">, judgement: Judgement, now: Instant): Decision {
   const gate = gateOf(judgement);
-  const back = takeBack({ ...state, gates: [...state.gates, gate] }, judgement.sentence, "rollback-controller", now);
-  return { ...back, commands: [gateEvent(state, gate), ...back.commands] };
+  const by = "rollback-controller";
+  const back = takeBack({ ...state, gates: [...state.gates, gate] }, judgement.sentence, by, now);
+  return {
+    ...back,
+    commands: [gateEvent(state, gate), ...tellBad(state, { reason: judgement.sentence, by }), ...back.commands],
+  };
+}
+
+/** Of what stays where it is: nothing else says that the version is bad. Told with its first FAIL. */
+function tellBad(
+  state: Exposed | In<"watching">,
+  why: { readonly reason: string; readonly by: string },
+): readonly Command[] {
+  const stays = nothingToReturnTo(state) && hadWeight(state);
+  if (!stays || state.gates.some(({ verdict }) => verdict === "FAIL")) return [];
+  const { initial, version, environment, rollsBack } = state.plan;
+  const noWayBack = initial
+    ? `${version} is the first version in ${environment}.`
+    : `It leads back from ${rollsBack}, to which nothing returns.`;
+  return [publish(foundBad(state, why, { noWayBack }))];
 }
 
 /**
