@@ -28,7 +28,7 @@ export function prometheusMetrics(options: PrometheusOptions): MetricsSource {
   const ask = prometheusQuery(url, timeoutMs, tokenFile);
   const { host } = new URL(url);
   const newestOf = newestSamples(prometheusQuery(url, wholeMeshTimes * timeoutMs, tokenFile), staleAfterMs);
-  const carried = carriedHosts();
+  const carried = carriedHosts(staleAfterMs / 1_000);
   return {
     async read(request) {
       const at = await momentOf({ ask, newestOf, host, staleAfterMs }, shape, request);
