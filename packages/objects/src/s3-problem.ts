@@ -13,7 +13,17 @@ const variable = "SLIPWAY_OBJECTS_URL";
 const credentials = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file that AWS_SHARED_CREDENTIALS_FILE names";
 const rights = "s3:GetObject, PutObject, DeleteObject, ListBucket, ListBucketMultipartUploads and AbortMultipartUpload";
 
-type Remedy = (place: S3Place, where: string) => string;
+/** `words`: of what was thrown. */
+type Remedy = (place: S3Place, where: string, words: string) => string;
+
+/** AWS has one name for all that it does not allow, and its words alone say which right is missing, and of whom it was asked. */
+const denied: Remedy = ({ bucket }, where, words) => {
+  if (/\bsts:Assume/.test(words))
+    return "AWS does not give this process the role that AWS_ROLE_ARN names: let the role's trust policy name its service account";
+  if (/\bkms:/.test(words))
+    return `these credentials may not use the key by which the bucket ${bucket} at ${where} is encrypted: allow kms:GenerateDataKey and kms:Decrypt with it`;
+  return `these credentials may not use the bucket ${bucket} at ${where}: allow ${rights} on it`;
+};
 
 const refusedCredentials: Remedy = (_, where) => `${where} refuses the credentials: correct ${credentials}`;
 
@@ -28,10 +38,7 @@ const remedies: readonly (readonly [RegExp, Remedy])[] = [
     refusedCredentials,
   ],
   [/^CredentialsProviderError$/, () => `there are no credentials for S3: set ${credentials}`],
-  [
-    /^(AccessDenied|Forbidden|AllAccessDisabled)$/,
-    ({ bucket }, where) => `these credentials may not use the bucket ${bucket} at ${where}: allow ${rights} on it`,
-  ],
+  [/^(AccessDenied|Forbidden|AllAccessDisabled)$/, denied],
   [
     /^(PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException)$/,
     ({ bucket, region }) =>
@@ -72,7 +79,7 @@ export function unavailable(error: unknown, place: S3Place, what: string): Objec
   const words = error instanceof Error ? `${error.name}: ${error.message}` : "no reason given";
   const sentence =
     untrusted ??
-    (remedy ?? refused)?.(place, where) ??
+    (remedy ?? refused)?.(place, where, words) ??
     (isForeign(error)
       ? `what answers at ${where} does not speak S3${status === undefined ? "" : ` (status ${status})`}: correct endpoint= in ${variable}`
       : `${where} refused (${words.slice(0, 200)})`);
