@@ -8,7 +8,7 @@ begins with it, since nothing says which is rendered first.
 
 {{/* Maps whose keys are the operator's own stay as they are. */}}
 {{- define "slipway.complete" -}}
-{{- $own := list "env" "resources" "quota" "labels" "podLabels" "nodeSelector" "annotations" "podAnnotations" "serviceAccountAnnotations" "affinity" }}
+{{- $own := list "env" "resources" "quota" "labels" "podLabels" "nodeSelector" "annotations" "podAnnotations" "serviceAccountAnnotations" "serviceAnnotations" "affinity" }}
 {{- range $key, $default := .defaults }}
 {{- if not (hasKey $.values $key) }}
 {{- $_ := set $.values $key $default }}

@@ -38,6 +38,7 @@ const everything = {
     initContainers: [plugins("fetch")],
     extraContainers: [plugins("agent")],
     serviceAccountAnnotations: { role: "some-role" },
+    serviceAnnotations: { "ingress.example/timeout": "3600" },
   },
   services: { "rollback-controller": { data: { claim: true, storageClass: "fast" } } },
   image: { digest: `sha256:${"0".repeat(64)}` },
@@ -130,6 +131,14 @@ describe.skipIf(parts.helm === undefined)("the chart, rendered by Helm", () => {
     }
     const registry = new Map(envs).get("slipway-artifact-registry")?.map(({ name, value }) => `${name}=${value}`);
     expect(registry).toEqual(expect.arrayContaining(own));
+  });
+
+  test("Services say what the operator's ingress controller looks for, and by themselves nothing", async () => {
+    const annotations = (objects: readonly Rendered[]) =>
+      objects.filter(({ kind }) => kind === "Service").map(({ metadata }) => metadata.annotations);
+
+    expect(annotations(await withEverything())).toEqual(Array(6).fill({ "ingress.example/timeout": "3600" }));
+    expect(annotations(await render())).toEqual(Array(6).fill(undefined));
   });
 
   test("what may not be is refused with a sentence", async () => {
