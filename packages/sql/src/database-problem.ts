@@ -116,14 +116,16 @@ const oldest = 15;
 
 /** What no login and no right could mend. */
 async function serverProblem({ urlIn }: DatabaseQuestion, client: pg.Client): Promise<string | undefined> {
-  const { rows } = await client.query<{ version: string; replica: boolean; only_read: boolean }>(
-    `select current_setting('server_version_num') as version, ${takesNoWrites}`,
+  const { rows } = await client.query<{ version: string; encoding: string; replica: boolean; only_read: boolean }>(
+    `select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding, ${takesNoWrites}`,
   );
-  const { version, replica, only_read: onlyRead } = rows[0] ?? {};
+  const { version, encoding, replica, only_read: onlyRead } = rows[0] ?? {};
   const major = Math.floor(Number(version) / 10_000);
   const where = placeOf(client);
   if (major < oldest)
     return `Postgres at ${where} is version ${major}: upgrade it to ${oldest} or newer, or name another in ${urlIn}`;
+  if (encoding !== "UTF8")
+    return `the database ${client.database ?? ""} at ${where} keeps its text as ${encoding}, which has not every character that a build prints: make one of UTF8 (\`create database … encoding 'UTF8' template template0\`), and name it in ${urlIn}`;
   if (replica === true)
     return `Postgres at ${where} is a replica, which takes no writes: name the primary, or an address that follows it, in ${urlIn}`;
   if (onlyRead === true)

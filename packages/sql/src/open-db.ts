@@ -66,6 +66,10 @@ function sessionSettings(schema: string): Readonly<Record<string, string>> {
   return {
     search_path: schema,
     timezone: "UTC",
+    // Of the server, the database and the role whoever owns them may have said otherwise (`alter database … set …`).
+    datestyle: "ISO",
+    client_encoding: "UTF8",
+    default_transaction_isolation: "read committed",
     statement_timeout: "30000",
     lock_timeout: "10000",
     idle_in_transaction_session_timeout: "10000",
