@@ -40,13 +40,15 @@ export type TrafficView = {
   readonly writtenBy: string | null;
   /** The version that the base Service selects. */
   readonly liveVersion: VersionName | null;
+  /** Whom the base Service selects where that is nobody of Slipway's (`app=orders`, or `nobody by labels`); absent where it is Slipway's, or is not there. */
+  readonly foreign?: string | undefined;
   /** Both empty when nothing exists. */
   readonly resourceVersion: string;
   readonly uid: string;
 };
 
 /** As the VirtualService alone says it: where the base Service points is not watched. */
-export type WatchedTraffic = Omit<TrafficView, "liveVersion">;
+export type WatchedTraffic = Omit<TrafficView, "liveVersion" | "foreign">;
 
 export type OpenFenceRequest = {
   readonly epoch: Epoch;

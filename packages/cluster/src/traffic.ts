@@ -28,12 +28,13 @@ import type {
 } from "./port.ts";
 import { checkRaise, decideRaise, tookHold } from "./raising.ts";
 import { fenceOf, VirtualService, viewOf, weightsOf } from "./virtual-service.ts";
-import { baseService, epochOf, liveVersionOf } from "./workload.ts";
+import { baseService, epochOf, foreignOf, liveVersionOf } from "./workload.ts";
 
 /** Effects on the traffic objects that may raise exposure, or open the way to it. Lowering has a file of its own. */
 export async function readTraffic(effects: Effects, target: Target): Promise<TrafficView> {
-  const { vs, live } = await readBoth(effects, target);
-  return viewOf(vs, live);
+  const [vs, base] = await Promise.all([readVirtualService(effects, target), readBase(effects, target)]);
+  const foreign = foreignOf(base);
+  return { ...viewOf(vs, liveVersionOf(base)), ...(foreign === undefined ? {} : { foreign }) };
 }
 
 /** Every VirtualService of the region that carries a fence, in pages. */

@@ -273,3 +273,11 @@ export function liveVersionOf(service: z.infer<typeof ServiceObject> | null): Ve
   const version = service?.spec.selector?.[versionLabel];
   return version === undefined || version === noVersion ? null : (version as VersionName);
 }
+
+/** Whom a base Service selects that is not as Slipway makes it; undefined: it is, or there is none. */
+export function foreignOf(service: z.infer<typeof ServiceObject> | null): string | undefined {
+  const selector = service?.spec.selector ?? {};
+  if (service === null || versionLabel in selector) return undefined;
+  const labels = Object.entries(selector).map(([label, value]) => `${label}=${value}`);
+  return labels.join(",") || "nobody by labels";
+}

@@ -40,6 +40,7 @@ export const errorCatalogue = {
   "version.not_found": { status: 404, title: "There is no such version" },
   "version.banned": { status: 409, title: "The version was rolled back in this environment" },
   "service.not_found": { status: 404, title: "There is no such service" },
+  "service.foreign": { status: 409, title: "There is a Service of this name that is not Slipway's" },
   "environment.not_found": { status: 404, title: "There is no such environment" },
   "region.not_found": { status: 404, title: "There is no such region" },
   "region.unavailable": { status: 503, title: "The region does not answer" },

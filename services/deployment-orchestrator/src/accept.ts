@@ -1,3 +1,4 @@
+import type { Target, TrafficView } from "@slipway/cluster";
 import { type DeploymentRequest, nearest, ProblemError } from "@slipway/contracts";
 import { type AuditEntry, appendAudit } from "@slipway/durable";
 import type { EnvironmentEntry, Principal } from "@slipway/host";
@@ -174,10 +175,10 @@ async function readBaselines(
   regions: readonly RegionName[],
 ): Promise<Baselines> {
   const target = { service: request.service, environment: environment.name };
-  const read = async (region: RegionName): Promise<[string, VersionName | null]> => {
+  const read = async (region: RegionName): Promise<[string, TrafficView]> => {
     try {
       const cluster = await service.regions.cluster(region);
-      return [region, (await cluster.readTraffic(target)).liveVersion];
+      return [region, await cluster.readTraffic(target)];
     } catch (cause) {
       throw new ProblemError("region.unavailable", `${region} does not say what serves ${request.service} there.`, {
         remedy: "Leave the region out, or try again when it answers.",
@@ -185,7 +186,20 @@ async function readBaselines(
       });
     }
   };
-  return Object.fromEntries(await Promise.all(regions.map(read)));
+  const found = await Promise.all(regions.map(read));
+  for (const [region, { foreign }] of found) if (foreign !== undefined) throw foreignService(target, region, foreign);
+  return Object.fromEntries(found.map(([region, { liveVersion }]) => [region, liveVersion]));
+}
+
+/** Its pods would lose all requests with this name's first deployment, untried, and nothing would lead back to them. */
+function foreignService({ service, environment }: Target, region: RegionName, selected: string): ProblemError {
+  return new ProblemError(
+    "service.foreign",
+    `${region} has a Service ${service} in ${environment} that is not Slipway's: it selects ${selected}, whose requests a deployment would take away for good.`,
+    {
+      remedy: `Give the service another name in slipway.yaml; or, once nothing calls those pods any more, \`kubectl delete service ${service} -n ${environment}\` there, and Slipway makes its own.`,
+    },
+  );
 }
 
 function isInitial(baselines: Baselines, regions: readonly RegionName[]): boolean {

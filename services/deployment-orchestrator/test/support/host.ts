@@ -17,8 +17,8 @@ export type OrchestratorHost = {
   readonly database: TestDatabase;
   readonly logged: readonly string[];
   fetch(path: string, options?: { method?: string; as?: string; body?: unknown }): Promise<Response>;
-  /** GET of the region's Kubernetes API. */
-  kube(path: string): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** GET of the region's Kubernetes API, or POST of an object. */
+  kube(path: string, object?: object): Promise<{ status: number; body: Record<string, unknown> }>;
   close(): Promise<void>;
 };
 
@@ -51,14 +51,15 @@ export async function startHost(): Promise<OrchestratorHost> {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(60_000),
       }),
-    kube: (path) =>
+    kube: (path, object) =>
       new Promise((resolve, reject) => {
-        const headers = { authorization: `Bearer ${region.adminToken}` };
-        request(new URL(path, region.url), { ca: region.caPem, headers }, (answer) => {
+        const headers = { authorization: `Bearer ${region.adminToken}`, "content-type": "application/json" };
+        const method = object === undefined ? "GET" : "POST";
+        request(new URL(path, region.url), { method, ca: region.caPem, headers }, (answer) => {
           json(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body: body as never }), reject);
         })
           .on("error", reject)
-          .end();
+          .end(object === undefined ? undefined : JSON.stringify(object));
       }),
     async close() {
       await host.stop();
