@@ -175,7 +175,7 @@ async function readBaselines(
   regions: readonly RegionName[],
 ): Promise<Baselines> {
   const target = { service: request.service, environment: environment.name };
-  const read = async (region: RegionName): Promise<[string, TrafficView]> => {
+  const read = async (region: RegionName): Promise<[RegionName, TrafficView]> => {
     try {
       const cluster = await service.regions.cluster(region);
       return [region, await cluster.readTraffic(target)];
