@@ -32,9 +32,8 @@ import { baseService, epochOf, foreignOf, liveVersionOf } from "./workload.ts";
 
 /** Effects on the traffic objects that may raise exposure, or open the way to it. Lowering has a file of its own. */
 export async function readTraffic(effects: Effects, target: Target): Promise<TrafficView> {
-  const [vs, base] = await Promise.all([readVirtualService(effects, target), readBase(effects, target)]);
-  const foreign = foreignOf(base);
-  return { ...viewOf(vs, liveVersionOf(base)), ...(foreign === undefined ? {} : { foreign }) };
+  const { vs, live, foreign } = await readBoth(effects, target);
+  return { ...viewOf(vs, live), ...(foreign === undefined ? {} : { foreign }) };
 }
 
 /** Every VirtualService of the region that carries a fence, in pages. */
@@ -142,11 +141,15 @@ export async function raise(effects: Effects, target: Target, request: RaiseRequ
   return refused(whyLost(after, target, request), after);
 }
 
-type Found = { readonly vs: VirtualService | null; readonly live: VersionName | null };
+type Found = {
+  readonly vs: VirtualService | null;
+  readonly live: VersionName | null;
+  readonly foreign: string | undefined;
+};
 
 async function readBoth(effects: Effects, target: Target): Promise<Found> {
   const [vs, base] = await Promise.all([readVirtualService(effects, target), readBase(effects, target)]);
-  return { vs, live: liveVersionOf(base) };
+  return { vs, live: liveVersionOf(base), foreign: foreignOf(base) };
 }
 
 /** The reason that stands in the region now; `conflict` when nothing but another write came between. */

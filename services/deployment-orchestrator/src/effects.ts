@@ -14,6 +14,7 @@ import { type Context, currentState, type Ports, type Result } from "./effects/p
 import { follow, lowerWeight, openFence, raiseWeight } from "./effects/traffic.ts";
 import { armWatch, checkWatch } from "./effects/watch.ts";
 import { prepareWorkload } from "./effects/workload.ts";
+import { eventOf } from "./event-of.ts";
 
 export type { Ports };
 
@@ -146,18 +147,6 @@ async function performNow(ports: Ports, command: Command, ctx: Context): Result 
 }
 
 async function publish(ports: Ports, command: Extract<Command, { type: "Publish" }>, ctx: Context): Promise<void> {
-  const { type, data } = command.event;
-  await ports.bus.publish(deploymentTopic.name, [
-    {
-      specversion: "1.0",
-      id: `deployment-${ctx.commandId}`,
-      source: "deployment-orchestrator",
-      type,
-      // Of a way back's it is the deployment that it leads away from.
-      subject: data.deployment_id,
-      time: ports.clock.now(),
-      datacontenttype: "application/json",
-      data,
-    },
-  ]);
+  const event = eventOf(command.event, `deployment-${ctx.commandId}`, ports.clock.now());
+  await ports.bus.publish(deploymentTopic.name, [event]);
 }

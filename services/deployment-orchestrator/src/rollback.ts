@@ -4,11 +4,12 @@ import { type DeploymentId, type Instant, type RegionName, within } from "@slipw
 import { acceptDeployment } from "./accept.ts";
 import { auditOnce } from "./audit-once.ts";
 import { evidenceOf } from "./domain/audit-take-back.ts";
-import type { DeploymentEvent, TakenBack } from "./domain/command.ts";
+import type { TakenBack } from "./domain/command.ts";
 import type { Deployment, In, Plan } from "./domain/deployment.ts";
 import type { Input } from "./domain/input.ts";
 import { foundBad, publish } from "./domain/moves.ts";
 import { wholePlan } from "./domain/plan.ts";
+import { eventOf } from "./event-of.ts";
 import { liveVersions } from "./live.ts";
 import { refuseWhileObserving } from "./observing.ts";
 import type { Service } from "./service.ts";
@@ -105,25 +106,15 @@ export async function rollBackFailed(service: Service, state: In<"verified">, ju
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     const by = "rollback-controller";
-    await tellNoWayBack(
-      service,
-      foundBad(state, { reason: judgement.sentence, by }, { noWayBack: error.message }),
-      now,
-    );
+    const bad = foundBad(state, { reason: judgement.sentence, by }, { noWayBack: error.message });
+    // Under one id, however often the FAIL comes: who has taken it takes it once.
+    await service.bus.publish(deploymentTopic.name, [eventOf(bad, `found-bad-${id}`, now)]);
     const entry = { actor: by, action: "deployment.no_way_back", subject: id, at: now };
     await auditOnce(service.db)(`no-way-back-${id}`, {
       ...entry,
       detail: { service: name, environment, version, sentence: judgement.sentence, why: error.message },
     });
   }
-}
-
-/** Under one id, however often the FAIL comes: who has taken it takes it once. */
-async function tellNoWayBack({ bus }: Service, { type, data }: DeploymentEvent, time: Instant): Promise<void> {
-  const subject = data.deployment_id;
-  const about = { id: `found-bad-${subject}`, source: "deployment-orchestrator", type, subject, time };
-  const event = { specversion: "1.0", ...about, datacontenttype: "application/json", data } as const;
-  await bus.publish(deploymentTopic.name, [event]);
 }
 
 /**
